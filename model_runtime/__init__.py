@@ -1,0 +1,1 @@
+"""Local fill-in-the-middle: text around a cursor in, the missing middle out."""

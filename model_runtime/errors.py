@@ -1,0 +1,42 @@
+"""What can go wrong in the runtime, in the user's words.
+
+    ModelRuntimeError             every error below; catch this one at a border
+      BundleError                 a bundle that cannot be used (missing file, wrong hash, wrong canary)
+      ConversionError             a model folder that cannot be turned into a bundle
+      ModelNotFound               no bundle of this name or path on this machine
+      PromptTooLong               prompt and answer together exceed the model's context
+      EngineError                 the backend failed; open a new engine
+      EngineUnavailable           the backend is not installed or does not know this model
+
+Every message is one sentence that names the value at fault and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class ModelRuntimeError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class BundleError(ModelRuntimeError):
+    """The bundle is damaged, incomplete, or disagrees with this version's prompt code."""
+
+
+class ConversionError(ModelRuntimeError):
+    """The source is not a GPT-NeoX model that this package can read."""
+
+
+class ModelNotFound(ModelRuntimeError):
+    """No model of that name or path is on this machine."""
+
+
+class PromptTooLong(ModelRuntimeError):
+    """Prompt and answer together do not fit into the model's context."""
+
+
+class EngineError(ModelRuntimeError):
+    """The backend broke while running; a new engine has to be opened."""
+
+
+class EngineUnavailable(ModelRuntimeError):
+    """The backend is not installed here, or cannot run this kind of model."""

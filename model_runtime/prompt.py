@@ -1,0 +1,196 @@
+"""From the text around a cursor to the ids a model continues: one path for training, evaluation and serving.
+
+    SUF <suffix> PRE [FILE path \\n snippet \\n ... FILE own-path \\n] <prefix> MID           (order spm1)
+
+The parts are cut as text and encoded apart, because three cursors in four stand inside a token.  When they do
+not fit, the suffix loses its end and the prefix its start.  The left edge of the prefix moves in blocks, so
+that one more typed character changes only the last ids and an engine's KV cache of the others stays valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from model_runtime.errors import PromptTooLong
+from model_runtime.fim_format import (
+    NUM_SENTINELS,
+    FimExample,
+    FimTokens,
+    Order,
+    prompt_ids,
+)
+from model_runtime.tokenizer import FimTokenizer
+
+_MOST_CHARACTERS_PER_TOKEN = 8
+"""Text further away than budget x this is not even encoded; code has 3 to 4 characters a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Text before and after the place to fill.  `prefix + middle + suffix` is the document."""
+
+    prefix: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Whole lines from elsewhere that may help, with where they come from."""
+
+    path: str
+    text: str
+    line_comment: str = "#"
+    """Marks the path for a model that has no FILE token."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """All that a prompt is made of."""
+
+    hole: Hole
+    path: str = ""
+    """Of the file itself, relative to the project; shown to the model only beside snippets."""
+    snippets: tuple[Snippet, ...] = ()
+    """Best first.  Those that do not fit whole are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBudget:
+    """How many ids a prompt may have, and who gets them."""
+
+    tokens: int
+    """All ids of the prompt, sentinels included."""
+    suffix_share: float = 0.25
+    """The suffix keeps at least this share; it gets what the prefix leaves, too."""
+    snippet_share: float = 0.25
+    """Snippets get at most this share."""
+    block_tokens: int = 64
+    """The room for the suffix changes in steps of this many ids as the prefix grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Ids to continue, and how many of them came from where (for the decision trail)."""
+
+    ids: list[int]
+    prefix_tokens: int
+    suffix_tokens: int
+    snippet_tokens: int
+
+
+class PromptEncoder:
+    """Makes prompts and training examples for one tokenizer and one order of parts."""
+
+    def __init__(self, tokenizer: FimTokenizer, tokens: FimTokens, order: Order) -> None:
+        tokenizer.check_sentinels(tokens)
+        self.tokenizer = tokenizer
+        self.tokens = tokens
+        self.order = order
+        # The suffix and the snippets are the same text at every key.
+        self._encode_again = lru_cache(maxsize=32)(tokenizer.encode)
+
+    def prompt(self, request: CompletionRequest, budget: PromptBudget) -> Prompt:
+        """Ids for a request, at most `budget.tokens`.
+
+        A pure function of its arguments; the same text with one more character typed before the cursor gives
+        the same leading ids, but for the rare moment at which the window's edge moves on.
+        """
+        room = budget.tokens - NUM_SENTINELS
+        if room < 1:
+            raise PromptTooLong(f"a prompt of {budget.tokens} tokens has no room for text")
+        header = self._header(request, int(room * budget.snippet_share))
+        room -= len(header)
+        near = request.hole.suffix[: room * _MOST_CHARACTERS_PER_TOKEN]
+        suffix = self._encode_again(near)[:room]
+        guaranteed = min(len(suffix), int(room * budget.suffix_share))
+        prefix = self._prefix_window(request.hole.prefix, room - guaranteed)
+        left_over = room - _round_up(len(prefix), budget.block_tokens)
+        suffix = suffix[: max(guaranteed, left_over)]
+        return Prompt(
+            ids=prompt_ids(self.order, self.tokens, [*header, *prefix], suffix),
+            prefix_tokens=len(prefix),
+            suffix_tokens=len(suffix),
+            snippet_tokens=len(header),
+        )
+
+    def example(self, request: CompletionRequest, middle: str, most_tokens: int) -> FimExample:
+        """A training sequence of at most `most_tokens` ids: the serving prompt, the middle, END.
+
+        Raises:
+            PromptTooLong: the middle alone does not fit; it and its END are never cut.
+        """
+        middle_ids = self.tokenizer.encode(middle)
+        budget = PromptBudget(tokens=most_tokens - len(middle_ids) - 1)
+        prompt = self.prompt(request, budget)
+        return FimExample(
+            [*prompt.ids, *middle_ids, self.tokens.end], prompt_length=len(prompt.ids)
+        )
+
+    def _header(self, request: CompletionRequest, most_tokens: int) -> list[int]:
+        """Ids of the snippets that fit whole, the best one nearest to the prefix."""
+        own_path = self._path_line(request.path, "#")
+        chosen: list[list[int]] = []
+        used = len(own_path)
+        for snippet in request.snippets:
+            ids = self._snippet_ids(snippet)
+            if used + len(ids) <= most_tokens:
+                chosen.append(ids)
+                used += len(ids)
+        if not chosen:
+            return []
+        return [id_ for ids in reversed(chosen) for id_ in ids] + own_path
+
+    def _snippet_ids(self, snippet: Snippet) -> list[int]:
+        text = snippet.text.rstrip("\n")
+        if self.tokens.file is None:
+            return self._encode_again(f"{snippet.line_comment} {snippet.path}\n{text}\n")
+        return [self.tokens.file, *self._encode_again(f"{snippet.path}\n{text}\n")]
+
+    def _path_line(self, path: str, line_comment: str) -> list[int]:
+        if self.tokens.file is None:
+            return self._encode_again(f"{line_comment} {path}\n")
+        return [self.tokens.file, *self._encode_again(f"{path}\n")]
+
+    def _prefix_window(self, text: str, limit: int) -> list[int]:
+        """Ids of the end of `text`, at most `limit`, beginning at a block's edge.
+
+        The block is a quarter of the limit; where the text has so few characters per token that this would
+        waste more than half of the limit, smaller blocks are tried.
+        """
+        if limit < 1:
+            return []
+        for divisor in (4, 16, 64):
+            start, ids = self._window_at_blocks(text, limit, max(1, limit * 3 // divisor))
+            if start == 0 or len(ids) * 2 >= limit:
+                return ids
+        return self._window_at_blocks(text, limit, block=1)[1]
+
+    def _window_at_blocks(self, text: str, limit: int, block: int) -> tuple[int, list[int]]:
+        too_far = len(text) - limit * _MOST_CHARACTERS_PER_TOKEN
+        number = max(0, -(-too_far // block))
+        start = _edge(text, number, block)
+        ids, offsets = self.tokenizer.encode_with_offsets(text[start:])
+        if len(ids) <= limit:
+            return start, ids
+        wanted = start + offsets[len(ids) - limit]
+        number = max(number, wanted // block - 1)
+        while (start := _edge(text, number, block)) < wanted:
+            number += 1
+        while len(ids := self.tokenizer.encode(text[start:])) > limit:
+            number += 1
+            start = _edge(text, number, block)
+        return start, ids
+
+
+def _edge(text: str, number: int, block: int) -> int:
+    """Where block `number` may begin: at the first line start inside it, else at its first character."""
+    first = number * block
+    if number == 0 or block == 1:
+        return min(first, len(text))
+    line_end = text.find("\n", first, first + block)
+    return line_end + 1 if line_end >= 0 else min(first, len(text))
+
+
+def _round_up(number: int, step: int) -> int:
+    return -(-number // step) * step
