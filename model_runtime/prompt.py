@@ -104,8 +104,9 @@ class PromptEncoder:
         near = request.hole.suffix[: room * _MOST_CHARACTERS_PER_TOKEN]
         suffix = self._encode_again(near)[:room]
         guaranteed = min(len(suffix), int(room * budget.suffix_share))
-        prefix = self._prefix_window(request.hole.prefix, room - guaranteed)
-        left_over = room - _round_up(len(prefix), budget.block_tokens)
+        start, prefix = self._prefix_window(request.hole.prefix, room - guaranteed)
+        # A prefix that is cut has its full share: its length then swings by a block, the suffix must not.
+        left_over = 0 if start else room - _round_up(len(prefix), budget.block_tokens)
         suffix = suffix[: max(guaranteed, left_over)]
         return Prompt(
             ids=prompt_ids(self.order, self.tokens, [*header, *prefix], suffix),
@@ -152,19 +153,19 @@ class PromptEncoder:
             return self._encode_again(f"{line_comment} {path}\n")
         return [self.tokens.file, *self._encode_again(f"{path}\n")]
 
-    def _prefix_window(self, text: str, limit: int) -> list[int]:
-        """Ids of the end of `text`, at most `limit`, beginning at a block's edge.
+    def _prefix_window(self, text: str, limit: int) -> tuple[int, list[int]]:
+        """Where the window begins, and its ids, at most `limit`; it begins at a block's edge.
 
         The block is a quarter of the limit; where the text has so few characters per token that this would
         waste more than half of the limit, smaller blocks are tried.
         """
         if limit < 1:
-            return []
+            return len(text), []
         for divisor in (4, 16, 64):
             start, ids = self._window_at_blocks(text, limit, max(1, limit * 3 // divisor))
             if start == 0 or len(ids) * 2 >= limit:
-                return ids
-        return self._window_at_blocks(text, limit, block=1)[1]
+                return start, ids
+        return self._window_at_blocks(text, limit, block=1)
 
     def _window_at_blocks(self, text: str, limit: int, block: int) -> tuple[int, list[int]]:
         too_far = len(text) - limit * _MOST_CHARACTERS_PER_TOKEN

@@ -30,6 +30,7 @@ class FimTokenizer:
         tokenizer.encode_special_tokens = True  # text that spells a sentinel stays text
         # NFC (GPT-NeoX-20B) would change what the user wrote; text that is NFC already encodes the same.
         tokenizer.normalizer = None
+        tokenizer.post_processor = None  # it would trim white space off the offsets
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer

@@ -1,0 +1,88 @@
+"""Typing through a shown suggestion: the rest of it is the answer, and no model is asked.
+
+An entry may be used only while everything else that the model saw is the same: the text after the cursor, the
+settings, the model, and the other documents that went into the prompt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from fim_lsp.completion import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the model saw of one request, and where the user was."""
+
+    uri: str
+    prefix: str
+    suffix: str
+    surroundings: object
+    """Settings, model, other documents: anything comparable; a difference makes a miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    seen: Seen
+    completions: tuple[Completion, ...]
+
+
+class TypeThroughCache:
+    """The last suggestions, newest first."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._entries: OrderedDict[tuple[str, int], _Entry] = OrderedDict()
+        self._size = size
+
+    def store(self, seen: Seen, completions: list[Completion]) -> None:
+        """Remember an answer; an empty one is remembered too, for the same place only."""
+        key = (seen.uri, len(seen.prefix))
+        self._entries.pop(key, None)
+        self._entries[key] = _Entry(seen, tuple(completions))
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def lookup(self, now: Seen) -> list[Completion] | None:
+        """Suggestions that still hold, less what was typed of them; None to ask the model."""
+        for entry in reversed(self._entries.values()):
+            if entry.seen.uri != now.uri:
+                continue
+            typed = _typed(entry.seen, now)
+            if typed is None:
+                continue
+            if not typed:
+                return list(entry.completions)
+            rest = [
+                replace(
+                    completion,
+                    text=completion.text[len(typed) :],
+                    start=completion.start + len(typed),
+                    end=completion.end + len(typed),
+                )
+                for completion in entry.completions
+                if completion.start == len(entry.seen.prefix)
+                and completion.text.startswith(typed)
+                and len(completion.text) > len(typed)
+            ]
+            if rest:
+                return rest
+        return None
+
+    def forget(self, uri: str) -> None:
+        """Drop what belongs to a closed document."""
+        for key in [key for key in self._entries if key[0] == uri]:
+            del self._entries[key]
+
+
+def _typed(then: Seen, now: Seen) -> str | None:
+    """Text typed at the cursor between two moments; None if anything else changed."""
+    if (
+        len(now.prefix) < len(then.prefix)
+        or now.suffix != then.suffix
+        or not now.prefix.startswith(then.prefix)
+        or now.surroundings != then.surroundings
+    ):
+        return None
+    return now.prefix[len(then.prefix) :]

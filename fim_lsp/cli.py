@@ -1,0 +1,170 @@
+"""The command `fim-lsp`: serve an editor, complete once in a terminal, or say what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.settings import Settings
+from model_runtime.errors import ModelRuntimeError
+
+_DESCRIPTION = """\
+Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine; nothing is sent
+anywhere."""
+
+_EXAMPLES = """\
+examples:
+  fim-lsp                                 serve one editor on stdin and stdout
+  fim-lsp serve --tcp 127.0.0.1:9275      serve several editors with one model in memory
+  fim-lsp complete main.py:12:9           print the completion at line 12, column 9
+  fim-lsp complete main.py:12:9 --json    the same for a program
+  fim-lsp doctor                          what runs here, how fast, and what is wrong"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    logging.raiseExceptions = False  # a full disk must not stop the server
+    try:
+        return int(args.run(args))
+    except UsageError as error:
+        print(f"fim-lsp: {error}", file=sys.stderr)
+        return 2
+    except (FimLspError, ModelRuntimeError) as error:
+        print(f"fim-lsp: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("fim-lsp: not enough memory for this model; choose a smaller one", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fim-lsp",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fim-lsp {version('fim-lsp')}")
+    parser.set_defaults(run=_serve)
+    _add_serve_options(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the language server (the default)")
+    _add_serve_options(serve, is_subcommand=True)
+    serve.set_defaults(run=_serve)
+
+    complete = commands.add_parser(
+        "complete",
+        help="print the completion at a place in a file",
+        description="Print what an editor would be offered at FILE:LINE:COLUMN (1-based; the "
+        "cursor stands before that column).",
+    )
+    complete.add_argument("location", metavar="FILE:LINE:COLUMN")
+    complete.add_argument("--json", action="store_true", help="print JSON for a program")
+    complete.add_argument(
+        "-n", type=int, default=1, metavar="N", help="up to N different completions (default 1)"
+    )
+    complete.add_argument(
+        "--explain", action="store_true", help="also print the decision with its reasons"
+    )
+    _add_model_options(complete)
+    complete.set_defaults(run=_complete)
+
+    doctor = commands.add_parser("doctor", help="check model, engine and speed on this machine")
+    doctor.add_argument("--json", action="store_true", help="print JSON for a program")
+    _add_model_options(doctor)
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_serve_options(parser: argparse.ArgumentParser, is_subcommand: bool = False) -> None:
+    # A subcommand's default would overwrite what stood before the subcommand's name.
+    default = argparse.SUPPRESS if is_subcommand else None
+    parser.add_argument("--stdio", action="store_true", help="stdin and stdout (the default)")
+    parser.add_argument(
+        "--tcp", metavar="HOST:PORT", default=default, help="listen for several editors"
+    )
+    parser.add_argument(
+        "--allow-remote-connections-without-authentication",
+        action="store_true",
+        dest="allow_remote",
+        help="let --tcp bind an address that other machines can reach: whoever reaches it can "
+        "read completions of what he sends and use this machine's processor",
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default=argparse.SUPPRESS if is_subcommand else "info",
+        help="debug logs the user's own code (default: info, which never does)",
+    )
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        default=default,
+        help="instead of fim-lsp.log in the platform's log folder",
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="name or folder of a model (default: the embedded one)")
+    parser.add_argument("--engine", choices=("auto", "ctranslate2", "onnx", "torch"))
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from fim_lsp import logs, tcp
+    from fim_lsp.engine_host import EngineHost
+    from fim_lsp.stdio import serve_stdio
+
+    logs.configure(args.log_level, args.log_file)
+    if args.tcp is None:
+        return serve_stdio(EngineHost)
+    host, port = _host_and_port(args.tcp)
+    return tcp.serve_tcp(host, port, EngineHost, allow_remote=args.allow_remote)
+
+
+def _complete(args: argparse.Namespace) -> int:
+    from fim_lsp import terminal
+
+    if args.n < 1:
+        raise UsageError(f"-n {args.n}: at least one completion must be asked for")
+    location = terminal.parse_location(args.location)
+    return terminal.complete(
+        location, _settings(args, candidates=args.n), as_json=args.json, explain=args.explain
+    )
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from fim_lsp import doctor
+
+    return doctor.run(_settings(args), as_json=args.json)
+
+
+def _settings(args: argparse.Namespace, **more: object) -> Settings:
+    """The defaults, and what the command line says."""
+    given = {
+        name: value
+        for name in ("model", "engine", "device", "threads")
+        if (value := getattr(args, name)) is not None
+    }
+    settings, problems = Settings.parse({**given, **more})
+    if problems:
+        raise UsageError("; ".join(problems))
+    return settings
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--tcp {text}: expected HOST:PORT, as in 127.0.0.1:9275")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,314 @@
+"""The path of a completion, from a frozen document to the text to show.
+
+    cache -> pause -> context -> prompt -> generation -> clean -> completion
+
+One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what cannot be
+completed is an empty list, and the decision trail says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fim_lsp import context, postprocess
+from fim_lsp.cache import Seen, TypeThroughCache
+from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.engine_host import EngineHost, LoadedModel
+from fim_lsp.exclusions import is_excluded
+from fim_lsp.scheduler import Scheduler, Superseded
+from fim_lsp.settings import Settings
+from fim_lsp.trail import Decision, Trail
+from model_runtime.engine import SamplingParams
+from model_runtime.errors import ModelRuntimeError
+from model_runtime.generation import Finish, Generation, generate_text
+from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.stopping import StopRules, is_closing_tail, rest_of_line, wants_single_line
+
+logger = logging.getLogger(__name__)
+
+_CANDIDATE_TEMPERATURE = 0.8
+_MOST_TRIES_PER_CANDIDATE = 2
+
+
+class Completer:
+    """Completes for one editor."""
+
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
+        self._scheduler = Scheduler()
+        self._cache = TypeThroughCache()
+        self._trail = Trail()
+        self.shown = 0
+        self.accepted_ids: set[str] = set()
+
+    async def complete(
+        self,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger,
+        settings: Settings,
+        selected: SelectedSuggestion | None = None,
+        other_documents: Callable[[], Sequence[DocumentSnapshot]] = tuple,
+    ) -> list[Completion] | None:
+        """Suggestions, best first; empty for none; None when a newer request took over.
+
+        Raises:
+            asyncio.CancelledError: the editor took the request back; decoding has been stopped.
+        """
+        decision = Decision(snapshot.uri, trigger.name.lower())
+        try:
+            completions = await self._decide(
+                decision, snapshot, trigger, settings, selected, other_documents
+            )
+            if completions:
+                decision.outcome = "shown"
+                self.shown += 1
+            return completions
+        except Superseded:
+            decision.outcome = "superseded"
+            return None
+        except asyncio.CancelledError:
+            decision.outcome = "cancelled"
+            raise
+        except ModelRuntimeError as error:
+            decision.outcome, decision.reason = "failed", f"engine error: {error}"
+            logger.error("no completion: %s", error)
+            return []
+        except Exception:
+            decision.outcome, decision.reason = "failed", "internal error: see the log"
+            logger.exception("a completion failed")
+            return []
+        finally:
+            decision.finish()
+            self._trail.add(decision)
+            logger.info("completion %s", decision.summary())
+
+    def document_changed(self, uri: str) -> None:
+        """The text that a pending request was made for is gone: answer it null."""
+        self._scheduler.supersede(uri)
+
+    def document_closed(self, uri: str) -> None:
+        """Stop work for the document and forget what was cached of it."""
+        self._scheduler.supersede(uri)
+        self._cache.forget(uri)
+
+    def accepted(self, completion_id: str) -> None:
+        """Count an accepted suggestion; the count stays in this process."""
+        self.accepted_ids.add(completion_id)
+
+    def explain(self) -> list[dict[str, Any]]:
+        """The last decisions, newest first."""
+        return self._trail.as_json()
+
+    async def _decide(
+        self,
+        decision: Decision,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger,
+        settings: Settings,
+        selected: SelectedSuggestion | None,
+        other_documents: Callable[[], Sequence[DocumentSnapshot]],
+    ) -> list[Completion]:
+        with self._scheduler.enter(snapshot.uri) as ticket:
+            if reason := self._why_not(snapshot, settings):
+                decision.nothing(reason)
+                return []
+            others = tuple(other_documents()) if settings.cross_file_context else ()
+            seen = self._seen(snapshot, settings, selected, others)
+            if trigger is Trigger.AUTOMATIC and (known := self._cache.lookup(seen)) is not None:
+                decision.source = "cache"
+                if not known:
+                    decision.nothing("the same place gave nothing before")
+                return known
+            if trigger is Trigger.AUTOMATIC:
+                with decision.step("debounce"):
+                    await ticket.pause(settings.debounce_ms / 1e3)
+            decision.source = "model"
+            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel, decision)
+            completions = await ticket.until_superseded(self._host.run(task.run))
+            self._cache.store(seen, completions)
+            return completions
+
+    def _why_not(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
+        """Reason for silence that needs no model; empty to go on."""
+        if not settings.enabled:
+            return "disabled"
+        if not settings.is_language_enabled(snapshot.language_id):
+            return f"language: {snapshot.language_id} is switched off"
+        if excluded := is_excluded(snapshot.uri, settings.exclude):
+            return f"excluded: {excluded}"
+        if self._host.loaded is None:
+            if self._host.state == "error":
+                return f"engine error: {self._host.message}"
+            return "loading"
+        return ""
+
+    def _seen(
+        self,
+        snapshot: DocumentSnapshot,
+        settings: Settings,
+        selected: SelectedSuggestion | None,
+        others: Sequence[DocumentSnapshot],
+    ) -> Seen:
+        assert self._host.loaded is not None
+        hole = snapshot.hole
+        surroundings = (
+            settings,
+            self._host.loaded.identity,
+            selected,
+            tuple((other.uri, other.version) for other in others if other.uri != snapshot.uri),
+        )
+        return Seen(snapshot.uri, hole.prefix, hole.suffix, surroundings)
+
+
+class _Task:
+    """The part of the path that runs on the engine's thread: from the frozen document to completions."""
+
+    def __init__(
+        self,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger,
+        settings: Settings,
+        selected: SelectedSuggestion | None,
+        others: Sequence[DocumentSnapshot],
+        cancel: threading.Event,
+        decision: Decision,
+    ) -> None:
+        self._snapshot = snapshot
+        self._trigger = trigger
+        self._settings = settings
+        self._selected = selected
+        self._others = others
+        self._cancel = cancel
+        self._decision = decision
+
+    def run(self, model: LoadedModel) -> list[Completion]:
+        """Best completion first."""
+        if self._cancel.is_set():  # superseded while it waited for the engine
+            return []
+        settings, decision = self._settings, self._decision
+        hole, start = self._hole()
+        with decision.step("context"):
+            snippets = context.gather(self._snapshot, self._others)
+        with decision.step("prompt"):
+            single_line = wants_single_line(hole, settings.multiline)
+            request = CompletionRequest(
+                hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
+                path=self._snapshot.path,
+                snippets=snippets,
+            )
+            new_tokens = min(settings.max_new_tokens, model.engine.context_length // 4)
+            most = min(settings.context_tokens, model.engine.context_length - new_tokens)
+            prompt = model.bundle.encoder.prompt(request, PromptBudget(tokens=most))
+        decision.details |= {
+            "promptTokens": len(prompt.ids),
+            "prefixTokens": prompt.prefix_tokens,
+            "suffixTokens": prompt.suffix_tokens,
+            "snippetTokens": prompt.snippet_tokens,
+            "singleLine": single_line,
+        }
+        rules = StopRules(request.hole, single_line)
+        greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
+        best = self._generate(model, prompt.ids, greedy, rules)
+        decision.details |= {
+            "cachedTokens": best.cached_tokens,
+            "newTokens": best.tokens,
+            "finish": best.rule or best.finish.value,
+            "meanLogprob": round(best.mean_logprob, 3),
+        }
+        completions = self._show(best, hole, start, [])
+        if self._trigger is Trigger.INVOKED:
+            for number in range((settings.candidates - 1) * _MOST_TRIES_PER_CANDIDATE):
+                if len(completions) >= settings.candidates or self._cancel.is_set():
+                    break
+                sampling = replace(
+                    greedy, temperature=_CANDIDATE_TEMPERATURE, top_p=0.95, seed=number
+                )
+                other = self._generate(model, prompt.ids, sampling, rules)
+                completions = self._show(other, hole, start, completions)
+        elif completions and best.mean_logprob < (least := least_logprob(settings.eagerness)):
+            decision.nothing(f"too unsure: mean log-probability below {least:.2f}")
+            return []
+        if not completions and not decision.reason:
+            changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
+            decision.nothing(f"filtered: {changed}")
+        return completions
+
+    def _hole(self) -> tuple[Hole, int]:
+        """The hole to fill, and the offset at which the completion's text begins.
+
+        With an entry of the suggest popup selected, the text goes on behind that entry, and the completion
+        must begin with it.
+        """
+        text, selected = self._snapshot.text, self._selected
+        if selected is None:
+            return self._snapshot.hole, self._snapshot.offset
+        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.start
+
+    @staticmethod
+    def _hole_for_model(hole: Hole, single_line: bool) -> Hole:
+        """Without the closers right of the cursor, so that the model may write past them."""
+        rest = rest_of_line(hole)
+        if single_line or not rest.strip() or not is_closing_tail(rest):
+            return hole
+        return Hole(hole.prefix, hole.suffix[len(rest) :])
+
+    def _generate(
+        self, model: LoadedModel, ids: list[int], sampling: SamplingParams, rules: StopRules
+    ) -> Generation:
+        generation = generate_text(
+            model.engine,
+            model.bundle.tokenizer,
+            ids,
+            sampling,
+            stop=rules.cut,
+            cancel=self._cancel,
+        )
+        self._decision.add_ms("first token", generation.first_token_ms)
+        self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
+        return generation
+
+    def _show(
+        self, generation: Generation, hole: Hole, start: int, before: list[Completion]
+    ) -> list[Completion]:
+        """`before` and the completion made of a generation, if it is worth showing and new."""
+        if generation.finish is Finish.CANCELLED:
+            return before
+        with self._decision.step("clean"):
+            cleaned = postprocess.clean(generation.text, _normal_line_ends(hole))
+        if cleaned.changed_by:
+            self._decision.details["rules"] = list(cleaned.changed_by)
+        text = cleaned.text
+        end = start + cleaned.replaced
+        if self._selected is not None:
+            text = self._selected.text + text
+            end = self._selected.end + cleaned.replaced
+        if not text.strip() or any(text == other.text for other in before):
+            return before
+        completion = Completion(uuid.uuid4().hex, text, start, end, generation.mean_logprob)
+        return [*before, completion]
+
+
+def least_logprob(eagerness: float) -> float:
+    """Mean log-probability per token below which nothing is shown unasked.
+
+    A straight line from -0.3 (eagerness 0: only the nearly certain) over -1.4 (0.5) to -2.5 (1).
+    """
+    return -0.3 - 2.2 * eagerness
+
+
+def _normal_line_ends(hole: Hole) -> Hole:
+    """Models know \\n only; editors turn it back into the document's own line ends."""
+    if "\r" not in hole.prefix and "\r" not in hole.suffix:
+        return hole
+    return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))
+
+
+def _without_returns(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,199 @@
+"""The one model in memory, shared by every connected editor, and the one thread that runs it.
+
+A model loads in a thread of its own.  When settings ask for another one, it loads beside the old, which keeps
+answering until the new one is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from fim_lsp.errors import FimLspError
+from fim_lsp.settings import Settings
+from model_runtime.errors import ModelRuntimeError
+
+if TYPE_CHECKING:
+    from model_runtime.bundle import ModelBundle
+    from model_runtime.engine import Engine
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A bundle and an engine that runs it."""
+
+    bundle: ModelBundle
+    engine: Engine
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Compares equal only for the same weights in the same engine."""
+        return self.bundle.manifest.weights.sha256, self.engine.name
+
+
+ModelLoader = Callable[[Settings], LoadedModel]
+
+
+def load_model(settings: Settings) -> LoadedModel:
+    """Open the bundle and the engine that the settings name.
+
+    Raises:
+        ModelRuntimeError: one sentence, with the remedy.
+    """
+    from model_runtime import catalogue
+    from model_runtime.engines import open_engine
+
+    bundle = catalogue.find(settings.model)
+    engine = open_engine(
+        bundle, engine=settings.engine, device=settings.device, threads=settings.threads
+    )
+    return LoadedModel(bundle, engine)
+
+
+class EngineHost:
+    """Loads, switches and runs the model.  All methods belong to the event loop's thread."""
+
+    def __init__(self, loader: ModelLoader = load_model) -> None:
+        self._loader = loader
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._wanted: tuple[object, ...] | None = None
+        self._callbacks: list[Callable[[], None]] = []
+        self._running = 0
+        self._closed = False
+        self._load_state = "starting"
+        self.loaded: LoadedModel | None = None
+        self.model = ""
+        self.engine = ""
+        self.message = ""
+
+    @property
+    def state(self) -> str:
+        """starting, ready, busy or error, as `fimLsp/status` says it."""
+        if self._load_state == "ready" and self._running:
+            return "busy"
+        return self._load_state
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back on the event loop at each change of state; returns how to stop that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def apply(self, settings: Settings) -> None:
+        """Load the model that the settings name, unless it is loaded or loading already."""
+        wanted = (settings.model, settings.engine, settings.device, settings.threads)
+        if self._closed or wanted == self._wanted:
+            return
+        self._wanted = wanted
+        self.message = f"loading {settings.model}"
+        if self.loaded is None:
+            self._load_state, self.model, self.engine = "starting", settings.model, settings.engine
+        self._notify()
+        loop = asyncio.get_running_loop()
+        future: Future[LoadedModel] = Future()
+        future.add_done_callback(
+            lambda done: _call_on(loop, lambda: self._finish_loading(wanted, done))
+        )
+
+        def load() -> None:
+            started = time.perf_counter()
+            try:
+                model = self._loader(settings)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                logger.info(
+                    "loaded %s on %s in %.0f ms",
+                    model.bundle.manifest.name,
+                    model.engine.name,
+                    (time.perf_counter() - started) * 1e3,
+                )
+                future.set_result(model)
+
+        threading.Thread(target=load, name="load model", daemon=True).start()
+
+    def _finish_loading(self, wanted: tuple[object, ...], done: Future[LoadedModel]) -> None:
+        error = done.exception()
+        if self._closed or wanted != self._wanted:  # the settings have changed again since
+            if error is None:
+                self._thread.submit(done.result().engine.close)
+            return
+        if error is not None:
+            known = isinstance(error, ModelRuntimeError | MemoryError)
+            logger.error("the model did not load: %s", error, exc_info=None if known else error)
+            self.message = str(error) or type(error).__name__
+            self._wanted = None  # the same settings may be tried again
+            # A model that was loaded before goes on answering.
+            self._load_state = "ready" if self.loaded else "error"
+        else:
+            old, self.loaded = self.loaded, done.result()
+            if old is not None:
+                self._thread.submit(old.engine.close)
+            self.model = self.loaded.bundle.manifest.name
+            self.engine = self.loaded.engine.name
+            self.message, self._load_state = "", "ready"
+        self._notify()
+
+    async def ready(self, settings: Settings) -> None:
+        """Load the model and wait for it; for programs that have nothing else to do meanwhile.
+
+        Raises:
+            FimLspError: it did not load; the message says why.
+        """
+        self.apply(settings)
+        changed = asyncio.Event()
+        unsubscribe = self.subscribe(changed.set)
+        try:
+            while self._load_state == "starting":
+                changed.clear()
+                await changed.wait()
+        finally:
+            unsubscribe()
+        if self._load_state == "error":
+            raise FimLspError(self.message)
+
+    async def run(self, work: Callable[[LoadedModel], T]) -> T:
+        """Run `work` on the engine's thread, after what was asked for earlier.
+
+        Call only when `loaded` is not None.
+        """
+        model = self.loaded
+        assert model is not None
+        self._running += 1
+        if self._running == 1:
+            self._notify()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, model)
+        finally:
+            self._running -= 1
+            if self._running == 0:
+                self._notify()
+
+    def close(self) -> None:
+        """Free the engine; pending work is dropped."""
+        self._closed = True
+        self._callbacks.clear()
+        if self.loaded is not None:
+            self._thread.submit(self.loaded.engine.close)
+        self._thread.shutdown(wait=False, cancel_futures=False)
+
+    def _notify(self) -> None:
+        for callback in list(self._callbacks):
+            callback()
+
+
+def _call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    """`call_soon_threadsafe`, silent when the server has gone meanwhile."""
+    try:
+        loop.call_soon_threadsafe(function)
+    except RuntimeError:
+        logger.debug("the model was loaded after the server had stopped")

@@ -1,0 +1,40 @@
+"""Where log lines go: standard error, which editors collect, and a file in the platform's log folder."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+
+_MOST_BYTES = 2_000_000
+
+
+def default_log_file() -> Path:
+    """The file that `--log-file` replaces."""
+    from platformdirs import user_log_path
+
+    return user_log_path("fim-lsp", appauthor=False) / "fim-lsp.log"
+
+
+def configure(level: str, file: Path | None = None) -> None:
+    """Set up logging for a server.  A folder that cannot be written costs the file, not the server."""
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    path = file or default_log_file()
+    problem: OSError | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            logging.handlers.RotatingFileHandler(
+                path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8"
+            )
+        )
+    except OSError as error:
+        problem = error
+    for handler in handlers:
+        handler.setFormatter(form)
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+    logging.getLogger("pygls").setLevel(logging.WARNING)
+    if problem is not None:
+        logging.getLogger(__name__).warning("no log file: %s", problem)

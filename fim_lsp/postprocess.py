@@ -1,0 +1,193 @@
+r"""From what the model wrote to what the editor shows: pure rules, applied in order.
+
+Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from model_runtime.prompt import Hole
+from model_runtime.stopping import is_closing_tail, rest_of_line
+
+Rule = Callable[[str, Hole], str]
+
+_LEAST_OVERLAP = 3
+"""Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is chance."""
+
+
+def cut_at_repeated_block(text: str, _: Hole) -> str:
+    """Cut where the same one to three lines begin to come a third time.
+
+    >>> cut_at_repeated_block("a = 1\\na = 1\\na = 1\\n", Hole("", ""))
+    'a = 1\\n'
+    """
+    lines = text.split("\n")
+    for size in (1, 2, 3):
+        for start in range(len(lines) - 3 * size + 1):
+            block = lines[start : start + size]
+            if not any(line.strip() for line in block):
+                continue
+            if block == lines[start + size : start + 2 * size] and _is_prefix(
+                lines[start + 2 * size : start + 3 * size], block
+            ):
+                return "\n".join(lines[: start + size]) + "\n"
+    return text
+
+
+def drop_repeated_fragment(text: str, _: Hole) -> str:
+    """Drop a line that is one short fragment over and over, as small models write when lost."""
+    line = text.strip().rpartition("\n")[2]
+    for size in range(1, 9):
+        fragment = line[-size:]
+        if fragment.strip() and len(line) >= size * 6 and line.endswith(fragment * 6):
+            # Rules of dashes and the like are real: they are long runs of one punctuation mark.
+            if size == 1 and not fragment.isalnum():
+                continue
+            return ""
+    return text
+
+
+def cut_lines_below(text: str, hole: Hole) -> str:
+    """Cut the last lines where they repeat the first lines below the cursor."""
+    below = [line.rstrip() for line in hole.suffix.partition("\n")[2].split("\n")]
+    while below and not below[0]:
+        below.pop(0)
+    lines = text.split("\n")
+    for start in range(1, len(lines)):
+        tail = [line.rstrip() for line in lines[start:]]
+        if tail[0] and tail == below[: len(tail)]:
+            return "\n".join(lines[:start])
+    return text
+
+
+def drop_line_below(text: str, hole: Hole) -> str:
+    """Drop a suggestion that only says what the next line says already."""
+    below = hole.suffix.partition("\n")[2].lstrip("\n").partition("\n")[0]
+    whole_line = hole.prefix.rpartition("\n")[2] + text.strip("\n")
+    return "" if below.strip() and whole_line.strip() == below.strip() else text
+
+
+def cut_suffix_overlap(text: str, hole: Hole) -> str:
+    """Cut the end of the text where it repeats what stands right of the cursor.
+
+    Closers are left to `fit_closers`, which replaces them instead.
+
+    >>> cut_suffix_overlap("first, second", Hole("f(", " second)"))
+    'first,'
+    """
+    rest = rest_of_line(hole)
+    if is_closing_tail(rest):
+        return text
+    for length in range(min(len(text), len(rest)), 0, -1):
+        if text.endswith(rest[:length]):
+            is_whole = length == len(rest) or length >= _LEAST_OVERLAP
+            return text[:-length] if is_whole or not rest[length - 1].isalnum() else text
+    return text
+
+
+def cut_trailing_space(text: str, hole: Hole) -> str:
+    """Cut blank lines and white space at the end, and everything if nothing else is there."""
+    stripped = text.rstrip()
+    if not stripped.strip():
+        return ""
+    # Inside a line the space before the next word is wanted: `return |value`.
+    rest = rest_of_line(hole)
+    if "\n" not in text and rest.strip() and not rest[0].isspace() and text.endswith(" "):
+        return stripped + " "
+    return stripped
+
+
+RULES: tuple[Rule, ...] = (
+    cut_at_repeated_block,
+    drop_repeated_fragment,
+    cut_lines_below,
+    drop_line_below,
+    cut_suffix_overlap,
+    cut_trailing_space,
+)
+"""In this order."""
+
+
+class Cleaned(NamedTuple):
+    """Text to show, how many characters right of the cursor it replaces, and the rules that changed it."""
+
+    text: str
+    replaced: int
+    changed_by: tuple[str, ...]
+
+
+def clean(text: str, hole: Hole) -> Cleaned:
+    """Apply `RULES`, then fit the text to closers that stand right of the cursor."""
+    changed: list[str] = []
+    for rule in RULES:
+        after = rule(text, hole)
+        if after != text:
+            changed.append(rule.__name__)
+        text = after
+        if not text:
+            return Cleaned("", 0, tuple(changed))
+    fitted, replaced = fit_closers(text, hole)
+    if fitted != text:
+        changed.append("fit_closers")
+    return Cleaned(fitted, replaced, tuple(changed))
+
+
+def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
+    """Replace the closers right of the cursor that the text writes itself.
+
+    Returns: the text, and how many characters after the cursor it replaces.  When a text of several lines
+    does not write them, only its first line can stand in front of them.
+
+    >>> fit_closers("a, b):", Hole("def add(", ")"))
+    ('a, b):', 1)
+    >>> fit_closers("a, b", Hole("def add(", ")"))
+    ('a, b', 0)
+    """
+    tail = rest_of_line(hole)
+    if not tail.strip() or not is_closing_tail(tail):
+        return text, 0
+    place = _unmatched(text, tail[0])
+    if place is None:
+        return text.partition("\n")[0].rstrip(), 0
+    covered = 1
+    while (
+        covered < len(tail)
+        and place + covered < len(text)
+        and text[place + covered] == tail[covered]
+    ):
+        covered += 1
+    if covered < len(tail.rstrip()) and "\n" in text[place:]:
+        # The rest of the tail would land at the end of the last line.
+        return text[: place + covered].rstrip(), covered
+    return text, covered
+
+
+def _unmatched(text: str, closer: str) -> int | None:
+    """Where `text` writes a `closer` that it did not open."""
+    opener = {")": "(", "]": "[", "}": "{", ">": "<"}.get(closer)
+    if opener is None:  # a quote, or punctuation after the closer
+        place = text.find(closer)
+        return place if place >= 0 else None
+    depth, quote = 0, ""
+    for place, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and text[place - 1] != "\\" else quote
+        elif character in "\"'`":
+            quote = character
+        elif character == opener:
+            depth += 1
+        elif character == closer:
+            if depth == 0:
+                return place
+            depth -= 1
+    return None
+
+
+def _is_prefix(short: list[str], long: list[str]) -> bool:
+    """Whether the lines repeat, the last one perhaps unfinished."""
+    return len(short) == len(long) and all(
+        mine == theirs or (number == len(short) - 1 and mine.strip() and theirs.startswith(mine))
+        for number, (mine, theirs) in enumerate(zip(short, long, strict=True))
+    )

@@ -1,0 +1,104 @@
+"""Engine and stop rules -> text: decodes tokens into characters and ends the stream as soon as it can."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from model_runtime.engine import Engine, SamplingParams
+from model_runtime.stopping import Cut
+from model_runtime.tokenizer import FimTokenizer
+
+StopRule = Callable[[str], "Cut | None"]
+"""Looks at the text so far and says where it ends."""
+
+_UNFINISHED = "\ufffd"
+
+
+class Finish(Enum):
+    """Why a generation ended."""
+
+    END = "end"
+    """The model said so (END or another sentinel)."""
+    RULE = "rule"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Generated text and how it came about."""
+
+    text: str
+    logprobs: tuple[float, ...]
+    """One per token that `text` is made of, and END's where the model stopped by itself."""
+    finish: Finish
+    rule: str
+    """Name of the stop rule, empty if none ended it."""
+    tokens: int
+    """Tokens decoded, those after the cut included."""
+    cached_tokens: int
+    first_token_ms: float
+    total_ms: float
+
+    @property
+    def mean_logprob(self) -> float:
+        """Mean natural log-probability of the tokens kept; 0.0 for none."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else 0.0
+
+
+def generate_text(
+    engine: Engine,
+    tokenizer: FimTokenizer,
+    prompt: Sequence[int],
+    sampling: SamplingParams,
+    *,
+    stop: StopRule | None = None,
+    cancel: threading.Event | None = None,
+) -> Generation:
+    """Continue `prompt` until the model, a rule, the limit or `cancel` ends it.
+
+    Raises:
+        PromptTooLong, EngineError: as `Engine.generate`.
+    """
+    started = time.perf_counter()
+    first_token_ms = 0.0
+    ids: list[int] = []
+    logprobs: list[float] = []
+    ends: list[int] = []  # length of the text after each token
+    text, finish, cut = "", Finish.LENGTH, None
+    with engine.generate(prompt, sampling, cancel) as stream:
+        for token in stream:
+            if not ids and not first_token_ms:
+                first_token_ms = (time.perf_counter() - started) * 1e3
+            logprobs.append(token.logprob)
+            if token.id in sampling.stop_ids:
+                finish = Finish.END
+                break
+            ids.append(token.id)
+            text = tokenizer.decode(ids).rstrip(_UNFINISHED)
+            ends.append(len(text))
+            if stop is not None and (cut := stop(text)) is not None:
+                finish = Finish.RULE
+                break
+    if finish is Finish.LENGTH and cancel is not None and cancel.is_set():
+        finish = Finish.CANCELLED
+    decoded = len(logprobs)
+    if cut is not None:
+        text = text[: cut.offset]
+        kept = sum(end <= cut.offset for end in ends)
+        # The token that the cut goes through counts as well: its first characters are shown.
+        logprobs = logprobs[: kept + (not ends or kept == 0 or ends[kept - 1] < cut.offset)]
+    return Generation(
+        text=text,
+        logprobs=tuple(logprobs),
+        finish=finish,
+        rule=cut.rule if cut else "",
+        tokens=decoded,
+        cached_tokens=stream.cached_tokens,
+        first_token_ms=first_token_ms,
+        total_ms=(time.perf_counter() - started) * 1e3,
+    )

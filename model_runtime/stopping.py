@@ -1,0 +1,148 @@
+r"""Where a completion ends before the model says so.  Checked at each token, so that time is saved as well.
+
+The rules read text alone, so they hold for every language; evaluation can apply the very rules of the server.
+
+    line         a single line was wanted, and its end came
+    dedent       a line is less indented than the block, or stands beside the statement that was completed
+    line below   a line equals the next non-blank line after the cursor
+    blank line   the block that was completed is followed by a blank line
+    repetition   the same line came three times in a row
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from model_runtime.prompt import Hole
+
+_OPENERS, _CLOSERS = "([{", ")]}"
+_TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
+
+
+class Cut(NamedTuple):
+    """The text ends before `offset`, because of `rule`."""
+
+    offset: int
+    rule: str
+
+
+def is_closing_tail(rest_of_line: str) -> bool:
+    """Whether only closers follow the cursor, as editors type them by themselves.
+
+    >>> is_closing_tail("):"), is_closing_tail(""), is_closing_tail(", b)")
+    (True, True, False)
+    """
+    return all(character in ")]}\"'`>:; \t" for character in rest_of_line)
+
+
+def wants_single_line(hole: Hole, multiline: str = "auto") -> bool:
+    """Whether the completion should stay on the cursor's line.
+
+    Args:
+        multiline: "never", "always", or "auto": one line when text other than closers follows on the line.
+    """
+    if multiline == "auto":
+        return not is_closing_tail(rest_of_line(hole))
+    return multiline == "never"
+
+
+def rest_of_line(hole: Hole) -> str:
+    """Text between the cursor and the end of its line."""
+    return hole.suffix.partition("\n")[0].rstrip("\r")
+
+
+def indentation(line: str) -> int:
+    """Width of the white space in front, tabs expanded."""
+    width = 0
+    for character in line:
+        if character == " ":
+            width += 1
+        elif character == "\t":
+            width += _TAB_WIDTH - width % _TAB_WIDTH
+        else:
+            break
+    return width
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """The rules for one hole.  `cut` is pure: the same text gives the same answer."""
+
+    hole: Hole
+    single_line: bool
+
+    def cut(self, text: str) -> Cut | None:
+        """Where generated `text` ends; None to go on.
+
+        A line is judged when its first visible character is known, so a dedent costs one token, not a line.
+        """
+        if self.single_line:
+            end = text.find("\n")
+            # A middle may begin with the line end of the line above; then the line after it is meant.
+            if end == 0 and not self.hole.prefix.rpartition("\n")[2].strip():
+                end = text.find("\n", 1)
+            return Cut(end, "line") if end >= 0 else None
+        if "\n" not in text:
+            return None
+        return self._cut_in_lines(text)
+
+    def _cut_in_lines(self, text: str) -> Cut | None:
+        cursor_line = self.hole.prefix.rpartition("\n")[2]
+        lines = text.split("\n")
+        is_statement = bool(cursor_line.strip())
+        block = indentation(cursor_line)
+        if not is_statement and not lines[0].strip():
+            # The cursor stands on a blank line and the model went on to the next one.
+            first = next((line for line in lines[1:] if line.strip()), "")
+            block = min(block, indentation(first)) if block else indentation(first)
+        elif not is_statement and not cursor_line:
+            block = indentation(lines[0])
+        below = _next_line(self.hole.suffix)
+        depth = _open_brackets(cursor_line) + _open_brackets(lines[0])
+        offset = len(lines[0])
+        seen_text = bool(lines[0].strip()) or is_statement
+        for number, line in enumerate(lines[1:], 1):
+            is_whole = number < len(lines) - 1
+            if line.strip():
+                width = indentation(line)
+                if depth <= 0 and seen_text and (width < block or (is_statement and width <= block)):
+                    return Cut(offset, "dedent")
+                if is_whole and below and line.strip() == below:
+                    return Cut(offset, "line below")
+                if is_whole and number >= 2 and line == lines[number - 1] == lines[number - 2]:
+                    return Cut(offset, "repetition")
+                depth += _open_brackets(line)
+                seen_text = True
+            elif is_whole and seen_text and depth <= 0:
+                return Cut(offset, "blank line")
+            offset += 1 + len(line)
+        return None
+
+
+def _next_line(suffix: str) -> str:
+    """The first line below the cursor's that is not blank, without its white space."""
+    below = suffix.partition("\n")[2]
+    while below:
+        line, _, below = below.partition("\n")
+        if line.strip():
+            return line.strip()
+    return ""
+
+
+def _open_brackets(line: str) -> int:
+    """Brackets opened less closed; text in quotes does not count, nor does what follows a `#`."""
+    depth, quote, previous = 0, "", ""
+    for character in line:
+        if quote:
+            quote = "" if character == quote and previous != "\\" else quote
+        elif character in "\"'`":
+            quote = character
+        elif character == "#":
+            break
+        elif character in _OPENERS:
+            depth += 1
+        elif character in _CLOSERS:
+            depth -= 1
+        previous = character
+    return depth
