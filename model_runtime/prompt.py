@@ -25,6 +25,10 @@ from model_runtime.tokenizer import FimTokenizer
 _MOST_CHARACTERS_PER_TOKEN = 8
 """Text further away than budget x this is not even encoded; code has 3 to 4 characters a token."""
 
+_SETTLED_CHARACTERS, _SLACK_TOKENS = 64, 24
+"""The window's edge is chosen for the text up to a multiple of so many characters, with room for the rest: the
+count of ids goes up and down while a word is being typed, and the edge must not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -89,6 +93,7 @@ class PromptEncoder:
         self.order = order
         # The suffix and the snippets are the same text at every key.
         self._encode_again = lru_cache(maxsize=32)(tokenizer.encode)
+        self._first_block = lru_cache(maxsize=32)(self._choose_first_block)
 
     def prompt(self, request: CompletionRequest, budget: PromptBudget) -> Prompt:
         """Ids for a request, at most `budget.tokens`.
@@ -168,20 +173,25 @@ class PromptEncoder:
         return self._window_at_blocks(text, limit, block=1)
 
     def _window_at_blocks(self, text: str, limit: int, block: int) -> tuple[int, list[int]]:
-        too_far = len(text) - limit * _MOST_CHARACTERS_PER_TOKEN
-        number = max(0, -(-too_far // block))
-        start = _edge(text, number, block)
-        ids, offsets = self.tokenizer.encode_with_offsets(text[start:])
+        too_far = max(0, len(text) - limit * _MOST_CHARACTERS_PER_TOKEN)
+        base = _round_up(too_far, block)  # edges stay where they are: at multiples from the start
+        near = text[base:]
+        settled = near[: len(near) - len(near) % _SETTLED_CHARACTERS]
+        number = self._first_block(settled, limit - min(limit // 4, _SLACK_TOKENS), block)
+        while len(ids := self.tokenizer.encode(near[_edge(near, number, block) :])) > limit:
+            number += 1
+        return base + _edge(near, number, block), ids
+
+    def _choose_first_block(self, settled: str, limit: int, block: int) -> int:
+        """Number of the first block with which the rest of `settled` has at most `limit` ids."""
+        ids, offsets = self.tokenizer.encode_with_offsets(settled)
         if len(ids) <= limit:
-            return start, ids
-        wanted = start + offsets[len(ids) - limit]
-        number = max(number, wanted // block - 1)
-        while (start := _edge(text, number, block)) < wanted:
+            return 0
+        wanted = offsets[len(ids) - limit]
+        number = max(0, wanted // block - 1)
+        while _edge(settled, number, block) < wanted:
             number += 1
-        while len(ids := self.tokenizer.encode(text[start:])) > limit:
-            number += 1
-            start = _edge(text, number, block)
-        return start, ids
+        return number
 
 
 def _edge(text: str, number: int, block: int) -> int:
