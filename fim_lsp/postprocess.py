@@ -42,10 +42,9 @@ def drop_repeated_fragment(text: str, _: Hole) -> str:
     for size in range(1, 9):
         fragment = line[-size:]
         if fragment.strip() and len(line) >= size * 6 and line.endswith(fragment * 6):
-            # Rules of dashes and the like are real: they are long runs of one punctuation mark.
-            if size == 1 and not fragment.isalnum():
-                continue
-            return ""
+            # A run of one punctuation mark is a ruler, and real.
+            is_ruler = len(set(fragment)) == 1 and not fragment.isalnum()
+            return text if is_ruler else ""
     return text
 
 
