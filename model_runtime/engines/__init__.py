@@ -1,0 +1,1 @@
+"""Engines: implementations of `model_runtime.engine.Engine`."""

@@ -24,7 +24,9 @@ def cache() -> TypeThroughCache:
 def test_typing_through_shows_the_rest(cache, typed, rest):
     now = replace(THEN, prefix=THEN.prefix + typed)
 
-    assert [replace(SHOWN, text=rest, start=4 + len(typed), end=4 + len(typed))] == cache.lookup(now)
+    assert [replace(SHOWN, text=rest, start=4 + len(typed), end=4 + len(typed))] == cache.lookup(
+        now
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,9 @@ def test_anything_else_asks_the_model(cache, now):
 
 
 def test_the_replaced_closers_stay_replaced(cache):
-    cache.store(replace(THEN, prefix="f(", suffix=")\n"), [replace(SHOWN, text="a)", start=2, end=3)])
+    cache.store(
+        replace(THEN, prefix="f(", suffix=")\n"), [replace(SHOWN, text="a)", start=2, end=3)]
+    )
     now = replace(THEN, prefix="f(a", suffix=")\n")
 
     assert [replace(SHOWN, text=")", start=3, end=4)] == cache.lookup(now)

@@ -89,9 +89,7 @@ def test_a_rule_decides_the_same_at_every_length_once_it_has_decided(case):
     assert {cuts[first]} == set(cuts[first:])
 
 
-@pytest.mark.parametrize(
-    "written", ["a + 1", "a + 1\n", "a(\n", "a\n        .b()", "a\n    "]
-)
+@pytest.mark.parametrize("written", ["a + 1", "a + 1\n", "a(\n", "a\n        .b()", "a\n    "])
 def test_nothing_ends_while_the_statement_may_go_on(written):
     assert StopRules(Hole("def f(a):\n    x = ", "\n"), single_line=False).cut(written) is None
 
@@ -114,7 +112,15 @@ def test_text_after_the_cursor_asks_for_a_single_line(suffix, multiline, single)
 
 @pytest.mark.parametrize(
     ("rest", "closing"),
-    [("", True), (")", True), ('")', True), ("}>", True), (");", True), (" b", False), ("x)", False)],
+    [
+        ("", True),
+        (")", True),
+        ('")', True),
+        ("}>", True),
+        (");", True),
+        (" b", False),
+        ("x)", False),
+    ],
 )
 def test_closers_are_what_editors_type_by_themselves(rest, closing):
     assert closing is is_closing_tail(rest)
