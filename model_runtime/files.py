@@ -1,0 +1,55 @@
+"""Whole folders or nothing: building beside the target and renaming, and hashes of files."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """A new, empty folder that takes the place of `target` when the block ends without an error.
+
+    Until then `target` stays as it is, and a program that dies leaves at most a folder whose name
+    begins with a dot.
+    """
+    work = _beside(target)
+    work.mkdir(parents=True)
+    try:
+        yield work
+        _put_in_place(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _put_in_place(work: Path, target: Path) -> None:
+    if not target.exists():
+        try:
+            work.rename(target)
+            return
+        except OSError:
+            if not target.exists():  # else another process came first, and is replaced
+                raise
+    old = _beside(target)
+    target.rename(old)
+    try:
+        work.rename(target)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file; about 30 ms for 50 MB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
