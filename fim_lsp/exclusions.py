@@ -98,8 +98,19 @@ def _expression(glob: str) -> str:
         elif token == "?":
             parts.append("[^/]")
         elif len(token) > 1:
-            body = token[1:-1].replace("\\", r"\\")
-            parts.append(f"[^{body[1:]}]" if body.startswith("!") else f"[{body}]")
+            parts.append(_character_set(token))
         else:
             parts.append(re.escape(token))
     return "".join(parts)
+
+
+def _character_set(token: str) -> str:
+    """A set like `[a-z]` or `[!a-z]`; what is none is taken literally."""
+    is_negated = token.startswith("[!")
+    members = re.sub(r"([\\^\[&~|])", r"\\\1", token[2 if is_negated else 1 : -1])
+    expression = f"[{'^' if is_negated else ''}{members}]"
+    try:
+        re.compile(expression)
+    except re.error:
+        return re.escape(token)
+    return expression
