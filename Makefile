@@ -10,7 +10,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.base  ## install, and complete a real file with the embedded model, offline
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/fim-lsp complete examples/inventory.py:29:9
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
 	$(BIN)/python -m pytest

@@ -2,8 +2,8 @@
 
     cache -> pause -> context -> prompt -> generation -> clean -> completion
 
-One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what cannot be
-completed is an empty list, and the decision trail says why.
+One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what
+cannot be completed is an empty list, and the decision trail says why.
 """
 
 from __future__ import annotations
@@ -168,7 +168,9 @@ class Completer:
 
 
 class _Task:
-    """The part of the path that runs on the engine's thread: from the frozen document to completions."""
+    """The part of the path that runs on the engine's thread: from the frozen document to
+    completions.
+    """
 
     def __init__(
         self,
@@ -243,8 +245,8 @@ class _Task:
     def _hole(self) -> tuple[Hole, int]:
         """The hole to fill, and the offset at which the completion's text begins.
 
-        With an entry of the suggest popup selected, the text goes on behind that entry, and the completion
-        must begin with it.
+        With an entry of the suggest popup selected, the text goes on behind that entry, and the
+        completion must begin with it.
         """
         text, selected = self._snapshot.text, self._selected
         if selected is None:
@@ -304,7 +306,7 @@ def least_logprob(eagerness: float) -> float:
 
 
 def _normal_line_ends(hole: Hole) -> Hole:
-    """Models know \\n only; editors turn it back into the document's own line ends."""
+    r"""Models know \\n only; editors turn it back into the document's own line ends."""
     if "\r" not in hole.prefix and "\r" not in hole.suffix:
         return hole
     return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))

@@ -18,7 +18,9 @@ class DocumentSnapshot:
     offset: int
     """Cursor, 0 <= offset <= len(text); never between the two characters of a line end \\r\\n."""
     path: str = ""
-    """Relative to its workspace folder where there is one, for the prompt; empty for untitled documents."""
+    """Relative to its workspace folder where there is one, for the prompt; empty for untitled
+    documents.
+    """
 
     @property
     def hole(self) -> Hole:

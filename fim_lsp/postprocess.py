@@ -1,6 +1,7 @@
 r"""From what the model wrote to what the editor shows: pure rules, applied in order.
 
-Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens it.
+Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens
+it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from model_runtime.stopping import is_closing_tail, rest_of_line
 Rule = Callable[[str, Hole], str]
 
 _LEAST_OVERLAP = 3
-"""Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is chance."""
+"""Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is
+chance.
+"""
 
 
 def cut_at_repeated_block(text: str, _: Hole) -> str:
-    """Cut where the same one to three lines begin to come a third time.
+    r"""Cut where the same one to three lines begin to come a third time.
 
     >>> cut_at_repeated_block("a = 1\\na = 1\\na = 1\\n", Hole("", ""))
     'a = 1\\n'
@@ -42,10 +45,9 @@ def drop_repeated_fragment(text: str, _: Hole) -> str:
     for size in range(1, 9):
         fragment = line[-size:]
         if fragment.strip() and len(line) >= size * 6 and line.endswith(fragment * 6):
-            # Rules of dashes and the like are real: they are long runs of one punctuation mark.
-            if size == 1 and not fragment.isalnum():
-                continue
-            return ""
+            # A run of one punctuation mark is a ruler, and real.
+            is_ruler = len(set(fragment)) == 1 and not fragment.isalnum()
+            return text if is_ruler else ""
     return text
 
 
@@ -111,7 +113,9 @@ RULES: tuple[Rule, ...] = (
 
 
 class Cleaned(NamedTuple):
-    """Text to show, how many characters right of the cursor it replaces, and the rules that changed it."""
+    """Text to show, how many characters right of the cursor it replaces, and the rules that changed
+    it.
+    """
 
     text: str
     replaced: int
@@ -137,8 +141,8 @@ def clean(text: str, hole: Hole) -> Cleaned:
 def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
     """Replace the closers right of the cursor that the text writes itself.
 
-    Returns: the text, and how many characters after the cursor it replaces.  When a text of several lines
-    does not write them, only its first line can stand in front of them.
+    Returns: the text, and how many characters after the cursor it replaces.  When a text of several
+    lines does not write them, only its first line can stand in front of them.
 
     >>> fit_closers("a, b):", Hole("def add(", ")"))
     ('a, b):', 1)

@@ -1,6 +1,7 @@
 """Who may use the engine: per document the newest request, after a pause in the typing.
 
-All state changes on the event loop; the engine's thread sees nothing but the cancel flag of its request.
+All state changes on the event loop; the engine's thread sees nothing but the cancel flag of its
+request.
 """
 
 from __future__ import annotations
@@ -45,14 +46,13 @@ class Ticket:
         """
         running = asyncio.ensure_future(work)
         try:
-            await asyncio.wait(
-                {running, self._superseded}, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({running, self._superseded}, return_when=asyncio.FIRST_COMPLETED)
             self._check()
             return running.result()
         finally:
             self.cancel.set()
-            # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting it.
+            # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting
+            # it.
             running.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def supersede(self) -> None:

@@ -15,7 +15,7 @@ examples:
   fim-runtime models list                        what is installed
   fim-runtime models info default                shape, format, licence and scores of a model
   fim-runtime models add ./my-gpt-neox           read, convert, quantise and check a folder
-  fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline for ever
+  fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
   fim-runtime evaluate infilling default --help  the judge"""
 
@@ -38,3 +38,142 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fim-runtime",
+        description="Models for local fill-in-the-middle: manage, train and judge them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    models = commands.add_parser("models", help="list, describe and add models")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="models on this machine")
+    listing.add_argument("--json", action="store_true", help="print JSON for a program")
+    listing.set_defaults(run=_list)
+    info = actions.add_parser("info", help="what a model is and how it was made")
+    info.add_argument(
+        "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
+    )
+    info.add_argument("--json", action="store_true", help="print the manifest")
+    info.set_defaults(run=_info)
+    add = actions.add_parser(
+        "add",
+        help="convert a GPT-NeoX model and install it",
+        description="SOURCE is a folder with config.json, tokenizer.json and safetensors, or "
+        "ORG/NAME on the Hugging Face hub.  The model is read, converted, quantised and checked.",
+    )
+    add.add_argument("source", metavar="SOURCE")
+    add.add_argument("--name", help="name to install it under (default: the source's last part)")
+    add.add_argument(
+        "--quantization",
+        choices=("int8", "float32"),
+        default="int8",
+        help="of the weights file (default int8: a quarter of the size)",
+    )
+    add.add_argument(
+        "--order",
+        choices=("spm1", "spm2", "psm"),
+        help="order of the prompt's parts, where the source does not state it",
+    )
+    add.set_defaults(run=_add)
+
+    train = commands.add_parser(
+        "train",
+        help="run the training pipeline of a recipe",
+        description="From raw files to a bundle.  Stages whose results are up to date are skipped.",
+    )
+    train.add_argument(
+        "recipe", type=Path, metavar="RECIPE", help="a TOML file, or a recipe's name"
+    )
+    train.add_argument("--stage", help="run this stage only")
+    train.add_argument(
+        "--out", type=Path, default=None, help="folder for results (default: runs/RECIPE)"
+    )
+    train.set_defaults(run=_train)
+
+    # Listed for --help; main() hands it to the judge's own parser.
+    commands.add_parser("evaluate", help="measure a model: HumanEval-infilling by execution")
+    return parser
+
+
+def _list(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+
+    bundles = catalogue.list_models()
+    if args.json:
+        print(json.dumps([bundle.manifest.to_json() for bundle in bundles], indent=1))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "parameters", "size", "context", "order", "licence", box=None)
+    for bundle in bundles:
+        manifest = bundle.manifest
+        table.add_row(
+            manifest.name,
+            f"{manifest.parameters / 1e6:.1f} M",
+            f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
+            str(manifest.context_length),
+            manifest.order.value,
+            manifest.license,
+        )
+    Console(highlight=False).print(table)
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+
+    bundle = catalogue.find(args.name)
+    manifest = bundle.manifest.to_json()
+    if args.json:
+        print(json.dumps(manifest, indent=1))
+        return 0
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(highlight=False)
+    for key, value in manifest.items():
+        if key != "canary":
+            shown = json.dumps(value) if isinstance(value, dict | list) else value
+            console.print(f"[dim]{key:<20}[/] ", end="")
+            console.print(str(shown), markup=False)
+    card = bundle.path / "MODEL_CARD.md"
+    if card.is_file():
+        console.print(Markdown(card.read_text(encoding="utf-8")))
+    return 0
+
+
+def _add(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from model_runtime import catalogue
+
+    console = Console(highlight=False, stderr=True)
+    with console.status("reading") as status:
+        report = catalogue.add_model(
+            args.source,
+            name=args.name,
+            quantization=args.quantization,
+            order=args.order,
+            progress=status.update,
+        )
+    console.print(report.describe(), markup=False)
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    try:
+        from model_runtime.training import pipeline
+    except ModuleNotFoundError as error:
+        print(
+            f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[train]'`",
+            file=sys.stderr,
+        )
+        return 1
+    pipeline.run(args.recipe, args.out or Path("runs") / args.recipe.stem, stage=args.stage)
+    return 0

@@ -1,0 +1,1 @@
+"""The pipeline from a corpus to a model that infills."""
