@@ -7,8 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_runtime.errors import ModelRuntimeError
+
+if TYPE_CHECKING:
+    from model_runtime.catalogue import ModelEntry
 
 _EXAMPLES = """\
 examples:
@@ -103,45 +107,65 @@ def _parser() -> argparse.ArgumentParser:
 def _list(args: argparse.Namespace) -> int:
     from model_runtime import catalogue
 
-    bundles = catalogue.list_models()
+    entries = catalogue.list_models()
     if args.json:
-        print(json.dumps([bundle.manifest.to_json() for bundle in bundles], indent=1))
+        print(json.dumps([_entry_json(entry) for entry in entries], indent=1))
         return 0
     from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "parameters", "size", "context", "order", "licence", box=None)
-    for bundle in bundles:
-        manifest = bundle.manifest
+    for entry in entries:
+        if entry.manifest is None:
+            table.add_row(entry.name, f"[red]unusable[/]: {entry.problem}")
+            continue
+        manifest = entry.manifest
         table.add_row(
-            manifest.name,
+            entry.name,
             f"{manifest.parameters / 1e6:.1f} M",
             f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
             str(manifest.context_length),
             manifest.order.value,
             manifest.license,
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    if not entries:
+        console.print("no models; add one with: fim-runtime models add SOURCE")
     return 0
+
+
+def _entry_json(entry: ModelEntry) -> dict[str, object]:
+    manifest = json.loads(entry.manifest.to_json()) if entry.manifest else None
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "problem": entry.problem,
+        "manifest": manifest,
+    }
 
 
 def _info(args: argparse.Namespace) -> int:
     from model_runtime import catalogue
 
     bundle = catalogue.find(args.name)
-    manifest = bundle.manifest.to_json()
     if args.json:
-        print(json.dumps(manifest, indent=1))
+        print(bundle.manifest.to_json(), end="")
         return 0
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
-    for key, value in manifest.items():
+    table = Table(show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for key, value in json.loads(bundle.manifest.to_json()).items():
         if key != "canary":
-            shown = json.dumps(value) if isinstance(value, dict | list) else value
-            console.print(f"[dim]{key:<20}[/] ", end="")
-            console.print(str(shown), markup=False)
+            shown = json.dumps(value) if isinstance(value, dict | list) else str(value)
+            table.add_row(key, Text(shown))
+    console.print(table)
     card = bundle.path / "MODEL_CARD.md"
     if card.is_file():
         console.print(Markdown(card.read_text(encoding="utf-8")))
@@ -162,7 +186,22 @@ def _add(args: argparse.Namespace) -> int:
             order=args.order,
             progress=status.update,
         )
-    console.print(report.describe(), markup=False)
+    console.print(f"[green]{report.name} is ready[/], in {report.path}")
+    for label, value in (
+        ("parameters", f"{report.parameters:,}"),
+        ("prompt order", f"{report.order}, from {report.order_source}"),
+        ("positions", f"{report.position_embedding}, context {report.context_length}"),
+        (
+            "weights",
+            f"{report.quantization}, {report.bundle_bytes / 1e6:.1f} MB "
+            f"(the source has {report.source_bytes / 1e6:.1f} MB)",
+        ),
+        ("canary", "recomputed, equal"),
+        ("time", f"{report.seconds:.1f} s"),
+        *(("note", note) for note in report.notes),
+    ):
+        console.print(f"  [dim]{label:<13}[/]{value}")
+    console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
     return 0
 
 

@@ -16,7 +16,9 @@ from .scripted import scripted_model
 NO_PAUSE = Settings(debounce_ms=0)
 
 
-def snapshot(text: str, uri: str = "file:///a.py", version: int = 1, **more: object) -> DocumentSnapshot:
+def snapshot(
+    text: str, uri: str = "file:///a.py", version: int = 1, **more: object
+) -> DocumentSnapshot:
     before, _, after = text.partition("|")
     return DocumentSnapshot(uri, "python", version, before + after, len(before), **more)
 
@@ -28,7 +30,9 @@ async def ready(answer: str, **options: object) -> tuple[Completer, LoadedModel,
     return Completer(host), model, host
 
 
-async def ask(completer: Completer, text: str, trigger: Trigger = Trigger.AUTOMATIC, **more: object):
+async def ask(
+    completer: Completer, text: str, trigger: Trigger = Trigger.AUTOMATIC, **more: object
+):
     settings = more.pop("settings", NO_PAUSE)
     return await completer.complete(snapshot(text), trigger, settings, **more)
 
@@ -49,7 +53,7 @@ async def test_typing_through_asks_no_model():
     (completion,) = await ask(completer, "x = a |\n")
 
     assert "+ b" == completion.text
-    assert 1 == model.engine.calls
+    assert 1 == len(model.engine.prompts)
     assert "cache" == completer.explain()[0]["source"]
     host.close()
 
@@ -63,7 +67,7 @@ async def test_an_auto_closed_bracket_is_replaced_and_hidden_from_the_model():
 
 
 async def test_the_newer_request_is_answered_and_the_older_one_gets_nothing():
-    completer, _, host = await ready("a + b", token_delay_s=0.05)
+    completer, _, host = await ready("a + b", token_seconds=0.05)
     older = asyncio.ensure_future(ask(completer, "x = |\n"))
     await asyncio.sleep(0.02)
     newer = await ask(completer, "y = |\n")
@@ -75,7 +79,7 @@ async def test_the_newer_request_is_answered_and_the_older_one_gets_nothing():
 
 
 async def test_a_changed_document_supersedes_its_request():
-    completer, _, host = await ready("a + b", token_delay_s=1)
+    completer, _, host = await ready("a + b", token_seconds=1)
     waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
     await asyncio.sleep(0.02)
     completer.document_changed("file:///a.py")
@@ -85,7 +89,7 @@ async def test_a_changed_document_supersedes_its_request():
 
 
 async def test_a_cancelled_request_stops_the_engine():
-    completer, model, host = await ready("a + b + c + d + e", token_delay_s=0.05)
+    completer, model, host = await ready("a + b + c + d + e", token_seconds=0.05)
     waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
     await asyncio.sleep(0.02)
     waiting.cancel()
@@ -108,7 +112,7 @@ async def test_requests_wait_for_a_pause_in_the_typing():
 
     assert [None] * 4 == answers[:4]
     assert answers[4]
-    assert 1 == model.engine.calls
+    assert 1 == len(model.engine.prompts)
     host.close()
 
 
@@ -136,7 +140,7 @@ async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
     ("settings", "uri", "reason"),
     [
         (Settings(enabled=False), "file:///a.py", "disabled"),
-        (Settings(languages={"python": False}), "file:///a.py", "language: python"),
+        (Settings(languages=(("python", False),)), "file:///a.py", "language: python"),
         (Settings(), "file:///project/.env", "excluded"),
         (Settings(), "file:///home/me/.ssh/id_rsa", "excluded"),
         (Settings(exclude=("**/generated/**",)), "file:///p/generated/a.py", "excluded"),
@@ -150,7 +154,7 @@ async def test_silence_has_a_reason_and_a_remedy(settings, uri, reason):
     told = completer.explain()[0]
     assert told["reason"].startswith(reason)
     assert told["remedy"]
-    assert 0 == model.engine.calls
+    assert 0 == len(model.engine.prompts)
     host.close()
 
 

@@ -9,7 +9,9 @@ def document(uri: str, text: str, language: str = "python") -> DocumentSnapshot:
 
 
 HERE = document("file:///here.py", "from shop import Inventory\n\nstock = Inventory()\nstock.")
-SHOP = document("file:///shop.py", "\n" * 30 + "class Inventory:\n    def stock(self):\n        pass\n")
+SHOP = document(
+    "file:///shop.py", "\n" * 30 + "class Inventory:\n    def stock(self):\n        pass\n"
+)
 OTHER = document("file:///other.py", "class Weather:\n    temperature = 21\n")
 
 
