@@ -188,7 +188,7 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
-        # A notebook of its own: a superseded task goes on for a token after its request was answered.
+        # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
 
     def run(self, model: LoadedModel) -> tuple[list[Completion], Decision]:

@@ -52,7 +52,7 @@ class Decision:
         self.timings_ms[name] = self.timings_ms.get(name, 0.0) + milliseconds
 
     def absorb(self, part: Decision) -> None:
-        """Take over what was noted elsewhere: on the engine's thread, which may outlive the request."""
+        """Take over what was noted on the engine's thread, which may outlive the request."""
         self.details |= part.details
         for name, milliseconds in part.timings_ms.items():
             self.add_ms(name, milliseconds)

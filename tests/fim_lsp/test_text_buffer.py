@@ -10,6 +10,7 @@ from fim_lsp import text_buffer
 from fim_lsp.positions import Position
 from fim_lsp.text_buffer import TextBuffer, without_surrogates
 from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
+import itertools
 
 edits = st.lists(st.tuples(positions, positions, texts), max_size=8)
 
@@ -43,10 +44,7 @@ def check_invariants(buffer: TextBuffer) -> None:
     pieces = buffer._pieces
     assert pieces
     assert all(piece.endswith(("\n", "\r")) for piece in pieces[:-1])
-    assert all(
-        not (a.endswith("\r") and b.startswith("\n"))
-        for a, b in zip(pieces[:-1], pieces[1:], strict=True)
-    )
+    assert all(not (a.endswith("\r") and b.startswith("\n")) for a, b in itertools.pairwise(pieces))
 
 
 @pytest.mark.parametrize("separator", ["\f", "\v", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"])
