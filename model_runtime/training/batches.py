@@ -59,6 +59,9 @@ class Place(NamedTuple):
     row: int
 
 
+START = Place(0, 0)
+
+
 class Block(NamedTuple):
     """Rows that were packed together."""
 
@@ -174,6 +177,11 @@ def _work(source: Source, first: int, stride: int, queue: Any, parent: int) -> N
     blocks = source.open()
     for number in itertools.count(first, stride):
         block = blocks.make(number)
-        if os.getppid() != parent:  # the trainer was killed
-            return
-        queue.put(block)
+        while True:
+            if os.getppid() != parent:  # the trainer was killed
+                os._exit(0)  # without waiting for a queue that nobody reads
+            try:
+                queue.put(block, timeout=5)
+                break
+            except queues_module.Full:
+                continue
