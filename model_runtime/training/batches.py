@@ -1,8 +1,8 @@
 """The endless stream of rows, and where it stands.
 
-The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a block are
-packed together.  A place in the stream is (block, row): a checkpoint needs nothing else, and worker processes
-only decide who makes a block, not what is in it.
+The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
+block are packed together.  A place in the stream is (block, row): a checkpoint needs nothing else,
+and worker processes only decide who makes a block, not what is in it.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def spill_new(
     licences: Path,
     counts: Counter[str],
 ) -> tuple[list[Stored], Counter[str]]:
-    """Write what no earlier file duplicates into the spill file, and the verdict of every package."""
+    """Spill what no earlier file duplicates, and write the verdict of every package."""
     seen: set[str] = set()
     documents: list[Stored] = []
     verdicts: Counter[str] = Counter()
@@ -262,7 +262,7 @@ def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
 
 
 def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> list[Stored]:
-    """At most so many bytes of a package: files in the order of their hash, which is a random sample."""
+    """At most so many bytes of a package; in the order of hashes, which is a random sample."""
     used: Counter[str] = Counter()
     kept = []
     for document in sorted(documents, key=lambda document: document.entry.sha1):

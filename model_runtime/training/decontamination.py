@@ -21,7 +21,7 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def read_programs(folder: Path) -> set[str]:
-    """Prompt, solution and rest of every task in the `*.jsonl` and `*.jsonl.gz` files below a folder."""
+    """Every task of the `*.jsonl(.gz)` files below a folder: prompt, solution, rest."""
     programs = set()
     for path in sorted(folder.rglob("*.jsonl*")):
         opener = gzip.open if path.suffix == ".gz" else open

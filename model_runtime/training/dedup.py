@@ -23,7 +23,8 @@ def line_runs(data: bytes) -> npt.NDArray[np.uint32]:
         0xC2B2AE3D27D4EB4F
     )
     mixed = (mixed + hashes[2:]) * np.uint64(0xD6E8FEB86659FD93)
-    return (mixed >> np.uint64(32)).astype(np.uint32)
+    runs: npt.NDArray[np.uint32] = (mixed >> np.uint64(32)).astype(np.uint32)
+    return runs
 
 
 class NearDuplicates:

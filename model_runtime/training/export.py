@@ -100,7 +100,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
             "rope_theta": shape.rotary_base,
             "partial_rotary_factor": shape.rotary_share,
         },
-        # transformers' GPT-NeoX would rotate: a model with ALiBi needs a runtime that reads this key
+        # transformers' GPT-NeoX would rotate; a model with ALiBi needs a runtime that reads this
         "position_embedding_type": shape.positions,
         "use_parallel_residual": True,
         "tie_word_embeddings": True,

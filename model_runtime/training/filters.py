@@ -16,7 +16,8 @@ GENERATED = re.compile(
 )
 FOREIGN_LICENCE = re.compile(
     r"GNU (Affero |Lesser |Library )?General Public|SPDX-License-Identifier:\s*\(?(A?L?GPL|MPL)"
-    r"|Mozilla Public License|CC[- ]BY[- ](SA|NC)|\bCONFIDENTIAL\b|NVIDIA.{0,80}(proprietary|retain)",
+    r"|Mozilla Public License|CC[- ]BY[- ](SA|NC)|\bCONFIDENTIAL\b"
+    r"|NVIDIA.{0,80}(proprietary|retain)",
     re.IGNORECASE,
 )
 _LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))

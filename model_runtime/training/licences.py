@@ -1,7 +1,8 @@
 """Whether a package's licence lets a model learn from its code.
 
-The first of these that says anything decides: the licence expression, the classifiers, the licence field, the
-licence files.  Only `permissive` packages are read; the evidence is kept for every package.
+The first of these that says anything decides: the licence expression, the classifiers, the licence
+field, the licence files.  Only `permissive` packages are read; the evidence is kept for every
+package.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ PERMISSIVE = re.compile(
     re.IGNORECASE,
 )
 COPYLEFT = re.compile(
-    r"\bA?L?GPL|GNU (Affero|General|Lesser|Library)|\bMPL|Mozilla Public|\bEPL|Eclipse Public|\bCDDL"
-    r"|EUPL|CeCILL|OSL-|CC[- ]BY[- ](SA|NC)|Artistic",
+    r"\bA?L?GPL|GNU (Affero|General|Lesser|Library)|\bMPL|Mozilla Public|\bEPL|Eclipse Public"
+    r"|\bCDDL|EUPL|CeCILL|OSL-|CC[- ]BY[- ](SA|NC)|Artistic",
     re.IGNORECASE,
 )
 PROPRIETARY = re.compile(
@@ -52,7 +53,7 @@ def judge(metadata: str, licence_files: Sequence[str]) -> Verdict:
 
     >>> judge("License-Expression: MIT OR GPL-3.0-only", []).kind
     'permissive'
-    >>> judge("Classifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)", []).kind
+    >>> judge("License: GNU General Public License v3", []).kind
     'copyleft'
     """
     evidence, text = _declared(metadata, licence_files)

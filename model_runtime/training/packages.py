@@ -91,7 +91,7 @@ def find_packages(roots: Iterable[Path]) -> list[Package]:
 
 
 def _plain(root: Path) -> Package:
-    """A folder of plain files; the standard library of a Python is known by its name and `ast.py`."""
+    """A folder of plain files; a standard library is known by its name and `ast.py`."""
     match = re.fullmatch(r"python(\d[\d.]*)", root.name)
     if match and (root / "ast.py").exists():
         return Package(root, f"cpython_{match[1]}", match[1])

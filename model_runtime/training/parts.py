@@ -1,7 +1,7 @@
 """Writes documents as compressed parts; `documents.py` reads them and describes the format.
 
-Documents are dealt at random into blocks, so that every part is a random sample of the whole.  Within a block
-those of one package stand together, which compresses better: a reader must shuffle.
+Documents are dealt at random into blocks, so that every part is a random sample of the whole.
+Within a block those of one package stand together, which compresses better: a reader must shuffle.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def write_parts(
         [Callable[[Job], tuple[bytes, bytes]], Iterable[Job]], Iterator[tuple[bytes, bytes]]
     ],
 ) -> list[dict[str, Any]]:
-    """Parts `kind`-000, `kind`-001, ... of at most `part_mb` compressed megabytes (one block at least)."""
+    """Parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes."""
     blocks = deal(documents, block_mb, seed)
     parts: list[Part] = []
     compressed = map_blocks(compress, (Job(spill, block, preset) for block in blocks))

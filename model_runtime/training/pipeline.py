@@ -5,8 +5,8 @@
     OUT/train       checkpoint, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
 
-A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.  A folder
-with the right files but no mark was made elsewhere, and is taken as it is.
+A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
+A folder with the right files but no mark was made elsewhere, and is taken as it is.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Run:
     device: str = "cpu"
     processes: int | None = None
     """For the corpus; None takes all processors, 0 this one process."""
+    table_bits: int = 32
+    """Size of the corpus's table of near-duplicates."""
 
     def folder(self, stage: str) -> Path:
         """Of a stage's results."""
@@ -56,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: what it does, by what file its result is known, and which settings it depends on."""
+    """What it does, by what file its result is known, which settings it depends on."""
 
     name: str
     work: Callable[[Run], None]
@@ -75,7 +77,12 @@ def _corpus(run: Run) -> None:
             "no corpus: give --root with folders of wheels, or put a corpus into OUT/corpus"
         )
     build_corpus(
-        run.recipe.corpus, roots, run.benchmarks, run.folder("corpus"), processes=run.processes
+        run.recipe.corpus,
+        roots,
+        run.benchmarks,
+        run.folder("corpus"),
+        processes=run.processes,
+        table_bits=run.table_bits,
     )
 
 
@@ -107,7 +114,7 @@ STAGES = (
     Stage("export", _export, "model.safetensors", asdict),
 )
 ALWAYS = ("train", "export")
-"""Run even without a mark of their own: a checkpoint may be half-way, and an export older than it."""
+"""Never taken as they are: a checkpoint may be half-way, and an export older than it."""
 
 
 def run(
@@ -119,6 +126,7 @@ def run(
     benchmarks: Path | None = None,
     device: str = "cpu",
     processes: int | None = None,
+    table_bits: int = 32,
 ) -> Path:
     """Run all stages, or one; gives back the folder of the last one run.
 
@@ -127,7 +135,7 @@ def run(
         PipelineError: a stage lacks what an earlier one makes.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(roots), benchmarks, device, processes)
+    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are corpus, tokenizer, train, export"
@@ -143,9 +151,8 @@ def _run_stage(given: Run, number: int) -> None:
     folder, mark = given.folder(stage.name), given.folder(stage.name) / MARK
     for earlier in STAGES[:number]:
         if not (given.folder(earlier.name) / earlier.result).exists():
-            raise PipelineError(
-                f"{given.folder(earlier.name)} has no {earlier.result}; run the stage {earlier.name} first"
-            )
+            missing = given.folder(earlier.name) / earlier.result
+            raise PipelineError(f"{missing} is missing; run the stage {earlier.name} first")
     key = stage_key(given.recipe, number)
     found = json.loads(mark.read_text("utf-8"))["key"] if mark.exists() else None
     made_elsewhere = found is None and stage.name not in ALWAYS and (folder / stage.result).exists()

@@ -72,7 +72,10 @@ class Syntax:
                     self._function(node)
             elif isinstance(node, ast.expr) and not isinstance(node, (ast.Name, ast.Constant)):
                 self.spans["expression"].append(self._span(node, node))
-                if isinstance(node, ast.Call) and (parts := [*node.args, *node.keywords]):
+                parts: list[Placed] = (
+                    [*node.args, *node.keywords] if isinstance(node, ast.Call) else []
+                )
+                if parts:
                     spans = [self._span(part, part) for part in parts]
                     span = min(start for start, _ in spans), max(end for _, end in spans)
                     self.spans["arguments"].append(span)

@@ -1,8 +1,8 @@
 """Stage 2: a byte-level BPE tokenizer for code.
 
-Special tokens have the lowest ids.  There is no normaliser, so every text comes back as it went in.  Before
-BPE, text is split into pieces that suit code: a newline with its indentation is one piece, digits stand
-alone, an identifier takes the one space before it, a run of operators stays together.
+Special tokens have the lowest ids.  There is no normaliser, so every text comes back as it went in.
+Before BPE, text is split into pieces that suit code: a newline with its indentation is one piece,
+digits stand alone, an identifier takes the one space before it, a run of operators stays together.
 """
 
 from __future__ import annotations

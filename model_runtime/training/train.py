@@ -17,8 +17,7 @@ from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.batches import START, Place, RowStream, Source
 from model_runtime.training.checkpoint import Checkpoint
 from model_runtime.training.documents import unpack
-from model_runtime.training.forward import Batch, hidden_states
-from model_runtime.training.loss import mean_cross_entropy
+from model_runtime.training.gradients import Gradients
 from model_runtime.training.metrics import MetricsLog
 from model_runtime.training.network import Network, flops_per_token
 from model_runtime.training.optimisers import build_optimisers, set_learning_rate
@@ -85,6 +84,7 @@ class Trainer:
         self.per_row = recipe.data.attention_within == "row"
         torch.manual_seed(recipe.train.seed)
         self.network = Network(shape_of(recipe, words.size)).to(self.device)
+        self.gradients = Gradients(self.network, recipe.train, self.per_row, self.device)
         self.optimisers = build_optimisers(self.network, recipe.optimiser)
         self.progress = Progress()
         self.log = MetricsLog(state / "training_log.jsonl")
@@ -117,20 +117,8 @@ class Trainer:
         share = self.progress.share(recipe)
         factor = rate_factor(share, recipe.optimiser.warm_up, recipe.optimiser.decay)
         set_learning_rate(self.optimisers, recipe.optimiser.learning_rate * factor)
-        losses, counted = [], sum(map(sum, rows.lengths)) - sum(map(len, rows.lengths))
-        for start in range(0, len(rows), recipe.train.rows_at_once):
-            part = rows.take(start, start + recipe.train.rows_at_once)
-            batch = Batch.of(part, self.per_row, self.device)
-            hidden_Nd = hidden_states(self.network, batch, self.dtype)
-            mean = mean_cross_entropy(
-                hidden_Nd, self.network.head, batch.targets_N, recipe.train.loss_chunk
-            )
-            # Every token of the step weighs the same, however the rows are cut into parts.
-            loss = mean * ((batch.num_tokens - sum(map(len, part.lengths))) / counted)
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
+        total = self.gradients.compute(rows)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optimiser.clip)
-        total = float(torch.stack(losses).sum())
         if math.isfinite(total) and math.isfinite(float(norm)):
             for optimiser in self.optimisers:
                 optimiser.step()
