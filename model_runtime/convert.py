@@ -127,7 +127,7 @@ def convert_folder(
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
     except OSError as error:
-        raise ConversionError(f"cannot write {target}: {error.strerror or error}") from error
+        raise ConversionError(f"cannot write {target} ({error})") from error
     return ConversionReport(
         name=name,
         path=target,
