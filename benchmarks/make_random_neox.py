@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,8 +140,9 @@ def random_tensors(
     variant: Variant, layout: dict[str, TensorLayout]
 ) -> Iterator[tuple[str, Array]]:
     """Weights with which every layer matters and logits differ by a few units."""
-    for number, (name, (_, shape)) in enumerate(layout.items()):
-        rng = np.random.default_rng((variant.seed, number, len(name)))
+    for name, (_, shape) in layout.items():
+        # By name, so that the same model comes out however it is cut into shards.
+        rng = np.random.default_rng((variant.seed, zlib.crc32(name.encode())))
         values = rng.standard_normal(shape, np.float32)
         if len(shape) == 1:
             values *= np.float32(0.02)

@@ -163,7 +163,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
             shutil.copytree(source, folder, dirs_exist_ok=True)
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
-        raise ConversionError(f"cannot write {target}: {error.strerror or error}") from error
+        raise ConversionError(f"cannot write {target} ({error})") from error
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return ConversionReport(
         name=name,

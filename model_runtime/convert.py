@@ -96,12 +96,12 @@ def convert_folder(
 
     try:
         with NeoxWeights.open(source, architecture, say) as weights, building(target) as folder:
+            notes = _write_tokenizer(source, folder, fim.tokens)
+            written = FimTokenizer.from_file(folder / TOKENIZER)
+            canary = make_canary(written, fim.tokens, fim.order)  # also checks the sentinels
             millions = architecture.count_parameters() / 1e6
             say(f"writing {millions:.1f} M parameters as {quantization}")
             facts = _write_weights(folder / WEIGHTS, weights, architecture, quantization)
-            notes = _write_tokenizer(source, folder, fim.tokens)
-            # The file's own tokenizer is what will be loaded: the canary is made with that one.
-            written = FimTokenizer.from_file(folder / TOKENIZER)
             manifest = Manifest(
                 name=name,
                 order=fim.order,
@@ -112,7 +112,7 @@ def convert_folder(
                 parameters=architecture.count_parameters(),
                 weights=facts,
                 tokenizer=_facts_of(folder / TOKENIZER),
-                canary=make_canary(written, fim.tokens, fim.order),
+                canary=canary,
                 license=license or str(fim.extra.get("license", "unknown")),
                 languages=languages or tuple(fim.extra.get("languages", ())),
                 training=training if training is not None else fim.extra.get("training", {}),
@@ -124,11 +124,10 @@ def convert_folder(
             say("checking the canary")
             ModelBundle.open(folder).verify_weights()
             source_bytes = weights.source_bytes
-            notes = (*weights.notes, *notes)
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
     except OSError as error:
-        raise ConversionError(f"cannot write {target}: {error.strerror or error}") from error
+        raise ConversionError(f"cannot write {target} ({error})") from error
     return ConversionReport(
         name=name,
         path=target,

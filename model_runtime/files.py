@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -27,17 +27,18 @@ def building(target: Path) -> Iterator[Path]:
 
 
 def _put_in_place(work: Path, target: Path) -> None:
-    if not target.exists():
-        try:
-            work.rename(target)
-            return
-        except OSError:
-            if not target.exists():  # else another process came first, and is replaced
-                raise
+    """Rename; an earlier target, or one that another process has just put there, is replaced."""
     old = _beside(target)
-    target.rename(old)
     try:
-        work.rename(target)
+        for attempts_left in (3, 2, 1, 0):
+            try:
+                work.rename(target)
+                return
+            except OSError:
+                if not attempts_left:
+                    raise
+            with suppress(FileNotFoundError):  # another process may have moved it away
+                target.rename(old)
     finally:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from model_runtime.errors import BundleError, ConversionError
+from model_runtime.errors import ConversionError
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.neox import read_json
 from model_runtime.tokenizer import SEED_SENTINELS, FimTokenizer
@@ -71,10 +71,6 @@ def read_fim_config(
     except ValueError as error:
         raise ConversionError(f"{folder}: the order {spelled!r} is not one of {_ORDERS}") from error
     sentinels = _sentinels(tokens if tokens is not None else found.get("tokens"), tokenizer)
-    try:
-        tokenizer.check_sentinels(sentinels)
-    except BundleError as error:
-        raise ConversionError(f"{folder}: {error}") from error
     context = found.get("context")
     if context is not None and (isinstance(context, bool) or not isinstance(context, int)):
         raise ConversionError(f"{folder}: the context {context!r} is no number of tokens")

@@ -1,19 +1,22 @@
 """The weights of a Hugging Face GPT-NeoX folder, under one set of names, as float32.
 
-Reads safetensors, one file or several by index.  What differs between folders ends here: the
-output matrix's two names, shards, half precision, missing attention biases (zeros), and the mask
-buffers of old checkpoints, which are dropped.
+Reads safetensors, one file or several by index, and PyTorch's .bin files where there is nothing
+else.  What differs between folders ends here: the output matrix's two names, shards, half
+precision, missing attention biases (zeros), and the mask buffers of old checkpoints.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_path
 
+from model_runtime import pickled_weights
 from model_runtime.errors import ConversionError
 from model_runtime.neox import HEAD, Architecture, read_json
 from model_runtime.weights import Float32, UnreadableWeights, WeightsFile
@@ -37,7 +40,6 @@ class NeoxWeights:
         self._shapes = architecture.tensor_shapes()
         self._folder = folder
         self.source_bytes = source_bytes
-        self.notes: tuple[str, ...] = ()
         self._file_of: dict[str, WeightsFile] = {}
         for file in files:
             for name in file.layout:
@@ -50,18 +52,27 @@ class NeoxWeights:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, architecture: Architecture, say: object) -> Iterator[NeoxWeights]:
+    def open(
+        cls, folder: Path, architecture: Architecture, say: Callable[[str], None]
+    ) -> Iterator[NeoxWeights]:
         """The weights in `folder`, checked against `architecture`; nothing is read yet.
 
         Raises:
             ConversionError: missing, unreadable, or of another shape.
         """
-        paths = _safetensors(folder)
-        try:
-            files = [WeightsFile(path) for path in paths]
-        except UnreadableWeights as error:
-            raise ConversionError(f"the weights in {folder} cannot be read: {error}") from error
-        yield cls(files, architecture, folder, sum(path.stat().st_size for path in paths))
+        paths = _paths(folder)
+        size = sum(path.stat().st_size for path in paths)
+        with ExitStack() as cleanup:
+            if paths[0].suffix == ".bin":
+                work = cleanup.enter_context(_work_folder())
+                paths = [_rewritten(path, Path(work), say) for path in paths]
+            try:
+                files = [WeightsFile(path) for path in paths]
+            except UnreadableWeights as error:
+                raise ConversionError(
+                    f"the weights in {folder} cannot be read: {error}; fetch them again"
+                ) from error
+            yield cls(files, architecture, folder, size)
 
     def float32(self, name: str) -> Float32:
         """One tensor by its Hugging Face name.
@@ -104,19 +115,40 @@ class NeoxWeights:
                     )
 
 
-def _safetensors(folder: Path) -> list[Path]:
-    names = [SINGLE]
-    if (folder / INDEX).is_file():
-        weight_map = read_json(folder / INDEX).get("weight_map")
-        if not isinstance(weight_map, dict):
-            raise ConversionError(f"{folder / INDEX} has no weight_map")
-        names = sorted({str(name) for name in weight_map.values()})
-        if outside := [name for name in names if Path(name).name != name]:
-            raise ConversionError(f"{folder / INDEX} points outside of its folder: {outside[0]}")
+def _paths(folder: Path) -> list[Path]:
+    """The files with the weights, safetensors where there are any."""
+    for single, index in ((SINGLE, INDEX), (pickled_weights.SINGLE, pickled_weights.INDEX)):
+        if (folder / index).is_file():
+            return _indexed(folder, index)
+        if (folder / single).is_file():
+            return [folder / single]
+    raise ConversionError(f"{folder} has no {SINGLE}, nor any other weights that can be read")
+
+
+def _indexed(folder: Path, index: str) -> list[Path]:
+    weight_map = read_json(folder / index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ConversionError(f"{folder / index} has no weight_map")
+    names = sorted({str(name) for name in weight_map.values()})
     for name in names:
+        if Path(name).name != name:
+            raise ConversionError(f"{folder / index} points outside of its folder: {name}")
         if not (folder / name).is_file():
-            raise ConversionError(f"{folder / name} is missing")
+            raise ConversionError(f"{folder / name} is missing; fetch the folder again")
     return [folder / name for name in names]
+
+
+def _work_folder() -> tempfile.TemporaryDirectory[str]:
+    """On the disk of the cache: the system's temporary folder is often in memory, and small."""
+    parent = user_cache_path("fim-lsp", appauthor=False)
+    parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="convert-", dir=parent, ignore_cleanup_errors=True)
+
+
+def _rewritten(path: Path, work: Path, say: Callable[[str], None]) -> Path:
+    target = work / f"{path.stem}.safetensors"
+    pickled_weights.rewrite_as_safetensors(path, target, say)
+    return target
 
 
 def _some(names: list[str]) -> str:

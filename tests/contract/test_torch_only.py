@@ -63,3 +63,20 @@ def test_torch_without_a_gpu_says_so(bundle_of):
         pytest.skip("there is a GPU")
     with pytest.raises(EngineUnavailable, match="no CUDA device"):
         open_engine(bundle_of("rotary quarter"), engine="auto", device="cuda")
+
+
+@pytest.mark.gpu
+def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
+    """In bfloat16, so to a few hundredths."""
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    from model_runtime.engines import open_engine
+
+    engine = open_engine(bundle_of("rotary quarter"), device="cuda")
+    tokens = list(engine.generate(prompt, SamplingParams(12, frozenset())))
+    engine.close()
+
+    ids = [token.id for token in tokens]
+    expected = oracle_of("rotary quarter").logprobs([*prompt, *ids])[len(prompt) - 1 : -1]
+    for place, token in enumerate(tokens):
+        assert token.logprob == pytest.approx(expected[place, token.id], abs=0.1)
