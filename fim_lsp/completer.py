@@ -130,8 +130,9 @@ class Completer:
                 with decision.step("debounce"):
                     await ticket.pause(settings.debounce_ms / 1e3)
             decision.source = "model"
-            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel, decision)
-            completions = await ticket.until_superseded(self._host.run(task.run))
+            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel)
+            completions, notes = await ticket.until_superseded(self._host.run(task.run))
+            decision.absorb(notes)
             self._cache.store(seen, completions)
             return completions
 
@@ -180,7 +181,6 @@ class _Task:
         selected: SelectedSuggestion | None,
         others: Sequence[DocumentSnapshot],
         cancel: threading.Event,
-        decision: Decision,
     ) -> None:
         self._snapshot = snapshot
         self._trigger = trigger
@@ -188,10 +188,14 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
-        self._decision = decision
+        # Notes of its own: a superseded task goes on for a token after its request was answered.
+        self._decision = Decision(snapshot.uri, trigger.name.lower())
 
-    def run(self, model: LoadedModel) -> list[Completion]:
-        """Best completion first."""
+    def run(self, model: LoadedModel) -> tuple[list[Completion], Decision]:
+        """Completions, best first, and what was noted on the way."""
+        return self._complete(model), self._decision
+
+    def _complete(self, model: LoadedModel) -> list[Completion]:
         if self._cancel.is_set():  # superseded while it waited for the engine
             return []
         settings, decision = self._settings, self._decision

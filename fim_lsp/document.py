@@ -8,6 +8,15 @@ from model_runtime.prompt import Hole
 
 
 @dataclass(frozen=True, slots=True)
+class Indentation:
+    """How the editor indents in this document, where it says so (Copilot's `formattingOptions`)."""
+
+    size: int
+    """Columns per level."""
+    uses_spaces: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentSnapshot:
     """Text, cursor and names at the moment of a request.  Offsets count code points."""
 
@@ -15,12 +24,17 @@ class DocumentSnapshot:
     language_id: str
     version: int
     text: str
-    offset: int
-    """Cursor, 0 <= offset <= len(text); never between the two characters of a line end \\r\\n."""
-    path: str = ""
-    """Relative to its workspace folder where there is one, for the prompt; empty for untitled
-    documents.
+    """The whole document; of one above a million characters, the whole lines around the cursor.
+
+    Holds no lone surrogates: U+FFFD stands in their place.
     """
+    offset: int
+    """Cursor, 0 <= offset <= len(text); never between the two characters of a line end CR LF."""
+    path: str = ""
+    """Relative to its workspace folder where there is one; empty for untitled documents."""
+    line: int = 0
+    """The cursor's line in the document, counted from 0."""
+    indentation: Indentation | None = None
 
     @property
     def hole(self) -> Hole:

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ class Ticket:
         """
         running = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({running, self._superseded}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {running, self._superseded}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             self._check()
             return running.result()
         finally:

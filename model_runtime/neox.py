@@ -122,6 +122,21 @@ class NeoxConfig:
     """From `position_embedding_type`, our own addition: Hugging Face's GPT-NeoX knows no ALiBi."""
 
 
+def alibi_slopes(heads: int) -> list[float]:
+    """What one token of distance takes off an attention score, per head.
+
+    A geometric series; where the number of heads is no power of two, every other slope of the next
+    one is added (Press et al. 2021, arXiv:2108.12409, and its reference code).
+
+    >>> alibi_slopes(4)
+    [0.25, 0.0625, 0.015625, 0.00390625]
+    """
+    power = 2 ** (heads.bit_length() - 1)
+    slopes = [2.0 ** (-8.0 * (number + 1) / power) for number in range(power)]
+    finer = [2.0 ** (-4.0 * (number + 1) / power) for number in range(0, 2 * power, 2)]
+    return slopes + finer[: heads - power]
+
+
 def layer_prefix(number: int) -> str:
     """Leading part of the names of one layer's tensors."""
     return f"gpt_neox.layers.{number}."

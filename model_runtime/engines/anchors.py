@@ -51,7 +51,9 @@ class Anchors:
         )
         if longest:
             return Cut(longest, is_cached=True)
-        return Cut(max(0, len(ids) - 1 - VOLATILE) // STEP * STEP, is_cached=False)
+        length = max(0, len(ids) - 1 - VOLATILE) // STEP * STEP
+        fits = length * self._bytes_per_token <= self._budget_bytes
+        return Cut(length if fits else 0, is_cached=False)
 
     def has_room(self, length: int) -> bool:
         """Whether one more anchor of that many ids stays within the budget."""

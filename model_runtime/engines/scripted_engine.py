@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 
 from model_runtime.engine import GeneratedToken, SamplingParams, TokenStream, check_fits
+from model_runtime.engines.prefix import common_prefix
 from model_runtime.errors import EngineError
 
 Script = Callable[[Sequence[int]], Sequence[int]]
@@ -96,13 +97,3 @@ class ScriptedEngine:
             if id_ in sampling.stop_ids:
                 return
             pause = self._token_seconds
-
-
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many leading ids two prompts share."""
-    length = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        length += 1
-    return length

@@ -39,7 +39,7 @@ class Shape:
 
     @property
     def head_width(self) -> int:
-        """k."""
+        """K."""
         return self.width // self.heads
 
     @property

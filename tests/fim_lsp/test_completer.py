@@ -59,7 +59,7 @@ async def test_typing_through_asks_no_model():
 
 
 async def test_an_auto_closed_bracket_is_replaced_and_hidden_from_the_model():
-    completer, model, host = await ready("a, b):\n    return a + b")
+    completer, _, host = await ready("a, b):\n    return a + b")
     (completion,) = await ask(completer, "def add(|)")
 
     assert ("a, b):\n    return a + b", 8, 9) == (completion.text, completion.start, completion.end)
@@ -89,7 +89,7 @@ async def test_a_changed_document_supersedes_its_request():
 
 
 async def test_a_cancelled_request_stops_the_engine():
-    completer, model, host = await ready("a + b + c + d + e", token_seconds=0.05)
+    completer, _, host = await ready("a + b + c + d + e", token_seconds=0.05)
     waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
     await asyncio.sleep(0.02)
     waiting.cancel()
@@ -118,7 +118,7 @@ async def test_requests_wait_for_a_pause_in_the_typing():
 
 async def test_invoked_gives_several_different_ones_best_first():
     answers = iter(["a + b", "a + b", "a - b", "a * b"])
-    completer, model, host = await ready(lambda prompt: next(answers, "zzz"))
+    completer, _, host = await ready(lambda prompt: next(answers, "zzz"))
     found = await ask(completer, "x = |\n", Trigger.INVOKED)
 
     assert ["a + b", "a - b", "a * b"] == [completion.text for completion in found]

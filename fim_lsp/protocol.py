@@ -1,0 +1,264 @@
+"""JSON-RPC as the standard has it, where pygls 2.1 falls short of it.
+
+* A request that does not fit its type is answered (-32602); pygls lets the client wait for ever.
+* So are requests before `initialize` (-32002) and after `shutdown` (-32600).
+* An error carries code and message; pygls adds a traceback with the paths of this machine.
+* Only the outermost object is a message; pygls takes any object with a key "jsonrpc" for one.
+* A late reply to a request of ours that was cancelled is dropped; in pygls it is an error (#621).
+* Nothing that is sent is logged; pygls logs all of it, code included.
+* `exit` sets `exit_code`, and the read loop leaves; pygls raises SystemExit wherever it is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from cattrs import transform_error
+from lsprotocol import types as lsp
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import (
+    JsonRPCNotification,
+    JsonRPCRequestMessage,
+    JsonRPCResponseMessage,
+    LanguageServerProtocol,
+    lsp_method,
+)
+
+logger = logging.getLogger(__name__)
+
+_raw_params: ContextVar[Mapping[str, Any]] = ContextVar("raw_params")
+
+_NEEDED_FOR_INITIALIZE = ("processId", "rootPath", "rootUri", "workspaceFolders")
+_NEEDED_CAPABILITIES = {
+    "general": ("positionEncodings",),
+    "window": ("workDoneProgress",),
+    "workspace": ("configuration", "didChangeConfiguration", "workspaceFolders"),
+    "notebookDocument": ("synchronization",),
+}
+
+
+class FimProtocol(LanguageServerProtocol):
+    """The conversation with one client."""
+
+    exit_code: int | None = None
+    """Set when the client said `exit`: 0 after `shutdown`, 1 without (LSP 3.18, "Exit")."""
+
+    def receive(self, body: bytes) -> None:
+        """Handle one message.  Whatever is wrong with it is answered or logged, never raised."""
+        try:
+            self._receive(body)
+        except Exception:
+            logger.exception("a message of %d bytes could not be handled", len(body))
+
+    @property
+    def raw_params(self) -> Mapping[str, Any]:
+        """Parameters of the message being handled, unknown fields included."""
+        return _raw_params.get({})
+
+    @property
+    def is_shut_down(self) -> bool:
+        """The client has sent `shutdown`; only `exit` may follow."""
+        return self._shutdown
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """The message as an object: typed where the standard knows its method, raw otherwise.
+
+        Raises:
+            JsonRpcException: what to answer when there is no such object.
+        """
+        if data.get("jsonrpc") != self.VERSION:
+            raise JsonRpcInvalidRequest("jsonrpc must be 2.0")
+        if "method" not in data:
+            return self._response(data)
+        method = data["method"]
+        known = self.get_message_type(method) if isinstance(method, str) else None
+        try:
+            if known is not None:
+                return self._converter.structure(data, known)
+        except Exception as error:
+            if method == lsp.INITIALIZE and (needed := _needed_of(data)) != data:
+                logger.warning("initialize: %s; using what is needed of it", _explain(error))
+                return self.structure_message(needed)
+            raise JsonRpcInvalidParams(_explain(error)) from error
+        if not isinstance(method, str):
+            raise JsonRpcInvalidRequest("method must be a string")
+        params = data.get("params")
+        if "id" not in data:
+            return JsonRPCNotification(method, self.VERSION, params)
+        if not isinstance(data["id"], str | int):
+            raise JsonRpcInvalidRequest("id must be a number or a string")
+        return JsonRPCRequestMessage(data["id"], method, self.VERSION, params)
+
+    def get_message_type(  # type: ignore[override]
+        self, method: str
+    ) -> type[Any] | None:
+        """Type of a method's messages.  The cache of pygls' own keeps every connection alive."""
+        return lsp.METHOD_TO_TYPES.get(method, (None,))[0]
+
+    @lsp_method(lsp.SHUTDOWN)
+    def lsp_shutdown(self, *_: Any) -> None:  # type: ignore[override]
+        """Answer what is pending, and take no more requests."""
+        self._shutdown = True
+        for future in list(self._request_futures.values()):
+            future.cancel()
+
+    @lsp_method(lsp.EXIT)
+    def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
+        """End the conversation."""
+        self.exit_code = 0 if self._shutdown else 1
+
+    def _receive(self, body: bytes) -> None:
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            # No answer: the specification wants one with the id null, which stops Neovim's client.
+            logger.warning("a message of %d bytes is not JSON: %s", len(body), _kind(error))
+            return
+        if not isinstance(data, dict):
+            logger.warning("a message is not a JSON object; batches are not part of LSP")
+            return
+        try:
+            if not self._may_be_handled(data):
+                return
+            message = self.structure_message(data)
+        except JsonRpcException as error:
+            self._refuse(data, error)
+            return
+        params = data.get("params")
+        token = _raw_params.set(params if isinstance(params, dict) else {})
+        try:
+            self.handle_message(message)
+        finally:
+            _raw_params.reset(token)
+
+    def _may_be_handled(self, data: dict[str, Any]) -> bool:
+        """Whether the message fits the state of the conversation; False to drop it.
+
+        Raises:
+            JsonRpcException: the refusal that the specification asks for.
+        """
+        method, is_request = data.get("method"), "id" in data
+        if method in (None, lsp.EXIT):
+            return True
+        if self._workspace is None:
+            if method == lsp.INITIALIZE:
+                return True
+            if is_request:
+                raise JsonRpcServerNotInitialized("the first request must be initialize")
+            return False
+        if self._shutdown:
+            if method == lsp.TEXT_DOCUMENT_INLINE_COMPLETION:
+                self._send_response(data.get("id"), None)
+            elif is_request:
+                raise JsonRpcInvalidRequest("the server was shut down")
+            return False
+        if method == lsp.INITIALIZE:
+            raise JsonRpcInvalidRequest("initialize may be sent only once")
+        if not is_request and not self._knows(method):
+            logger.debug("notification %s ignored", method)
+            return False
+        return True
+
+    def _knows(self, method: Any) -> bool:
+        return (
+            method == lsp.CANCEL_REQUEST
+            or method in self.fm.builtin_features
+            or method in self.fm.features
+        )
+
+    def _refuse(self, data: dict[str, Any], error: JsonRpcException) -> None:
+        logger.warning("message %s refused: %s", data.get("method"), error)
+        if isinstance(data.get("id"), str | int) and "method" in data:
+            self._send_response(data["id"], error=error.to_response_error())
+
+    def _response(self, data: dict[str, Any]) -> Any:
+        """A reply to a request of ours; the result stays raw, for clients differ in it."""
+        if not isinstance(data.get("id"), str | int):
+            raise JsonRpcInvalidRequest("neither a request nor a reply")
+        self._result_types.pop(data["id"], None)
+        if data.get("error") is None:
+            return JsonRPCResponseMessage(data["id"], self.VERSION, data.get("result"))
+        error = data["error"] if isinstance(data["error"], dict) else {}
+        code, text = error.get("code"), error.get("message")
+        return lsp.ResponseErrorMessage(
+            id=data["id"],
+            error=lsp.ResponseError(
+                code=code if isinstance(code, int) else JsonRpcInternalError.CODE,
+                message=str(text or "no reason given"),
+            ),
+        )
+
+    def _handle_response(
+        self, msg_id: Any, result: Any | None = None, error: lsp.ResponseError | None = None
+    ) -> None:
+        future = self._request_futures.get(msg_id)
+        if future is not None and future.done():
+            # Cancelled on our side while it waited (pygls #621).
+            del self._request_futures[msg_id]
+            return
+        super()._handle_response(msg_id, result, error)
+
+    def _send_response(
+        self, msg_id: Any, result: Any | None = None, error: lsp.ResponseError | None = None
+    ) -> None:
+        if error is not None:
+            # What pygls puts into `data` is a traceback with paths of this machine.
+            is_ours = error.code == JsonRpcInternalError.CODE
+            text = "internal error; the server's log says more" if is_ours else error.message
+            error = lsp.ResponseError(code=error.code, message=text)
+        super()._send_response(msg_id, result, error)
+
+    def _send_data(self, data: Any) -> None:
+        if self.writer is None:
+            return
+        # ASCII: a lone surrogate in a result goes out as an escape, and cannot break the encoding.
+        body = json.dumps(data, default=self._serialize_message).encode("ascii")
+        try:
+            self.writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        except (OSError, ValueError) as error:  # ValueError: a closed file
+            logger.info("the client is gone: %s", error)
+            self.writer = None
+
+
+def _needed_of(data: dict[str, Any]) -> dict[str, Any]:
+    """An `initialize` without all that is not used, in case that is what does not fit the types.
+
+    lsprotocol's enumerations are closed: one symbol kind of a later standard would keep a client
+    out.
+    """
+    params = data.get("params")
+    if not isinstance(params, dict):
+        return data
+    offered = params.get("capabilities")
+    capabilities = {
+        part: {name: of_part[name] for name in names if name in of_part}
+        for part, names in _NEEDED_CAPABILITIES.items()
+        if isinstance(of_part := offered.get(part) if isinstance(offered, dict) else None, dict)
+    }
+    needed = {name: params[name] for name in _NEEDED_FOR_INITIALIZE if name in params}
+    needed["capabilities"] = capabilities
+    if "initializationOptions" in params:
+        needed["initializationOptions"] = params["initializationOptions"]
+    return {**data, "params": needed}
+
+
+def _explain(error: Exception) -> str:
+    """What does not fit, by path; holds no values, which may be code."""
+    try:
+        return "; ".join(transform_error(error, path="message"))
+    except Exception:
+        return _kind(error)
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__

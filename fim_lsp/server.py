@@ -1,0 +1,201 @@
+"""The server of one editor: the only state that changes, and it changes on the event loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, cast
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+
+from fim_lsp.completer import Completer
+from fim_lsp.document import DocumentSnapshot, Indentation
+from fim_lsp.documents import OpenDocuments
+from fim_lsp.engine_host import EngineHost
+from fim_lsp.exclusions import is_excluded
+from fim_lsp.protocol import FimProtocol
+from fim_lsp.settings import SECTION, Settings, section_of
+from fim_lsp.status import StatusReporter
+
+logger = logging.getLogger(__name__)
+
+CompleterFactory = Callable[[EngineHost], Completer]
+
+_EVERY_NOTEBOOK = lsp.NotebookDocumentSyncOptions(
+    notebook_selector=[lsp.NotebookDocumentFilterWithNotebook(notebook="*")]
+)
+_START = lsp.Position(0, 0)
+
+
+class FimServer(LanguageServer):
+    """Documents, settings and pending work of one editor; the model is shared with others."""
+
+    protocol: FimProtocol
+
+    def __init__(self, host: EngineHost, make_completer: CompleterFactory = Completer) -> None:
+        super().__init__(
+            "fim-lsp",
+            _version(),
+            protocol_cls=FimProtocol,
+            notebook_document_sync=_EVERY_NOTEBOOK,
+        )
+        self.completer = make_completer(host)
+        self.settings = Settings()
+        self.counts: Counter[str] = Counter()
+        """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
+        self._host = host
+        self._initial_settings = self.settings
+        self._told_problems: set[str] = set()
+        self._recent: dict[str, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._status = StatusReporter(host, self.protocol, self.spawn)
+
+    # Documents
+
+    @property
+    def documents(self) -> OpenDocuments:
+        """What the editor has open."""
+        return cast(OpenDocuments, self.workspace)
+
+    def snapshot(
+        self, uri: str, position: lsp.Position, indentation: Indentation | None = None
+    ) -> DocumentSnapshot | None:
+        """The document as it is now, with the cursor at a position; None when it is not open."""
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        text, offset = document.around(position)
+        return DocumentSnapshot(
+            uri=document.uri,
+            language_id=document.language_id or "",
+            version=document.version or 0,
+            text=text,
+            offset=offset,
+            path=self.documents.relative_path(uri),
+            line=document.line_of(position),
+            indentation=indentation,
+        )
+
+    def is_current(self, snapshot: DocumentSnapshot) -> bool:
+        """Whether the document is still as the snapshot shows it."""
+        document = self.documents.get(snapshot.uri)
+        return document is not None and (document.version or 0) == snapshot.version
+
+    def other_documents(self, uri: str) -> Sequence[DocumentSnapshot]:
+        """The open documents that may serve as context, the last visited one first; no secrets."""
+        snapshots = (
+            self.snapshot(other, _START)
+            for other in reversed(self._recent)
+            if other != uri and is_excluded(other, self.settings.exclude) is None
+        )
+        return [snapshot for snapshot in snapshots if snapshot is not None]
+
+    def visited(self, uri: str) -> None:
+        """The user is in that document now."""
+        self._recent.pop(uri, None)
+        self._recent[uri] = None
+
+    def changed(self, uri: str) -> None:
+        """The text of a document is another one; requests for the old one are over."""
+        self.visited(uri)
+        self.completer.document_changed(uri)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document."""
+        self._recent.pop(uri, None)
+        self.completer.document_closed(uri)
+
+    # Settings
+
+    def configure(self, options: object) -> None:
+        """Take the settings of `initialize`; later ones replace them one by one."""
+        found = section_of(options)
+        settings, problems = Settings.parse(options if found is None else found)
+        self._initial_settings = settings
+        self._use(settings, problems)
+
+    def change_settings(self, section: object) -> None:
+        """Take new settings; what they do not name is as it was at `initialize`."""
+        settings, problems = Settings.parse(section, self._initial_settings)
+        self._use(settings, problems)
+        self.tell_problems()
+
+    async def pull_settings(self) -> None:
+        """Ask the client for the settings; run it in a task of its own, by `spawn`."""
+        answer = await self.protocol.send_request_async(
+            lsp.WORKSPACE_CONFIGURATION,
+            lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)]),
+        )
+        if isinstance(answer, list) and answer and answer[0] is not None:
+            self.change_settings(answer[0])
+
+    def tell_problems(self) -> None:
+        """Show what is wrong with the settings, each problem once until it is mended."""
+        new = [text for text in self._problems if text not in self._told_problems]
+        self._told_problems = set(self._problems)
+        if new:
+            message = f"fim-lsp settings: {'; '.join(new)}"
+            self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, message))
+
+    def _use(self, settings: Settings, problems: list[str]) -> None:
+        for problem in problems:
+            logger.warning("settings: %s", problem)
+        self._problems = problems
+        if settings.log_level != self.settings.log_level:
+            for name in ("fim_lsp", "model_runtime"):
+                logging.getLogger(name).setLevel(settings.log_level.upper())
+        self.settings = settings
+        if settings.enabled:
+            self._host.apply(settings)
+        self._status.enable(settings.enabled)
+
+    # Life
+
+    def start_reporting(self) -> None:
+        """Tell the client about the model and about wrong settings, from now on."""
+        window = self.client_capabilities.window
+        self._status.start(shows_progress=bool(window and window.work_done_progress))
+        self.tell_problems()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in a task that nobody cancels while the connection lasts.
+
+        Requests to the client belong here: pygls fails on a reply to a request whose sender was
+        cancelled.
+        """
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def close(self) -> None:
+        """The connection is gone: stop all its work."""
+        self._status.stop()
+        for uri in list(self._recent):
+            self.completer.document_closed(uri)
+        for task in self._tasks:
+            task.cancel()
+        for future in list(self.protocol._request_futures.values()):
+            future.cancel()
+        self.protocol.writer = None
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what pygls would show to the user in a window."""
+        data = getattr(error, "data", None)
+        trace = "".join(data.get("traceback", ())) if isinstance(data, dict) else ""
+        logger.error("%s: %s\n%s", getattr(source, "__name__", source), error, trace)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a background task failed", exc_info=error)
+
+
+def _version() -> str:
+    try:
+        return version("fim-lsp")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"

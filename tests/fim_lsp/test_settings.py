@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fim_lsp.settings import _RULES, Settings, section_of
+
+GOOD = {
+    "enabled": (False, False),
+    "model": ("small", "small"),
+    "engine": ("onnx", "onnx"),
+    "device": ("cuda", "cuda"),
+    "threads": (4, 4),
+    "contextTokens": (512, 512),
+    "maxNewTokens": (32.0, 32),
+    "debounceMs": (0, 0),
+    "multiline": ("never", "never"),
+    "candidates": (1, 1),
+    "eagerness": (1, 1.0),
+    "crossFileContext": (False, False),
+    "exclude": (["*.gen.py"], ("*.gen.py",)),
+    "languages": ({"markdown": False}, (("markdown", False),)),
+    "logLevel": ("debug", "debug"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_every_setting_is_read_under_its_outside_name(name):
+    given, kept = GOOD[name]
+    settings, problems = Settings.parse({name: given})
+    assert problems == []
+    assert getattr(settings, re.sub("[A-Z]", lambda c: "_" + c[0].lower(), name)) == kept
+
+
+def test_every_field_has_a_case_and_a_rule():
+    assert set(GOOD) == set(_RULES)
+    assert len(GOOD) == len(fields(Settings))
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ({"debounceMs": "fast"}, "debounceMs must be a whole number from 0 to 10000, got 'fast'"),
+        ({"debounceMs": -1}, "debounceMs must be a whole number from 0 to 10000, got -1; using 60"),
+        ({"debounceMs": 1.5}, "got 1.5"),
+        ({"debounceMs": float("nan")}, "got nan"),
+        ({"threads": True}, "threads must be a whole number from 0 to 1024, got true; using 0"),
+        ({"eagerness": 2}, "eagerness must be a number from 0 to 1, got 2; using 0.5"),
+        ({"enabled": "yes"}, "enabled must be true or false, got 'yes'; using true"),
+        ({"engine": "gpu"}, "engine must be one of auto, ctranslate2, onnx, torch, got 'gpu'"),
+        ({"engine": ["auto"]}, "got ['auto']; using 'auto'"),
+        ({"model": ""}, "model must be the name or the folder of a model, got ''; using 'default'"),
+        ({"exclude": "*.py"}, "exclude must be a list of globs, got '*.py'; using []"),
+        ({"exclude": [1]}, "got [1]"),
+        ({"languages": {"python": "no"}}, "languages must be a map from language ids"),
+        ({"languages": 3}, "got 3"),
+        ({"debouncMs": 5}, "there is no setting 'debouncMs'; did you mean debounceMs?"),
+        ({"crossfileContext": True}, "did you mean crossFileContext?"),
+        ({"x" * 200: 1}, "there is no setting 'xxx"),
+        ([1], "fimLsp must be an object, got [1]"),
+        ("on", "fimLsp must be an object, got 'on'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(raw, problem):
+    settings, problems = Settings.parse(raw)
+    assert len(problems) == 1
+    assert problem in problems[0]
+    assert settings == Settings()
+
+
+def test_good_values_stay_beside_wrong_ones():
+    settings, problems = Settings.parse({"candidates": 5, "eagerness": "high", "nonsense": 1})
+    assert settings == Settings(candidates=5)
+    assert len(problems) == 2
+
+
+def test_what_is_not_named_keeps_the_value_of_the_base():
+    base = Settings(debounce_ms=10, model="mine")
+    settings, problems = Settings.parse({"debounceMs": "x", "model": None, "threads": 2}, base)
+    assert settings == Settings(debounce_ms=10, model="mine", threads=2)
+    assert problems == ["debounceMs must be a whole number from 0 to 10000, got 'x'; using 10"]
+
+
+@pytest.mark.parametrize("raw", [None, {}, {"trace": {"server": "off"}}, {"exclude": {}}])
+def test_nothing_said_is_no_problem(raw):
+    assert Settings.parse(raw) == (Settings(), [])
+
+
+@pytest.mark.parametrize(
+    ("languages", "language", "is_enabled"),
+    [
+        ({}, "python", True),
+        ({"markdown": False}, "markdown", False),
+        ({"markdown": False}, "python", True),
+        (["markdown", "text"], "text", False),
+        ({"*": False, "python": True}, "python", True),
+        ({"*": False, "python": True}, "rust", False),
+        ({"*": False}, "", False),
+    ],
+)
+def test_languages_are_switched_by_their_id(languages, language, is_enabled):
+    settings, problems = Settings.parse({"languages": languages})
+    assert problems == []
+    assert settings.is_language_enabled(language) is is_enabled
+
+
+@pytest.mark.parametrize(
+    ("raw", "section"),
+    [
+        ({"fimLsp": {"threads": 1}}, {"threads": 1}),
+        ({"fimLsp": None}, None),
+        ({"threads": 1}, {"threads": 1}),
+        ({"python": {"threads": 1}}, None),
+        ({}, None),
+        (None, None),
+        ([], None),
+        ("x", None),
+    ],
+)
+def test_our_section_is_found_in_what_a_client_pushes(raw, section):
+    assert section_of(raw) == section
+
+
+def test_settings_can_be_compared_and_hashed():
+    """The cache of the completion path asks whether they are still the same."""
+    first, _ = Settings.parse({"languages": {"a": True, "b": False}, "exclude": ["x"]})
+    second, _ = Settings.parse({"exclude": ["x"], "languages": {"b": False, "a": True}})
+    assert first == second
+    assert hash(first) == hash(second)
+
+
+def test_every_field_is_documented_in_the_source():
+    source = Path(__file__).parents[2].joinpath("fim_lsp", "settings.py").read_text("utf-8")
+    for field in fields(Settings):
+        assert re.search(rf'^    {field.name}: .*\n    """', source, re.MULTILINE), field.name

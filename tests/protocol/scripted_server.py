@@ -1,0 +1,182 @@
+"""The real server with a completer that does what the document says; the protocol suite drives it.
+
+    python tests/protocol/scripted_server.py [--tcp PORT] [--load-seconds S] [--load-error TEXT]
+
+The text before the cursor chooses the answer (its last line is enough):
+
+    ...wait         0.3 s, then SAW:<text of the document>
+    ...hang         nothing until it is superseded or cancelled
+    ...raise        an exception
+    ...nothing      an empty list
+    ...bracket      swallows the character after the cursor
+    ...crlf         a suggestion with \\r\\n in it
+    ...surrogate    a suggestion that ends in a lone surrogate
+    ...others       OTHERS:<paths of the other documents>
+    ...sample       SAW: and path, language, line, offset and indentation as JSON
+    anything else   SAW:<text of the document>
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from fim_lsp import tcp
+from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.exclusions import is_excluded
+from fim_lsp.settings import Settings
+from fim_lsp.stdio import serve_stdio
+
+
+class ScriptedHost:
+    """Loads nothing, for as long as it is told."""
+
+    def __init__(self, load_seconds: float, load_error: str) -> None:
+        self.state, self.model, self.engine, self.message = "starting", "", "", ""
+        self._seconds, self._error = load_seconds, load_error
+        self._callbacks: list[Callable[[], None]] = []
+        self._is_asked = False
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def apply(self, settings: Settings) -> None:
+        self.model = settings.model
+        if not self._is_asked:
+            self._is_asked = True
+            if self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._loaded)
+            else:
+                self._loaded()
+
+    def close(self) -> None:
+        self._callbacks.clear()
+
+    def _loaded(self) -> None:
+        self.state, self.message = ("error", self._error) if self._error else ("ready", "")
+        self.engine = "scripted"
+        for callback in list(self._callbacks):
+            callback()
+
+
+class ScriptedCompleter:
+    """Newest wins, without debounce; see the module's text for the answers."""
+
+    def __init__(self, host: ScriptedHost) -> None:
+        self._host = host
+        self._pending: dict[str, asyncio.Future[None]] = {}
+        self._decisions: list[dict[str, object]] = []
+
+    async def complete(
+        self,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger,
+        settings: Settings,
+        selected: SelectedSuggestion | None = None,
+        other_documents: Callable[[], Sequence[DocumentSnapshot]] = tuple,
+    ) -> list[Completion] | None:
+        self.document_changed(snapshot.uri)
+        superseded = self._pending[snapshot.uri] = asyncio.get_running_loop().create_future()
+        outcome = "cancelled"
+        try:
+            answer = await self._answer(
+                snapshot, trigger, settings, selected, other_documents, superseded
+            )
+            outcome = "superseded" if answer is None else "answered"
+            return answer
+        finally:
+            self._decisions.insert(0, {"uri": snapshot.uri, "outcome": outcome})
+
+    async def _answer(
+        self,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger,
+        settings: Settings,
+        selected: SelectedSuggestion | None,
+        other_documents: Callable[[], Sequence[DocumentSnapshot]],
+        superseded: asyncio.Future[None],
+    ) -> list[Completion] | None:
+        if (
+            not settings.enabled
+            or not settings.is_language_enabled(snapshot.language_id)
+            or is_excluded(snapshot.uri, settings.exclude)
+            or self._host.state != "ready"
+        ):
+            return []
+        before = snapshot.text[: snapshot.offset]
+        seconds = 0.3 if before.endswith("wait") else 60 if before.endswith("hang") else 0
+        if seconds:
+            await asyncio.wait({superseded}, timeout=seconds)
+        if superseded.done():
+            return None
+        if before.endswith("raise"):
+            raise RuntimeError(f"secret text {snapshot.text}")
+        text = f"SAW:{snapshot.text}"
+        start = end = snapshot.offset
+        if before.endswith("nothing"):
+            return []
+        if before.endswith("bracket"):
+            end += 1
+        if before.endswith("crlf"):
+            text = "one\r\ntwo\rthree\n"
+        if before.endswith("surrogate"):
+            text = "x\ud83d"
+        if before.endswith("others"):
+            text = "OTHERS:" + ",".join(other.path for other in other_documents())
+        if before.endswith("sample"):
+            indentation = snapshot.indentation
+            text = "SAW:" + json.dumps(
+                {
+                    "path": snapshot.path,
+                    "language": snapshot.language_id,
+                    "line": snapshot.line,
+                    "offset": snapshot.offset,
+                    "indentation": indentation and [indentation.size, indentation.uses_spaces],
+                }
+            )
+        if selected is not None:
+            text, start, end = selected.text + "!", selected.start, selected.end
+        count = settings.candidates if trigger is Trigger.INVOKED else 1
+        return [
+            Completion(f"id-{number}", text, start, end, mean_logprob=-0.1)
+            for number in range(count)
+        ]
+
+    def document_changed(self, uri: str) -> None:
+        pending = self._pending.pop(uri, None)
+        if pending is not None and not pending.done():
+            pending.set_result(None)
+
+    document_closed = document_changed
+
+    def accepted(self, completion_id: str) -> None:
+        self._decisions.insert(0, {"accepted": completion_id})
+
+    def explain(self) -> list[dict[str, object]]:
+        return self._decisions
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tcp", type=int, metavar="PORT")
+    parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--load-error", default="")
+    args = parser.parse_args()
+    logging.basicConfig(level="INFO", stream=sys.stderr)
+
+    def make_host() -> ScriptedHost:
+        return ScriptedHost(args.load_seconds, args.load_error)
+
+    if args.tcp is not None:
+        return tcp.serve_tcp("127.0.0.1", args.tcp, make_host, make_completer=ScriptedCompleter)
+    return serve_stdio(make_host, ScriptedCompleter)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
