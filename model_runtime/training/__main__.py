@@ -1,4 +1,4 @@
-"""From wheels to a model: `python -m model_runtime.training RECIPE --out FOLDER`.
+"""From wheels to a model: `fim-runtime train RECIPE`.
 
 A recipe is a TOML file, or the name of one in `model_runtime/recipes`.
 """
@@ -20,10 +20,12 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m model_runtime.training", description=(__doc__ or "").splitlines()[0]
+        prog="fim-runtime train", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("recipe", help="a .toml file, or a name: " + ", ".join(names()))
-    parser.add_argument("--out", type=Path, required=True, help="folder of all stages")
+    parser.add_argument(
+        "--out", type=Path, help="folder of all stages (default: runs/ and the recipe's name)"
+    )
     parser.add_argument(
         "--stage", choices=[stage.name for stage in pipeline.STAGES], help="only this one"
     )
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folder = pipeline.run(
             path,
-            given.out,
+            given.out or Path("runs") / path.stem,
             given.stage,
             roots=given.root,
             benchmarks=given.benchmarks,

@@ -30,7 +30,7 @@ class Gradients:
         for start in range(0, len(rows), size):
             part = rows.take(start, start + size)
             loss = self._mean(part) * (num_targets(part) / counted)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += float(loss.detach())
         return total
 

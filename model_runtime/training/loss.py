@@ -26,7 +26,7 @@ def mean_cross_entropy(hidden_Nd: Tensor, head_Vd: Tensor, targets_N: Tensor, ch
         targets_N: int64, the next token of each place.
         chunk: most tokens whose logits exist at the same time.
     """
-    loss = _ChunkedLoss.apply(hidden_Nd, head_Vd, targets_N, chunk)  # type: ignore[no-untyped-call]
+    loss = _ChunkedLoss.apply(hidden_Nd, head_Vd, targets_N, chunk)
     assert isinstance(loss, Tensor)
     return loss
 
