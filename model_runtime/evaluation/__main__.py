@@ -53,11 +53,14 @@ def _infilling(args: argparse.Namespace) -> int:
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
     from model_runtime.evaluation.sandbox import Sandbox
 
+    max_new_tokens = args.max_new_tokens
+    if max_new_tokens is None:
+        max_new_tokens = 64 if args.split == "single-line" else 256
     draw = DrawSettings(
         samples=args.samples,
         temperature=args.temperature,
         top_p=args.top_p,
-        max_new_tokens=args.max_new_tokens or (64 if args.split == "single-line" else 256),
+        max_new_tokens=max_new_tokens,
         seed=args.seed,
     )
     # Before hours of generating: is there a sandbox to run it in?
