@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModelRuntimeError as error:
         print(f"fim-runtime evaluate: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder without rights
+        print(f"fim-runtime evaluate: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nbroken off; the same command goes on from here", file=sys.stderr)
         return 130
