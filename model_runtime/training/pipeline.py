@@ -4,6 +4,7 @@
     OUT/tokenizer   tokenizer.json
     OUT/train       checkpoint, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
+    OUT/bundle      the int8 bundle that the server opens
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
 A folder with the right files but no mark was made elsewhere, and is taken as it is.
@@ -107,14 +108,30 @@ def _export(run: Run) -> None:
     )
 
 
+def _bundle(run: Run) -> None:
+    from model_runtime.convert import convert_folder
+
+    fim = json.loads((run.folder("export") / "fim_config.json").read_text("utf-8"))
+    convert_folder(
+        run.folder("export"),
+        run.folder("bundle"),
+        name=run.recipe.name,
+        license="Apache-2.0",
+        languages=("python",),
+        training={key: fim[key] for key in ("tokens_seen", "step", "rate", "training")},
+        progress=logger.info,
+    )
+
+
 STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
     Stage("train", _train, "state.pt", asdict),
     Stage("export", _export, "model.safetensors", asdict),
+    Stage("bundle", _bundle, "manifest.json", asdict),
 )
-ALWAYS = ("train", "export")
-"""Never taken as they are: a checkpoint may be half-way, and an export older than it."""
+ALWAYS = ("train", "export", "bundle")
+"""Never taken as they are: a checkpoint may be half-way, and what was made of it older than it."""
 
 
 def run(
@@ -138,7 +155,8 @@ def run(
     given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
-            f"there is no stage {stage!r}; the stages are corpus, tokenizer, train, export"
+            f"there is no stage {stage!r}; the stages are "
+            + ", ".join(entry.name for entry in STAGES)
         )
     for number, entry in enumerate(STAGES):
         if stage is None or entry.name == stage:
@@ -156,7 +174,7 @@ def _run_stage(given: Run, number: int) -> None:
     key = stage_key(given.recipe, number)
     found = json.loads(mark.read_text("utf-8"))["key"] if mark.exists() else None
     made_elsewhere = found is None and stage.name not in ALWAYS and (folder / stage.result).exists()
-    if (found == key and stage.name != "export") or made_elsewhere:
+    if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
         logger.info("%s is up to date", stage.name)
         return
     folder.mkdir(parents=True, exist_ok=True)
