@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(arguments)
     logging.raiseExceptions = False  # a full disk must not stop the server
+    logging.getLogger().addHandler(logging.NullHandler())  # only `serve` has a log
     try:
         return int(args.run(args))
     except UsageError as error:

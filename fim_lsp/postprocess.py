@@ -20,6 +20,15 @@ chance.
 """
 
 
+def cut_at_broken_character(text: str, _: Hole) -> str:
+    r"""Cut where bytes do not make a character, as small models write outside ASCII.
+
+    >>> cut_at_broken_character("caf\ufffd\ufffd", Hole("", ""))
+    'caf'
+    """
+    return text.partition("\ufffd")[0]
+
+
 def cut_at_repeated_block(text: str, _: Hole) -> str:
     r"""Cut where the same one to three lines begin to come a third time.
 
@@ -102,6 +111,7 @@ def cut_trailing_space(text: str, hole: Hole) -> str:
 
 
 RULES: tuple[Rule, ...] = (
+    cut_at_broken_character,
     cut_at_repeated_block,
     drop_repeated_fragment,
     cut_lines_below,

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_runtime.errors import ModelRuntimeError
@@ -28,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] == ["evaluate"]:  # has a parser of its own
+        if given[:1] == ["train"]:  # the pipeline and the judge have parsers of their own
+            return _train(given[1:])
+        if given[:1] == ["evaluate"]:
             from model_runtime.evaluation.__main__ import main as evaluate
 
             return int(evaluate(given[1:]) or 0)
@@ -42,6 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _train(arguments: Sequence[str]) -> int:
+    try:
+        from model_runtime.training.__main__ import main as train
+    except ModuleNotFoundError as error:
+        print(
+            f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[train]'`",
+            file=sys.stderr,
+        )
+        return 1
+    return train(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,21 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.set_defaults(run=_add)
 
-    train = commands.add_parser(
-        "train",
-        help="run the training pipeline of a recipe",
-        description="From raw files to a bundle.  Stages whose results are up to date are skipped.",
-    )
-    train.add_argument(
-        "recipe", type=Path, metavar="RECIPE", help="a TOML file, or a recipe's name"
-    )
-    train.add_argument("--stage", help="run this stage only")
-    train.add_argument(
-        "--out", type=Path, default=None, help="folder for results (default: runs/RECIPE)"
-    )
-    train.set_defaults(run=_train)
-
-    # Listed for --help; main() hands it to the judge's own parser.
+    # For --help only: main() hands these to parsers of their own.
+    commands.add_parser("train", help="run the training pipeline of a recipe")
     commands.add_parser("evaluate", help="measure a model: HumanEval-infilling by execution")
     return parser
 
@@ -202,17 +202,4 @@ def _add(args: argparse.Namespace) -> int:
     ):
         console.print(f"  [dim]{label:<13}[/]{value}")
     console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
-    return 0
-
-
-def _train(args: argparse.Namespace) -> int:
-    try:
-        from model_runtime.training import pipeline
-    except ModuleNotFoundError as error:
-        print(
-            f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[train]'`",
-            file=sys.stderr,
-        )
-        return 1
-    pipeline.run(args.recipe, args.out or Path("runs") / args.recipe.stem, stage=args.stage)
     return 0

@@ -1,1 +1,1 @@
-"""The pipeline from a corpus to a model that infills."""
+"""From wheels of source code to a fill-in-the-middle model; `pipeline.py` names the stages."""

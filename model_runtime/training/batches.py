@@ -1,8 +1,8 @@
 """The endless stream of rows, and where it stands.
 
-The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a block are
-packed together.  A place in the stream is (block, row): a checkpoint needs nothing else, and worker processes
-only decide who makes a block, not what is in it.
+The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
+block are packed together.  A place in the stream is (block, row): a checkpoint needs nothing else,
+and worker processes only decide who makes a block, not what is in it.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class Place(NamedTuple):
     block: int
     """Counts through all epochs."""
     row: int
+
+
+START = Place(0, 0)
 
 
 class Block(NamedTuple):
@@ -174,6 +177,11 @@ def _work(source: Source, first: int, stride: int, queue: Any, parent: int) -> N
     blocks = source.open()
     for number in itertools.count(first, stride):
         block = blocks.make(number)
-        if os.getppid() != parent:  # the trainer was killed
-            return
-        queue.put(block)
+        while True:
+            if os.getppid() != parent:  # the trainer was killed
+                os._exit(0)  # without waiting for a queue that nobody reads
+            try:
+                queue.put(block, timeout=5)
+                break
+            except queues_module.Full:
+                continue

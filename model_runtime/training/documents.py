@@ -3,7 +3,8 @@
 A corpus folder holds parts, each a pair of files (`corpus.py` writes them):
 
     train-000.txt.xz   documents, UTF-8, each one ended by a NUL
-    train-000.tsv.xz   one line a document, in the same order: sha1, package, version, path, licence, bytes
+    train-000.tsv.xz   one line a document, in the same order:
+                       sha1, package, version, path, licence, bytes
     valid-000.*        documents of packages that the training parts never show
 """
 

@@ -3,7 +3,8 @@
     with a hole      PromptEncoder.example: the serving prompt, the middle, END
     without          END text, and END where the document ends
 
-Everything is drawn from (seed, epoch, document id) alone: neither workers nor order nor restarts change it.
+Everything is drawn from (seed, epoch, document id) alone: neither workers nor order nor restarts
+change it.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Encoder:
         return Sequence(ids[: self.context], "ltr", len(piece.encode()))
 
     def _snippets(self, number: int, window: str, rng: random.Random) -> tuple[Snippet, ...]:
-        """Up to two pieces of other files of the package: of four drawn, those that share most words."""
+        """Up to two pieces of other files of the package: of four drawn, the most alike."""
         entries, words = self.documents.entries, set(_WORD.findall(window))
         others = self.documents.of_package[entries[number].package]
         drawn = {others[rng.randrange(len(others))] for _ in range(4)} - {number}

@@ -27,7 +27,7 @@ class Batch:
 
     @classmethod
     def of(cls, rows: Rows, per_row: bool, device: torch.device) -> Batch:
-        """Tensors of these rows; with `per_row` a segment is a row, else an example (or the padding)."""
+        """Tensors of these rows; a segment is a row with `per_row`, else an example or padding."""
         T = rows.ids_RT.shape[1]
         flat = rows.ids_RT.reshape(-1).astype(np.int64)
         targets = np.full_like(flat, IGNORED)

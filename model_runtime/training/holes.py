@@ -1,7 +1,7 @@
 """Where to cut a window into prefix, middle and suffix.
 
-    line        whole lines; half of the holes contain indentation and newline (HumanEval-infilling asks so),
-                half neither (so asks a cursor that stands behind the indentation)
+    line        whole lines; half of the holes contain indentation and newline, as in
+                HumanEval-infilling, half neither, as behind the indentation in an editor
     character   two free cuts, a short run, or what a cursor sees: the rest of its line
     syntax      a node of the syntax tree
 
@@ -20,7 +20,7 @@ from model_runtime.training.syntax import Span, Syntax
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A window in three parts; `prefix + middle + suffix` is the window, unless `suffix` was dropped."""
+    """A window in three parts, which join to it again unless `suffix` was dropped."""
 
     prefix: str
     middle: str
@@ -55,7 +55,7 @@ def draw_cut(
 
 
 def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
-    """Whole lines, four of five times a single one; with both indentation and newline, or without both."""
+    """Whole lines, mostly a single one; with both indentation and newline, or without both."""
     first, last = within or (0, len(text))
     starts = [0] if first == 0 else []
     at = text.find("\n", max(0, first - 1)) + 1
@@ -105,7 +105,7 @@ def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) ->
 
 
 def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """Two of three times the code of a function of the window, docstring left out, as offsets in it."""
+    """Two of three times the code of a function, without docstring, as offsets in the window."""
     bodies = [
         (f.body, f.end) for f in syntax.functions if window[0] <= f.start and f.body < window[1]
     ]

@@ -3,9 +3,10 @@
     N = tokens of a batch, all rows one after the other     d = width
     H = heads                                               k = width of a head, d / H
 
-All products but attention see one flat list of tokens.  Attention is cut into segments: rows of one length
-(one fused call, for accelerators) or single examples (many small calls).  The latter costs the sum of the
-squared example lengths, not of the row lengths, and no example sees its neighbours, as in serving.
+All products but attention see one flat list of tokens.  Attention is cut into segments: rows of one
+length (one fused call, for accelerators) or single examples (many small calls).  The latter costs
+the sum of the squared example lengths, not of the row lengths, and no example sees its neighbours,
+as in serving.
 """
 
 from __future__ import annotations
@@ -65,16 +66,19 @@ class Attention(nn.Module):
         q_NHk, k_NHk, v_NHk = qkv_NH3k.split(k, dim=-1)
         q_NHk, k_NHk = angles.rotate(q_NHk), angles.rotate(k_NHk)
         mixed_NHk = attend(q_NHk, k_NHk, v_NHk, segments, angles.bias)
-        return self.dense(mixed_NHk.reshape(-1, H * k))
+        out_Nd: Tensor = self.dense(mixed_NHk.reshape(-1, H * k))
+        return out_Nd
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments, bias: Tensor | None) -> Tensor:
     """Attention of [N, H, k] tensors; fused when all segments have one length."""
     if isinstance(segments, int):
-        q, k, v = (x.unflatten(0, (-1, segments)).transpose(1, 2) for x in (q, k, v))
+        q, k, v = (x.view(-1, segments, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
         return mixed.transpose(1, 2).flatten(0, 1)
-    pieces = zip(*(x.transpose(0, 1).split(list(segments), dim=1) for x in (q, k, v)), strict=True)
+    pieces = zip(
+        *(torch.split(x.transpose(0, 1), list(segments), dim=1) for x in (q, k, v)), strict=True
+    )
     return torch.cat(
         [
             F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]
@@ -94,7 +98,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x_Nd: Tensor) -> Tensor:
         """The same for every token by itself."""
-        return self.dense_4h_to_h(F.gelu(self.dense_h_to_4h(x_Nd)))
+        out_Nd: Tensor = self.dense_4h_to_h(F.gelu(self.dense_h_to_4h(x_Nd)))
+        return out_Nd
 
 
 class Layer(nn.Module):
@@ -109,8 +114,9 @@ class Layer(nn.Module):
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
         """Residual stream in, residual stream out."""
-        mixed_Nd = self.attention(self.input_layernorm(x_Nd), angles, segments)
-        return x_Nd + mixed_Nd + self.mlp(self.post_attention_layernorm(x_Nd))
+        mixed_Nd: Tensor = self.attention(self.input_layernorm(x_Nd), angles, segments)
+        fed_Nd: Tensor = self.mlp(self.post_attention_layernorm(x_Nd))
+        return x_Nd + mixed_Nd + fed_Nd
 
 
 class Trunk(nn.Module):
@@ -155,7 +161,8 @@ class Network(nn.Module):
             x_Nd = self.gpt_neox.embed_in(ids_N).to(dtype)
             for layer in self.gpt_neox.layers:
                 x_Nd = layer(x_Nd, angles, segments)
-            return self.gpt_neox.final_layer_norm(x_Nd).to(dtype)
+            normed_Nd: Tensor = self.gpt_neox.final_layer_norm(x_Nd)
+            return normed_Nd.to(dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +205,7 @@ def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:
 
 
 def initialise(network: Network, shape: Shape) -> None:
-    """Small initialisation, and Wang's for what writes to the residual stream, as in GPT-NeoX's code base."""
+    """Small, and Wang's for what writes to the residual stream, as in GPT-NeoX's code base."""
     small = math.sqrt(2 / (5 * shape.width))
     output = 2 / (shape.layers * math.sqrt(shape.width))
     for name, weight in network.named_parameters():
@@ -210,6 +217,6 @@ def initialise(network: Network, shape: Shape) -> None:
 
 
 def flops_per_token(shape: Shape, length: float) -> float:
-    """6 x weights in products (head included) + 12 x layers x width x length, without the causal half."""
+    """6 x weights in products, head included, + 12 x layers x width x length."""
     weights = 12 * shape.layers * shape.width**2 + shape.vocabulary * shape.width
     return 6 * weights + 12 * shape.layers * shape.width * length

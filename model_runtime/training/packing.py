@@ -1,4 +1,4 @@
-"""Whole examples into rows of one length: best fit, longest first.  No example is ever split or merged."""
+"""Whole examples into rows of one length: best fit, longest first; none is ever split."""
 
 from __future__ import annotations
 

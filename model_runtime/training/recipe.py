@@ -1,7 +1,7 @@
 """A recipe: one TOML file that says everything about a model, as frozen dataclasses.
 
-Every number that changes the weights stands in a recipe; what only changes where or how fast it is made (number
-of loader workers, device) may be given on the command line, too.
+Every number that changes the weights stands in a recipe; what only changes where or how fast it is
+made (number of loader workers, device) may be given on the command line, too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CorpusRecipe:
     """Stage 1: which text, and what is thrown away."""
 
     roots: tuple[str, ...] = ()
-    """Folders with wheels, or plain folders of one package each; environment variables are expanded.
+    """Folders with wheels, or plain folders of one package each; `$NAME` is expanded.
     Roots given on the command line take their place."""
     cap_mb: float = 8.0
     """Most megabytes of one package."""
@@ -127,7 +127,7 @@ class TrainRecipe:
     """How long, how much at once, and what is written down."""
 
     budget_seconds: float = 0.0
-    """The schedule ends after so many seconds of training, all starts together; 0 counts tokens instead."""
+    """The schedule ends after so many seconds, all starts together; 0 counts tokens."""
     budget_tokens: int = 0
     rows_per_step: int = 256
     rows_at_once: int = 64

@@ -10,6 +10,8 @@ import warnings
 from typing import NamedTuple
 
 Span = tuple[int, int]
+Placed = ast.expr | ast.stmt | ast.keyword
+"""Nodes that know where they are."""
 KINDS = {"statement": 0.3, "expression": 0.25, "arguments": 0.25, "body": 0.2}
 """What a hole may be, and how often it is tried first."""
 LONGEST = 700
@@ -53,7 +55,7 @@ class Syntax:
             column = len(content.encode()[:column].decode(errors="ignore"))
         return self._begins[line - 1] + column
 
-    def _span(self, first: ast.expr | ast.stmt, last: ast.expr | ast.stmt) -> Span:
+    def _span(self, first: Placed, last: Placed) -> Span:
         return (
             self._place(first.lineno, first.col_offset),
             self._place(last.end_lineno or last.lineno, last.end_col_offset or 0),
@@ -70,14 +72,17 @@ class Syntax:
                     self._function(node)
             elif isinstance(node, ast.expr) and not isinstance(node, (ast.Name, ast.Constant)):
                 self.spans["expression"].append(self._span(node, node))
-                if isinstance(node, ast.Call) and (parts := [*node.args, *_values(node)]):
+                parts: list[Placed] = (
+                    [*node.args, *node.keywords] if isinstance(node, ast.Call) else []
+                )
+                if parts:
                     spans = [self._span(part, part) for part in parts]
                     span = min(start for start, _ in spans), max(end for _, end in spans)
                     self.spans["arguments"].append(span)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         has_doc = ast.get_docstring(node, clean=False) is not None
-        start, end = self._span(node, node)
+        end = self._span(node, node)[1]
         if has_doc and len(node.body) == 1:
             return  # nothing but a docstring
         body = self._span(node.body[has_doc], node.body[-1])
@@ -97,8 +102,3 @@ class Syntax:
                 if found[1] <= end and found[1] - found[0] <= LONGEST:
                     return found
         return None
-
-
-def _values(call: ast.Call) -> list[ast.expr]:
-    """Values of keyword arguments, widened to begin at the name where ast knows its place."""
-    return [keyword.value for keyword in call.keywords]

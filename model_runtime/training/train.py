@@ -14,17 +14,17 @@ import torch
 
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
-from model_runtime.training.batches import Place, RowStream, Source
+from model_runtime.training.batches import START, Place, RowStream, Source
 from model_runtime.training.checkpoint import Checkpoint
 from model_runtime.training.documents import unpack
-from model_runtime.training.forward import Batch, hidden_states
-from model_runtime.training.loss import mean_cross_entropy
+from model_runtime.training.gradients import Gradients
 from model_runtime.training.metrics import MetricsLog
-from model_runtime.training.network import Network, Shape, flops_per_token
+from model_runtime.training.network import Network, flops_per_token
 from model_runtime.training.optimisers import build_optimisers, set_learning_rate
 from model_runtime.training.packing import Rows
 from model_runtime.training.recipe import Recipe
 from model_runtime.training.schedule import rate_factor
+from model_runtime.training.shape import shape_of
 from model_runtime.training.special_tokens import tokens_of
 from model_runtime.training.validation import Validation
 
@@ -42,21 +42,6 @@ def fingerprint(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def shape_of(recipe: Recipe, vocabulary: int) -> Shape:
-    """The network's shape for a tokenizer of so many ids."""
-    network = recipe.network
-    return Shape(
-        layers=network.layers,
-        width=network.width,
-        heads=network.heads,
-        vocabulary=vocabulary,
-        context=network.context,
-        positions=network.positions,
-        rotary_share=network.rotary_share,
-        rotary_base=network.rotary_base,
-    )
-
-
 @dataclass
 class Progress:
     """What a checkpoint counts."""
@@ -64,7 +49,7 @@ class Progress:
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    place: Place = Place(0, 0)
+    place: Place = START
 
     def share(self, recipe: Recipe) -> float:
         """Of the budget, 0 to 1 and beyond."""
@@ -99,6 +84,7 @@ class Trainer:
         self.per_row = recipe.data.attention_within == "row"
         torch.manual_seed(recipe.train.seed)
         self.network = Network(shape_of(recipe, words.size)).to(self.device)
+        self.gradients = Gradients(self.network, recipe.train, self.per_row, self.device)
         self.optimisers = build_optimisers(self.network, recipe.optimiser)
         self.progress = Progress()
         self.log = MetricsLog(state / "training_log.jsonl")
@@ -126,25 +112,13 @@ class Trainer:
         self.save()
 
     def step(self, rows: Rows) -> tuple[float, float]:
-        """One step of the optimisers; loss in nats per token, and the gradient's norm before clipping."""
+        """One step of the optimisers; loss in nats per token, and the norm before clipping."""
         recipe = self.recipe
         share = self.progress.share(recipe)
         factor = rate_factor(share, recipe.optimiser.warm_up, recipe.optimiser.decay)
         set_learning_rate(self.optimisers, recipe.optimiser.learning_rate * factor)
-        losses, counted = [], sum(map(sum, rows.lengths)) - sum(map(len, rows.lengths))
-        for start in range(0, len(rows), recipe.train.rows_at_once):
-            part = rows.take(start, start + recipe.train.rows_at_once)
-            batch = Batch.of(part, self.per_row, self.device)
-            hidden_Nd = hidden_states(self.network, batch, self.dtype)
-            mean = mean_cross_entropy(
-                hidden_Nd, self.network.head, batch.targets_N, recipe.train.loss_chunk
-            )
-            # Every token of the step weighs the same, however the rows are cut into parts.
-            loss = mean * ((batch.num_tokens - sum(map(len, part.lengths))) / counted)
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
+        total = self.gradients.compute(rows)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optimiser.clip)
-        total = float(torch.stack(losses).sum())
         if math.isfinite(total) and math.isfinite(float(norm)):
             for optimiser in self.optimisers:
                 optimiser.step()

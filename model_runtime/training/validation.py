@@ -2,8 +2,8 @@
 
 ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line middles
 eod                          share of middles after which END is the likeliest token
-exact_*                      share of middles whose every token, and END after them, is the likeliest one:
-                             the same as "greedy decoding writes exactly this and stops"
+exact_*                      share of middles that greedy decoding writes exactly, END included:
+                                 every token, and END after them, is the likeliest one
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from model_runtime.errors import PromptTooLong
 from model_runtime.fim_format import Order
 from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder
 from model_runtime.training.batches import Source
@@ -81,9 +82,8 @@ class Validation:
             rows = Rows(flat.int().numpy(), [lengths])
         batch = Batch.of(rows, per_row, network.head.device)
         hidden_Nd = hidden_states(network, batch, dtype)
-        starts = range(0, len(hidden_Nd), self.context)
-        if not per_row:
-            starts = [sum(lengths[:i]) for i in range(len(lengths))]  # type: ignore[assignment]
+        sizes = [self.context] * len(group) if per_row else lengths
+        starts = [sum(sizes[:i]) for i in range(len(group))]
         return [
             hidden_Nd[at + example.start - 1 : at + len(example.ids) - 1]
             for at, example in zip(starts, group, strict=True)
@@ -138,5 +138,8 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
         encoder.tokenizer, encoder.tokens, Order(next(iter(encoder.data.orders)))
     )
     request = CompletionRequest(Hole(cut.prefix, cut.suffix))
-    example = prompt.example(request, cut.middle, encoder.context)
+    try:
+        example = prompt.example(request, cut.middle, encoder.context)
+    except PromptTooLong:
+        return None
     return Judged(kind, example.ids, example.prompt_length, len(cut.middle.encode()))

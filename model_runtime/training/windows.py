@@ -13,7 +13,7 @@ CHARACTERS_PER_TOKEN = 3.5
 
 
 def whole(text: str, tokens: tuple[int, int], rng: random.Random) -> Iterator[Span]:
-    """Cut all of a document at line ends into windows of about so many tokens; nothing is left out."""
+    """Cut all of a document at line ends into windows of about so many tokens."""
     start = 0
     while start < len(text):
         end = _line_end(text, start + _characters(tokens, rng))
@@ -63,5 +63,5 @@ def _characters(tokens: tuple[int, int], rng: random.Random) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Behind the newline that ends the line at this offset; the end of the text if there is none."""
+    """Behind the newline that ends the line at this offset, or the end of the text."""
     return len(text) if at >= len(text) else (text.find("\n", max(0, at - 1)) + 1 or len(text))

@@ -26,6 +26,7 @@ CASES = [
     Case("white space alone is nothing", "x = ", "\n", "  \n    \n", ""),
     Case("a trailing line end is cut", "x = ", "\n", "a\n", "a"),
     Case("the space before the next word stays", "return ", "value\n", "my ", "my "),
+    Case("broken characters are cut", "x = ", "\n", "caf\ufffd()", "caf"),
     Case("a block three times is one", "", "\n", "a()\nb()\na()\nb()\na()\nb()\n", "a()\nb()"),
     Case("a line twice may be meant", "", "\n", "a()\na()", "a()\na()"),
     Case("a fragment over and over is dropped", "x = ", "\n", "foofoofoofoofoofoofoo", ""),

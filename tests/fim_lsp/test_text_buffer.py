@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -10,7 +11,6 @@ from fim_lsp import text_buffer
 from fim_lsp.positions import Position
 from fim_lsp.text_buffer import TextBuffer, without_surrogates
 from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
-import itertools
 
 edits = st.lists(st.tuples(positions, positions, texts), max_size=8)
 
