@@ -12,8 +12,9 @@ from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
 
-_DESCRIPTION = """\ Local inline completion for any editor that speaks LSP 3.18.  The model runs on
-this machine; nothing is sent anywhere."""
+_DESCRIPTION = """\
+Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
+nothing is sent anywhere."""
 
 _EXAMPLES = """\
 examples:

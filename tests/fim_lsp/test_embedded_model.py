@@ -82,7 +82,7 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
         (["complete", f"{DEMO}:1:1", "--engine", "onnx"], 1, "onnx"),
         (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),
-        (["serve", "--tcp", "0.0.0.0:9275"], 1, "0.0.0.0"),
+        (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
         (["nonsense"], 2, "invalid choice"),
     ],
 )
