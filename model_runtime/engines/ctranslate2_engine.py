@@ -174,9 +174,9 @@ class CTranslate2Engine:
                 yield token
         finally:
             left.set()
-            error = decoding.exception()  # waits until the model is free for the next request
-        if error is not None:
-            raise EngineError(f"CTranslate2 failed ({error}); open the model again") from error
+            failure = decoding.exception()  # waits until the model is free for the next request
+        if failure is not None:
+            raise EngineError(f"CTranslate2 failed ({failure}); open the model again") from failure
 
 
 class _Model:
