@@ -35,6 +35,8 @@ class Split:
     file: str
     sha256: str
     rows: int
+    is_whole_lines: bool
+    """Lines were cut out, not characters, so that a middle ends in a line end."""
     empty_passes: int
     """Rows whose checks an empty completion passes: the floor, and a known answer for the judge."""
 
@@ -47,6 +49,7 @@ SPLITS = {
             "HumanEval-SingleLineInfilling.jsonl.gz",
             "1277073e7ddce163ef68598c2bca777f688a53df99422f097e37362090f88e1f",
             rows=1033,
+            is_whole_lines=True,
             empty_passes=27,
         ),
         Split(
@@ -54,6 +57,7 @@ SPLITS = {
             "HumanEval-MultiLineInfilling.jsonl.gz",
             "2f341612eee1d35da1357a4f365e0c0b3ba6e2b62eb491e88aaefa4855af0349",
             rows=5815,
+            is_whole_lines=True,
             empty_passes=55,
         ),
         Split(
@@ -61,6 +65,7 @@ SPLITS = {
             "HumanEval-RandomSpanInfilling.jsonl.gz",
             "b4f330d8a8ff97bf85d9def497dffcae4d741e506449386a877236e422e33e8d",
             rows=1640,
+            is_whole_lines=False,
             empty_passes=30,
         ),
         Split(
@@ -68,6 +73,7 @@ SPLITS = {
             "HumanEval-RandomSpanInfillingLight.jsonl.gz",
             "1432250ecac0cb56e6f97f8faf0970419ef892a98fda7e1f5aa4c4b87209b760",
             rows=164,
+            is_whole_lines=False,
             empty_passes=0,
         ),
     )
