@@ -2,6 +2,7 @@
 
     OUT/corpus      parts of text, licence verdicts, manifest
     OUT/tokenizer   tokenizer.json
+    OUT/selection   plain functions and some files of the corpus; only if the recipe says so
     OUT/train       checkpoint, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
     OUT/bundle      the int8 bundle that the server opens
@@ -46,6 +47,8 @@ class Run:
     """For the corpus; None takes all processors, 0 this one process."""
     table_bits: int = 32
     """Size of the corpus's table of near-duplicates."""
+    initial: Path | None = None
+    """Checkpoint of another run whose weights this one begins with."""
 
     def folder(self, stage: str) -> Path:
         """Of a stage's results."""
@@ -94,10 +97,23 @@ def _tokenizer(run: Run) -> None:
     logger.info("tokenizer: %.3f bytes per token on held-out documents", density)
 
 
+def _selection(run: Run) -> None:
+    from model_runtime.training.selection import select
+
+    if run.recipe.selection.functions:
+        select(run.recipe.selection, run.folder("corpus"), run.folder("selection"))
+    else:  # the train stage reads the corpus itself
+        (run.folder("selection") / "manifest.json").write_text("{}\n", encoding="utf-8")
+
+
 def _train(run: Run) -> None:
     from model_runtime.training.train import Trainer  # torch, only when it is needed
 
-    Trainer(run.recipe, run.folder("corpus"), run.tokenizer, run.folder("train"), run.device).run()
+    corpus = run.folder("selection" if run.recipe.selection.functions else "corpus")
+    trainer = Trainer(run.recipe, corpus, run.tokenizer, run.folder("train"), run.device)
+    if run.initial is not None:
+        trainer.begin_with(run.initial)
+    trainer.run()
 
 
 def _export(run: Run) -> None:
@@ -126,6 +142,7 @@ def _bundle(run: Run) -> None:
 STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
+    Stage("selection", _selection, "manifest.json", lambda recipe: asdict(recipe.selection)),
     Stage("train", _train, "state.pt", asdict),
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
@@ -144,6 +161,7 @@ def run(
     device: str = "cpu",
     processes: int | None = None,
     table_bits: int = 32,
+    initial: Path | None = None,
 ) -> Path:
     """Run all stages, or one; gives back the folder of the last one run.
 
@@ -152,7 +170,7 @@ def run(
         PipelineError: a stage lacks what an earlier one makes.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits)
+    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
