@@ -10,7 +10,22 @@ from fim_lsp.positions import Encoding, Position
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 
-PIECES = ["\n", "\r\n", "\r", "\f", "\v", "\x1c", "\x85", "\u2028", "\u2029", "a", "bc", "\t", "é", "e\u0301"]
+PIECES = [
+    "\n",
+    "\r\n",
+    "\r",
+    "\f",
+    "\v",
+    "\x1c",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "a",
+    "bc",
+    "\t",
+    "é",
+    "e\u0301",
+]
 PIECES += ["漢字", "😀", "👩‍👩‍👧", "\ud83d", "\ude00", "x = 1", "\x00"]
 
 texts = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)

@@ -81,9 +81,7 @@ def test_what_is_not_named_keeps_the_value_of_the_base():
     base = Settings(debounce_ms=10, model="mine")
     settings, problems = Settings.parse({"debounceMs": "x", "model": None, "threads": 2}, base)
     assert settings == Settings(debounce_ms=10, model="mine", threads=2)
-    assert problems == [
-        "debounceMs must be a whole number from 0 to 10000, got 'x'; using 10"
-    ]
+    assert problems == ["debounceMs must be a whole number from 0 to 10000, got 'x'; using 10"]
 
 
 @pytest.mark.parametrize("raw", [None, {}, {"trace": {"server": "off"}}, {"exclude": {}}])
