@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -45,7 +46,7 @@ def check_invariants(buffer: TextBuffer) -> None:
     assert all(piece.endswith(("\n", "\r")) for piece in pieces[:-1])
     assert all(
         not (a.endswith("\r") and b.startswith("\n"))
-        for a, b in zip(pieces[:-1], pieces[1:], strict=True)
+        for a, b in itertools.pairwise(pieces)
     )
 
 

@@ -105,7 +105,7 @@ def start(
 
 @pytest.fixture(scope="session")
 def tcp_server(server_command: list[str], environment: dict[str, str]) -> Iterator[Any]:
-    """The port of one server that all tests of the session share, as editors would, and its process."""
+    """Port and process of one server that all tests of the session share, as editors would."""
     port = free_port()
     process = subprocess.Popen(
         [*server_command, "--tcp", f"127.0.0.1:{port}"],

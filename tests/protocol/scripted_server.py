@@ -1,6 +1,7 @@
-"""The real server with a completer that does what the document says; the protocol suite drives it.
+"""The real server with a completer that does what the document says.
 
-    python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--load-seconds S] [--load-error TEXT] [--noisy]
+    python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--load-seconds S]
+                                             [--load-error TEXT] [--noisy]
 
 The text before the cursor chooses the answer (its last line is enough):
 
@@ -9,7 +10,7 @@ The text before the cursor chooses the answer (its last line is enough):
     ...raise        an exception
     ...nothing      an empty list
     ...bracket      swallows the character after the cursor
-    ...crlf         a suggestion with \\r\\n in it
+    ...crlf         a suggestion with all three line ends in it
     ...surrogate    a suggestion that ends in a lone surrogate
     ...others       OTHERS:<paths of the other documents>
     ...sample       SAW: and path, language, line, offset and indentation as JSON

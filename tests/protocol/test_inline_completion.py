@@ -1,4 +1,4 @@
-"""Rules R1 to R7 and the table "what to answer when" of the protocol facts, over real connections."""
+"""Rules R1 to R7, and what to answer when, over real connections."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Message = dict[str, Any]
 
 
 class Wire:
-    """One connection.  A thread reads; requests of the server are answered as a modest client would."""
+    """One connection.  A thread reads, and answers the server's requests as modest clients do."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader, self._writer = reader, writer
