@@ -1,7 +1,7 @@
 """Typing through a shown suggestion: the rest of it is the answer, and no model is asked.
 
-An entry may be used only while everything else that the model saw is the same: the text after the cursor, the
-settings, the model, and the other documents that went into the prompt.
+An entry may be used only while everything else that the model saw is the same: the text after the
+cursor, the settings, the model, and the other documents that went into the prompt.
 """
 
 from __future__ import annotations

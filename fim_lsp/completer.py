@@ -2,8 +2,8 @@
 
     cache -> pause -> context -> prompt -> generation -> clean -> completion
 
-One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what cannot be
-completed is an empty list, and the decision trail says why.
+One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what
+cannot be completed is an empty list, and the decision trail says why.
 """
 
 from __future__ import annotations
@@ -130,8 +130,9 @@ class Completer:
                 with decision.step("debounce"):
                     await ticket.pause(settings.debounce_ms / 1e3)
             decision.source = "model"
-            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel, decision)
-            completions = await ticket.until_superseded(self._host.run(task.run))
+            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel)
+            completions, notes = await ticket.until_superseded(self._host.run(task.run))
+            decision.absorb(notes)
             self._cache.store(seen, completions)
             return completions
 
@@ -168,7 +169,9 @@ class Completer:
 
 
 class _Task:
-    """The part of the path that runs on the engine's thread: from the frozen document to completions."""
+    """The part of the path that runs on the engine's thread: from the frozen document to
+    completions.
+    """
 
     def __init__(
         self,
@@ -178,7 +181,6 @@ class _Task:
         selected: SelectedSuggestion | None,
         others: Sequence[DocumentSnapshot],
         cancel: threading.Event,
-        decision: Decision,
     ) -> None:
         self._snapshot = snapshot
         self._trigger = trigger
@@ -186,10 +188,14 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
-        self._decision = decision
+        # Notes of its own: a superseded task goes on for a token after its request was answered.
+        self._decision = Decision(snapshot.uri, trigger.name.lower())
 
-    def run(self, model: LoadedModel) -> list[Completion]:
-        """Best completion first."""
+    def run(self, model: LoadedModel) -> tuple[list[Completion], Decision]:
+        """Completions, best first, and what was noted on the way."""
+        return self._complete(model), self._decision
+
+    def _complete(self, model: LoadedModel) -> list[Completion]:
         if self._cancel.is_set():  # superseded while it waited for the engine
             return []
         settings, decision = self._settings, self._decision
@@ -243,8 +249,8 @@ class _Task:
     def _hole(self) -> tuple[Hole, int]:
         """The hole to fill, and the offset at which the completion's text begins.
 
-        With an entry of the suggest popup selected, the text goes on behind that entry, and the completion
-        must begin with it.
+        With an entry of the suggest popup selected, the text goes on behind that entry, and the
+        completion must begin with it.
         """
         text, selected = self._snapshot.text, self._selected
         if selected is None:
@@ -281,7 +287,11 @@ class _Task:
         if generation.finish is Finish.CANCELLED:
             return before
         with self._decision.step("clean"):
-            cleaned = postprocess.clean(generation.text, _normal_line_ends(hole))
+            cleaned = postprocess.clean(
+                generation.text,
+                _normal_line_ends(hole),
+                is_cut_off=generation.finish is Finish.LENGTH,
+            )
         if cleaned.changed_by:
             self._decision.details["rules"] = list(cleaned.changed_by)
         text = cleaned.text
@@ -304,7 +314,7 @@ def least_logprob(eagerness: float) -> float:
 
 
 def _normal_line_ends(hole: Hole) -> Hole:
-    """Models know \\n only; editors turn it back into the document's own line ends."""
+    r"""Models know \\n only; editors turn it back into the document's own line ends."""
     if "\r" not in hole.prefix and "\r" not in hole.suffix:
         return hole
     return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))

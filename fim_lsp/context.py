@@ -31,8 +31,8 @@ LINE_COMMENTS = {
 def gather(snapshot: DocumentSnapshot, others: Sequence[DocumentSnapshot]) -> tuple[Snippet, ...]:
     """The most alike block of lines of each other document, by the share of common identifiers.
 
-    Jaccard similarity of identifier sets, as in Repoformer and the editors' own gatherers; documents that share
-    nothing give nothing.
+    Jaccard similarity of identifier sets, as in Repoformer and the editors' own gatherers;
+    documents that share nothing give nothing.
     """
     window = snapshot.text[max(0, snapshot.offset - _WINDOW_CHARACTERS) : snapshot.offset]
     wanted = set(_IDENTIFIER.findall(window))

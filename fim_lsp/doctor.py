@@ -8,8 +8,8 @@ import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 
+from fim_lsp import version
 from fim_lsp.engine_host import LoadedModel, load_model
 from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
@@ -51,7 +51,7 @@ class Report:
 def examine(settings: Settings) -> Report:
     """Load the model, time it, and look for what commonly goes wrong."""
     report = Report(
-        version=version("fim-lsp"),
+        version=version(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,
@@ -92,7 +92,9 @@ def _measure(model: LoadedModel) -> tuple[float, float]:
     vocabulary = model.bundle.tokenizer.size
     for number in range(_ROUNDS):
         # Different ids each time, so that no cache helps; any text costs the same.
-        prompt = [8 + (7919 * (place + 1) * (number + 1)) % (vocabulary - 16) for place in range(length)]
+        prompt = [
+            8 + (7919 * (place + 1) * (number + 1)) % (vocabulary - 16) for place in range(length)
+        ]
         started = time.perf_counter()
         times = []
         with model.engine.generate(prompt, sampling) as stream:
@@ -134,6 +136,8 @@ def _print(report: Report) -> None:
         table.add_row("then", f"{report.tokens_per_second:.0f} tokens per second")
     console.print(table)
     for entry in report.problems:
-        console.print(f"[yellow]problem[/]: {entry['problem']}\n  [bold]remedy[/]: {entry['remedy']}")
+        console.print(
+            f"[yellow]problem[/]: {entry['problem']}\n  [bold]remedy[/]: {entry['remedy']}"
+        )
     if report.ok and not report.problems:
         console.print("[green]everything works[/]")

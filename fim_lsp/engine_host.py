@@ -1,7 +1,7 @@
 """The one model in memory, shared by every connected editor, and the one thread that runs it.
 
-A model loads in a thread of its own.  When settings ask for another one, it loads beside the old, which keeps
-answering until the new one is ready.
+A model loads in a thread of its own.  When settings ask for another one, it loads beside the old,
+which keeps answering until the new one is ready.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from model_runtime.errors import ModelRuntimeError
 
 if TYPE_CHECKING:
     from model_runtime.bundle import ModelBundle
+
     from model_runtime.engine import Engine
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,6 @@
-"""Where log lines go: standard error, which editors collect, and a file in the platform's log folder."""
+"""Where log lines go: standard error, which editors collect, and a file in the platform's log
+folder.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def default_log_file() -> Path:
 
 
 def configure(level: str, file: Path | None = None) -> None:
-    """Set up logging for a server.  A folder that cannot be written costs the file, not the server."""
+    """Set up logging for a server.  A folder that cannot be written costs the file, not the
+    server.
+    """
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     path = file or default_log_file()

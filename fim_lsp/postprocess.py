@@ -1,10 +1,12 @@
 r"""From what the model wrote to what the editor shows: pure rules, applied in order.
 
-Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens it.
+Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens
+it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,15 +15,28 @@ from model_runtime.stopping import is_closing_tail, rest_of_line
 
 Rule = Callable[[str, Hole], str]
 
+_STUTTER = re.compile(r"([^\n]{1,12}?)\1{4,}")
+"""Up to twelve characters five times in a row."""
 _LEAST_OVERLAP = 3
-"""Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is chance."""
+"""Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is
+chance.
+"""
+
+
+def cut_at_broken_character(text: str, _: Hole) -> str:
+    r"""Cut where bytes do not make a character, as small models write outside ASCII.
+
+    >>> cut_at_broken_character("caf\ufffd\ufffd", Hole("", ""))
+    'caf'
+    """
+    return text.partition("\ufffd")[0]
 
 
 def cut_at_repeated_block(text: str, _: Hole) -> str:
-    """Cut where the same one to three lines begin to come a third time.
+    r"""Cut where the same one to three lines begin to come a third time.
 
-    >>> cut_at_repeated_block("a = 1\\na = 1\\na = 1\\n", Hole("", ""))
-    'a = 1\\n'
+    >>> cut_at_repeated_block("a = 1\na = 1\na = 1\n", Hole("", ""))
+    'a = 1\n'
     """
     lines = text.split("\n")
     for size in (1, 2, 3):
@@ -36,17 +51,27 @@ def cut_at_repeated_block(text: str, _: Hole) -> str:
     return text
 
 
-def drop_repeated_fragment(text: str, _: Hole) -> str:
-    """Drop a line that is one short fragment over and over, as small models write when lost."""
-    line = text.strip().rpartition("\n")[2]
-    for size in range(1, 9):
-        fragment = line[-size:]
-        if fragment.strip() and len(line) >= size * 6 and line.endswith(fragment * 6):
-            # Rules of dashes and the like are real: they are long runs of one punctuation mark.
-            if size == 1 and not fragment.isalnum():
-                continue
-            return ""
+def cut_at_stutter(text: str, _: Hole) -> str:
+    r"""Cut the line that says one short fragment over and over, as small models do when lost.
+
+    >>> cut_at_stutter("x = 1\ny = a.b.b.b.b.b", Hole("", ""))
+    'x = 1\n'
+    """
+    for stutter in _STUTTER.finditer(text):
+        # A run of one punctuation mark or of spaces is a ruler, and real.
+        if any(character.isalnum() for character in stutter[1]):
+            return text[: text.rfind("\n", 0, stutter.start()) + 1]
     return text
+
+
+def cut_repeated_indentation(text: str, hole: Hole) -> str:
+    r"""Cut white space at the start where the cursor stands behind the line's indentation already.
+
+    >>> cut_repeated_indentation("    return x", Hole("def f(x):\n    ", ""))
+    'return x'
+    """
+    before = hole.prefix.rpartition("\n")[2]
+    return text.lstrip(" \t") if before and not before.strip() else text
 
 
 def cut_lines_below(text: str, hole: Hole) -> str:
@@ -100,8 +125,10 @@ def cut_trailing_space(text: str, hole: Hole) -> str:
 
 
 RULES: tuple[Rule, ...] = (
+    cut_at_broken_character,
+    cut_repeated_indentation,
     cut_at_repeated_block,
-    drop_repeated_fragment,
+    cut_at_stutter,
     cut_lines_below,
     drop_line_below,
     cut_suffix_overlap,
@@ -111,16 +138,24 @@ RULES: tuple[Rule, ...] = (
 
 
 class Cleaned(NamedTuple):
-    """Text to show, how many characters right of the cursor it replaces, and the rules that changed it."""
+    """Text to show, how many characters right of the cursor it replaces, and the rules that changed
+    it.
+    """
 
     text: str
     replaced: int
     changed_by: tuple[str, ...]
 
 
-def clean(text: str, hole: Hole) -> Cleaned:
-    """Apply `RULES`, then fit the text to closers that stand right of the cursor."""
+def clean(text: str, hole: Hole, *, is_cut_off: bool = False) -> Cleaned:
+    """Apply `RULES`, then fit the text to closers that stand right of the cursor.
+
+    `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
+    """
     changed: list[str] = []
+    if is_cut_off and "\n" in text.strip():
+        text = text.rpartition("\n")[0]
+        changed.append("cut_off")
     for rule in RULES:
         after = rule(text, hole)
         if after != text:
@@ -137,8 +172,8 @@ def clean(text: str, hole: Hole) -> Cleaned:
 def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
     """Replace the closers right of the cursor that the text writes itself.
 
-    Returns: the text, and how many characters after the cursor it replaces.  When a text of several lines
-    does not write them, only its first line can stand in front of them.
+    Returns: the text, and how many characters after the cursor it replaces.  When a text of several
+    lines does not write them, only its first line can stand in front of them.
 
     >>> fit_closers("a, b):", Hole("def add(", ")"))
     ('a, b):', 1)

@@ -1,6 +1,7 @@
 """Who may use the engine: per document the newest request, after a pause in the typing.
 
-All state changes on the event loop; the engine's thread sees nothing but the cancel flag of its request.
+All state changes on the event loop; the engine's thread sees nothing but the cancel flag of its
+request.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -45,14 +46,14 @@ class Ticket:
         """
         running = asyncio.ensure_future(work)
         try:
-            await asyncio.wait(
-                {running, self._superseded}, return_when=asyncio.FIRST_COMPLETED
-            )
+            either: set[asyncio.Future[Any]] = {running, self._superseded}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             self._check()
             return running.result()
         finally:
             self.cancel.set()
-            # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting it.
+            # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting
+            # it.
             running.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def supersede(self) -> None:

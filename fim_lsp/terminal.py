@@ -179,7 +179,9 @@ def _print(
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:
-    """The lines around the cursor with the completion in its place: green, or in « » without colour."""
+    """The lines around the cursor with the completion in its place: green, or in « » without
+    colour.
+    """
     from rich.text import Text
 
     before = snapshot.text[: completion.start].splitlines() or [""]

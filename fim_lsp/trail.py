@@ -51,6 +51,14 @@ class Decision:
         """Count milliseconds for a step."""
         self.timings_ms[name] = self.timings_ms.get(name, 0.0) + milliseconds
 
+    def absorb(self, part: Decision) -> None:
+        """Take over what was noted on the engine's thread, which may outlive the request."""
+        self.details |= part.details
+        for name, milliseconds in part.timings_ms.items():
+            self.add_ms(name, milliseconds)
+        if part.outcome:
+            self.outcome, self.reason = part.outcome, part.reason
+
     def nothing(self, reason: str) -> None:
         """No suggestion, and why."""
         self.outcome, self.reason = "nothing", reason

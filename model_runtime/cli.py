@@ -6,16 +6,19 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_runtime.errors import ModelRuntimeError
+
+if TYPE_CHECKING:
+    from model_runtime.catalogue import ModelEntry
 
 _EXAMPLES = """\
 examples:
   fim-runtime models list                        what is installed
   fim-runtime models info default                shape, format, licence and scores of a model
   fim-runtime models add ./my-gpt-neox           read, convert, quantise and check a folder
-  fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline for ever
+  fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
   fim-runtime evaluate infilling default --help  the judge"""
 
@@ -24,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] == ["evaluate"]:  # has a parser of its own
+        if given[:1] == ["train"]:  # the pipeline and the judge have parsers of their own
+            return _train(given[1:])
+        if given[:1] == ["evaluate"]:
             from model_runtime.evaluation.__main__ import main as evaluate
 
             return int(evaluate(given[1:]) or 0)
@@ -38,3 +43,163 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _train(arguments: Sequence[str]) -> int:
+    try:
+        from model_runtime.training.__main__ import main as train
+    except ModuleNotFoundError as error:
+        print(
+            f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[train]'`",
+            file=sys.stderr,
+        )
+        return 1
+    return train(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fim-runtime",
+        description="Models for local fill-in-the-middle: manage, train and judge them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    models = commands.add_parser("models", help="list, describe and add models")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="models on this machine")
+    listing.add_argument("--json", action="store_true", help="print JSON for a program")
+    listing.set_defaults(run=_list)
+    info = actions.add_parser("info", help="what a model is and how it was made")
+    info.add_argument(
+        "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
+    )
+    info.add_argument("--json", action="store_true", help="print the manifest")
+    info.set_defaults(run=_info)
+    add = actions.add_parser(
+        "add",
+        help="convert a GPT-NeoX model and install it",
+        description="SOURCE is a folder with config.json, tokenizer.json and safetensors, or "
+        "ORG/NAME on the Hugging Face hub.  The model is read, converted, quantised and checked.",
+    )
+    add.add_argument("source", metavar="SOURCE")
+    add.add_argument("--name", help="name to install it under (default: the source's last part)")
+    add.add_argument(
+        "--quantization",
+        choices=("int8", "float32"),
+        default="int8",
+        help="of the weights file (default int8: a quarter of the size)",
+    )
+    add.add_argument(
+        "--order",
+        choices=("spm1", "spm2", "psm"),
+        help="order of the prompt's parts, where the source does not state it",
+    )
+    add.set_defaults(run=_add)
+
+    # For --help only: main() hands these to parsers of their own.
+    commands.add_parser("train", help="run the training pipeline of a recipe")
+    commands.add_parser("evaluate", help="measure a model: HumanEval-infilling by execution")
+    return parser
+
+
+def _list(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+
+    entries = catalogue.list_models()
+    if args.json:
+        print(json.dumps([_entry_json(entry) for entry in entries], indent=1))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "parameters", "size", "context", "order", "licence", box=None)
+    for entry in entries:
+        if entry.manifest is None:
+            table.add_row(entry.name, f"[red]unusable[/]: {entry.problem}")
+            continue
+        manifest = entry.manifest
+        table.add_row(
+            entry.name,
+            f"{manifest.parameters / 1e6:.1f} M",
+            f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
+            str(manifest.context_length),
+            manifest.order.value,
+            manifest.license,
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    if not entries:
+        console.print("no models; add one with: fim-runtime models add SOURCE")
+    return 0
+
+
+def _entry_json(entry: ModelEntry) -> dict[str, object]:
+    manifest = json.loads(entry.manifest.to_json()) if entry.manifest else None
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "problem": entry.problem,
+        "manifest": manifest,
+    }
+
+
+def _info(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+
+    bundle = catalogue.find(args.name)
+    if args.json:
+        print(bundle.manifest.to_json(), end="")
+        return 0
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for key, value in json.loads(bundle.manifest.to_json()).items():
+        if key != "canary":
+            shown = json.dumps(value) if isinstance(value, dict | list) else str(value)
+            table.add_row(key, Text(shown))
+    console.print(table)
+    card = bundle.path / "MODEL_CARD.md"
+    if card.is_file():
+        console.print(Markdown(card.read_text(encoding="utf-8")))
+    return 0
+
+
+def _add(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from model_runtime import catalogue
+
+    console = Console(highlight=False, stderr=True)
+    with console.status("reading") as status:
+        report = catalogue.add_model(
+            args.source,
+            name=args.name,
+            quantization=args.quantization,
+            order=args.order,
+            progress=status.update,
+        )
+    console.print(f"[green]{report.name} is ready[/], in {report.path}")
+    for label, value in (
+        ("parameters", f"{report.parameters:,}"),
+        ("prompt order", f"{report.order}, from {report.order_source}"),
+        ("positions", f"{report.position_embedding}, context {report.context_length}"),
+        (
+            "weights",
+            f"{report.quantization}, {report.bundle_bytes / 1e6:.1f} MB "
+            f"(the source has {report.source_bytes / 1e6:.1f} MB)",
+        ),
+        ("canary", "recomputed, equal"),
+        ("time", f"{report.seconds:.1f} s"),
+        *(("note", note) for note in report.notes),
+    ):
+        console.print(f"  [dim]{label:<13}[/]{value}")
+    console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
+    return 0

@@ -1,6 +1,7 @@
 """The seam between text and tensors: an engine continues token ids and knows nothing of text.
 
-Implementations live in `model_runtime.engines`; one contract suite (`tests/contract`) holds for all of them.
+Implementations live in `model_runtime.engines`; one contract suite (`tests/contract`) holds for all
+of them.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class TokenStream(Iterator[GeneratedToken]):
 class Engine(Protocol):
     """Continues token ids.  One stream at a time; the caller owns the order of requests.
 
-    The engine owns its KV reuse: a prompt that shares a prefix with an earlier one costs less, and gives the
-    same tokens as a fresh engine would.
+    The engine owns its KV reuse: a prompt that shares a prefix with an earlier one costs less, and
+    gives the same tokens as a fresh engine would.
     """
 
     name: str
@@ -78,7 +79,8 @@ class Engine(Protocol):
     ) -> TokenStream:
         """Decode up to `sampling.max_tokens` tokens after `prompt`.
 
-        Setting `cancel` ends the stream within one token (an engine that can also interrupts the prefill).
+        Setting `cancel` ends the stream within one token (an engine that can also interrupts the
+        prefill).
 
         Raises:
             PromptTooLong: prompt and answer together exceed `context_length`.

@@ -1,12 +1,12 @@
 """What can go wrong in the runtime, in the user's words.
 
-    ModelRuntimeError             every error below; catch this one at a border
-      BundleError                 a bundle that cannot be used (missing file, wrong hash, wrong canary)
-      ConversionError             a model folder that cannot be turned into a bundle
-      ModelNotFound               no bundle of this name or path on this machine
-      PromptTooLong               prompt and answer together exceed the model's context
-      EngineError                 the backend failed; open a new engine
-      EngineUnavailable           the backend is not installed or does not know this model
+    ModelRuntimeError         every error below; catch this one at a border
+      BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
+      ConversionError         a model folder that cannot be turned into a bundle
+      ModelNotFound           no bundle of this name or path on this machine
+      PromptTooLong           prompt and answer together exceed the model's context
+      EngineError             the backend failed; open a new engine
+      EngineUnavailable       the backend is not installed or does not know this model
 
 Every message is one sentence that names the value at fault and the remedy.
 """

@@ -1,13 +1,13 @@
 """The fill-in-the-middle format: the only code that orders the parts of a prompt.
 
-    spm1   SUF <suffix> PRE <prefix> MID            -> <middle> END     the seed model, and the default
-    psm    PRE <prefix> SUF <suffix> MID            -> <middle> END
-    spm2   PRE SUF <suffix> MID <prefix>            -> <middle> END
+    spm1   SUF <suffix> PRE <prefix> MID      -> <middle> END      the seed model, and the default
+    psm    PRE <prefix> SUF <suffix> MID      -> <middle> END
+    spm2   PRE SUF <suffix> MID <prefix>      -> <middle> END
 
-`spm1` and `spm2` are the two variants of suffix-prefix-middle in Bavarian et al. 2022 (arXiv:2207.14255,
-appendix D); CarperAI/FIM-NeoX-1.3B uses the first.  With the suffix in front, typing changes only the tail of
-the ids, and a KV cache of all that precedes it stays valid.  Which order a model was trained on is stated by
-its manifest; it is never guessed from a name.
+`spm1` and `spm2` are the two variants of suffix-prefix-middle in Bavarian et al. 2022
+(arXiv:2207.14255, appendix D); CarperAI/FIM-NeoX-1.3B uses the first.  With the suffix in front,
+typing changes only the tail of the ids, and a KV cache of all that precedes it stays valid.  Which
+order a model was trained on is stated by its manifest; it is never guessed from a name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class FimTokens:
     middle: int
     pad: int | None = None
     file: int | None = None
-    """Stands before the path of each snippet, and before the file's own path when there are snippets."""
+    """Stands before the path of each snippet, and before the file's own path when there are
+    snippets.
+    """
 
     def __post_init__(self) -> None:
         ids = self.all()

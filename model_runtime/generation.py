@@ -1,4 +1,6 @@
-"""Engine and stop rules -> text: decodes tokens into characters and ends the stream as soon as it can."""
+"""Engine and stop rules -> text: decodes tokens into characters and ends the stream as soon as it
+can.
+"""
 
 from __future__ import annotations
 

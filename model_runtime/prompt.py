@@ -1,10 +1,13 @@
-"""From the text around a cursor to the ids a model continues: one path for training, evaluation and serving.
+r"""From the text around a cursor to the ids a model continues: one path for training, evaluation
+and serving.
 
-    SUF <suffix> PRE [FILE path \\n snippet \\n ... FILE own-path \\n] <prefix> MID           (order spm1)
+    SUF <suffix> PRE [FILE path \\n snippet \\n ... FILE own-path \\n] <prefix> MID           (order
+    spm1)
 
-The parts are cut as text and encoded apart, because three cursors in four stand inside a token.  When they do
-not fit, the suffix loses its end and the prefix its start.  The left edge of the prefix moves in blocks, so
-that one more typed character changes only the last ids and an engine's KV cache of the others stays valid.
+The parts are cut as text and encoded apart, because three cursors in four stand inside a token.
+When they do not fit, the suffix loses its end and the prefix its start.  The left edge of the
+prefix moves in blocks, so that one more typed character changes only the last ids and an engine's
+KV cache of the others stays valid.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ _MOST_CHARACTERS_PER_TOKEN = 8
 """Text further away than budget x this is not even encoded; code has 3 to 4 characters a token."""
 
 _SETTLED_CHARACTERS, _SLACK_TOKENS = 64, 24
-"""The window's edge is chosen for the text up to a multiple of so many characters, with room for the rest: the
-count of ids goes up and down while a word is being typed, and the edge must not."""
+"""The window's edge is chosen for the text up to a multiple of so many characters, with room for
+the rest: the count of ids goes up and down while a word is being typed, and the edge must not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,9 @@ class PromptEncoder:
     def prompt(self, request: CompletionRequest, budget: PromptBudget) -> Prompt:
         """Ids for a request, at most `budget.tokens`.
 
-        A pure function of its arguments; the same text with one more character typed before the cursor gives
-        the same leading ids, but for the rare moment at which the window's edge moves on.
+        A pure function of its arguments; the same text with one more character typed before the
+        cursor gives the same leading ids, but for the rare moment at which the window's edge moves
+        on.
         """
         room = budget.tokens - NUM_SENTINELS
         if room < 1:
@@ -110,7 +114,8 @@ class PromptEncoder:
         suffix = self._encode_again(near)[:room]
         guaranteed = min(len(suffix), int(room * budget.suffix_share))
         start, prefix = self._prefix_window(request.hole.prefix, room - guaranteed)
-        # A prefix that is cut has its full share: its length then swings by a block, the suffix must not.
+        # A prefix that is cut has its full share: its length then swings by a block, the suffix
+        # must not.
         left_over = 0 if start else room - _round_up(len(prefix), budget.block_tokens)
         suffix = suffix[: max(guaranteed, left_over)]
         return Prompt(
@@ -161,8 +166,8 @@ class PromptEncoder:
     def _prefix_window(self, text: str, limit: int) -> tuple[int, list[int]]:
         """Where the window begins, and its ids, at most `limit`; it begins at a block's edge.
 
-        The block is a quarter of the limit; where the text has so few characters per token that this would
-        waste more than half of the limit, smaller blocks are tried.
+        The block is a quarter of the limit; where the text has so few characters per token that
+        this would waste more than half of the limit, smaller blocks are tried.
         """
         if limit < 1:
             return len(text), []
@@ -195,7 +200,9 @@ class PromptEncoder:
 
 
 def _edge(text: str, number: int, block: int) -> int:
-    """Where block `number` may begin: at the first line start inside it, else at its first character."""
+    """Where block `number` may begin: at the first line start inside it, else at its first
+    character.
+    """
     first = number * block
     if number == 0 or block == 1:
         return min(first, len(text))

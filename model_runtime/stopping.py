@@ -1,9 +1,11 @@
-r"""Where a completion ends before the model says so.  Checked at each token, so that time is saved as well.
+r"""Where a completion ends before the model says so.  Checked at each token, so that time is saved
+as well.
 
-The rules read text alone, so they hold for every language; evaluation can apply the very rules of the server.
+The rules read text alone, so they hold for every language; evaluation can apply the very rules of
+the server.
 
     line         a single line was wanted, and its end came
-    dedent       a line is less indented than the block, or stands beside the statement that was completed
+    dedent       a line is less indented than the block, or stands beside the completed statement
     line below   a line equals the next non-blank line after the cursor
     blank line   the block that was completed is followed by a blank line
     repetition   the same line came three times in a row
@@ -40,7 +42,8 @@ def wants_single_line(hole: Hole, multiline: str = "auto") -> bool:
     """Whether the completion should stay on the cursor's line.
 
     Args:
-        multiline: "never", "always", or "auto": one line when text other than closers follows on the line.
+        multiline: "never", "always", or "auto": one line when text other than closers follows on
+        the line.
     """
     if multiline == "auto":
         return not is_closing_tail(rest_of_line(hole))
@@ -75,11 +78,13 @@ class StopRules:
     def cut(self, text: str) -> Cut | None:
         """Where generated `text` ends; None to go on.
 
-        A line is judged when its first visible character is known, so a dedent costs one token, not a line.
+        A line is judged when its first visible character is known, so a dedent costs one token, not
+        a line.
         """
         if self.single_line:
             end = text.find("\n")
-            # A middle may begin with the line end of the line above; then the line after it is meant.
+            # A middle may begin with the line end of the line above; then the line after it is
+            # meant.
             if end == 0 and not self.hole.prefix.rpartition("\n")[2].strip():
                 end = text.find("\n", 1)
             return Cut(end, "line") if end >= 0 else None
@@ -106,7 +111,11 @@ class StopRules:
             is_whole = number < len(lines) - 1
             if line.strip():
                 width = indentation(line)
-                if depth <= 0 and seen_text and (width < block or (is_statement and width <= block)):
+                if (
+                    depth <= 0
+                    and seen_text
+                    and (width < block or (is_statement and width <= block))
+                ):
                     return Cut(offset, "dedent")
                 if is_whole and below and line.strip() == below:
                     return Cut(offset, "line below")

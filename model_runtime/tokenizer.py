@@ -1,7 +1,8 @@
 """Text <-> ids, with the promise that user text can never become a sentinel.
 
-A thin shell around `tokenizers.Tokenizer` that sets the switches which training, evaluation and serving must
-share: special tokens are not recognised inside text, no normaliser changes the text, nothing is added around it.
+A thin shell around `tokenizers.Tokenizer` that sets the switches which training, evaluation and
+serving must share: special tokens are not recognised inside text, no normaliser changes the text,
+nothing is added around it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class FimTokenizer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         tokenizer.encode_special_tokens = True  # text that spells a sentinel stays text
-        # NFC (GPT-NeoX-20B) would change what the user wrote; text that is NFC already encodes the same.
+        # NFC (GPT-NeoX-20B) would change what the user wrote; text that is NFC already encodes the
+        # same.
         tokenizer.normalizer = None
         tokenizer.post_processor = None  # it would trim white space off the offsets
         tokenizer.no_truncation()
@@ -77,7 +79,9 @@ class FimTokenizer:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def token_strings(self, count: int) -> list[str]:
-        """One distinct string per id, for engines that index by string; ids beyond the end get a filler."""
+        """One distinct string per id, for engines that index by string; ids beyond the end get a
+        filler.
+        """
         strings = [self._tokenizer.id_to_token(i) or f"<|unused {i}|>" for i in range(count)]
         if len(set(strings)) != count:
             raise BundleError("two ids of the tokenizer share one string; the tokenizer is damaged")
@@ -92,7 +96,8 @@ class FimTokenizer:
         """Every sentinel is one special token of this tokenizer.
 
         Raises:
-            BundleError: an id is unknown, or is an ordinary piece of text (the fault of the seed's first release).
+            BundleError: an id is unknown, or is an ordinary piece of text (the fault of the seed's
+            first release).
         """
         added: Mapping[int, object] = self._tokenizer.get_added_tokens_decoder()
         for id_ in tokens.all():
@@ -110,7 +115,9 @@ class FimTokenizer:
 
 
 def with_seed_sentinels(path: Path) -> FimTokenizer:
-    """The GPT-NeoX-20B tokenizer file plus the seed's three sentinels, as one tokenizer of 50,280 ids."""
+    """The GPT-NeoX-20B tokenizer file plus the seed's three sentinels, as one tokenizer of 50,280
+    ids.
+    """
     from tokenizers import AddedToken, Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))

@@ -1,0 +1,1 @@
+"""The judge: infilling measured by running what a model wrote."""

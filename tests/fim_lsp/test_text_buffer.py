@@ -44,10 +44,7 @@ def check_invariants(buffer: TextBuffer) -> None:
     pieces = buffer._pieces
     assert pieces
     assert all(piece.endswith(("\n", "\r")) for piece in pieces[:-1])
-    assert all(
-        not (a.endswith("\r") and b.startswith("\n"))
-        for a, b in itertools.pairwise(pieces)
-    )
+    assert all(not (a.endswith("\r") and b.startswith("\n")) for a, b in itertools.pairwise(pieces))
 
 
 @pytest.mark.parametrize("separator", ["\f", "\v", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"])

@@ -39,7 +39,9 @@ def python_like(lines: int, seed: int = 0) -> str:
 
 def test_the_model_cards_worked_example_gives_exactly_its_ids(seed_encoder):
     """CarperAI/FIM-NeoX-1.3B, newest revision: 28 ids of prompt."""
-    assert CARD_PROMPT == seed_encoder.prompt(request(CARD_PREFIX, CARD_SUFFIX), PromptBudget(64)).ids
+    assert (
+        CARD_PROMPT == seed_encoder.prompt(request(CARD_PREFIX, CARD_SUFFIX), PromptBudget(64)).ids
+    )
 
 
 def test_the_model_cards_answer_makes_its_39_ids(seed_encoder):
@@ -57,9 +59,7 @@ def test_a_training_example_begins_with_the_prompt_that_serving_sends(seed_token
     example = encoder.example(hole, "urn x + 1\n    y = 2; ret", 128)
     rest = 128 - (len(example.ids) - example.prompt_length)
 
-    assert (
-        encoder.prompt(hole, PromptBudget(rest)).ids == example.ids[: example.prompt_length]
-    )
+    assert encoder.prompt(hole, PromptBudget(rest)).ids == example.ids[: example.prompt_length]
     assert 0 == example.ids[-1]
 
 
@@ -68,7 +68,9 @@ def test_a_prompt_never_exceeds_its_budget(seed_encoder, prefix, suffix, most):
     prompt = seed_encoder.prompt(request(prefix, suffix), PromptBudget(most))
 
     assert len(prompt.ids) <= most
-    assert len(prompt.ids) == prompt.prefix_tokens + prompt.suffix_tokens + prompt.snippet_tokens + 3
+    assert (
+        len(prompt.ids) == prompt.prefix_tokens + prompt.suffix_tokens + prompt.snippet_tokens + 3
+    )
 
 
 @given(prefix=texts, suffix=texts)

@@ -36,7 +36,8 @@ def test_the_sentinels_get_the_ids_of_the_seed(seed_tokenizer):
 
 
 @pytest.mark.parametrize(
-    "text", ["<|SUF|>", "a <|PRE|> b", "<|MID|>", "<|endoftext|>", "<|padding|>x", "x<|SUF|><|PRE|>"]
+    "text",
+    ["<|SUF|>", "a <|PRE|> b", "<|MID|>", "<|endoftext|>", "<|padding|>x", "x<|SUF|><|PRE|>"],
 )
 def test_text_that_spells_a_sentinel_never_becomes_one(seed_tokenizer, text):
     ids = seed_tokenizer.encode(text)
@@ -66,7 +67,7 @@ def test_offsets_count_code_points_and_rise(seed_tokenizer, text):
 
 def test_a_sentinel_id_that_is_a_word_is_refused(seed_tokenizer):
     """The card's first release gave 50253, 50254, 50255: a word and two runs of spaces."""
-    with pytest.raises(BundleError, match="50253.*not a special token"):
+    with pytest.raises(BundleError, match=r"50253.*not a special token"):
         seed_tokenizer.check_sentinels(FimTokens(end=0, suffix=50253, prefix=50254, middle=50255))
 
 

@@ -1,0 +1,123 @@
+"""A minimal editor: starts the real server as a process and speaks JSON-RPC over its pipes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class Editor:
+    """One client of one server process.  Use as a context manager."""
+
+    def __init__(self, settings: dict[str, Any] | None = None) -> None:
+        self._ids = itertools.count(1)
+        self._settings = settings or {}
+        self.states: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Editor:
+        self.request(
+            "initialize",
+            {
+                "processId": None,
+                "rootUri": None,
+                "capabilities": {"general": {"positionEncodings": ["utf-32"]}},
+                "initializationOptions": self._settings,
+            },
+        )
+        self.notify("initialized", {})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.request("shutdown", None)
+            self.notify("exit", None)
+        self.process.wait(timeout=10)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def open(self, uri: str, text: str, language: str = "python") -> None:
+        """textDocument/didOpen."""
+        document = {"uri": uri, "languageId": language, "version": 1, "text": text}
+        self.notify("textDocument/didOpen", {"textDocument": document})
+
+    def type(self, uri: str, version: int, line: int, character: int, text: str) -> None:
+        """textDocument/didChange: an insertion."""
+        place = {"line": line, "character": character}
+        change = {"range": {"start": place, "end": place}, "text": text}
+        self.notify(
+            "textDocument/didChange",
+            {"textDocument": {"uri": uri, "version": version}, "contentChanges": [change]},
+        )
+
+    def complete(
+        self, uri: str, line: int, character: int, trigger: int = 2
+    ) -> list[dict[str, Any]]:
+        """textDocument/inlineCompletion; the items."""
+        answer = self.request(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": uri},
+                "position": {"line": line, "character": character},
+                "context": {"triggerKind": trigger},
+            },
+        )
+        return list(answer["items"]) if answer else []
+
+    def wait_until_ready(self) -> None:
+        """Read messages until fimLsp/status says that the model is loaded."""
+        while "ready" not in self.states:
+            self._receive()
+
+    def request(self, method: str, params: Any) -> Any:
+        """Send a request and wait for its answer; the server's own requests are answered null."""
+        id_ = next(self._ids)
+        self._send({"id": id_, "method": method, "params": params})
+        while True:
+            message = self._receive()
+            if message.get("id") == id_ and "method" not in message:
+                if "error" in message:
+                    raise RuntimeError(message["error"])
+                return message["result"]
+
+    def notify(self, method: str, params: Any) -> None:
+        """Send a notification."""
+        self._send({"method": method, "params": params})
+
+    def peak_memory_mb(self) -> float:
+        """Largest resident set of the server so far, in 10^6 bytes (Linux)."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024 / 1e6
+        return 0.0
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        length = 0
+        while (line := self.process.stdout.readline()) != b"\r\n":
+            if not line:
+                raise RuntimeError("the server has gone")
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        if "method" in message:
+            if message["method"] == "fimLsp/status":
+                self.states.append(message["params"]["state"])
+            if "id" in message:
+                self._send({"id": message["id"], "result": None})
+        return message

@@ -1,0 +1,181 @@
+"""The models on this machine: find one by name, list them, add another.
+
+default                     shipped inside the package
+<user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
+any path                    a bundle somewhere else
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from model_runtime.bundle import MANIFEST, ModelBundle
+from model_runtime.convert import ConversionReport, Progress, convert_folder
+from model_runtime.errors import ConversionError, ModelNotFound, ModelRuntimeError
+from model_runtime.files import building
+from model_runtime.fim_format import Order
+from model_runtime.manifest import Manifest
+
+DEFAULT = "default"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model on this machine."""
+
+    name: str
+    """What `find` knows it by."""
+    path: Path
+    manifest: Manifest | None
+    """None if it cannot be used."""
+    problem: str = ""
+    """Why it cannot be used, in one sentence; else empty."""
+
+
+def default_folder() -> Path:
+    """The bundle inside the package."""
+    return Path(__file__).parent / "bundles" / DEFAULT
+
+
+def models_folder() -> Path:
+    """Where `add_model` puts bundles.  It need not exist."""
+    return user_data_path("fim-lsp", appauthor=False) / "models"
+
+
+def list_models() -> list[ModelEntry]:
+    """Every model that has a name, the default first, unusable ones with their problem."""
+    folders = {DEFAULT: default_folder()} if default_folder().is_dir() else {}
+    folders |= {path.name: path for path in _added()}
+    return [_entry(name, path) for name, path in folders.items()]
+
+
+def find(name_or_path: str) -> ModelBundle:
+    """Open a model by name ("default", or as it was added) or by the path of its folder.
+
+    Raises:
+        ModelNotFound: there is none; the message lists those that there are.
+        BundleError: it is there but cannot be used.
+    """
+    return ModelBundle.open(_locate(name_or_path))
+
+
+def add_model(
+    source: str | Path,
+    *,
+    name: str | None = None,
+    quantization: str = "int8",
+    order: Order | str | None = None,
+    progress: Progress | None = None,
+) -> ConversionReport:
+    """Put a model into the user's models folder, in place of an earlier one of that name.
+
+    Args:
+        source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
+            hub, which is downloaded once.
+        name: under which to find it; by default the last part of `source`.
+        quantization: "int8", "float16" or "float32"; a bundle stays as it is.
+        order: of the parts of a prompt, where the folder itself does not say.
+        progress: called with a sentence at each step.
+
+    Raises:
+        ConversionError: it cannot be read, or nothing says how to prompt it, or the hub cannot be
+            reached.
+    """
+    folder = Path(source).expanduser()
+    chosen = name or folder.resolve().name
+    if not _NAME.fullmatch(chosen) or chosen == DEFAULT:
+        raise ConversionError(
+            f"{chosen!r} cannot be the name of an added model; give one with --name, of letters, "
+            "digits, dots, dashes and underscores"
+        )
+    target = models_folder() / chosen
+    if (folder / MANIFEST).is_file():
+        return _copy_bundle(folder, target, chosen)
+    if folder.is_dir():
+        return convert_folder(
+            folder, target, name=chosen, quantization=quantization, order=order, progress=progress
+        )
+    if not _REPOSITORY.fullmatch(str(source)):
+        raise ConversionError(
+            f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
+        )
+
+    from model_runtime.hub import fetched  # huggingface_hub is slow to import and rarely needed
+
+    with fetched(str(source), progress) as folder:
+        return convert_folder(
+            folder, target, name=chosen, quantization=quantization, order=order, progress=progress
+        )
+
+
+def _added() -> list[Path]:
+    try:
+        entries = sorted(models_folder().iterdir())
+    except OSError:
+        return []
+    return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+
+
+def _entry(name: str, path: Path) -> ModelEntry:
+    try:
+        return ModelEntry(name, path, ModelBundle.open(path).manifest)
+    except ModelRuntimeError as error:
+        return ModelEntry(name, path, None, str(error))
+
+
+def _locate(name_or_path: str) -> Path:
+    if name_or_path == DEFAULT and default_folder().is_dir():
+        return default_folder()
+    if _NAME.fullmatch(name_or_path) and (models_folder() / name_or_path).is_dir():
+        return models_folder() / name_or_path
+    path = Path(name_or_path).expanduser()
+    if (path / MANIFEST).is_file():
+        return path
+    if (path / "config.json").is_file():
+        raise ModelNotFound(
+            f"{path} is a Hugging Face folder, not a bundle; add it with: "
+            f"fim-runtime models add {path}"
+        )
+    known = [DEFAULT] if default_folder().is_dir() else []
+    known += [added.name for added in _added()]
+    there_are = f"there are: {', '.join(known)}" if known else "there is none on this machine"
+    what = "path" if os.sep in name_or_path else "name or path"
+    raise ModelNotFound(f"no model has the {what} {name_or_path!r}; {there_are}")
+
+
+def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
+    started = time.perf_counter()
+    bundle = ModelBundle.open(source)
+    bundle.verify_weights()
+    manifest = replace(bundle.manifest, name=name)
+    try:
+        with building(target) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise ConversionError(f"cannot write {target} ({error})") from error
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return ConversionReport(
+        name=name,
+        path=target,
+        parameters=manifest.parameters,
+        order=manifest.order.value,
+        order_source="the bundle's manifest",
+        position_embedding=manifest.position_embedding,
+        context_length=manifest.context_length,
+        quantization=manifest.weights.dtype,
+        source_bytes=size,
+        bundle_bytes=size,
+        seconds=time.perf_counter() - started,
+        notes=("it was a bundle already and was copied",),
+    )

@@ -1,0 +1,237 @@
+"""A Hugging Face GPT-NeoX folder -> a bundle.  Neither torch nor transformers is imported.
+
+    config.json, tokenizer.json, *.safetensors [, fim_config.json]
+        -> manifest.json, tokenizer.json, model.safetensors (int8 by default)
+
+Weights stream tensor by tensor, so that memory stays at a few of the largest matrix.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, make_canary
+from model_runtime.errors import BundleError, ConversionError
+from model_runtime.files import building, sha256_of
+from model_runtime.fim_config import FimConfig, read_fim_config
+from model_runtime.fim_format import FimTokens, Order
+from model_runtime.manifest import WEIGHT_DTYPES, FileFacts, Manifest, WeightsFacts
+from model_runtime.neox import Architecture, NeoxConfig, read_config
+from model_runtime.tokenizer import FimTokenizer
+
+if TYPE_CHECKING:
+    from model_runtime.neox_weights import NeoxWeights
+    from model_runtime.weights import Array, TensorLayout
+
+QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
+"""How a new bundle's matrices may be stored."""
+
+Progress = Callable[[str], None]
+"""Called with a short sentence at each step."""
+
+_COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionReport:
+    """What was done, for people to read."""
+
+    name: str
+    path: Path
+    parameters: int
+    order: str
+    order_source: str
+    position_embedding: str
+    context_length: int
+    quantization: str
+    source_bytes: int
+    bundle_bytes: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def convert_folder(
+    source: Path,
+    target: Path,
+    *,
+    name: str,
+    quantization: str = "int8",
+    order: Order | str | None = None,
+    tokens: FimTokens | Mapping[str, int | str | None] | None = None,
+    context_length: int | None = None,
+    license: str | None = None,
+    languages: tuple[str, ...] = (),
+    training: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> ConversionReport:
+    """Write the bundle of the model in `source` to `target`, whole or not at all.
+
+    What the arguments leave open comes from the folder itself (see `fim_config`).
+
+    Raises:
+        ConversionError: not a GPT-NeoX model that can be read, or nothing says how to prompt it.
+    """
+    started = time.perf_counter()
+    say = progress or _silent
+    if quantization not in QUANTIZATIONS:
+        raise ConversionError(
+            f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}"
+        )
+    say(f"reading {source}")
+    config = read_config(source)
+    tokenizer = _read_tokenizer(source / TOKENIZER, config)
+    fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
+    alibi = config.alibi or fim.alibi
+    architecture = config.architecture
+    if alibi:
+        architecture = replace(architecture, rotary_dim=0)
+
+    from model_runtime.neox_weights import NeoxWeights  # numpy is not for importers of this module
+
+    try:
+        with NeoxWeights.open(source, architecture, say) as weights, building(target) as folder:
+            notes = _write_tokenizer(source, folder, fim.tokens)
+            written = FimTokenizer.from_file(folder / TOKENIZER)
+            canary = make_canary(written, fim.tokens, fim.order)  # also checks the sentinels
+            millions = architecture.count_parameters() / 1e6
+            say(f"writing {millions:.1f} M parameters as {quantization}")
+            facts = _write_weights(folder / WEIGHTS, weights, architecture, quantization)
+            manifest = Manifest(
+                name=name,
+                order=fim.order,
+                tokens=fim.tokens,
+                context_length=_context_length(context_length, fim, config, alibi),
+                position_embedding="alibi" if alibi else "rotary",
+                architecture=architecture,
+                parameters=architecture.count_parameters(),
+                weights=facts,
+                tokenizer=_facts_of(folder / TOKENIZER),
+                canary=canary,
+                license=license or str(fim.extra.get("license", "unknown")),
+                languages=languages or tuple(fim.extra.get("languages", ())),
+                training=training if training is not None else fim.extra.get("training", {}),
+            )
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+            for found, copied in _COPIED.items():
+                if (source / found).is_file() and not (folder / copied).exists():
+                    shutil.copyfile(source / found, folder / copied)
+            say("checking the canary")
+            ModelBundle.open(folder).verify_weights()
+            source_bytes = weights.source_bytes
+    except BundleError as error:
+        raise ConversionError(f"{source}: the result cannot be used: {error}") from error
+    except OSError as error:
+        raise ConversionError(f"cannot write {target} ({error})") from error
+    return ConversionReport(
+        name=name,
+        path=target,
+        parameters=manifest.parameters,
+        order=manifest.order.value,
+        order_source=fim.source,
+        position_embedding=manifest.position_embedding,
+        context_length=manifest.context_length,
+        quantization=quantization,
+        source_bytes=source_bytes,
+        bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
+        seconds=time.perf_counter() - started,
+        notes=notes,
+    )
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _read_tokenizer(path: Path, config: NeoxConfig) -> FimTokenizer:
+    try:
+        tokenizer = FimTokenizer.from_file(path)
+    except BundleError as error:
+        raise ConversionError(f"{path} is missing or unreadable; it is needed") from error
+    if tokenizer.size > config.architecture.vocab:
+        raise ConversionError(
+            f"{path} has {tokenizer.size} ids and the model only {config.architecture.vocab}; "
+            "they do not belong together"
+        )
+    return tokenizer
+
+
+def _context_length(given: int | None, fim: FimConfig, config: NeoxConfig, alibi: bool) -> int:
+    length = given or fim.context_length or config.max_positions
+    if length > config.max_positions and not alibi:
+        raise ConversionError(
+            f"a context of {length} tokens exceeds the model's {config.max_positions} positions"
+        )
+    return length
+
+
+def _write_tokenizer(source: Path, folder: Path, tokens: FimTokens) -> tuple[str, ...]:
+    """Copy tokenizer.json, with its sentinels marked as special tokens."""
+    raw = json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
+    unmarked = [
+        entry
+        for entry in raw.get("added_tokens", [])
+        if entry.get("id") in tokens.all() and not entry.get("special")
+    ]
+    if not unmarked:
+        shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
+        return ()
+    for entry in unmarked:
+        entry["special"] = True
+    (folder / TOKENIZER).write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")
+    names = ", ".join(str(entry.get("content")) for entry in unmarked)
+    return (f"marked as special tokens, so that text cannot become one: {names}",)
+
+
+def _facts_of(path: Path) -> FileFacts:
+    return FileFacts(sha256_of(path), path.stat().st_size)
+
+
+def _write_weights(
+    path: Path, weights: NeoxWeights, architecture: Architecture, quantization: str
+) -> WeightsFacts:
+    from model_runtime.weights import write_weights
+
+    layout = bundle_layout(architecture, quantization)
+    written = write_weights(path, layout, _stored(weights, architecture, quantization))
+    return WeightsFacts(written.sha256, written.size, quantization)
+
+
+def bundle_layout(architecture: Architecture, quantization: str) -> dict[str, TensorLayout]:
+    """Tensors of a bundle's weights file: matrices as asked for, vectors as float32."""
+    from model_runtime.weights import DTYPES, SCALE_SUFFIX, TensorLayout
+
+    layout = {}
+    for name, shape in architecture.tensor_shapes().items():
+        if len(shape) == 1:
+            layout[name] = TensorLayout("F32", shape)
+            continue
+        layout[name] = TensorLayout(DTYPES[quantization], shape)
+        if quantization == "int8":
+            layout[name + SCALE_SUFFIX] = TensorLayout("F32", shape[:1])
+    return layout
+
+
+def _stored(
+    weights: NeoxWeights, architecture: Architecture, quantization: str
+) -> Iterator[tuple[str, Array]]:
+    """The tensors in the order and type of `bundle_layout`."""
+    import numpy as np
+
+    from model_runtime.weights import SCALE_SUFFIX, quantise_rows
+
+    for name, shape in architecture.tensor_shapes().items():
+        values = weights.float32(name)
+        if len(shape) == 1 or quantization == "float32":
+            yield name, values
+        elif quantization == "int8":
+            quantised, scale = quantise_rows(values)
+            yield name, quantised
+            yield name + SCALE_SUFFIX, scale
+        else:
+            yield name, values.astype(np.float16)

@@ -1,0 +1,91 @@
+"""An engine's own form of a bundle, made once and kept in the user's cache.
+
+    <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
+
+The key is a hash of all that the form depends on, so neither a new model nor a new version of a
+backend can meet old files.  A folder without a matching receipt is made again; where the cache
+cannot be written, a temporary folder serves until the process ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from model_runtime.bundle import ModelBundle
+from model_runtime.files import building
+
+logger = logging.getLogger(__name__)
+
+_RECEIPT = "derived.json"
+_LAYOUT_VERSION = 1
+"""Raise this when the code that derives changes what it writes."""
+
+
+def derived_folder(
+    bundle: ModelBundle, *, kind: str, version: str, build: Callable[[Path], None]
+) -> Path:
+    """The folder of `kind` for this bundle; `build` fills an empty one where there is none.
+
+    Args:
+        bundle: where the weights are.
+        kind: backend and number type, as in "ctranslate2-int8".
+        version: of the backend, whose format may change.
+        build: writes the engine's files.
+    """
+    key = _key(bundle, kind, version)
+    target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
+    if _is_complete(target, key):
+        return target
+    logger.info("preparing %s for %s, once", bundle.manifest.name, kind)
+    try:
+        with building(target) as folder:
+            build(folder)
+            _write_receipt(folder, key)
+        return target
+    except OSError as error:
+        logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
+    folder = Path(tempfile.mkdtemp(prefix="fim-lsp-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    build(folder)
+    return folder
+
+
+def _key(bundle: ModelBundle, kind: str, version: str) -> str:
+    manifest = bundle.manifest
+    facts = {
+        "layout": _LAYOUT_VERSION,
+        "kind": kind,
+        "version": version,
+        "weights": manifest.weights.sha256,
+        "architecture": asdict(manifest.architecture),
+        "position_embedding": manifest.position_embedding,
+        "end": manifest.tokens.end,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.iterdir() if path.name != _RECEIPT}
+
+
+def _write_receipt(folder: Path, key: str) -> None:
+    receipt = {"key": key, "files": _sizes(folder)}
+    (folder / _RECEIPT).write_text(json.dumps(receipt), encoding="utf-8")
+
+
+def _is_complete(folder: Path, key: str) -> bool:
+    try:
+        receipt = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
+        return bool(receipt == {"key": key, "files": _sizes(folder)})
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,234 @@
+"""Runs a bundle with CTranslate2: the default on CPUs, and the lightest to install.
+
+One worker thread decodes and hands tokens over through a queue.  A prefill cannot be interrupted;
+cancelling and closing act at the next token.  KV state is reused through static prompts, see
+`anchors`; since CTranslate2 never drops them, the model is loaded anew when they exceed a budget
+(about 30 ms for 34 M parameters).
+
+CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here;
+greedy decoding is deterministic.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import ctranslate2
+
+from model_runtime.bundle import ModelBundle
+from model_runtime.derived import derived_folder
+from model_runtime.engine import GeneratedToken, SamplingParams, TokenStream, check_fits
+from model_runtime.engines.anchors import Anchors, Cut
+from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.neox import Architecture
+
+logger = logging.getLogger(__name__)
+
+_LEAST_CACHE_BYTES = 96 * 2**20
+_MOST_THREADS = 4
+"""More threads than this speed up neither prefill nor decoding of models this small."""
+
+
+class CTranslate2Engine:
+    """An `Engine`; see the module for what is particular to it."""
+
+    name = "ctranslate2"
+
+    def __init__(
+        self,
+        folder: Path,
+        architecture: Architecture,
+        context_length: int,
+        *,
+        threads: int = 0,
+        device: str = "cpu",
+        cache_bytes: int | None = None,
+    ) -> None:
+        """Load a CTranslate2 folder.
+
+        Args:
+            folder: as `ctranslate2_folder` writes it.
+            architecture: tells how much memory a cached token takes.
+            context_length: most ids that prompt and answer may have together.
+            threads: 0 chooses.
+            device: "cpu" or "cuda".
+            cache_bytes: memory for cached prompts; at least one whole context by default.
+
+        Raises:
+            EngineUnavailable: CTranslate2 cannot load it here.
+        """
+        self.context_length = context_length
+        self._vocab = architecture.vocab
+        self._model = _Model(folder, device, threads or default_threads())
+        if cache_bytes is None:
+            cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
+        self._anchors = Anchors(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctranslate2")
+        self._closed = threading.Event()
+        # A model that is still alive when Python shuts down aborts the process: its threads then
+        # wait for an interpreter that is gone.
+        self._free_at_exit = weakref.finalize(self, self._model.free)
+
+    @classmethod
+    def open(
+        cls,
+        bundle: ModelBundle,
+        *,
+        device: str = "cpu",
+        threads: int = 0,
+        kind: str | None = None,
+        cache_bytes: int | None = None,
+    ) -> CTranslate2Engine:
+        """Derive CTranslate2's form of a bundle, where that is not done yet, and load it.
+
+        Args:
+            bundle: the model.
+            device: "cpu" or "cuda".
+            threads: 0 chooses.
+            kind: "int8" or "float32"; by default as the bundle stores its weights.
+            cache_bytes: memory for cached prompts.
+
+        Raises:
+            BundleError: the weights are damaged.
+            EngineUnavailable: CTranslate2 cannot load it here.
+        """
+        manifest = bundle.manifest
+        chosen = kind or ("int8" if manifest.weights.dtype == "int8" else "float32")
+
+        def build(folder: Path) -> None:
+            from model_runtime.engines.ctranslate2_folder import write_ctranslate2_folder
+
+            write_ctranslate2_folder(bundle, folder, chosen)
+
+        folder = derived_folder(
+            bundle, kind=f"ctranslate2-{chosen}", version=ctranslate2.__version__, build=build
+        )
+        return cls(
+            folder,
+            manifest.architecture,
+            manifest.context_length,
+            device=device,
+            threads=threads,
+            cache_bytes=cache_bytes,
+        )
+
+    def generate(
+        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+    ) -> TokenStream:
+        """As `Engine.generate`."""
+        check_fits(prompt, sampling, self.context_length)
+        ids = list(prompt)
+        if not 0 <= min(ids) <= max(ids) < self._vocab:  # CTranslate2 would read END in its place
+            raise EngineError(f"the prompt has an id outside of the vocabulary of {self._vocab}")
+        cut = self._anchors.cut(ids)
+        cached_tokens = cut.length if cut.is_cached else 0
+        tokens = self._tokens(ids, cut, sampling, cancel or threading.Event())
+        return TokenStream(tokens, cached_tokens=cached_tokens)
+
+    def close(self) -> None:
+        """As `Engine.close`; an open stream ends at its next token."""
+        self._closed.set()
+        self._worker.shutdown(wait=True)
+        self._free_at_exit()
+
+    def _tokens(
+        self, ids: list[int], cut: Cut, sampling: SamplingParams, cancel: threading.Event
+    ) -> Generator[GeneratedToken, None, None]:
+        if self._closed.is_set():
+            raise EngineError("the engine is closed; open a new one")
+        if sampling.max_tokens < 1 or cancel.is_set():
+            return
+        tokens: SimpleQueue[GeneratedToken | None] = SimpleQueue()
+        left = threading.Event()
+
+        def on_step(step: Any) -> bool:
+            """Called by CTranslate2 for each token, the stop token included; True stops."""
+            tokens.put(GeneratedToken(step.token_id, step.log_prob))
+            return left.is_set() or cancel.is_set() or self._closed.is_set()
+
+        def decode() -> None:
+            try:
+                if not cut.is_cached and not self._anchors.has_room(cut.length):
+                    logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
+                    self._anchors.clear()
+                    self._model.reload()
+                self._model.decode(ids, cut.length, sampling, on_step)
+                self._anchors.add(ids[: cut.length])
+            finally:
+                tokens.put(None)
+
+        try:
+            decoding = self._worker.submit(decode)
+        except RuntimeError as error:
+            raise EngineError("the engine was closed meanwhile; open a new one") from error
+        try:
+            while (token := tokens.get()) is not None and not cancel.is_set():
+                yield token
+        finally:
+            left.set()
+            failure = decoding.exception()  # waits until the model is free for the next request
+        if failure is not None:
+            raise EngineError(f"CTranslate2 failed ({failure}); open the model again") from failure
+
+
+class _Model:
+    """A loaded CTranslate2 model."""
+
+    def __init__(self, folder: Path, device: str, threads: int) -> None:
+        self._folder, self._device, self._threads = folder, device, threads
+        self._generator: Any = None
+        try:
+            self.reload()
+        except (RuntimeError, ValueError) as error:
+            raise EngineUnavailable(
+                f"CTranslate2 cannot load {folder} on {device} ({error}); "
+                "choose another device or engine"
+            ) from error
+
+    def reload(self) -> None:
+        """Load the model; any state that it had is dropped.
+
+        `unload_model` would be the call for this, but does nothing, and does not say so, while the
+        last batch is still being put away.
+        """
+        self.free()
+        self._generator = ctranslate2.Generator(
+            str(self._folder), device=self._device, intra_threads=self._threads, inter_threads=1
+        )
+
+    def free(self) -> None:
+        self._generator = None  # waits for CTranslate2's threads
+
+    def decode(
+        self, ids: list[int], static_length: int, sampling: SamplingParams, on_step: Any
+    ) -> None:
+        """Run until a stop id, the limit, or until `on_step` returns True."""
+        strings = [str(id_) for id_ in ids]  # as in the vocabulary that ctranslate2_folder writes
+        greedy = sampling.temperature <= 0
+        self._generator.generate_batch(
+            [strings[static_length:]],
+            static_prompt=strings[:static_length] or None,
+            include_prompt_in_result=False,  # else the prompt would be fed token by token
+            max_length=sampling.max_tokens,
+            end_token=sorted(sampling.stop_ids),
+            return_scores=True,  # without it the callback gets no log-probability
+            sampling_topk=1 if greedy else 0,
+            sampling_topp=1.0 if greedy else sampling.top_p,
+            sampling_temperature=1.0 if greedy else sampling.temperature,
+            callback=on_step,
+        )
+
+
+def default_threads() -> int:
+    """All cores that this process may use, but no more than help."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    return min(_MOST_THREADS, os.cpu_count() or 1)

@@ -1,0 +1,212 @@
+"""The judge's command line: `fim-runtime evaluate`, or `python -m model_runtime.evaluation`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from model_runtime.errors import ModelRuntimeError
+
+_DESCRIPTION = """\
+Scores a fill-in-the-middle model by running what it writes.
+
+A score is shown with its interval, its terms, and its floor: an empty answer passes 2.6 % of the
+single-line benchmark.  Code that a model wrote is executed only with --allow-code-execution, each
+program in a fresh sandbox without network, files or environment."""
+
+_EXAMPLES = """\
+examples:
+  fim-runtime evaluate infilling default --data DATA --allow-code-execution
+  fim-runtime evaluate infilling ./my-bundle --data DATA --tasks 300
+                                                  a quick look at 300 holes, nothing executed
+  fim-runtime evaluate infilling default --data DATA --allow-code-execution \\
+      --samples 20 --temperature 0.8              pass@1 and pass@10
+  fim-runtime evaluate floor --data DATA --allow-code-execution
+                                                  test the judge itself
+  fim-runtime evaluate sandbox                    what confines programs on this machine
+
+DATA is the folder data/ of https://github.com/openai/human-eval-infilling (MIT licence)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    args = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except ModelRuntimeError as error:
+        print(f"fim-runtime evaluate: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nbroken off; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _infilling(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+    from model_runtime.engines import open_engine
+    from model_runtime.evaluation.cutting import RULES
+    from model_runtime.evaluation.infilling import DrawSettings
+    from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
+    from model_runtime.evaluation.sandbox import Sandbox
+
+    draw = DrawSettings(
+        samples=args.samples,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        max_new_tokens=args.max_new_tokens or (64 if args.split == "single-line" else 256),
+        seed=args.seed,
+    )
+    # Before hours of generating: is there a sandbox to run it in?
+    sandbox = None
+    if args.allow_code_execution:
+        sandbox = Sandbox.open(allow_unsandboxed=args.allow_unsandboxed)
+    bundle = catalogue.find(args.model)
+    out = args.out or Path("runs") / f"infilling-{bundle.manifest.name}-{args.split}"
+    options = InfillingOptions(
+        data=args.data,
+        out=out,
+        split=args.split,
+        tasks=args.tasks,
+        draw=draw,
+        cuts=tuple(args.cut or RULES),
+    )
+    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    try:
+        report = evaluate_infilling(bundle, engine, options, sandbox)
+    finally:
+        engine.close()
+    print(report.to_json() if args.json else report.to_markdown(), end="")
+    if sandbox is None:
+        print(
+            "fim-runtime evaluate: nothing was executed, so there is no pass@k; "
+            "add --allow-code-execution to run the stored samples in a sandbox",
+            file=sys.stderr,
+        )
+    print(f"kept in {out}", file=sys.stderr)
+    return 0
+
+
+def _floor(args: argparse.Namespace) -> int:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from model_runtime.evaluation.progress import tracked
+    from model_runtime.evaluation.sandbox import Sandbox
+    from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+
+    if not args.allow_code_execution:
+        print(
+            "fim-runtime evaluate: the benchmark's programs are executed only with "
+            "--allow-code-execution",
+            file=sys.stderr,
+        )
+        return 2
+    split = SPLITS[args.split]
+    tasks = choose(read_split(args.data, split), args.tasks)
+    sandbox = Sandbox.open(allow_unsandboxed=args.allow_unsandboxed)
+    programs = [task.program("") for task in tasks] + [task.program(task.middle) for task in tasks]
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(tracked(pool.map(sandbox.run, programs), "executing", len(programs)))
+    empty, reference = (
+        sum(outcome.passed for outcome in half)
+        for half in (outcomes[: len(tasks)], outcomes[len(tasks) :])
+    )
+    known = f" ({split.empty_passes} is the known answer)" if len(tasks) == split.rows else ""
+    print(f"empty answers that pass      {empty} of {len(tasks)}{known}")
+    print(f"reference answers that pass  {reference} of {len(tasks)}")
+    is_right = reference == len(tasks) and (not known or empty == split.empty_passes)
+    return 0 if is_right else 1
+
+
+def _sandbox(_: argparse.Namespace) -> int:
+    from model_runtime.evaluation.sandbox import Sandbox
+
+    sandbox = Sandbox.open()
+    number = 20
+    started = time.perf_counter()
+    for _round in range(number):
+        sandbox.run("")
+    rate = number / (time.perf_counter() - started)
+    print(f"confined by {sandbox.isolation.value}; {rate:.0f} programs start and end per second")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fim-runtime evaluate",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_infilling(commands)
+    floor = commands.add_parser("floor", help="test the judge: run empty and reference answers")
+    _add_data(floor)
+    floor.set_defaults(run=_floor)
+    sandbox = commands.add_parser("sandbox", help="say what confines programs on this machine")
+    sandbox.set_defaults(run=_sandbox)
+    return parser
+
+
+def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from model_runtime.engines import DEVICES, ENGINES
+    from model_runtime.evaluation.cutting import RULES
+
+    infilling = commands.add_parser(
+        "infilling",
+        help="HumanEval-infilling: fill holes in functions, and run the tests",
+        description="Fills the holes of HumanEval-infilling and runs the tests.  Breaking it off "
+        "loses nothing: the same command goes on, and more --tasks or --samples extend a run.",
+    )
+    add = infilling.add_argument
+    add("model", metavar="MODEL", help="name of a model, or the path of a bundle")
+    _add_data(infilling)
+    add("--samples", type=int, default=1, metavar="N", help="of each task (default 1)")
+    add("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
+    add("--top-p", type=float, default=1.0, metavar="P", help="default 1: no limit")
+    add(
+        "--max-new-tokens",
+        type=int,
+        metavar="N",
+        help="default 64 for single lines, 256 for the other splits",
+    )
+    add("--seed", type=int, default=0, help="of the samples and of the choice of --tasks")
+    add(
+        "--cut",
+        action="append",
+        choices=list(RULES),
+        help="rules to score the same samples by as well, each in a row of its own (default: all); "
+        "`line` keeps the first line, `server` ends where the language server would",
+    )
+    add("--engine", choices=ENGINES, default="auto")
+    add("--device", choices=DEVICES, default="auto")
+    add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
+    add("--out", type=Path, metavar="FOLDER", help="default runs/infilling-MODEL-SPLIT")
+    add("--json", action="store_true", help="print JSON for a program")
+    infilling.set_defaults(run=_infilling)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    from model_runtime.evaluation.tasks import SPLITS
+
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="FOLDER", help="with the benchmark's .jsonl.gz")
+    add("--split", choices=list(SPLITS), default="single-line")
+    add("--tasks", type=int, metavar="N", help="only so many, spread over the problems")
+    add(
+        "--allow-code-execution",
+        action="store_true",
+        help="run model-written programs, each in a sandbox",
+    )
+    add(
+        "--allow-unsandboxed",
+        action="store_true",
+        help="run them even where nothing can confine them; only on a machine to throw away",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Rules that end a completion for the model; their scores stand beside the uncut one, labelled.
+
+    raw       nothing is cut: the model must stop by itself
+    line      after the first line end, which is kept
+    server    where the language server stops (model_runtime.stopping), before its filters
+
+A rule is replayed on the stored ids token by token, as the server would have applied it while they
+came.  Cutting *before* the first line end would break more than half of the single-line benchmark's
+own answers, which end in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model_runtime.evaluation.infilling import text_of
+from model_runtime.prompt import Hole
+from model_runtime.stopping import StopRules, wants_single_line
+from model_runtime.tokenizer import FimTokenizer
+
+RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a rule may know of the hole."""
+
+    hole: Hole
+    is_whole_lines: bool
+    """The benchmark cut out whole lines, so the answer has to end in a line end."""
+
+
+Cutter = Callable[[str], "str | None"]
+"""From the text so far to the final text; None to go on."""
+
+
+def line(_: Place) -> Cutter:
+    """After the first line end."""
+
+    def cut(text: str) -> str | None:
+        end = text.find("\n")
+        return None if end < 0 else text[: end + 1]
+
+    return cut
+
+
+def server(place: Place) -> Cutter:
+    """Where the server stops.
+
+    An editor's cursor stands before a line end.  Where the benchmark cut out whole lines, the rules
+    therefore get that line end as the first character after the cursor, and it is put back.
+    """
+    hole, end = place.hole, ""
+    if place.is_whole_lines:
+        hole, end = Hole(hole.prefix, "\n" + hole.suffix), "\n"
+    rules = StopRules(hole, wants_single_line(hole))
+
+    def cut(text: str) -> str | None:
+        found = rules.cut(text)
+        return None if found is None else text[: found.offset] + end
+
+    return cut
+
+
+RULES: dict[str, Callable[[Place], Cutter]] = {"line": line, "server": server}
+
+
+def apply(rule: str, place: Place, tokenizer: FimTokenizer, ids: Sequence[int], text: str) -> str:
+    """The text of `ids` as `rule` leaves it; `text` is the uncut one."""
+    if rule == RAW:
+        return text
+    cut = RULES[rule](place)
+    for length in range(1, len(ids) + 1):
+        shortened = cut(text_of(tokenizer, ids[:length]))
+        if shortened is not None:
+            return shortened
+    return text

@@ -1,0 +1,175 @@
+"""Lets a model fill the holes of a benchmark: tasks in, samples out, nothing judged yet.
+
+The prompt is `encoder.prompt`, as the server sends it, without a path or snippets.  Nothing ends a
+completion but the model itself or the token limit; rules that cut are applied to the stored ids
+later (cutting.py), under their own label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from model_runtime.engine import Engine, SamplingParams
+from model_runtime.evaluation.errors import EvaluationError
+from model_runtime.evaluation.records import JsonLines
+from model_runtime.evaluation.tasks import Task
+from model_runtime.prompt import CompletionRequest, PromptBudget, PromptEncoder
+from model_runtime.tokenizer import FimTokenizer
+
+_UNFINISHED = "\ufffd"
+
+
+class InfillingModel(Protocol):
+    """What is needed of a bundle."""
+
+    @property
+    def encoder(self) -> PromptEncoder:
+        """Writes the prompts."""
+        ...
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """END and every other sentinel."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DrawSettings:
+    """How samples are drawn."""
+
+    samples: int = 1
+    """Of each task."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    max_new_tokens: int = 64
+    """A sample that gets here has not stopped by itself.  END counts as a token."""
+    seed: int = 0
+    """Each sample has a seed of its own, made of this one, its task and its number."""
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.max_new_tokens < 1 or self.temperature < 0:
+            raise EvaluationError(
+                "samples and max-new-tokens must be at least 1, and temperature at least 0"
+            )
+        if not 0 < self.top_p <= 1:
+            raise EvaluationError(f"top-p must be above 0 and at most 1, not {self.top_p}")
+        if self.samples > 1 and self.temperature == 0:
+            raise EvaluationError(
+                "greedy decoding gives the same sample every time; "
+                "for more than one set a temperature, such as --temperature 0.2"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer of the model, and how it came about."""
+
+    task: str
+    number: int
+    """From 0."""
+    ids: tuple[int, ...]
+    """Generated ids, without the sentinel that ended them."""
+    text: str
+    """Their text, uncut.  Empty text is an answer."""
+    has_stopped: bool
+    """The model ended it (END or another sentinel), not the token limit."""
+    logprob: float
+    """Natural log-probability of all generated tokens, the ending one included."""
+    prompt_tokens: int
+    is_prompt_cut: bool
+    """The prompt did not fit into the context whole."""
+    first_token_ms: float
+    total_ms: float
+
+
+def draw_samples(
+    model: InfillingModel,
+    engine: Engine,
+    tasks: Sequence[Task],
+    settings: DrawSettings,
+    store: JsonLines,
+) -> Iterator[Sample]:
+    """Yield every sample of every task, those in `store` first; new ones are stored as they come.
+
+    Raises:
+        EvaluationError: the context has no room for the new tokens and a prompt. EngineError: the
+        engine broke; what was drawn is stored, so the same call goes on from there.
+    """
+    room = engine.context_length - settings.max_new_tokens
+    if room < 16:
+        raise EvaluationError(
+            f"{settings.max_new_tokens} new tokens leave no room for a prompt in the context of "
+            f"{engine.context_length}; lower --max-new-tokens"
+        )
+    wanted = {(task.id, number) for task in tasks for number in range(settings.samples)}
+    for record in store.read():
+        sample = Sample(**{**record, "ids": tuple(record["ids"])})
+        if (sample.task, sample.number) in wanted:
+            wanted.remove((sample.task, sample.number))
+            yield sample
+    for task in tasks:
+        for number in range(settings.samples):
+            if (task.id, number) in wanted:
+                sample = _draw(model, engine, task, number, settings, PromptBudget(room))
+                store.append(asdict(sample))
+                yield sample
+
+
+def text_of(tokenizer: FimTokenizer, ids: Sequence[int]) -> str:
+    """Text of ids, without a character at the end of which only some bytes are there."""
+    return tokenizer.decode(ids).rstrip(_UNFINISHED)
+
+
+def _draw(
+    model: InfillingModel,
+    engine: Engine,
+    task: Task,
+    number: int,
+    settings: DrawSettings,
+    budget: PromptBudget,
+) -> Sample:
+    encoder = model.encoder
+    prompt = encoder.prompt(CompletionRequest(task.hole), budget)
+    parts = (task.hole.prefix, task.hole.suffix)
+    whole = sum(len(encoder.tokenizer.encode(part)) for part in parts)
+    sampling = SamplingParams(
+        max_tokens=settings.max_new_tokens,
+        stop_ids=model.stop_ids,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=_seed(settings.seed, task.id, number),
+    )
+    ids: list[int] = []
+    logprob, has_stopped, first_token_ms = 0.0, False, 0.0
+    started = time.perf_counter()
+    with engine.generate(prompt.ids, sampling) as stream:
+        for token in stream:
+            first_token_ms = first_token_ms or (time.perf_counter() - started) * 1e3
+            logprob += token.logprob
+            if token.id in model.stop_ids:
+                has_stopped = True
+                break
+            ids.append(token.id)
+    return Sample(
+        task=task.id,
+        number=number,
+        ids=tuple(ids),
+        text=text_of(encoder.tokenizer, ids),
+        has_stopped=has_stopped,
+        logprob=round(logprob, 4),
+        prompt_tokens=len(prompt.ids),
+        is_prompt_cut=prompt.prefix_tokens + prompt.suffix_tokens < whole,
+        first_token_ms=round(first_token_ms, 2),
+        total_ms=round((time.perf_counter() - started) * 1e3, 2),
+    )
+
+
+def _seed(seed: int, task: str, number: int) -> int:
+    """The same for a sample whatever else is drawn, and in whatever order."""
+    digest = hashlib.sha256(f"{seed}/{task}/{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

@@ -1,0 +1,169 @@
+"""The figures of an evaluation and how sure they are; numpy only, no model, no files.
+
+Rows of one problem are not independent (a thousand single-line tasks come from 164 problems), so
+every interval here resamples problems, not rows: Miller 2024, arXiv:2411.00640, section 2.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+BOOTSTRAP_DRAWS = 10_000
+_DRAWS_AT_ONCE = 1_000  # x problems x 8 bytes of counts
+
+
+class Interval(NamedTuple):
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """Probability that one of `k` samples passes: the unbiased estimate from `samples` >= k.
+
+    1 - C(n - c, k) / C(n, k): Chen et al. 2021, arXiv:2107.03374, equation 1.
+
+    >>> round(pass_at_k(samples=10, passed=3, k=5), 6)
+    0.916667
+
+    Raises:
+        ValueError: fewer than `k` samples, or counts that cannot be.
+    """
+    if not 0 <= passed <= samples:
+        raise ValueError(f"{passed} of {samples} samples cannot have passed")
+    if not 1 <= k <= samples:
+        raise ValueError(f"pass@{k} needs at least {k} samples of every task; there are {samples}")
+    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
+
+
+def cluster_bootstrap(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """Mean of `values` and its percentile interval, drawing whole clusters with replacement.
+
+    Args:
+        values: one per row.
+        clusters: what each row belongs to; the problem's number.
+        draws: of as many clusters as there are.
+        seed: the same seed gives the same interval.
+
+    Raises:
+        ValueError: no rows, or not one cluster for each.
+    """
+    if not values or len(values) != len(clusters):
+        raise ValueError(f"{len(values)} values in {len(clusters)} clusters have no mean")
+    number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    numbers = np.array([number_of[cluster] for cluster in clusters])
+    sums = np.bincount(numbers, weights=np.asarray(values)).astype(np.float64)
+    sizes = np.bincount(numbers).astype(np.float64)
+    means = np.concatenate(list(_resampled_means(sums, sizes, draws, seed)))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(sums.sum() / sizes.sum()), float(low), float(high))
+
+
+def paired_difference(
+    ours: Mapping[str, float],
+    theirs: Mapping[str, float],
+    clusters: Mapping[str, Hashable],
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """Mean of `ours - theirs` over the same tasks; an interval without zero is a difference.
+
+    Args:
+        ours, theirs: task -> score.
+        clusters: task -> problem.
+
+    Raises:
+        ValueError: the two arms did not attempt the same tasks.
+    """
+    if ours.keys() != theirs.keys():
+        only_one = sorted(ours.keys() ^ theirs.keys())
+        raise ValueError(f"{len(only_one)} tasks are in one arm only, such as {only_one[0]}")
+    tasks = sorted(ours)
+    differences = [ours[task] - theirs[task] for task in tasks]
+    return cluster_bootstrap(
+        differences, [clusters[task] for task in tasks], draws=draws, seed=seed
+    )
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """Interval of one proportion of independent trials (Wilson 1927); not for our rows."""
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} of {trials} is not a proportion")
+    z = 1.959963984540054  # 97.5 % of the normal distribution
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    spread = math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    half = z * spread / (1 + z * z / trials)
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def is_exact_match(text: str, reference: str) -> bool:
+    """Equal but for white space at both ends."""
+    return text.strip() == reference.strip()
+
+
+def edit_similarity(text: str, reference: str) -> float:
+    """1 - Levenshtein distance / length of the longer one; outer white space is ignored.
+
+    >>> edit_similarity("return x", "return y")
+    0.875
+    """
+    text, reference = text.strip(), reference.strip()
+    longer = max(len(text), len(reference))
+    return 1.0 - _levenshtein(text, reference) / longer if longer else 1.0
+
+
+def bits_per_byte(logprob_sum: float, num_bytes: int) -> float:
+    """Bits that the model needs for each UTF-8 byte of a text.
+
+    Args:
+        logprob_sum: natural log-probability of all the text's tokens, special tokens not included.
+        num_bytes: of the text in UTF-8.
+    """
+    if num_bytes < 1:
+        raise ValueError("bits per byte of an empty text do not exist")
+    return -logprob_sum / math.log(2) / num_bytes
+
+
+def _resampled_means(sums: Floats, sizes: Floats, draws: int, seed: int) -> list[Floats]:
+    """Means over rows of `draws` resamples; each counts how often every cluster was drawn."""
+    generator = np.random.default_rng(seed)
+    clusters = len(sums)
+    means = []
+    for start in range(0, draws, _DRAWS_AT_ONCE):
+        size = min(_DRAWS_AT_ONCE, draws - start)
+        counts = generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=size)
+        means.append((counts @ sums) / (counts @ sizes))
+    return means
+
+
+def _levenshtein(text: str, reference: str) -> int:
+    """Edit distance; each row is one numpy step, so a thousand characters take milliseconds."""
+    if not text or not reference:
+        return len(text) or len(reference)
+    columns = np.array([ord(character) for character in reference])
+    places = np.arange(len(reference) + 1)
+    row = places.copy()
+    for number, character in enumerate(text, 1):
+        best = np.empty_like(row)
+        best[0] = number
+        np.minimum(row[1:] + 1, row[:-1] + (columns != ord(character)), out=best[1:])
+        # Insertions run along the row: the cheapest start to the left, plus the way from it.
+        row = np.minimum.accumulate(best - places) + places
+    return int(row[-1])

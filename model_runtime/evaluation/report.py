@@ -1,0 +1,108 @@
+"""What is kept of an evaluation (JSON) and read of it (Markdown): no score without its terms.
+
+Beside every score stand its interval, the floor on the same rows, and all that it depends on: the
+model and its prompt order, the engine, split, rows, samples, temperature, top-p, token limit, what
+cut the completions, seed, and the judge's isolation, limits and Python.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model_runtime.evaluation.metrics import Interval
+from model_runtime.evaluation.scoring import Score
+
+_WAYS = {
+    "floor": "empty answer (the floor)",
+    "raw": "uncut: the model stops by itself",
+    "line": "cut after the first line end",
+    "server": "cut by the server's stop rules",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of one run."""
+
+    benchmark: str
+    model: str
+    scores: tuple[Score, ...]
+    """The floor first."""
+    terms: Mapping[str, Any]
+    """What the scores depend on, name -> JSON value; all of it is shown."""
+    cost: Mapping[str, float]
+    """What the samples took: tokens, milliseconds, the share that stopped by itself."""
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Everything, for programs; intervals are objects with mean, low and high."""
+        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """The table and its terms, for people."""
+        lines = [f"# {self.benchmark}: {self.model}", ""]
+        lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
+        lines += [*_table(self.scores), ""]
+        lines += [
+            "Means with 95 % intervals, resampling problems. pass@k is the unbiased estimate by "
+            "execution; match and similarity compare with what was cut out.",
+            "",
+            *_pairs("Terms", self.terms),
+            *_pairs("Cost", self.cost),
+        ]
+        reasons = [
+            f"- {_WAYS.get(score.label, score.label)}: "
+            + ", ".join(f"{name} {count}" for name, count in list(score.failures.items())[:8])
+            for score in self.scores
+            if score.failures
+        ]
+        if reasons:
+            lines += ["## Why samples failed", "", *reasons, ""]
+        return "\n".join(lines)
+
+
+def _table(scores: Sequence[Score]) -> list[str]:
+    ks = sorted({k for score in scores for k in score.pass_at})
+    names = ["completions", *(f"pass@{k}" for k in ks)]
+    names += ["pass@1 above the floor"] * bool(ks)
+    names += ["exact match", "edit similarity", "empty", "length / reference"]
+    rows = []
+    for score in scores:
+        row = [_WAYS.get(score.label, score.label)]
+        row += [_percent(score.pass_at.get(k)) for k in ks]
+        row += [_percent(score.above_floor, signed=True)] * bool(ks)
+        row += [_percent(score.exact_match), _number(score.edit_similarity)]
+        row += [f"{score.empty_share:.1%}", f"{score.length_ratio:.2f}"]
+        rows.append(row)
+    ruler = ["---", *["---:"] * (len(names) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (names, ruler, *rows)]
+
+
+def _percent(found: Interval | None, *, signed: bool = False) -> str:
+    if found is None:
+        return ""
+    mean, low, high = (f"{100 * part:{'+' if signed else ''}.2f}" for part in found)
+    return f"{mean} % ({low} to {high})"
+
+
+def _number(found: Interval) -> str:
+    return f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _pairs(title: str, values: Mapping[str, Any]) -> list[str]:
+    entries = [f"- {name.replace('_', ' ')}: {value}" for name, value in values.items()]
+    return [f"## {title}", "", *entries, ""]
+
+
+def _plain(value: Any) -> Any:
+    """JSON has neither named tuples nor numbers as keys."""
+    if isinstance(value, Interval):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,166 @@
+"""One infilling evaluation, from a bundle to a report; breaking it off loses nothing.
+
+tasks -> samples (infilling) -> cuts (cutting) -> verdicts (scoring, sandbox) -> report
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_runtime.bundle import ModelBundle
+from model_runtime.engine import Engine
+from model_runtime.evaluation import cutting
+from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
+from model_runtime.evaluation.progress import tracked
+from model_runtime.evaluation.records import RunFolder, write_text
+from model_runtime.evaluation.report import Report
+from model_runtime.evaluation.sandbox import Limits, Sandbox
+from model_runtime.evaluation.scoring import Judge, Score, score
+from model_runtime.evaluation.tasks import SPLITS, Split, Task, choose, read_split
+
+BENCHMARK = "HumanEval-infilling"
+FLOOR = "floor"
+_ENOUGH_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies most
+
+
+@dataclass(frozen=True, slots=True)
+class InfillingOptions:
+    """What to evaluate on, and how."""
+
+    data: Path
+    """Folder with the benchmark's files."""
+    out: Path
+    """Folder for samples, verdicts and the report; a run found there is resumed."""
+    split: str = "single-line"
+    tasks: int | None = None
+    """Only so many, spread over the problems."""
+    draw: DrawSettings = field(default_factory=DrawSettings)
+    cuts: tuple[str, ...] = tuple(cutting.RULES)
+    """Rules to score as well; see `cutting`."""
+    limits: Limits = field(default_factory=Limits)
+
+
+def evaluate_infilling(
+    bundle: ModelBundle, engine: Engine, options: InfillingOptions, sandbox: Sandbox | None
+) -> Report:
+    """Draw samples, execute them where a sandbox is given, and write the report into `options.out`.
+
+    Raises:
+        EvaluationError: the data, the folder or the settings cannot be used.
+        EngineError: the engine broke; the same call goes on where this one ended.
+    """
+    split = SPLITS[options.split]
+    tasks = choose(read_split(options.data, split), options.tasks, options.draw.seed)
+    terms = _terms(bundle, engine, split, options)
+    folder = RunFolder(options.out, terms)
+    drawn = draw_samples(bundle, engine, tasks, options.draw, folder.samples)
+    samples = list(tracked(drawn, "filling", len(tasks) * options.draw.samples))
+    arms = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
+    for rule in (cutting.RAW, *options.cuts):
+        arms[rule] = _cut(rule, bundle, split, tasks, samples)
+    judge = None
+    if sandbox is not None:
+        judge = Judge(sandbox, folder.verdicts)
+        answers = [(task, text) for arm in arms.values() for task in tasks for text in arm[task.id]]
+        for _ in tracked(judge.run(answers), "executing", len(judge.pending(answers))):
+            pass
+    scores = tuple(score(label, tasks, arm, judge) for label, arm in arms.items())
+    report = Report(
+        benchmark=f"{BENCHMARK}, {split.name}",
+        model=bundle.manifest.name,
+        scores=scores,
+        terms={
+            "rows": f"{len(tasks)} of {split.rows}",
+            "problems": len({task.problem for task in tasks}),
+            "samples": options.draw.samples,
+            **terms,
+            "isolation": sandbox.isolation.value if sandbox else "nothing was executed",
+            "known_floor": f"{split.empty_passes} of {split.rows} empty answers pass",
+        },
+        cost=_cost(samples),
+        warnings=_warnings(split, tasks, samples, scores, engine, options),
+    )
+    write_text(options.out / "report.json", report.to_json())
+    write_text(options.out / "report.md", report.to_markdown())
+    return report
+
+
+def _terms(
+    bundle: ModelBundle, engine: Engine, split: Split, options: InfillingOptions
+) -> dict[str, Any]:
+    """All that a single sample or verdict depends on; not how many of them there are."""
+    manifest = bundle.manifest
+    draw = asdict(options.draw)
+    del draw["samples"]
+    return {
+        "split": split.name,
+        "split_sha256": split.sha256,
+        "model": manifest.name,
+        "weights_sha256": manifest.weights.sha256,
+        "parameters": manifest.parameters,
+        "order": manifest.order.value,
+        "engine": engine.name,
+        "context": engine.context_length,
+        **draw,
+        "program_seconds": options.limits.seconds,
+        "program_memory_mb": options.limits.memory_mb,
+        "program_python": platform.python_version(),
+    }
+
+
+def _cut(
+    rule: str, bundle: ModelBundle, split: Split, tasks: Sequence[Task], samples: Sequence[Sample]
+) -> dict[str, list[str]]:
+    """Every sample's text under a rule, by task and in the order of their numbers."""
+    places = {task.id: cutting.Place(task.hole, split.is_whole_lines) for task in tasks}
+    answers: dict[str, list[str]] = {task.id: [] for task in tasks}
+    for sample in sorted(samples, key=lambda sample: sample.number):
+        text = cutting.apply(rule, places[sample.task], bundle.tokenizer, sample.ids, sample.text)
+        answers[sample.task].append(text)
+    return answers
+
+
+def _cost(samples: Sequence[Sample]) -> dict[str, float]:
+    total = np.array([sample.total_ms for sample in samples])
+    first = np.array([sample.first_token_ms for sample in samples])
+    return {
+        "stopped_by_itself": round(float(np.mean([s.has_stopped for s in samples])), 4),
+        "tokens_mean": round(float(np.mean([len(s.ids) for s in samples])), 2),
+        "prompt_tokens_median": float(np.median([s.prompt_tokens for s in samples])),
+        "first_token_ms_median": round(float(np.median(first)), 1),
+        "total_ms_median": round(float(np.median(total)), 1),
+        "total_ms_p95": round(float(np.quantile(total, 0.95)), 1),
+    }
+
+
+def _warnings(
+    split: Split,
+    tasks: Sequence[Task],
+    samples: Sequence[Sample],
+    scores: Sequence[Score],
+    engine: Engine,
+    options: InfillingOptions,
+) -> tuple[str, ...]:
+    """What a reader of the scores has to know."""
+    found = []
+    floor = scores[0].pass_at
+    if floor and len(tasks) == split.rows:
+        passed = round(floor[1].mean * split.rows)
+        if passed != split.empty_passes:
+            found.append(
+                f"the judge is off: {passed} empty answers pass in place of {split.empty_passes}, "
+                "so these scores compare with no others"
+            )
+    if cut := sum(sample.is_prompt_cut for sample in samples):
+        found.append(f"{cut} of {len(samples)} prompts did not fit into the context whole")
+    if options.draw.temperature and engine.name == "ctranslate2":
+        found.append("CTranslate2 ignores seeds, so other runs will draw other samples")
+    if 10 <= options.draw.samples < _ENOUGH_SAMPLES:
+        found.append(f"pass@10 from fewer than {_ENOUGH_SAMPLES} samples a task varies most")
+    return tuple(found)

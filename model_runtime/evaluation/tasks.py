@@ -1,0 +1,161 @@
+"""HumanEval-infilling: its four splits as tasks, and the program that judges an answer.
+
+    program = prompt + completion + suffix, a line end, the tests, a line end, check(entry_point)
+
+Data: openai/human-eval-infilling (Bavarian et al. 2022, arXiv:2207.14255), MIT licence, folder
+`data/` of that repository, unchanged; a file that is not the published one is refused.  No code was
+taken over.
+
+All splits are cut from 164 problems, several of which share a function name, so rows are grouped by
+the number of the problem in their `task_id`.  An empty text is an answer: it passes where the
+missing code did not matter, and `Split.empty_passes` says how often.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.prompt import Hole
+
+_SOURCE = "the folder data/ of https://github.com/openai/human-eval-infilling"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One file of the benchmark, and what is known about it."""
+
+    name: str
+    file: str
+    sha256: str
+    rows: int
+    is_whole_lines: bool
+    """Lines were cut out, not characters, so that a middle ends in a line end."""
+    empty_passes: int
+    """Rows whose checks an empty completion passes: the floor, and a known answer for the judge."""
+
+
+SPLITS = {
+    split.name: split
+    for split in (
+        Split(
+            "single-line",
+            "HumanEval-SingleLineInfilling.jsonl.gz",
+            "1277073e7ddce163ef68598c2bca777f688a53df99422f097e37362090f88e1f",
+            rows=1033,
+            is_whole_lines=True,
+            empty_passes=27,
+        ),
+        Split(
+            "multi-line",
+            "HumanEval-MultiLineInfilling.jsonl.gz",
+            "2f341612eee1d35da1357a4f365e0c0b3ba6e2b62eb491e88aaefa4855af0349",
+            rows=5815,
+            is_whole_lines=True,
+            empty_passes=55,
+        ),
+        Split(
+            "random-span",
+            "HumanEval-RandomSpanInfilling.jsonl.gz",
+            "b4f330d8a8ff97bf85d9def497dffcae4d741e506449386a877236e422e33e8d",
+            rows=1640,
+            is_whole_lines=False,
+            empty_passes=30,
+        ),
+        Split(
+            "random-span-light",
+            "HumanEval-RandomSpanInfillingLight.jsonl.gz",
+            "1432250ecac0cb56e6f97f8faf0970419ef892a98fda7e1f5aa4c4b87209b760",
+            rows=164,
+            is_whole_lines=False,
+            empty_passes=0,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One hole, what stood in it, and how an answer is checked."""
+
+    id: str
+    problem: int
+    """0 to 163; the unit that is resampled for an interval."""
+    hole: Hole
+    middle: str
+    """What was cut out."""
+    test: str
+    entry_point: str
+
+    def program(self, completion: str) -> str:
+        """The program whose running to its end means that `completion` is right."""
+        document = self.hole.prefix + completion + self.hole.suffix
+        return f"{document}\n{self.test}\ncheck({self.entry_point})"
+
+
+def read_split(folder: Path, split: Split) -> list[Task]:
+    """All tasks of a split, in the file's order.
+
+    Raises:
+        DataError: the file is missing, or is not the published one.
+    """
+    path = folder / split.file
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); the file is in {_SOURCE}"
+        ) from error
+    found = hashlib.sha256(packed).hexdigest()
+    if found != split.sha256:
+        raise DataError(
+            f"{path} is not the published file (SHA-256 {found[:12]}... in place of "
+            f"{split.sha256[:12]}...); take it again from {_SOURCE}"
+        )
+    return [_task(json.loads(line)) for line in gzip.decompress(packed).splitlines()]
+
+
+def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Task]:
+    """`number` tasks spread over the problems as evenly as they allow, in their given order.
+
+    Depends on the seed and the ids alone.  The choice of 300 contains that of 200, so a run can be
+    extended.
+
+    Raises:
+        EvaluationError: fewer than one, or more than there are.
+    """
+    if number is None:
+        return list(tasks)
+    if not 1 <= number <= len(tasks):
+        raise EvaluationError(f"{number} tasks cannot be chosen from {len(tasks)}")
+
+    def key(text: str) -> bytes:
+        return hashlib.sha256(f"{seed}/{text}".encode()).digest()
+
+    rounds: dict[int, int] = {}
+    order = []
+    for task in sorted(tasks, key=lambda task: key(task.id)):
+        turn = rounds[task.problem] = rounds.get(task.problem, -1) + 1
+        order.append((turn, key(str(task.problem)), task.id))
+    chosen = {task_id for _, _, task_id in sorted(order)[:number]}
+    return [task for task in tasks if task.id in chosen]
+
+
+def _task(row: dict[str, str]) -> Task:
+    match = re.fullmatch(r"\w+/HumanEval/(\d+)/\w+", row["task_id"])
+    if match is None:
+        raise DataError(f"the task id {row['task_id']!r} names no problem of HumanEval")
+    return Task(
+        id=row["task_id"],
+        problem=int(match[1]),
+        hole=Hole(row["prompt"], row["suffix"]),
+        middle=row["canonical_solution"],
+        test=row["test"],
+        entry_point=row["entry_point"],
+    )

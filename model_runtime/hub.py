@@ -1,0 +1,107 @@
+"""Downloads a model's folder from the Hugging Face hub: the only code here that uses the network.
+
+Files go to the user's cache, are resumed after an interruption, checked against the hub's hashes,
+and removed when the caller has made a bundle of them.  Only data is fetched, never code.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from model_runtime.errors import ConversionError
+from model_runtime.files import sha256_of
+
+_TEXTS = (
+    "config.json",
+    "fim_config.json",
+    "tokenizer*.json",
+    "*.index.json",
+    "README.md",
+    "LICENSE*",
+)
+_SAFETENSORS, _PICKLES = "*.safetensors", "pytorch_model*.bin"
+
+
+@contextmanager
+def fetched(
+    repository: str, progress: Callable[[str], None] | None = None, *, endpoint: str | None = None
+) -> Iterator[Path]:
+    """The folder of `repository` ("ORG/NAME"); removed after the block unless that fails.
+
+    Args:
+        repository: on the hub.
+        progress: called with a sentence at each step; the hub's library draws its own bars.
+        endpoint: address of another hub.
+
+    Raises:
+        ConversionError: no network, no such repository, no access, or a damaged download.
+    """
+    say = progress or (lambda _: None)
+    target = user_cache_path("fim-lsp", appauthor=False) / "hub" / repository.replace("/", "--")
+    info = _ask(repository, endpoint)
+    files = [sibling.rfilename for sibling in info.siblings]
+    # Pickles are fetched only where there is nothing better; reading them needs the extra `torch`.
+    has_safetensors = any(name.endswith(".safetensors") and "/" not in name for name in files)
+    weights = _SAFETENSORS if has_safetensors else _PICKLES
+    say(f"fetching {repository} at {info.sha[:10]}")
+    with _translated(repository):
+        from huggingface_hub import snapshot_download
+
+        snapshot_download(
+            repository,
+            revision=info.sha,
+            local_dir=target,
+            allow_patterns=[*_TEXTS, weights],
+            ignore_patterns=["*/*"],  # subfolders hold other formats, or training states
+            endpoint=endpoint,
+        )
+    _check_hashes(target, info, say)
+    yield target
+    shutil.rmtree(target, ignore_errors=True)
+
+
+def _ask(repository: str, endpoint: str | None) -> Any:
+    with _translated(repository):
+        from huggingface_hub import HfApi
+
+        return HfApi(endpoint=endpoint).model_info(repository, files_metadata=True)
+
+
+@contextmanager
+def _translated(repository: str) -> Iterator[None]:
+    """Errors of the hub's library in our words; they come from several HTTP libraries."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        yield
+    except GatedRepoError as error:
+        raise ConversionError(
+            f"{repository} wants its terms accepted first; do that on its page, then: hf auth login"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ConversionError(
+            f"the hub has no model {repository}, or it is private; check the spelling"
+        ) from error
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConversionError(
+            f"{repository} cannot be fetched ({reason}); connect to the network and run the same "
+            "command again, which goes on where this one ended, or add a folder by its path"
+        ) from error
+
+
+def _check_hashes(folder: Path, info: Any, say: Callable[[str], None]) -> None:
+    for sibling in info.siblings:
+        path = folder / sibling.rfilename
+        if sibling.lfs is None or not path.is_file():
+            continue
+        say(f"checking {sibling.rfilename}")
+        if sha256_of(path) != sibling.lfs.sha256:
+            path.unlink()
+            raise ConversionError(f"{path} was damaged on its way and is removed; run this again")

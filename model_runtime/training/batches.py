@@ -1,0 +1,187 @@
+"""The endless stream of rows, and where it stands.
+
+The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
+block are packed together.  A place in the stream is (block, row): a checkpoint needs nothing else,
+and worker processes only decide who makes a block, not what is in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import multiprocessing
+import os
+import queue as queues_module
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model_runtime.fim_format import FimTokens
+from model_runtime.tokenizer import FimTokenizer
+from model_runtime.training.documents import Documents
+from model_runtime.training.encode import Encoder
+from model_runtime.training.packing import Rows, join, pack
+from model_runtime.training.recipe import DataRecipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """All that decides which rows come; a worker builds its own readers from it."""
+
+    folder: Path
+    """Unpacked corpus."""
+    tokenizer: Path
+    tokens: FimTokens
+    data: DataRecipe
+    context: int
+    block_mb: float
+    seed: int
+
+    def open(self, kind: str = "train") -> Blocks:
+        """Readers of this source."""
+        documents = Documents(self.folder, kind)
+        tokenizer = FimTokenizer.from_file(self.tokenizer)
+        return Blocks(
+            self, Encoder(documents, tokenizer, self.tokens, self.data, self.context, self.seed)
+        )
+
+
+class Place(NamedTuple):
+    """Of the next row."""
+
+    block: int
+    """Counts through all epochs."""
+    row: int
+
+
+START = Place(0, 0)
+
+
+class Block(NamedTuple):
+    """Rows that were packed together."""
+
+    rows: Rows
+    bytes_per_token: float
+
+
+class Blocks:
+    """Any block by its number."""
+
+    def __init__(self, source: Source, encoder: Encoder) -> None:
+        self.source, self.encoder = source, encoder
+        entries = encoder.documents.entries
+        self._chosen = np.array(
+            [i for i, entry in enumerate(entries) if not (source.data.skip_stubs and entry.is_stub)]
+        )
+        self._sizes = encoder.documents.sizes[self._chosen]
+        self.per_epoch = max(1, math.ceil(self._sizes.sum() / (source.block_mb * 1e6)))
+
+    def documents_of(self, number: int) -> list[int]:
+        """Documents of a block; the blocks of an epoch hold each document once."""
+        epoch, place = divmod(number, self.per_epoch)
+        order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
+        edges = np.cumsum(self._sizes[order]) * self.per_epoch // (self._sizes.sum() + 1)
+        return [int(document) for document in self._chosen[order[edges == place]]]
+
+    def make(self, number: int) -> Block:
+        """Rows of a block; there may be none."""
+        epoch = number // self.per_epoch
+        sequences = [
+            sequence
+            for document in self.documents_of(number)
+            for sequence in self.encoder.sequences(document, epoch)
+        ]
+        rng = random.Random(f"{self.source.seed}/block/{number}")
+        ids = [sequence.ids for sequence in sequences]
+        text_bytes = sum(sequence.text_bytes for sequence in sequences)
+        rows = pack(ids, self.source.context, self.source.tokens.pad or 0, rng)
+        return Block(rows, text_bytes / max(1, sum(map(len, ids))))
+
+
+class RowStream:
+    """Rows in order, made by worker processes ahead of time, or here if there are none."""
+
+    def __init__(self, source: Source, place: Place, workers: int) -> None:
+        self.place = place
+        """Of the next row that `take` gives."""
+        self.bytes_per_token = 1.0
+        """Of the block read last."""
+        self._ready: Rows | None = None
+        self._processes: list[Any] = []
+        self._blocks = self._from_workers(source, workers) if workers else self._here(source)
+
+    def take(self, count: int) -> Rows:
+        """The next rows."""
+        taken = []
+        while count:
+            if self._ready is None:
+                block = next(self._blocks)
+                self._ready, self.bytes_per_token = block.rows, block.bytes_per_token
+            piece = self._ready.take(self.place.row, self.place.row + count)
+            count -= len(piece)
+            self.place = Place(self.place.block, self.place.row + len(piece))
+            if self.place.row >= len(self._ready):
+                self.place, self._ready = Place(self.place.block + 1, 0), None
+            taken.append(piece)
+        return join(taken)
+
+    def __enter__(self) -> RowStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
+
+    def _here(self, source: Source) -> Iterator[Block]:
+        blocks = source.open()
+        return map(blocks.make, itertools.count(self.place.block))
+
+    def _from_workers(self, source: Source, workers: int) -> Iterator[Block]:
+        # spawn: a fork of a process whose torch has threads may hang
+        context = multiprocessing.get_context("spawn")
+        queues = [context.Queue(2) for _ in range(workers)]
+        for i, queue in enumerate(queues):
+            arguments = (source, self.place.block + i, workers, queue, os.getpid())
+            process = context.Process(target=_work, args=arguments, daemon=True)
+            process.start()
+            self._processes.append(process)
+        return self._collect(queues)
+
+    def _collect(self, queues: list[Any]) -> Iterator[Block]:
+        for queue, process in itertools.cycle(zip(queues, self._processes, strict=True)):
+            while True:
+                try:
+                    yield queue.get(timeout=5)
+                    break
+                except queues_module.Empty:
+                    if not process.is_alive():
+                        raise RuntimeError(
+                            f"a loader worker ended with code {process.exitcode}"
+                        ) from None
+
+
+def _work(source: Source, first: int, stride: int, queue: Any, parent: int) -> None:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core each
+    blocks = source.open()
+    for number in itertools.count(first, stride):
+        block = blocks.make(number)
+        while True:
+            if os.getppid() != parent:  # the trainer was killed
+                os._exit(0)  # without waiting for a queue that nobody reads
+            try:
+                queue.put(block, timeout=5)
+                break
+            except queues_module.Full:
+                continue

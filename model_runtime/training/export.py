@@ -1,0 +1,183 @@
+"""Stage 4: from a checkpoint to a Hugging Face GPT-NeoX folder.
+
+model.safetensors        weights under transformers' names; the output head is the embedding
+config.json              GPTNeoXForCausalLM, with rotary settings in the old and the new spelling
+tokenizer.json, tokenizer_config.json, generation_config.json
+fim_config.json          order of parts, sentinels and their ids, context: what a converter reads
+training_log.jsonl, corpus_manifest.json, licences.tsv    where it comes from
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from model_runtime.errors import ModelRuntimeError
+from model_runtime.fim_format import FimTokens
+from model_runtime.tokenizer import FimTokenizer
+from model_runtime.training.checkpoint import Checkpoint
+from model_runtime.training.network import Network, Shape
+from model_runtime.training.recipe import Recipe
+from model_runtime.training.shape import shape_of
+from model_runtime.training.special_tokens import NAMES, tokens_of
+
+FORMAT_VERSION = 1
+
+
+class ExportError(ModelRuntimeError):
+    """A checkpoint that does not become the model its recipe describes."""
+
+
+def export(
+    recipe: Recipe,
+    state: Path,
+    tokenizer_path: Path,
+    corpus: Path,
+    out: Path,
+    dtype: str = "float32",
+) -> Path:
+    """Write the folder from the newest checkpoint; a run in progress is not disturbed.
+
+    Raises:
+        ExportError: there is no checkpoint, or its weights have another shape than the recipe's.
+    """
+    path = state / "state.pt"
+    if not path.exists():
+        raise ExportError(
+            f"{path} is missing; train first, a checkpoint is written every few minutes"
+        )
+    checkpoint = Checkpoint.load(path)
+    tokenizer = FimTokenizer.from_file(tokenizer_path)
+    shape, tokens = shape_of(recipe, tokenizer.size), tokens_of(tokenizer)
+    network = Network(shape)
+    try:
+        network.load_state_dict(checkpoint.network)
+    except RuntimeError as error:
+        raise ExportError(f"{path} does not fit the recipe {recipe.name!r}: {error}") from error
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: weight.detach().to(getattr(torch, dtype)).contiguous()
+        for name, weight in network.state_dict().items()
+    }
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    _write(out / "config.json", model_config(shape, tokens, dtype))
+    fim = fim_config(recipe, tokens, checkpoint, sum(w.numel() for w in weights.values()))
+    _write(out / "fim_config.json", fim)
+    _write(out / "tokenizer_config.json", tokenizer_config(shape))
+    _write(out / "generation_config.json", generation_config(tokens))
+    for source, name in (
+        (tokenizer_path, "tokenizer.json"),
+        (state / "training_log.jsonl", "training_log.jsonl"),
+        (corpus / "manifest.json", "corpus_manifest.json"),
+        (corpus / "licences.tsv", "licences.tsv"),
+    ):
+        if source.exists():
+            shutil.copyfile(source, out / name)
+    return out
+
+
+def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
+    """What transformers reads; rotary settings as version 4 and as version 5 spells them."""
+    return {
+        "architectures": ["GPTNeoXForCausalLM"],
+        "model_type": "gpt_neox",
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "intermediate_size": 4 * shape.width,
+        "hidden_act": "gelu",
+        "max_position_embeddings": shape.context,
+        "rotary_pct": shape.rotary_share,
+        "rotary_emb_base": int(shape.rotary_base),
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": shape.rotary_base,
+            "partial_rotary_factor": shape.rotary_share,
+        },
+        # transformers' GPT-NeoX would rotate; a model with ALiBi needs a runtime that reads this
+        "position_embedding_type": shape.positions,
+        "use_parallel_residual": True,
+        "tie_word_embeddings": True,
+        "attention_bias": True,
+        "layer_norm_eps": 1e-5,
+        "attention_dropout": 0.0,
+        "hidden_dropout": 0.0,
+        "classifier_dropout": 0.0,
+        "initializer_range": 0.02,
+        "use_cache": True,
+        "bos_token_id": tokens.end,
+        "eos_token_id": tokens.end,
+        "pad_token_id": tokens.pad,
+        "dtype": dtype,
+        "torch_dtype": dtype,
+    }
+
+
+def fim_config(
+    recipe: Recipe, tokens: FimTokens, checkpoint: Checkpoint, parameters: int
+) -> dict[str, Any]:
+    """How the model must be prompted, and how it was trained."""
+    data = recipe.data
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": recipe.name,
+        "order": next(iter(data.orders)),
+        "orders_trained": data.orders,
+        "level": recipe.level,
+        "spans": data.spans,
+        "rate": data.fim_rate,
+        "context": recipe.network.context,
+        "tokens": dict(NAMES),
+        "ids": {role: getattr(tokens, role) for role in NAMES},
+        "parameters": parameters,
+        "step": checkpoint.step,
+        "tokens_seen": checkpoint.tokens,
+        "training": {
+            "seconds": round(checkpoint.seconds),
+            "share_of_budget": round(share_of_budget(recipe, checkpoint), 4),
+            "optimiser": recipe.optimiser.name,
+            "learning_rate": recipe.optimiser.learning_rate,
+            "dtype": recipe.train.dtype,
+            "languages": ["python"],
+        },
+    }
+
+
+def share_of_budget(recipe: Recipe, checkpoint: Checkpoint) -> float:
+    """1 for a finished run; the learning rate of a model below that has not decayed."""
+    if recipe.train.budget_seconds:
+        return min(1.0, checkpoint.seconds / recipe.train.budget_seconds)
+    return min(1.0, checkpoint.tokens / recipe.train.budget_tokens)
+
+
+def tokenizer_config(shape: Shape) -> dict[str, Any]:
+    """What transformers' tokenizer reads."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": shape.context,
+        "bos_token": NAMES["end"],
+        "eos_token": NAMES["end"],
+        "pad_token": NAMES["pad"],
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def generation_config(tokens: FimTokens) -> dict[str, Any]:
+    """Greedy; every sentinel ends an answer, for none belongs into one."""
+    stops = [id_ for id_ in tokens.all() if id_ != tokens.pad]
+    return {
+        "do_sample": False,
+        "bos_token_id": tokens.end,
+        "eos_token_id": stops,
+        "pad_token_id": tokens.pad,
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,222 @@
+"""A GPT-NeoX decoder whose weights carry the names that transformers gives them.
+
+    N = tokens of a batch, all rows one after the other     d = width
+    H = heads                                               k = width of a head, d / H
+
+All products but attention see one flat list of tokens.  Attention is cut into segments: rows of one
+length (one fused call, for accelerators) or single examples (many small calls).  The latter costs
+the sum of the squared example lengths, not of the row lengths, and no example sees its neighbours,
+as in serving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Segments = int | Sequence[int]
+"""Length of every segment if they are equal, else one length per segment; they sum to N."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What has to be known to build the network."""
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+    context: int
+    positions: str = "rotary"
+    """`rotary`, or `alibi` (an arm for ablations; needs rows of one length)."""
+    rotary_share: float = 1.0
+    """Share of each head that is rotated."""
+    rotary_base: float = 10_000.0
+
+    @property
+    def head_width(self) -> int:
+        """K."""
+        return self.width // self.heads
+
+    @property
+    def rotated(self) -> int:
+        """Dimensions of a head that are rotated, an even number."""
+        return int(self.head_width * self.rotary_share) // 2 * 2
+
+
+class Attention(nn.Module):
+    """Causal self-attention within segments."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.query_key_value = nn.Linear(shape.width, 3 * shape.width)
+        self.dense = nn.Linear(shape.width, shape.width)
+
+    def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
+        """Mix each token with the tokens before it in its segment."""
+        H, k = self.shape.heads, self.shape.head_width
+        # GPT-NeoX lays the outputs out per head: q, k, v of head 0, then those of head 1.
+        qkv_NH3k = self.query_key_value(x_Nd).view(-1, H, 3 * k)
+        q_NHk, k_NHk, v_NHk = qkv_NH3k.split(k, dim=-1)
+        q_NHk, k_NHk = angles.rotate(q_NHk), angles.rotate(k_NHk)
+        mixed_NHk = attend(q_NHk, k_NHk, v_NHk, segments, angles.bias)
+        out_Nd: Tensor = self.dense(mixed_NHk.reshape(-1, H * k))
+        return out_Nd
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments, bias: Tensor | None) -> Tensor:
+    """Attention of [N, H, k] tensors; fused when all segments have one length."""
+    if isinstance(segments, int):
+        q, k, v = (x.view(-1, segments, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
+        return mixed.transpose(1, 2).flatten(0, 1)
+    pieces = zip(
+        *(torch.split(x.transpose(0, 1), list(segments), dim=1) for x in (q, k, v)), strict=True
+    )
+    return torch.cat(
+        [
+            F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]
+            for q, k, v in pieces
+        ],
+        dim=1,
+    ).transpose(0, 1)
+
+
+class FeedForward(nn.Module):
+    """Two products with a GELU between; four times as wide inside."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.dense_h_to_4h = nn.Linear(shape.width, 4 * shape.width)
+        self.dense_4h_to_h = nn.Linear(4 * shape.width, shape.width)
+
+    def forward(self, x_Nd: Tensor) -> Tensor:
+        """The same for every token by itself."""
+        out_Nd: Tensor = self.dense_4h_to_h(F.gelu(self.dense_h_to_4h(x_Nd)))
+        return out_Nd
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward beside each other, both reading the same residual stream."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.input_layernorm = nn.LayerNorm(shape.width)
+        self.post_attention_layernorm = nn.LayerNorm(shape.width)
+        self.attention = Attention(shape)
+        self.mlp = FeedForward(shape)
+
+    def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
+        """Residual stream in, residual stream out."""
+        mixed_Nd: Tensor = self.attention(self.input_layernorm(x_Nd), angles, segments)
+        fed_Nd: Tensor = self.mlp(self.post_attention_layernorm(x_Nd))
+        return x_Nd + mixed_Nd + fed_Nd
+
+
+class Trunk(nn.Module):
+    """Everything but the output head; named `gpt_neox` in transformers."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.embed_in = nn.Embedding(shape.vocabulary, shape.width)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.final_layer_norm = nn.LayerNorm(shape.width)
+
+
+class Network(nn.Module):
+    """Token ids -> hidden states.  The output head is the transposed embedding."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        if shape.width % shape.heads:
+            raise ValueError(f"width {shape.width} is not a multiple of {shape.heads} heads")
+        self.shape = shape
+        self.gpt_neox = Trunk(shape)
+        initialise(self, shape)
+
+    @property
+    def head(self) -> Tensor:
+        """Weight of the output head, [vocabulary, d], which is the embedding."""
+        return self.gpt_neox.embed_in.weight
+
+    def forward(
+        self, ids_N: Tensor, places_N: Tensor, segments: Segments, dtype: torch.dtype
+    ) -> Tensor:
+        """Hidden states [N, d] after the final norm, in `dtype`; logits are `hidden @ head.T`.
+
+        Args:
+            ids_N: int64.
+            places_N: int64, place of each token in its segment, from 0.
+            segments: lengths of the segments.
+            dtype: of products and of the residual stream; sums inside norms are float32.
+        """
+        angles = Angles.of(self.shape, places_N, segments, dtype)
+        with torch.autocast(ids_N.device.type, dtype, enabled=dtype is not torch.float32):
+            x_Nd = self.gpt_neox.embed_in(ids_N).to(dtype)
+            for layer in self.gpt_neox.layers:
+                x_Nd = layer(x_Nd, angles, segments)
+            normed_Nd: Tensor = self.gpt_neox.final_layer_norm(x_Nd)
+            return normed_Nd.to(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Angles:
+    """Where the tokens are: cosines and sines to rotate by, or ALiBi's bias."""
+
+    cos: Tensor | None
+    sin: Tensor | None
+    bias: Tensor | None = None
+
+    @classmethod
+    def of(cls, shape: Shape, places_N: Tensor, segments: Segments, dtype: torch.dtype) -> Angles:
+        """For tokens at these places of their segments."""
+        if shape.positions == "alibi":
+            if not isinstance(segments, int):
+                raise ValueError("ALiBi needs rows of one length")
+            return cls(None, None, alibi_bias(shape.heads, segments, places_N.device).to(dtype))
+        half = torch.arange(0, shape.rotated, 2, device=places_N.device).float() / shape.rotated
+        angle_Nr = places_N[:, None].float() * (1.0 / shape.rotary_base**half)
+        angle_N1r = torch.cat((angle_Nr, angle_Nr), dim=-1)[:, None]
+        return cls(angle_N1r.cos().to(dtype), angle_N1r.sin().to(dtype))
+
+    def rotate(self, x_NHk: Tensor) -> Tensor:
+        """Rotary embedding (arXiv:2104.09864) in the half-split layout of GPT-NeoX."""
+        if self.cos is None or self.sin is None:
+            return x_NHk
+        r = self.cos.shape[-1]
+        turned, kept = x_NHk[..., :r], x_NHk[..., r:]
+        first, second = turned.chunk(2, dim=-1)
+        turned = turned * self.cos + torch.cat((-second, first), dim=-1) * self.sin
+        return torch.cat((turned, kept), dim=-1) if kept.shape[-1] else turned
+
+
+def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:
+    """Causal bias [H, length, length] of arXiv:2108.12409: minus slope x distance."""
+    slope_H = 2.0 ** (-8 / heads * torch.arange(1, heads + 1, device=device))
+    place = torch.arange(length, device=device)
+    distance = (place[None, :] - place[:, None]).float()
+    return (slope_H[:, None, None] * distance).masked_fill(distance > 0, float("-inf"))
+
+
+def initialise(network: Network, shape: Shape) -> None:
+    """Small, and Wang's for what writes to the residual stream, as in GPT-NeoX's code base."""
+    small = math.sqrt(2 / (5 * shape.width))
+    output = 2 / (shape.layers * math.sqrt(shape.width))
+    for name, weight in network.named_parameters():
+        writes = name.endswith(("attention.dense.weight", "dense_4h_to_h.weight"))
+        if weight.ndim == 2:
+            nn.init.normal_(weight, std=output if writes else small)
+        elif name.endswith("bias"):
+            nn.init.zeros_(weight)
+
+
+def flops_per_token(shape: Shape, length: float) -> float:
+    """6 x weights in products, head included, + 12 x layers x width x length."""
+    weights = 12 * shape.layers * shape.width**2 + shape.vocabulary * shape.width
+    return 6 * weights + 12 * shape.layers * shape.width * length

@@ -1,0 +1,61 @@
+"""Whole examples into rows of one length: best fit, longest first; none is ever split."""
+
+from __future__ import annotations
+
+import bisect
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Rows:
+    """R rows of T places."""
+
+    ids_RT: npt.NDArray[np.int32]
+    """What stays free at the end of a row is the padding id."""
+    lengths: list[list[int]]
+    """Of the examples in each row; their sum is at most T."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, start: int, stop: int) -> Rows:
+        """Some of the rows."""
+        return Rows(self.ids_RT[start:stop], self.lengths[start:stop])
+
+
+def join(pieces: Sequence[Rows]) -> Rows:
+    """Rows one after the other."""
+    ids = np.concatenate([piece.ids_RT for piece in pieces])
+    return Rows(ids, [lengths for piece in pieces for lengths in piece.lengths])
+
+
+def pack(sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.Random) -> Rows:
+    """Rows in random order, the examples of a row in random order.
+
+    Raises:
+        ValueError: a sequence is empty or longer than a row.
+    """
+    if wrong := [len(ids) for ids in sequences if not 0 < len(ids) <= length]:
+        raise ValueError(f"sequences of {wrong[:5]} ids do not fit into rows of {length}")
+    shuffled = rng.sample(list(sequences), len(sequences))
+    rows: list[list[Sequence[int]]] = []
+    free: list[tuple[int, int]] = []  # (free places, row), sorted
+    for ids in sorted(shuffled, key=len, reverse=True):
+        at = bisect.bisect_left(free, (len(ids), -1))
+        space, row = free.pop(at) if at < len(free) else (length, len(rows))
+        if row == len(rows):
+            rows.append([])
+        rows[row].append(ids)
+        bisect.insort(free, (space - len(ids), row))
+    rng.shuffle(rows)
+    table = np.full((len(rows), length), pad, np.int32)
+    for line, members in zip(table, rows, strict=True):
+        rng.shuffle(members)
+        flat = [id_ for ids in members for id_ in ids]
+        line[: len(flat)] = flat
+    return Rows(table, [[len(ids) for ids in members] for members in rows])

@@ -1,0 +1,245 @@
+"""A recipe: one TOML file that says everything about a model, as frozen dataclasses.
+
+Every number that changes the weights stands in a recipe; what only changes where or how fast it is
+made (number of loader workers, device) may be given on the command line, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from model_runtime.errors import ModelRuntimeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Section = TypeVar("Section")
+
+
+class RecipeError(ModelRuntimeError):
+    """A recipe with an unknown key or an impossible value."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRecipe:
+    """Stage 1: which text, and what is thrown away."""
+
+    roots: tuple[str, ...] = ()
+    """Folders with wheels, or plain folders of one package each; `$NAME` is expanded.
+    Roots given on the command line take their place."""
+    cap_mb: float = 8.0
+    """Most megabytes of one package."""
+    part_mb: int = 50
+    """Most megabytes of one compressed part."""
+    block_mb: float = 32.0
+    """Text compressed together."""
+    valid_share: float = 0.01
+    """Share of the packages that is held out for validation."""
+    least_new_lines: float = 0.3
+    """A file is a near-duplicate if a smaller share of its three-line runs is new."""
+    xz_preset: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerRecipe:
+    """Stage 2: the byte-level BPE."""
+
+    vocabulary: int = 16_384
+    sample_mb: float = 60.0
+    """Megabytes of text it is trained on."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecipe:
+    """The shape of the network."""
+
+    layers: int = 12
+    width: int = 512
+    heads: int = 8
+    context: int = 1024
+    """Most ids of a prompt and its answer."""
+    positions: Literal["rotary", "alibi"] = "rotary"
+    rotary_share: float = 1.0
+    rotary_base: float = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    """Which windows are cut from the documents, and which holes into them."""
+
+    fim_rate: float = 0.9
+    """Share of windows with a hole; the others are read from left to right."""
+    orders: dict[str, float] = field(default_factory=lambda: {"spm1": 0.9, "psm": 0.1})
+    """Weight of each order of parts; the first one is what a server uses."""
+    spans: dict[str, float] = field(
+        default_factory=lambda: {"line": 0.40, "character": 0.35, "syntax": 0.25}
+    )
+    """Weight of each kind of hole."""
+    no_suffix_rate: float = 0.06
+    """Share of holes with nothing after them: typing at the end of a file."""
+    snippet_rate: float = 0.15
+    """Share of windows with snippets of other files of the package."""
+    window_tokens: tuple[int, int] = (100, 500)
+    """Least and most tokens of most windows."""
+    function_rate: float = 0.6
+    """Share of windows that begin at a function."""
+    windows_per_document: int = 0
+    """Most windows of one document and epoch; 0 cuts the whole document."""
+    skip_stubs: bool = True
+    """Leave out `.pyi` files."""
+    test_share: float = 1.0
+    """Share of test files that is kept in an epoch."""
+    least_docstrings: int = 0
+    """Leave out files with fewer docstrings."""
+    attention_within: Literal["row", "example"] = "row"
+    """`row`: tokens see earlier examples of their row.  `example`: no example sees another."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserRecipe:
+    """How weights move."""
+
+    name: Literal["muon", "adamw"] = "muon"
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.95
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    warm_up: float = 0.02
+    """Share of the run in which the rate rises."""
+    decay: float = 0.35
+    """Share of the run, at its end, in which the rate falls to zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRecipe:
+    """How long, how much at once, and what is written down."""
+
+    budget_seconds: float = 0.0
+    """The schedule ends after so many seconds, all starts together; 0 counts tokens."""
+    budget_tokens: int = 0
+    rows_per_step: int = 256
+    rows_at_once: int = 64
+    """Rows of a micro-batch; changes memory and speed only."""
+    loss_chunk: int = 16_384
+    """Tokens whose logits exist at the same time."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    compile_layers: bool = False
+    threads: int = 0
+    """Of the processor; 0 leaves the choice to torch."""
+    workers: int = 1
+    """Processes that make rows; does not change the rows."""
+    block_mb: float = 1.0
+    """Text that is shuffled and packed together."""
+    seed: int = 0
+    log_seconds: float = 10.0
+    valid_seconds: float = 300.0
+    valid_examples: int = 512
+    save_seconds: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole model."""
+
+    name: str
+    level: str = "mixed"
+    """What the cuts follow, as manifests say it."""
+    corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
+    data: DataRecipe = field(default_factory=DataRecipe)
+    optimiser: OptimiserRecipe = field(default_factory=OptimiserRecipe)
+    train: TrainRecipe = field(default_factory=TrainRecipe)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        RecipeError: the file cannot be read, or a key or value is wrong; the message names it.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path} is not a readable recipe ({error})") from error
+    content.setdefault("name", path.stem)
+    recipe = parse(Recipe, content, path.name)
+    check(recipe)
+    return recipe
+
+
+def parse(kind: type[Section], content: dict[str, Any], where: str) -> Section:
+    """A dataclass from a table; nested dataclasses are nested tables."""
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for key, value in content.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1, cutoff=0.0)
+            raise RecipeError(f"{where} has no key {key!r}; the nearest right one is {near[0]!r}")
+        values[key] = _convert(hints[key], value, f"{where}: {key}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """The value, if it has the type; integers may stand for floats, lists for tuples."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
+        return parse(hint, value, where)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise RecipeError(f"{where} is {value!r}; it may be {' or '.join(map(repr, arguments))}")
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(arguments[0], entry, where) for entry in value)
+    if origin is dict and isinstance(value, dict):
+        return {
+            key: _convert(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()
+        }
+    if hint is float and type(value) in (int, float):
+        return float(value)
+    if type(value) is hint:
+        return value
+    raise RecipeError(f"{where} is {value!r}, which is not {getattr(hint, '__name__', hint)}")
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse values that have the right type but make no sense."""
+    data, network = recipe.data, recipe.network
+    for name in ("fim_rate", "no_suffix_rate", "snippet_rate", "function_rate", "test_share"):
+        if not 0.0 <= getattr(data, name) <= 1.0:
+            raise RecipeError(f"data: {name} is {getattr(data, name)}; it is a share from 0 to 1")
+    for name, known in (("orders", ORDERS), ("spans", SPANS)):
+        weights: dict[str, float] = getattr(data, name)
+        for key in weights:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+                raise RecipeError(f"data: {name} has no {key!r}; the nearest right one is {near!r}")
+        if not weights or min(weights.values()) < 0 or not sum(weights.values()):
+            raise RecipeError(f"data: {name} is {weights}; it needs at least one weight above 0")
+    if network.width % network.heads:
+        raise RecipeError(
+            f"network: width {network.width} is not a multiple of heads {network.heads}"
+        )
+    if network.positions == "alibi" and data.attention_within == "example":
+        raise RecipeError("data: attention_within must be 'row' where positions is 'alibi'")
+    if bool(recipe.train.budget_seconds) == bool(recipe.train.budget_tokens):
+        raise RecipeError("train: give either budget_seconds or budget_tokens")
+
+
+ORDERS = ("spm1", "psm", "spm2")
+SPANS = ("line", "character", "syntax")

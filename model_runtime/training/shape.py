@@ -1,0 +1,21 @@
+"""From a recipe to the shape of its network."""
+
+from __future__ import annotations
+
+from model_runtime.training.network import Shape
+from model_runtime.training.recipe import Recipe
+
+
+def shape_of(recipe: Recipe, vocabulary: int) -> Shape:
+    """For a tokenizer of so many ids."""
+    network = recipe.network
+    return Shape(
+        layers=network.layers,
+        width=network.width,
+        heads=network.heads,
+        vocabulary=vocabulary,
+        context=network.context,
+        positions=network.positions,
+        rotary_share=network.rotary_share,
+        rotary_base=network.rotary_base,
+    )

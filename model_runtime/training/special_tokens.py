@@ -1,0 +1,34 @@
+"""Special tokens of the models that are trained here; their ids are the first ones."""
+
+from __future__ import annotations
+
+from model_runtime.errors import ModelRuntimeError
+from model_runtime.fim_format import FimTokens
+from model_runtime.tokenizer import FimTokenizer
+
+NAMES = {
+    "end": "<|endoftext|>",
+    "suffix": "<|SUF|>",
+    "prefix": "<|PRE|>",
+    "middle": "<|MID|>",
+    "pad": "<|pad|>",
+    "file": "<|file|>",
+}
+"""The string of each role, in the order of their ids."""
+RESERVED = ("<|reserved0|>", "<|reserved1|>")
+
+
+def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
+    """Ids of the roles in a tokenizer, looked up by string.
+
+    Raises:
+        ModelRuntimeError: a role has no token.
+    """
+    ids = {role: tokenizer.id_of(name) for role, name in NAMES.items()}
+    if missing := [NAMES[role] for role, id_ in ids.items() if id_ is None]:
+        raise ModelRuntimeError(
+            f"the tokenizer has no {', '.join(missing)}; train one with this pipeline"
+        )
+    tokens = FimTokens(**{role: id_ for role, id_ in ids.items() if id_ is not None})
+    tokenizer.check_sentinels(tokens)
+    return tokens

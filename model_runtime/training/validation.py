@@ -1,0 +1,145 @@
+"""Held-out documents: how well a network writes what it has never seen.
+
+ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line middles
+eod                          share of middles after which END is the likeliest token
+exact_*                      share of middles that greedy decoding writes exactly, END included:
+                                 every token, and END after them, is the likeliest one
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from model_runtime.errors import PromptTooLong
+from model_runtime.fim_format import Order
+from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder
+from model_runtime.training.batches import Source
+from model_runtime.training.encode import Encoder
+from model_runtime.training.forward import Batch, hidden_states
+from model_runtime.training.holes import Cut, character_span, line_span, rest_of_line
+from model_runtime.training.network import Network
+from model_runtime.training.packing import Rows
+from model_runtime.training.windows import whole
+
+KINDS = ("ltr", "line", "cursor", "character")
+WINDOW_TOKENS = (100, 600)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One example: ids, and from where on they count."""
+
+    kind: str
+    ids: list[int]
+    start: int
+    """First id that is scored; the last one is END unless the kind is `ltr`."""
+    text_bytes: int
+
+
+class Validation:
+    """A fixed set of examples, the same for every run on the same corpus and tokenizer."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        self.context = source.context
+        encoder = source.open("valid").encoder
+        rng = random.Random(1)
+        self.examples: list[Judged] = []
+        while len(self.examples) < count:
+            kind = KINDS[len(self.examples) % len(KINDS)]
+            if (example := draw(encoder, kind, rng)) is not None:
+                self.examples.append(example)
+        self.examples.sort(key=lambda example: len(example.ids))
+
+    @torch.no_grad()
+    def measure(self, network: Network, dtype: torch.dtype, per_row: bool) -> dict[str, float]:
+        """All figures, rounded to four digits."""
+        sums: dict[str, list[float]] = {}
+        for start in range(0, len(self.examples), 16):
+            group = self.examples[start : start + 16]
+            hidden = self._hidden(network, group, dtype, per_row)
+            for example, hidden_Td in zip(group, hidden, strict=True):
+                score(example, hidden_Td @ network.head.to(dtype).T, sums)
+        return {name: round(part / max(1.0, whole), 4) for name, (part, whole) in sums.items()}
+
+    def _hidden(
+        self, network: Network, group: list[Judged], dtype: torch.dtype, per_row: bool
+    ) -> list[Tensor]:
+        """For each example the states that predict its judged ids."""
+        lengths = [len(example.ids) for example in group]
+        if per_row:
+            ids = torch.zeros(len(group), self.context, dtype=torch.int32)
+            for row, example in zip(ids, group, strict=True):
+                row[: len(example.ids)] = torch.tensor(example.ids)
+            rows = Rows(ids.numpy(), [[length] for length in lengths])
+        else:
+            flat = torch.tensor([[id_ for example in group for id_ in example.ids]])
+            rows = Rows(flat.int().numpy(), [lengths])
+        batch = Batch.of(rows, per_row, network.head.device)
+        hidden_Nd = hidden_states(network, batch, dtype)
+        sizes = [self.context] * len(group) if per_row else lengths
+        starts = [sum(sizes[:i]) for i in range(len(group))]
+        return [
+            hidden_Nd[at + example.start - 1 : at + len(example.ids) - 1]
+            for at, example in zip(starts, group, strict=True)
+        ]
+
+
+def score(example: Judged, logits_JV: Tensor, sums: dict[str, list[float]]) -> None:
+    """Add one example's figures to the sums of (part, whole) by name."""
+    wanted_J = torch.tensor(example.ids[example.start :], device=logits_JV.device)
+    nats_J = F.cross_entropy(logits_JV.float(), wanted_J, reduction="none")
+    right_J = logits_JV.argmax(-1) == wanted_J
+
+    def add(name: str, part: float, whole: float) -> None:
+        entry = sums.setdefault(name, [0.0, 0.0])
+        entry[0] += part
+        entry[1] += whole
+
+    is_hole = example.kind != "ltr"
+    # END has no bytes; it is judged by `eod`.
+    text_J = nats_J[:-1] if is_hole else nats_J
+    bits = float(text_J.sum()) / math.log(2)
+    add("mid_bpb" if is_hole else "ltr_bpb", bits, example.text_bytes)
+    if is_hole:
+        add("eod", float(right_J[-1]), 1)
+        add(f"exact_{example.kind}", float(right_J.all()), 1)
+    if example.kind == "line":
+        add("line_bpb", bits, example.text_bytes)
+
+
+def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
+    """An example of this kind from some held-out document; None if the drawn place is unfit."""
+    documents = encoder.documents
+    text = documents.text(rng.randrange(len(documents)))
+    start, end = rng.choice(list(whole(text, WINDOW_TOKENS, rng)))
+    window = text[start:end]
+    if kind == "ltr":
+        ids = [encoder.tokens.end, *encoder.tokenizer.encode(window)][: encoder.context]
+        size = len(encoder.tokenizer.decode(ids[1:]).encode())
+        return Judged(kind, ids, 1, size) if len(ids) > 1 else None
+    first, last = character_span(window, rng) if kind == "character" else line_span(window, rng)
+    if kind == "cursor":
+        first, last = rest_of_line(window, first, rng)
+    if (
+        kind == "line"
+    ):  # single lines from the margin on, newline included, as HumanEval-infilling has them
+        first = window.rfind("\n", 0, first) + 1
+        last = window.find("\n", first) + 1
+    if not window[first:last].strip():
+        return None
+    cut = Cut(window[:first], window[first:last], window[last:], kind)
+    prompt = PromptEncoder(
+        encoder.tokenizer, encoder.tokens, Order(next(iter(encoder.data.orders)))
+    )
+    request = CompletionRequest(Hole(cut.prefix, cut.suffix))
+    try:
+        example = prompt.example(request, cut.middle, encoder.context)
+    except PromptTooLong:
+        return None
+    return Judged(kind, example.ids, example.prompt_length, len(cut.middle.encode()))

@@ -1,0 +1,151 @@
+"""Weights on disk: one safetensors file, read and written tensor by tensor, so memory is bounded.
+
+A matrix is stored as float, or as int8 with one float32 scale per row under `<name>.scale`:
+
+    matrix[row, column] = int8[row, column] * scale[row]        symmetric, |int8| <= 127
+
+Reading maps the file; bfloat16, which numpy lacks, is widened by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Float32 = NDArray[np.float32]
+
+SCALE_SUFFIX = ".scale"
+QUANTISED = "int8"
+DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int8": "I8"}
+"""Our names, as in manifests, and those of the safetensors format."""
+
+_NUMPY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
+
+
+class UnreadableWeights(ValueError):
+    """The file is not complete, valid safetensors; the message says why, without the path."""
+
+
+class TensorLayout(NamedTuple):
+    """What the header of a safetensors file says of one tensor."""
+
+    dtype: str
+    """As the format writes it: F32, BF16, I8, ..."""
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What identifies a file that was just written."""
+
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+class WeightsFile:
+    """A safetensors file, mapped into memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Open and check the header.
+
+        Raises:
+            UnreadableWeights: it is not a complete, valid safetensors file.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="np"):
+                pass  # the library checks that sizes and offsets of the header agree with the file
+            with path.open("rb") as file:
+                (header_size,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(header_size))
+        except (SafetensorError, OSError, ValueError, struct.error) as error:
+            raise UnreadableWeights(str(error)) from error
+        header.pop("__metadata__", None)
+        self._bytes = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + header_size)
+        self._spans = {name: tuple(entry["data_offsets"]) for name, entry in header.items()}
+        self.layout = {
+            name: TensorLayout(entry["dtype"], tuple(entry["shape"]))
+            for name, entry in header.items()
+        }
+
+    def raw(self, name: str) -> Array:
+        """The tensor as it is stored, a view of the file; bfloat16 shows as uint16."""
+        dtype, shape = self.layout[name]
+        if dtype not in _NUMPY_TYPES:
+            raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
+        start, end = self._spans[name]
+        flat: Array = self._bytes[start:end].view(_NUMPY_TYPES[dtype])
+        return flat.reshape(shape)
+
+    def float32(self, name: str) -> Float32:
+        """The tensor as float32: widened, or multiplied by its scales where it is quantised."""
+        stored = self.raw(name)
+        dtype = self.layout[name].dtype
+        if dtype == "I8":
+            return dequantise_rows(stored, self.raw(name + SCALE_SUFFIX))
+        if dtype == "BF16":
+            bits = stored.astype(np.uint32)
+            bits <<= 16
+            return bits.view(np.float32)
+        return stored.astype(np.float32)
+
+
+def quantise_rows(matrix: Float32) -> tuple[NDArray[np.int8], Float32]:
+    """Symmetric int8 with one scale per row: (int8 [rows, columns], scale float32 [rows]).
+
+    A row of zeros gets the scale 1.
+    """
+    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
+    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    scaled = matrix / scale[:, None]
+    return np.rint(scaled, out=scaled).astype(np.int8), scale
+
+
+def dequantise_rows(quantised: Array, scale: Array) -> Float32:
+    """The inverse of `quantise_rows`, up to rounding."""
+    return quantised.astype(np.float32) * scale.astype(np.float32)[:, None]
+
+
+def write_weights(
+    path: Path, layout: Mapping[str, TensorLayout], tensors: Iterable[tuple[str, Array]]
+) -> Written:
+    """Write a safetensors file; `tensors` yields (name, array) in the order of `layout`.
+
+    Each array must already have its stored type (bfloat16 as uint16).  Only one is held at a time.
+    """
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name, (dtype, shape) in layout.items():
+        end = offset + math.prod(shape) * np.dtype(_NUMPY_TYPES[dtype]).itemsize
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, end]}
+        offset = end
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)  # the format aligns the data to eight bytes
+
+    digest = hashlib.sha256()
+    remaining = iter(layout.items())
+    with path.open("wb") as file:
+        for block in (struct.pack("<Q", len(encoded)), encoded):
+            file.write(block)
+            digest.update(block)
+        for name, array in tensors:
+            expected_name, (dtype, shape) = next(remaining)
+            assert (name, array.shape) == (expected_name, shape), (name, array.shape)
+            assert array.dtype == _NUMPY_TYPES[dtype], (name, array.dtype)
+            data = np.ascontiguousarray(array).data
+            file.write(data)
+            digest.update(data)
+        assert next(remaining, None) is None, "fewer tensors than the layout names"
+    return Written(digest.hexdigest(), 8 + len(encoded) + offset)

@@ -1,0 +1,97 @@
+"""Every engine with every variant of the model; each opened once for the whole session."""
+
+import random
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from model_runtime.bundle import ModelBundle
+from model_runtime.engine import Engine
+from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+from tests.oracle import Oracle
+from tests.random_models import VARIANTS, make_bundle
+
+# One thread each: these models are too small for two, and the tests often share the machine.
+ENGINES = ("ctranslate2", "torch")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Engines derive their forms into a folder of this session."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr("model_runtime.derived.user_cache_path", lambda *_, **__: folder)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModelBundle]:
+    """A function from the name of a variant to its bundle."""
+
+    @cache
+    def make(name: str, quantization: str = "float32") -> ModelBundle:
+        return make_bundle(tmp_path_factory.mktemp("model"), VARIANTS[name], quantization)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def engine_of(bundle_of: Callable[..., ModelBundle]) -> Iterator[Callable[..., Engine]]:
+    """A function from the names of an engine and a variant to an opened engine."""
+    opened = []
+
+    @cache
+    def make(engine: str, variant: str, quantization: str = "float32") -> Engine:
+        opened.append(open_with(engine, bundle_of(variant, quantization)))
+        return opened[-1]
+
+    yield make
+    for engine in opened:
+        engine.close()
+
+
+def open_with(engine: str, bundle: ModelBundle) -> Engine:
+    """Open by name; the test is skipped where PyTorch is not installed."""
+    if engine == "ctranslate2":
+        return CTranslate2Engine.open(bundle, threads=1)
+    pytest.importorskip("torch")
+    from model_runtime.engines.torch_engine import TorchEngine
+
+    return TorchEngine.open(bundle, device="cpu", threads=1)
+
+
+@pytest.fixture(params=list(VARIANTS))
+def variant(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def engine(engine_of: Callable[..., Engine], engine_name: str) -> Engine:
+    """Each engine with one model, for what does not depend on the model."""
+    return engine_of(engine_name, "rotary quarter")
+
+
+@pytest.fixture(scope="session")
+def oracle_of(bundle_of: Callable[..., ModelBundle]) -> Callable[..., Oracle]:
+    """A function from the name of a variant to the plain numpy network."""
+    return cache(lambda name, quantization="float32": Oracle(bundle_of(name, quantization)))
+
+
+@pytest.fixture
+def prompt() -> list[int]:
+    """200 ids, none of them a sentinel."""
+    return random_ids(200, seed=1)
+
+
+def random_ids(count: int, seed: int) -> list[int]:
+    """Ids of ordinary tokens."""
+    generator = random.Random(seed)
+    return [generator.randrange(6, 400) for _ in range(count)]

@@ -1,0 +1,96 @@
+"""Every engine computes the network that the bundle describes."""
+
+import numpy as np
+import pytest
+
+from model_runtime.engine import SamplingParams
+from tests.contract.conftest import random_ids
+from tests.random_models import VARIANTS
+
+FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
+
+
+@pytest.mark.parametrize("length", [1, 7, 64, 200])
+def test_tokens_and_logprobs_are_those_of_a_plain_forward_pass(
+    engine_of, oracle_of, engine_name, variant, length
+):
+    """Greedy ids, and log-probabilities to 1e-3, for short and long prompts of every variant."""
+    prompt = random_ids(length, seed=length)
+
+    tokens = list(engine_of(engine_name, variant).generate(prompt, FREE))
+
+    ids = [token.id for token in tokens]
+    logprobs = oracle_of(variant).logprobs([*prompt, *ids])[length - 1 : -1]
+    assert logprobs.argmax(-1).tolist() == ids
+    assert [token.logprob for token in tokens] == pytest.approx(
+        logprobs[np.arange(len(ids)), ids].tolist(), abs=1e-3
+    )
+
+
+def test_the_engines_decode_the_same_ids(engine_of, variant, prompt):
+    one, other = (
+        [token.id for token in engine_of(name, variant).generate(prompt, FREE)]
+        for name in ("ctranslate2", "torch")
+    )
+
+    assert one == other
+
+
+@pytest.mark.parametrize("variant", ["rotary quarter", "tied", "alibi"])
+def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, engine_name, variant):
+    """CTranslate2 computes in int8, PyTorch with the dequantised weights, each close to both."""
+    prompt = random_ids(150, seed=3)
+    engine = engine_of(engine_name, variant, "int8")
+
+    tokens = list(engine.generate(prompt, SamplingParams(24, frozenset())))
+
+    ids = [token.id for token in tokens]
+    chosen = np.arange(len(ids)), ids
+    for quantization in ("int8", "float32"):
+        expected = oracle_of(variant, quantization).logprobs([*prompt, *ids])[149:-1]
+        differences = np.abs([token.logprob for token in tokens] - expected[chosen])
+        assert differences.mean() < 0.15
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.5])
+def test_sampled_tokens_report_their_logprob_at_temperature_one(
+    engine, oracle_of, prompt, temperature
+):
+    sampling = SamplingParams(8, frozenset(), temperature=temperature, top_p=0.9, seed=4)
+
+    tokens = list(engine.generate(prompt, sampling))
+
+    ids = [token.id for token in tokens]
+    expected = oracle_of("rotary quarter").logprobs([*prompt, *ids])[len(prompt) - 1 : -1]
+    assert [token.logprob for token in tokens] == pytest.approx(
+        expected[np.arange(len(ids)), ids].tolist(), abs=1e-3
+    )
+
+
+def test_sampling_from_a_tiny_share_is_greedy(engine, prompt):
+    greedy = [token.id for token in engine.generate(prompt, FREE)]
+    sampling = SamplingParams(12, frozenset(), temperature=1.0, top_p=1e-6)
+
+    assert greedy == [token.id for token in engine.generate(prompt, sampling)]
+
+
+def test_a_hot_model_does_not_repeat_itself(engine, prompt):
+    """Three samples at a high temperature are not all the same."""
+    sampling = SamplingParams(12, frozenset(), temperature=2.0)
+
+    samples = {tuple(token.id for token in engine.generate(prompt, sampling)) for _ in range(3)}
+
+    assert len(samples) > 1
+
+
+def test_the_variants_differ(engine_of, prompt):
+    """Otherwise the tests above would prove little."""
+    answers = [
+        tuple(
+            round(token.logprob, 4)
+            for token in engine_of("ctranslate2", name).generate(prompt, FREE)
+        )
+        for name in VARIANTS
+    ]
+
+    assert len(set(answers)) == len(VARIANTS)

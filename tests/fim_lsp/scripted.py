@@ -1,0 +1,38 @@
+"""A model that says what a test tells it to, in place of the embedded one."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+from fim_lsp.engine_host import LoadedModel
+from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.fim_format import FimTokens, Order
+from model_runtime.prompt import PromptEncoder
+from model_runtime.tokenizer import with_seed_sentinels
+
+TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
+
+
+@cache
+def encoder() -> PromptEncoder:
+    """The seed's tokenizer and format."""
+    path = Path(__file__).parents[1] / "data" / "20B_tokenizer.json"
+    return PromptEncoder(with_seed_sentinels(path), TOKENS, Order.SPM1)
+
+
+def scripted_model(answer: str | Callable[[str], str], **options: float) -> LoadedModel:
+    """A loaded model that answers each prompt with a text, or with what a function makes of it."""
+    tokenizer = encoder().tokenizer
+
+    def script(ids: list[int]) -> list[int]:
+        text = answer if isinstance(answer, str) else answer(tokenizer.decode(ids))
+        return [*tokenizer.encode(text), TOKENS.end]
+
+    bundle = SimpleNamespace(
+        manifest=SimpleNamespace(name="scripted", weights=SimpleNamespace(sha256="0" * 64)),
+        encoder=encoder(),
+        tokenizer=tokenizer,
+        stop_ids=frozenset(TOKENS.all()),
+    )
+    return LoadedModel(bundle, ScriptedEngine(script, **options))

@@ -1,0 +1,228 @@
+"""The path of a completion, with the scripted engine: who is answered what, and why."""
+
+import asyncio
+import logging
+
+import pytest
+
+from fim_lsp.completer import Completer, least_logprob
+from fim_lsp.completion import SelectedSuggestion, Trigger
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.engine_host import EngineHost, LoadedModel
+from fim_lsp.settings import Settings
+
+from .scripted import scripted_model
+
+NO_PAUSE = Settings(debounce_ms=0)
+
+
+def snapshot(
+    text: str, uri: str = "file:///a.py", version: int = 1, **more: object
+) -> DocumentSnapshot:
+    before, _, after = text.partition("|")
+    return DocumentSnapshot(uri, "python", version, before + after, len(before), **more)
+
+
+async def ready(answer: str, **options: object) -> tuple[Completer, LoadedModel, EngineHost]:
+    model = scripted_model(answer, **options)
+    host = EngineHost(lambda settings: model)
+    await host.ready(NO_PAUSE)
+    return Completer(host), model, host
+
+
+async def ask(
+    completer: Completer, text: str, trigger: Trigger = Trigger.AUTOMATIC, **more: object
+):
+    settings = more.pop("settings", NO_PAUSE)
+    return await completer.complete(snapshot(text), trigger, settings, **more)
+
+
+async def test_a_completion_stands_at_the_cursor():
+    completer, _, host = await ready("a + b")
+    (completion,) = await ask(completer, "x = |\n")
+
+    assert ("a + b", 4, 4) == (completion.text, completion.start, completion.end)
+    assert "shown" == completer.explain()[0]["outcome"]
+    assert "model" == completer.explain()[0]["source"]
+    host.close()
+
+
+async def test_typing_through_asks_no_model():
+    completer, model, host = await ready("a + b")
+    await ask(completer, "x = |\n")
+    (completion,) = await ask(completer, "x = a |\n")
+
+    assert "+ b" == completion.text
+    assert 1 == len(model.engine.prompts)
+    assert "cache" == completer.explain()[0]["source"]
+    host.close()
+
+
+async def test_an_auto_closed_bracket_is_replaced_and_hidden_from_the_model():
+    completer, _, host = await ready("a, b):\n    return a + b")
+    (completion,) = await ask(completer, "def add(|)")
+
+    assert ("a, b):\n    return a + b", 8, 9) == (completion.text, completion.start, completion.end)
+    host.close()
+
+
+async def test_the_newer_request_is_answered_and_the_older_one_gets_nothing():
+    completer, _, host = await ready("a + b", token_seconds=0.05)
+    older = asyncio.ensure_future(ask(completer, "x = |\n"))
+    await asyncio.sleep(0.02)
+    newer = await ask(completer, "y = |\n")
+
+    assert await older is None
+    assert "a + b" == newer[0].text
+    assert ["shown", "superseded"] == [told["outcome"] for told in completer.explain()]
+    host.close()
+
+
+async def test_a_changed_document_supersedes_its_request():
+    completer, _, host = await ready("a + b", token_seconds=1)
+    waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
+    await asyncio.sleep(0.02)
+    completer.document_changed("file:///a.py")
+
+    assert await asyncio.wait_for(waiting, 1) is None
+    host.close()
+
+
+async def test_a_cancelled_request_stops_the_engine():
+    completer, _, host = await ready("a + b + c + d + e", token_seconds=0.05)
+    waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    # The engine's thread is free: another request is answered.
+    assert await ask(completer, "y = |\n")
+    assert "cancelled" == completer.explain()[1]["outcome"]
+    host.close()
+
+
+async def test_requests_wait_for_a_pause_in_the_typing():
+    completer, model, host = await ready("a + b")
+    settings = Settings(debounce_ms=20)
+    typed = [
+        asyncio.ensure_future(ask(completer, f"x = {'b' * number}|\n", settings=settings))
+        for number in range(5)
+    ]
+    answers = await asyncio.gather(*typed)
+
+    assert [None] * 4 == answers[:4]
+    assert answers[4]
+    assert 1 == len(model.engine.prompts)
+    host.close()
+
+
+async def test_invoked_gives_several_different_ones_best_first():
+    answers = iter(["a + b", "a + b", "a - b", "a * b"])
+    completer, _, host = await ready(lambda prompt: next(answers, "zzz"))
+    found = await ask(completer, "x = |\n", Trigger.INVOKED)
+
+    assert ["a + b", "a - b", "a * b"] == [completion.text for completion in found]
+    host.close()
+
+
+async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
+    completer, model, host = await ready("(value)")
+    (completion,) = await ask(
+        completer, "x = pri|\n", selected=SelectedSuggestion(start=4, end=7, text="print")
+    )
+
+    assert ("print(value)", 4, 7) == (completion.text, completion.start, completion.end)
+    assert "x = print" in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    host.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "uri", "reason"),
+    [
+        (Settings(enabled=False), "file:///a.py", "disabled"),
+        (Settings(languages=(("python", False),)), "file:///a.py", "language: python"),
+        (Settings(), "file:///project/.env", "excluded"),
+        (Settings(), "file:///home/me/.ssh/id_rsa", "excluded"),
+        (Settings(exclude=("**/generated/**",)), "file:///p/generated/a.py", "excluded"),
+    ],
+)
+async def test_silence_has_a_reason_and_a_remedy(settings, uri, reason):
+    completer, model, host = await ready("a + b")
+    answer = await completer.complete(snapshot("x = |", uri), Trigger.INVOKED, settings)
+
+    assert [] == answer
+    told = completer.explain()[0]
+    assert told["reason"].startswith(reason)
+    assert told["remedy"]
+    assert 0 == len(model.engine.prompts)
+    host.close()
+
+
+async def test_before_the_model_is_loaded_the_answer_is_empty_at_once():
+    host = EngineHost(lambda settings: (_ for _ in ()).throw(AssertionError("not asked for")))
+    completer = Completer(host)
+
+    assert [] == await ask(completer, "x = |")
+    assert "loading" == completer.explain()[0]["reason"]
+    host.close()
+
+
+async def test_an_engine_that_breaks_is_a_quiet_empty_answer(caplog):
+    def broken(prompt):
+        raise RuntimeError("kernel on fire")
+
+    completer, _, host = await ready(broken)
+    with caplog.at_level(logging.ERROR):
+        assert [] == await ask(completer, "x = |\n")
+
+    assert "failed" == completer.explain()[0]["outcome"]
+    assert "kernel on fire" in caplog.text
+    host.close()
+
+
+async def test_unsure_text_is_shown_only_when_asked_for():
+    completer, _, host = await ready("a + b", logprob=-5.0)
+
+    assert [] == await ask(completer, "x = |\n")
+    assert completer.explain()[0]["reason"].startswith("too unsure")
+    assert await ask(completer, "x = |\n", Trigger.INVOKED)
+    host.close()
+
+
+def test_eagerness_is_one_dial_from_fewer_to_more():
+    levels = [least_logprob(step / 10) for step in range(11)]
+
+    assert sorted(levels, reverse=True) == levels
+
+
+async def test_line_ends_of_windows_are_invisible_to_the_model():
+    completer, model, host = await ready("a + b")
+    await ask(completer, "def f():\r\n    x = |\r\n    return x\r\n")
+
+    assert "\r" not in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    host.close()
+
+
+async def test_other_documents_reach_the_prompt_only_when_wanted():
+    completer, model, host = await ready("a + b")
+    others = lambda: [snapshot("value = compute_total()\n|", "file:///b.py", path="b.py")]  # noqa: E731
+    await ask(completer, "compute_total = |\n", other_documents=others)
+    with_context = model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    off = Settings(debounce_ms=0, cross_file_context=False)
+    await ask(completer, "compute_total = |\n", other_documents=others, settings=off)
+    without = model.bundle.tokenizer.decode(model.engine.prompts[-1])
+
+    assert "b.py" in with_context
+    assert "b.py" not in without
+    host.close()
+
+
+async def test_the_log_has_one_line_per_completion_and_no_code(caplog):
+    completer, _, host = await ready("a + b")
+    with caplog.at_level(logging.INFO, logger="fim_lsp.completer"):
+        await ask(completer, "top_secret_name = |\n")
+
+    assert 1 == len(caplog.records)
+    assert "top_secret_name" not in caplog.text
+    assert "total=" in caplog.text
+    host.close()

@@ -1,0 +1,87 @@
+"""Newest wins per document, and whoever leaves stops his work."""
+
+import asyncio
+
+import pytest
+
+from fim_lsp.scheduler import Scheduler, Superseded
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_newer_request_supersedes_the_older_one_at_once():
+    scheduler = Scheduler()
+    with scheduler.enter("a") as older:
+        waiting = asyncio.ensure_future(older.until_superseded(forever()))
+        await asyncio.sleep(0)
+        with scheduler.enter("a") as newer:
+            with pytest.raises(Superseded):
+                await asyncio.wait_for(waiting, 1)
+            assert older.cancel.is_set()
+            assert not newer.cancel.is_set()
+        assert newer.cancel.is_set()
+
+
+async def test_requests_of_different_documents_do_not_meet():
+    scheduler = Scheduler()
+    with scheduler.enter("a") as one, scheduler.enter("b") as two:
+        assert not one.cancel.is_set()
+        assert not two.cancel.is_set()
+
+
+async def test_a_pause_ends_early_when_superseded():
+    scheduler = Scheduler()
+    with scheduler.enter("a") as older:
+        waiting = asyncio.ensure_future(older.pause(60))
+        await asyncio.sleep(0)
+        scheduler.supersede("a")
+        with pytest.raises(Superseded):
+            await asyncio.wait_for(waiting, 1)
+
+
+async def test_an_undisturbed_pause_and_work_come_to_their_end():
+    scheduler = Scheduler()
+
+    async def work() -> int:
+        return 42
+
+    with scheduler.enter("a") as ticket:
+        await ticket.pause(0)
+        assert 42 == await ticket.until_superseded(work())
+
+
+async def test_cancelling_the_request_sets_the_flag_that_the_engine_polls():
+    scheduler = Scheduler()
+    tickets = []
+
+    async def request() -> None:
+        with scheduler.enter("a") as ticket:
+            tickets.append(ticket)
+            await ticket.until_superseded(forever())
+
+    task = asyncio.ensure_future(request())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert tickets[0].cancel.is_set()
+    assert not scheduler.supersede("a"), "a finished request is forgotten"
+
+
+async def test_an_error_of_superseded_work_is_nobodys_business(caplog):
+    scheduler = Scheduler()
+
+    async def fail_later() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("late")
+
+    with scheduler.enter("a") as ticket:
+        waiting = asyncio.ensure_future(ticket.until_superseded(fail_later()))
+        scheduler.supersede("a")
+        with pytest.raises(Superseded):
+            await waiting
+    await asyncio.sleep(0.01)
+    assert not caplog.records

@@ -1,0 +1,70 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_runtime.engines.anchors import MOST_TAIL, STEP, Anchors, Cut
+
+IDS = list(range(1000))
+
+
+def anchors(budget=10**6):
+    return Anchors(bytes_per_token=10, budget_bytes=budget)
+
+
+def test_a_new_anchor_ends_at_a_step_some_way_before_the_end():
+    found = anchors()
+
+    assert Cut(0, is_cached=False) == found.cut(IDS[:64])
+    assert Cut(0, is_cached=False) == found.cut(IDS[:72])
+    assert Cut(64, is_cached=False) == found.cut(IDS[:73])
+    assert Cut(960, is_cached=False) == found.cut(IDS[:1000])
+
+
+def test_a_held_anchor_is_used_while_the_rest_is_short():
+    found = anchors()
+    found.add(IDS[:128])
+
+    assert Cut(128, is_cached=True) == found.cut(IDS[: 128 + MOST_TAIL])
+    assert not found.cut(IDS[: 129 + MOST_TAIL]).is_cached
+    assert not found.cut(IDS[:128]).is_cached  # something has to be left to run
+    assert Cut(128, is_cached=True) == found.cut(IDS[:129])
+
+
+def test_the_longest_of_several_anchors_is_used():
+    found = anchors()
+    for length in (128, 192, 64):
+        found.add(IDS[:length])
+
+    assert 192 == found.cut(IDS[:240]).length
+    assert 128 == found.cut([*IDS[:130], 7, 7, *IDS[132:240]]).length
+
+
+def test_memory_is_counted_and_bounded():
+    found = anchors(budget=3000)
+    found.add(IDS[:192])
+
+    assert 1920 == found.used_bytes
+    assert not found.has_room(192)
+    assert found.has_room(64)
+    found.add(IDS[:192])
+    assert 1920 == found.used_bytes
+    found.clear()
+    assert found.has_room(192)
+
+
+def test_a_prompt_too_long_for_the_whole_budget_is_not_anchored():
+    assert Cut(0, is_cached=False) == anchors(budget=3000).cut(IDS)
+
+
+@given(
+    st.lists(st.integers(1, 900), max_size=20),
+    st.integers(1, 900),
+)
+def test_a_cut_is_always_a_held_prefix_or_a_step(lengths, length):
+    found = anchors()
+    for held in lengths:
+        found.add(IDS[:held])
+    cut = found.cut(IDS[:length])
+
+    assert cut.length < length
+    assert cut.is_cached == (cut.length in lengths and length - cut.length <= MOST_TAIL)
+    assert cut.is_cached or cut.length % STEP == 0

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from model_runtime.evaluation.errors import SandboxUnavailable
+from model_runtime.evaluation.sandbox import Limits, Sandbox
+
+DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The two small splits; the others are too large to keep here."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Sandbox:
+    """What confines programs here, with the benchmark's own limits."""
+    try:
+        return Sandbox.open()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def impatient(sandbox: Sandbox) -> Sandbox:
+    """The same with little time, for programs that never end."""
+    return Sandbox(sandbox.isolation, Limits(seconds=0.8, memory_mb=256))

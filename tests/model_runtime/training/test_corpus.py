@@ -1,0 +1,188 @@
+"""The corpus stage keeps what it may, and says why it dropped the rest."""
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+
+from model_runtime.training.corpus import build_corpus
+from model_runtime.training.decontamination import Benchmarks
+from model_runtime.training.documents import Documents, unpack
+from model_runtime.training.filters import reason_to_drop
+from model_runtime.training.licences import judge
+from model_runtime.training.recipe import CorpusRecipe
+
+from .conftest import python_text, write_wheel
+
+LICENCE_LINE = {
+    "free": "License-Expression: MIT",
+    "gpl": "Classifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)",
+    "owned": "License: Proprietary, all rights reserved",
+    "silent": "Author: nobody",
+}
+TASK = '''def separate_groups(text):
+    """Split nested groups of brackets."""
+    result, current, depth = [], [], 0
+    for char in text:
+        if char == "(":
+            depth += 1
+            current.append(char)
+    return result
+'''
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stage")
+    wheels = folder / "wheels"
+    for number, (name, line) in enumerate(LICENCE_LINE.items()):
+        write_wheel(wheels, name, {"a.py": python_text(number)}, f"Name: {name}\n{line}\n")
+    original, near = python_text(50), python_text(50).replace("Module 50", "Module fifty")
+    files = {
+        "same.py": original,
+        "same_again.py": original,
+        "near.py": near,
+        "leak.py": TASK + python_text(60),
+    }
+    write_wheel(
+        wheels, "twice", {**files, "short.py": "x = 1\n", "broken.py": python_text(61) + "def (:\n"}
+    )
+    write_wheel(wheels, "large", {f"{i}.py": python_text(200 + i, 120) for i in range(4)})
+    (wheels / "damaged-1.0-py3-none-any.whl").write_bytes(b"no zip")
+    tasks = folder / "tasks"
+    tasks.mkdir()
+    with gzip.open(tasks / "tasks.jsonl.gz", "wt") as file:
+        file.write(json.dumps({"prompt": "", "canonical_solution": TASK}) + "\n")
+    build_corpus(
+        CorpusRecipe(cap_mb=0.07, block_mb=0.01),
+        [wheels],
+        tasks,
+        folder / "made",
+        processes=0,
+        table_bits=20,
+    )
+    return folder / "made"
+
+
+def test_only_permissive_packages_are_read_and_every_verdict_is_kept(made: Path):
+    verdicts = dict(
+        line.split("\t")[::2][:2] for line in (made / "licences.tsv").read_text().splitlines()
+    )
+    expected = {
+        "free": "permissive",
+        "gpl": "copyleft",
+        "owned": "proprietary",
+        "silent": "unknown",
+        "twice": "permissive",
+        "large": "permissive",
+        "damaged": "unreadable",
+    }
+
+    assert expected == verdicts
+    lines = b"".join(lzma.decompress(part.read_bytes()) for part in made.glob("*.tsv.xz")).decode()
+    read = {line.split("\t")[1] for line in lines.splitlines()}
+    assert {"free", "twice", "large"} == read
+
+
+def test_what_was_dropped_is_counted_with_its_reason(made: Path):
+    counts = json.loads((made / "manifest.json").read_text())["counts"]
+    expected = {
+        "exact duplicate": 1,
+        "near-duplicate": 1,
+        "13-gram of a benchmark": 1,
+        "smaller than 200 bytes": 1,
+        "does not parse": 1,
+    }
+
+    assert expected == {reason: counts[reason] for reason in expected}
+    assert json.loads((made / "manifest.json").read_text())["benchmark_overlaps"] == [
+        "twice twice/leak.py"
+    ]
+
+
+def test_held_out_packages_are_in_no_training_part(made: Path, tmp_path: Path):
+    unpack(made, tmp_path)
+    train, valid = Documents(tmp_path, "train"), Documents(tmp_path, "valid")
+
+    assert {"large"} == set(valid.of_package)
+    assert not set(train.of_package) & set(valid.of_package)
+    assert python_text(0) in [train.text(number) for number in range(len(train))]
+
+
+def test_a_manifest_tells_nothing_about_this_machine(made: Path):
+    assert str(made.parent) not in (made / "manifest.json").read_text()
+    assert not (made / "spill.tmp").exists()
+
+
+def test_building_again_gives_the_same_parts(made: Path, tmp_path: Path):
+    manifest = build_corpus(
+        CorpusRecipe(cap_mb=0.07, block_mb=0.01),
+        [made.parent / "wheels"],
+        made.parent / "tasks",
+        tmp_path,
+        processes=0,
+        table_bits=20,
+    )
+
+    assert json.loads((made / "manifest.json").read_text())["parts"] == manifest["parts"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "files", "expected"),
+    [
+        ("License-Expression: Apache-2.0", [], ("permissive", "expression")),
+        ("License-Expression: MIT OR GPL-3.0-only", [], ("permissive", "expression")),
+        ("License-Expression: MIT AND MPL-2.0", [], ("copyleft", "expression")),
+        ("Classifier: License :: OSI Approved\nLicense: BSD", [], ("permissive", "license field")),
+        (
+            "License: UNKNOWN",
+            ["Permission is hereby granted, free of charge"],
+            ("permissive", "licence file"),
+        ),
+        ("License: LicenseRef-Ours", [], ("proprietary", "license field")),
+        ("", [], ("unknown", "licence file")),
+    ],
+)
+def test_verdicts(metadata: str, files: list[str], expected: tuple[str, str]):
+    assert expected == judge(metadata, files)[:2]
+
+
+GOOD = python_text(7).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (GOOD, ""),
+        (b"x = 1\n", "smaller than 200 bytes"),
+        (GOOD * 1000, "larger than 500 kB"),
+        (GOOD + b"\0", "NUL byte"),
+        (b"# Generated by protoc. DO NOT EDIT\n" + GOOD, "generated"),
+        (GOOD + b"x = '" + b"a" * 1001 + b"'\n", "line over 1000"),
+        ((b"value = " + b"a" * 120 + b"\n") * 10, "mean line over 100"),
+        (b"=== --- (((\n" * 50, "letters below 35 %"),
+        (b"abcdefgh 123456\n" * 50, "digits above 15 %"),
+        (
+            "x = '\u4f60\u597d\u4f60\u597d abcdefgh efghijklmn opqr'\n".encode() * 50,
+            "not ASCII above 15 % of bytes",
+        ),
+        (b"# GNU Lesser General Public License\n" + GOOD, "foreign licence header"),
+        (GOOD + b"# \xff\n", "not UTF-8"),
+        (
+            b"x = '" + b"word " * 14 + b"'\n" + (b"y = '" + b"word " * 14 + b"'\n") * 3,
+            "fewer than five lines",
+        ),
+    ],
+)
+def test_every_rule_has_a_file_that_it_drops(data: bytes, reason: str):
+    assert reason == reason_to_drop(data)
+
+
+def test_lists_of_numbers_are_no_leak():
+    numbers = "x = [" + ", ".join(map(str, range(40))) + "]\n"
+
+    assert Benchmarks([numbers]).shared_runs(numbers) == 0
+    assert Benchmarks([TASK]).shared_runs("import os\n" + TASK) > 0
+    assert Benchmarks([]).shared_runs(TASK) == 0
