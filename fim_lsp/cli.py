@@ -6,15 +6,15 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
 
-_DESCRIPTION = """\ Local inline completion for any editor that speaks LSP 3.18.  The model runs on
-this machine; nothing is sent anywhere."""
+_DESCRIPTION = """\
+Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
+nothing is sent anywhere."""
 
 _EXAMPLES = """\
 examples:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"fim-lsp {version('fim-lsp')}")
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print it and exit")
     parser.set_defaults(run=_serve)
     _add_serve_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -84,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_options(doctor)
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+class _PrintVersion(argparse.Action):
+    """Looks the version up only when it is asked for: that costs some milliseconds."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from fim_lsp import version
+
+        print(f"fim-lsp {version()}")
+        parser.exit()
 
 
 def _add_serve_options(parser: argparse.ArgumentParser, is_subcommand: bool = False) -> None:

@@ -287,7 +287,11 @@ class _Task:
         if generation.finish is Finish.CANCELLED:
             return before
         with self._decision.step("clean"):
-            cleaned = postprocess.clean(generation.text, _normal_line_ends(hole))
+            cleaned = postprocess.clean(
+                generation.text,
+                _normal_line_ends(hole),
+                is_cut_off=generation.finish is Finish.LENGTH,
+            )
         if cleaned.changed_by:
             self._decision.details["rules"] = list(cleaned.changed_by)
         text = cleaned.text

@@ -8,8 +8,8 @@ import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 
+from fim_lsp import version
 from fim_lsp.engine_host import LoadedModel, load_model
 from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
@@ -51,7 +51,7 @@ class Report:
 def examine(settings: Settings) -> Report:
     """Load the model, time it, and look for what commonly goes wrong."""
     report = Report(
-        version=version("fim-lsp"),
+        version=version(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,

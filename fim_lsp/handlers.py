@@ -26,7 +26,7 @@ from fim_lsp.documents import install_documents
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.positions import Encoding, end_of_line, num_units, start_of_line
 from fim_lsp.server import CompleterFactory, FimServer
-from fim_lsp.settings import SECTION, section_of
+from fim_lsp.settings import section_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,43 +62,27 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
 
 
 def initialized(server: FimServer, params: lsp.InitializedParams) -> None:
-    """Report the model's state; ask for settings, and for news of them."""
+    """Report the model's state, and ask for the settings."""
     server.start_reporting()
     # Not in the capabilities: VS Code would register the name and clash with Copilot's own
     # extension.
     server.command(COPILOT_ACCEPT)(accept)
-    workspace = server.client_capabilities.workspace
-    if workspace is None:
-        return
-    news = workspace.did_change_configuration
-    if news is not None and news.dynamic_registration:
-        server.spawn(_register_for_settings(server))  # the client sends them at once
-    elif workspace.configuration:
-        server.spawn(_pull_settings(server))
+    _ask_for_settings(server)
 
 
 def did_change_configuration(server: FimServer, params: lsp.DidChangeConfigurationParams) -> None:
     """Take pushed settings, or fetch them from a client that only says that they changed."""
     section = section_of(params.settings)
-    workspace = server.client_capabilities.workspace
     if section is not None:
         server.change_settings(section)
-    elif workspace is not None and workspace.configuration:
+    else:
+        _ask_for_settings(server)
+
+
+def _ask_for_settings(server: FimServer) -> None:
+    workspace = server.client_capabilities.workspace
+    if workspace is not None and workspace.configuration:
         server.spawn(_pull_settings(server))
-
-
-async def _register_for_settings(server: FimServer) -> None:
-    registration = lsp.Registration(
-        id="fim-lsp-settings",
-        method=lsp.WORKSPACE_DID_CHANGE_CONFIGURATION,
-        register_options=lsp.DidChangeConfigurationRegistrationOptions(section=SECTION),
-    )
-    try:
-        await server.protocol.send_request_async(
-            lsp.CLIENT_REGISTER_CAPABILITY, lsp.RegistrationParams([registration])
-        )
-    except JsonRpcException as error:
-        logger.info("the client will not report changed settings: %s", error)
 
 
 async def _pull_settings(server: FimServer) -> None:

@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from model_runtime.stopping import is_closing_tail, rest_of_line
 
 Rule = Callable[[str, Hole], str]
 
+_STUTTER = re.compile(r"([^\n]{1,12}?)\1{4,}")
+"""Up to twelve characters five times in a row."""
 _LEAST_OVERLAP = 3
 """Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is
 chance.
@@ -32,8 +35,8 @@ def cut_at_broken_character(text: str, _: Hole) -> str:
 def cut_at_repeated_block(text: str, _: Hole) -> str:
     r"""Cut where the same one to three lines begin to come a third time.
 
-    >>> cut_at_repeated_block("a = 1\\na = 1\\na = 1\\n", Hole("", ""))
-    'a = 1\\n'
+    >>> cut_at_repeated_block("a = 1\na = 1\na = 1\n", Hole("", ""))
+    'a = 1\n'
     """
     lines = text.split("\n")
     for size in (1, 2, 3):
@@ -48,16 +51,27 @@ def cut_at_repeated_block(text: str, _: Hole) -> str:
     return text
 
 
-def drop_repeated_fragment(text: str, _: Hole) -> str:
-    """Drop a line that is one short fragment over and over, as small models write when lost."""
-    line = text.strip().rpartition("\n")[2]
-    for size in range(1, 9):
-        fragment = line[-size:]
-        if fragment.strip() and len(line) >= size * 6 and line.endswith(fragment * 6):
-            # A run of one punctuation mark is a ruler, and real.
-            is_ruler = len(set(fragment)) == 1 and not fragment.isalnum()
-            return text if is_ruler else ""
+def cut_at_stutter(text: str, _: Hole) -> str:
+    r"""Cut the line that says one short fragment over and over, as small models do when lost.
+
+    >>> cut_at_stutter("x = 1\ny = a.b.b.b.b.b", Hole("", ""))
+    'x = 1\n'
+    """
+    for stutter in _STUTTER.finditer(text):
+        # A run of one punctuation mark or of spaces is a ruler, and real.
+        if any(character.isalnum() for character in stutter[1]):
+            return text[: text.rfind("\n", 0, stutter.start()) + 1]
     return text
+
+
+def cut_repeated_indentation(text: str, hole: Hole) -> str:
+    r"""Cut white space at the start where the cursor stands behind the line's indentation already.
+
+    >>> cut_repeated_indentation("    return x", Hole("def f(x):\n    ", ""))
+    'return x'
+    """
+    before = hole.prefix.rpartition("\n")[2]
+    return text.lstrip(" \t") if before and not before.strip() else text
 
 
 def cut_lines_below(text: str, hole: Hole) -> str:
@@ -112,8 +126,9 @@ def cut_trailing_space(text: str, hole: Hole) -> str:
 
 RULES: tuple[Rule, ...] = (
     cut_at_broken_character,
+    cut_repeated_indentation,
     cut_at_repeated_block,
-    drop_repeated_fragment,
+    cut_at_stutter,
     cut_lines_below,
     drop_line_below,
     cut_suffix_overlap,
@@ -132,9 +147,15 @@ class Cleaned(NamedTuple):
     changed_by: tuple[str, ...]
 
 
-def clean(text: str, hole: Hole) -> Cleaned:
-    """Apply `RULES`, then fit the text to closers that stand right of the cursor."""
+def clean(text: str, hole: Hole, *, is_cut_off: bool = False) -> Cleaned:
+    """Apply `RULES`, then fit the text to closers that stand right of the cursor.
+
+    `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
+    """
     changed: list[str] = []
+    if is_cut_off and "\n" in text.strip():
+        text = text.rpartition("\n")[0]
+        changed.append("cut_off")
     for rule in RULES:
         after = rule(text, hole)
         if after != text:

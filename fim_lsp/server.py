@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 
+from fim_lsp import version
 from fim_lsp.completer import Completer
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.documents import OpenDocuments
@@ -39,7 +39,7 @@ class FimServer(LanguageServer):
     def __init__(self, host: EngineHost, make_completer: CompleterFactory = Completer) -> None:
         super().__init__(
             "fim-lsp",
-            _version(),
+            version(),
             protocol_cls=FimProtocol,
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
@@ -192,10 +192,3 @@ class FimServer(LanguageServer):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a background task failed", exc_info=error)
-
-
-def _version() -> str:
-    try:
-        return version("fim-lsp")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0"

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from fim_lsp.completer import Completer
 from fim_lsp.connection import converse
@@ -28,6 +28,17 @@ def serve_stdio(
     """Serve until the client exits or goes; returns the exit code of the process."""
     wire_in, wire_out = _claim_wire()
     return asyncio.run(_serve(make_host, make_completer, wire_in, wire_out))
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End the process now, after the log is written.
+
+    The interpreter would wait for its threads first: for a model that is being loaded, for the
+    token that is being decoded.  The editor is gone, and nobody wants either.
+    """
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 async def _serve(

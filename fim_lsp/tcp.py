@@ -45,9 +45,14 @@ def serve_tcp(
         UsageError: the address can be reached from other machines, and that was not allowed.
         FimLspError: it cannot be bound.
     """
-    if not allow_remote:
-        _refuse_remote(host, port)
-    return asyncio.run(_Listener(make_host, make_completer).serve(host, port))
+    addresses = _addresses_of(host, port)
+    if not allow_remote and not all(map(_is_of_this_machine, addresses)):
+        raise UsageError(
+            f"{host or 'no host'} means an address that other machines can reach, and whoever "
+            "reaches it needs no password; bind 127.0.0.1, or say "
+            "--allow-remote-connections-without-authentication"
+        )
+    return asyncio.run(_Listener(make_host, make_completer).serve(addresses, port))
 
 
 class _Listener:
@@ -60,13 +65,13 @@ class _Listener:
         self._make_completer = make_completer
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def serve(self, host: str, port: int) -> int:
+    async def serve(self, addresses: list[str], port: int) -> int:
         self._host = self._make_host()
         try:
-            listening = await asyncio.start_server(self._accept, host, port)
+            listening = await asyncio.start_server(self._accept, addresses, port)
         except OSError as error:
             self._host.close()
-            raise FimLspError(_why_not_bound(host, port, error)) from None
+            raise FimLspError(_why_not_bound(", ".join(addresses), port, error)) from None
         stopped = asyncio.Event()
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
@@ -81,6 +86,7 @@ class _Listener:
             listening.close()
             for connection in self._connections:
                 connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
             self._host.close()
         return 0
 
@@ -102,23 +108,23 @@ class _Listener:
             logger.info("client %s left", client)
 
 
-def _refuse_remote(host: str, port: int) -> None:
-    """Look at the addresses, not the name.
+def _addresses_of(host: str, port: int) -> list[str]:
+    """What will be bound: addresses, so that a name cannot come to mean another one meanwhile.
 
     Raises:
-        UsageError: other machines can reach one of them.
         FimLspError: there is no such host.
     """
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
     except (OSError, UnicodeError) as error:
         raise FimLspError(f"{host}: no such host ({error})") from None
-    for *_, address in found:
-        if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-            raise UsageError(
-                f"{host} can be reached from other machines, and whoever reaches it needs no "
-                "password; bind 127.0.0.1, or say --allow-remote-connections-without-authentication"
-            )
+    return sorted({str(address[0]) for *_, address in found})
+
+
+def _is_of_this_machine(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def _why_not_bound(host: str, port: int, error: OSError) -> str:

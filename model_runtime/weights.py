@@ -96,7 +96,9 @@ class WeightsFile:
         if dtype == "I8":
             return dequantise_rows(stored, self.raw(name + SCALE_SUFFIX))
         if dtype == "BF16":
-            return (stored.astype(np.uint32) << 16).view(np.float32)
+            bits = stored.astype(np.uint32)
+            bits <<= 16
+            return bits.view(np.float32)
         return stored.astype(np.float32)
 
 
@@ -105,9 +107,10 @@ def quantise_rows(matrix: Float32) -> tuple[NDArray[np.int8], Float32]:
 
     A row of zeros gets the scale 1.
     """
-    largest = np.abs(matrix).max(axis=1)
+    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
     scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return np.rint(matrix / scale[:, None]).astype(np.int8), scale
+    scaled = matrix / scale[:, None]
+    return np.rint(scaled, out=scaled).astype(np.int8), scale
 
 
 def dequantise_rows(quantised: Array, scale: Array) -> Float32:

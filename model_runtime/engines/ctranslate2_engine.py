@@ -66,6 +66,7 @@ class CTranslate2Engine:
             EngineUnavailable: CTranslate2 cannot load it here.
         """
         self.context_length = context_length
+        self._vocab = architecture.vocab
         self._model = _Model(folder, device, threads or default_threads())
         if cache_bytes is None:
             cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
@@ -125,6 +126,8 @@ class CTranslate2Engine:
         """As `Engine.generate`."""
         check_fits(prompt, sampling, self.context_length)
         ids = list(prompt)
+        if not 0 <= min(ids) <= max(ids) < self._vocab:  # CTranslate2 would read END in its place
+            raise EngineError(f"the prompt has an id outside of the vocabulary of {self._vocab}")
         cut = self._anchors.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
         tokens = self._tokens(ids, cut, sampling, cancel or threading.Event())
@@ -162,15 +165,18 @@ class CTranslate2Engine:
             finally:
                 tokens.put(None)
 
-        decoding = self._worker.submit(decode)
+        try:
+            decoding = self._worker.submit(decode)
+        except RuntimeError as error:
+            raise EngineError("the engine was closed meanwhile; open a new one") from error
         try:
             while (token := tokens.get()) is not None and not cancel.is_set():
                 yield token
         finally:
             left.set()
-            error = decoding.exception()  # waits until the model is free for the next request
-        if error is not None:
-            raise EngineError(f"CTranslate2 failed ({error}); open the model again") from error
+            failure = decoding.exception()  # waits until the model is free for the next request
+        if failure is not None:
+            raise EngineError(f"CTranslate2 failed ({failure}); open the model again") from failure
 
 
 class _Model:

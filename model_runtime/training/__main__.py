@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder with wheels or with Python files",
     )
     parser.add_argument("--benchmarks", type=Path, help="folder with tasks that must not leak")
+    parser.add_argument(
+        "--initial", type=Path, help="state.pt of another run, whose weights this one begins with"
+    )
     parser.add_argument("--device", default="cpu", help="as torch names it")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -51,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             roots=given.root,
             benchmarks=given.benchmarks,
             device=given.device,
+            initial=given.initial,
         )
     except ModelRuntimeError as error:
         print(error, file=sys.stderr)

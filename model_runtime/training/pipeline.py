@@ -2,8 +2,10 @@
 
     OUT/corpus      parts of text, licence verdicts, manifest
     OUT/tokenizer   tokenizer.json
+    OUT/selection   plain functions and some files of the corpus; only if the recipe says so
     OUT/train       checkpoint, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
+    OUT/bundle      the int8 bundle that the server opens
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
 A folder with the right files but no mark was made elsewhere, and is taken as it is.
@@ -45,6 +47,8 @@ class Run:
     """For the corpus; None takes all processors, 0 this one process."""
     table_bits: int = 32
     """Size of the corpus's table of near-duplicates."""
+    initial: Path | None = None
+    """Checkpoint of another run whose weights this one begins with."""
 
     def folder(self, stage: str) -> Path:
         """Of a stage's results."""
@@ -93,10 +97,23 @@ def _tokenizer(run: Run) -> None:
     logger.info("tokenizer: %.3f bytes per token on held-out documents", density)
 
 
+def _selection(run: Run) -> None:
+    from model_runtime.training.selection import select
+
+    if run.recipe.selection.functions:
+        select(run.recipe.selection, run.folder("corpus"), run.folder("selection"))
+    else:  # the train stage reads the corpus itself
+        (run.folder("selection") / "manifest.json").write_text("{}\n", encoding="utf-8")
+
+
 def _train(run: Run) -> None:
     from model_runtime.training.train import Trainer  # torch, only when it is needed
 
-    Trainer(run.recipe, run.folder("corpus"), run.tokenizer, run.folder("train"), run.device).run()
+    corpus = run.folder("selection" if run.recipe.selection.functions else "corpus")
+    trainer = Trainer(run.recipe, corpus, run.tokenizer, run.folder("train"), run.device)
+    if run.initial is not None:
+        trainer.begin_with(run.initial)
+    trainer.run()
 
 
 def _export(run: Run) -> None:
@@ -107,14 +124,31 @@ def _export(run: Run) -> None:
     )
 
 
+def _bundle(run: Run) -> None:
+    from model_runtime.convert import convert_folder
+
+    fim = json.loads((run.folder("export") / "fim_config.json").read_text("utf-8"))
+    convert_folder(
+        run.folder("export"),
+        run.folder("bundle"),
+        name=run.recipe.name,
+        license="Apache-2.0",
+        languages=("python",),
+        training={key: fim[key] for key in ("tokens_seen", "step", "rate", "training")},
+        progress=logger.info,
+    )
+
+
 STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
+    Stage("selection", _selection, "manifest.json", lambda recipe: asdict(recipe.selection)),
     Stage("train", _train, "state.pt", asdict),
     Stage("export", _export, "model.safetensors", asdict),
+    Stage("bundle", _bundle, "manifest.json", asdict),
 )
-ALWAYS = ("train", "export")
-"""Never taken as they are: a checkpoint may be half-way, and an export older than it."""
+ALWAYS = ("train", "export", "bundle")
+"""Never taken as they are: a checkpoint may be half-way, and what was made of it older than it."""
 
 
 def run(
@@ -127,6 +161,7 @@ def run(
     device: str = "cpu",
     processes: int | None = None,
     table_bits: int = 32,
+    initial: Path | None = None,
 ) -> Path:
     """Run all stages, or one; gives back the folder of the last one run.
 
@@ -135,10 +170,11 @@ def run(
         PipelineError: a stage lacks what an earlier one makes.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits)
+    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
-            f"there is no stage {stage!r}; the stages are corpus, tokenizer, train, export"
+            f"there is no stage {stage!r}; the stages are "
+            + ", ".join(entry.name for entry in STAGES)
         )
     for number, entry in enumerate(STAGES):
         if stage is None or entry.name == stage:
@@ -156,7 +192,7 @@ def _run_stage(given: Run, number: int) -> None:
     key = stage_key(given.recipe, number)
     found = json.loads(mark.read_text("utf-8"))["key"] if mark.exists() else None
     made_elsewhere = found is None and stage.name not in ALWAYS and (folder / stage.result).exists()
-    if (found == key and stage.name != "export") or made_elsewhere:
+    if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
         logger.info("%s is up to date", stage.name)
         return
     folder.mkdir(parents=True, exist_ok=True)

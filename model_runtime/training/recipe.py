@@ -50,6 +50,21 @@ class CorpusRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionRecipe:
+    """Optional stage: plain functions and a sample of files in place of the whole corpus."""
+
+    functions: bool = False
+    """Whether the stage is run at all."""
+    most_characters: int = 1000
+    """Of a function."""
+    most_attributes: float = 0.25
+    """Attributes per name in a function."""
+    files_mb: float = 4.0
+    """Megabytes of whole files beside the functions."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TokenizerRecipe:
     """Stage 2: the byte-level BPE."""
 
@@ -157,6 +172,7 @@ class Recipe:
     level: str = "mixed"
     """What the cuts follow, as manifests say it."""
     corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    selection: SelectionRecipe = field(default_factory=SelectionRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)

@@ -38,7 +38,13 @@ class TrainingDiverged(RuntimeError):
 
 def fingerprint(recipe: Recipe) -> str:
     """Hash of all that must stay the same within a run; budgets and speeds may change."""
-    fixed = (asdict(recipe.network), asdict(recipe.data), recipe.optimiser.name, recipe.train.seed)
+    fixed = (
+        asdict(recipe.network),
+        asdict(recipe.data),
+        asdict(recipe.selection),
+        recipe.optimiser.name,
+        recipe.train.seed,
+    )
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -93,6 +99,12 @@ class Trainer:
         if recipe.train.compile_layers:
             for layer in self.network.gpt_neox.layers:
                 layer.compile(dynamic=False)
+
+    def begin_with(self, checkpoint: Path) -> None:
+        """Take over the weights of another run, unless this one has begun already."""
+        if self.progress.step == 0:
+            self.network.load_state_dict(Checkpoint.load(checkpoint).network)
+            logger.info("the weights are those of %s", checkpoint)
 
     @property
     def path(self) -> Path:

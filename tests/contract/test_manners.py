@@ -145,3 +145,14 @@ def test_an_engine_streams(engine, prompt):
     ]
 
     assert times[0] < times[-1]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("unknown", [512, 10**6, -1])
+def test_an_id_outside_of_the_vocabulary_is_refused(engine_of, name, unknown, prompt):
+    engine = engine_of(name, "rotary quarter")
+    before = ids_of(engine, prompt)
+    with pytest.raises(EngineError):
+        ids_of(engine, [*prompt[:40], unknown])
+
+    assert before == ids_of(engine, prompt)

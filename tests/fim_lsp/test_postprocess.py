@@ -30,6 +30,10 @@ CASES = [
     Case("a block three times is one", "", "\n", "a()\nb()\na()\nb()\na()\nb()\n", "a()\nb()"),
     Case("a line twice may be meant", "", "\n", "a()\na()", "a()\na()"),
     Case("a fragment over and over is dropped", "x = ", "\n", "foofoofoofoofoofoofoo", ""),
+    Case("a stutter costs its line only", "", "\n", "x = 1\ny = self.ptr.ptr.ptr.ptr.ptr.add", "x = 1"),
+    Case("spaces of an aligned table stay", "", "\n", "a          = 1", "a          = 1"),
+    Case("indentation is not written twice", "def f():\n    ", "\n", "    return 1", "return 1"),
+    Case("behind text a space is a space", "return", "\n", " 1", " 1"),
     Case("a rule of dashes is not", "# ", "\n", "-" * 30, "-" * 30),
     Case("the lines below are not repeated", "a = 1\n", "\nc = 3\nd = 4\n", "b = 2\nc = 3\nd = 4", "b = 2"),
     Case("the next line again is nothing", "    ", "\n    return a\n", "return a", ""),
@@ -61,6 +65,11 @@ def test_a_changed_text_names_the_rules_that_changed_it(case):
 
     assert (cleaned.text != case.written) is bool(cleaned.changed_by)
     assert all(hasattr(postprocess, name) for name in cleaned.changed_by)
+
+
+def test_of_a_text_that_the_limit_ended_the_last_line_goes():
+    assert "a()" == clean("a()\nb(", Hole("", "\n"), is_cut_off=True).text
+    assert "a(b" == clean("a(b", Hole("", "\n"), is_cut_off=True).text
 
 
 parts = st.text("ab()[]{}:,\"' \n\t;>é", max_size=40)

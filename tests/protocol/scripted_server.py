@@ -1,6 +1,7 @@
-"""The real server with a completer that does what the document says; the protocol suite drives it.
+"""The real server with a completer that does what the document says.
 
-    python tests/protocol/scripted_server.py [--tcp PORT] [--load-seconds S] [--load-error TEXT]
+    python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--load-seconds S]
+                                             [--load-error TEXT] [--noisy]
 
 The text before the cursor chooses the answer (its last line is enough):
 
@@ -9,11 +10,13 @@ The text before the cursor chooses the answer (its last line is enough):
     ...raise        an exception
     ...nothing      an empty list
     ...bracket      swallows the character after the cursor
-    ...crlf         a suggestion with \\r\\n in it
+    ...crlf         a suggestion with all three line ends in it
     ...surrogate    a suggestion that ends in a lone surrogate
     ...others       OTHERS:<paths of the other documents>
     ...sample       SAW: and path, language, line, offset and indentation as JSON
     anything else   SAW:<text of the document>
+
+In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive.
 """
 
 from __future__ import annotations
@@ -22,15 +25,17 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from fim_lsp import tcp
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
+from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.exclusions import is_excluded
 from fim_lsp.settings import Settings
-from fim_lsp.stdio import serve_stdio
+from fim_lsp.stdio import leave, serve_stdio
 
 
 class ScriptedHost:
@@ -44,7 +49,7 @@ class ScriptedHost:
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
     def apply(self, settings: Settings) -> None:
         self.model = settings.model
@@ -118,6 +123,8 @@ class ScriptedCompleter:
         if before.endswith("raise"):
             raise RuntimeError(f"secret text {snapshot.text}")
         text = f"SAW:{snapshot.text}"
+        if snapshot.language_id == "dump":
+            text = json.dumps(snapshot.text)
         start = end = snapshot.offset
         if before.endswith("nothing"):
             return []
@@ -164,19 +171,30 @@ class ScriptedCompleter:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tcp", type=int, metavar="PORT")
+    parser.add_argument("--tcp", metavar="HOST:PORT")
     parser.add_argument("--load-seconds", type=float, default=0.0)
     parser.add_argument("--load-error", default="")
+    parser.add_argument("--noisy", action="store_true", help="print and read as libraries do")
     args = parser.parse_args()
     logging.basicConfig(level="INFO", stream=sys.stderr)
 
     def make_host() -> ScriptedHost:
+        if args.noisy:
+            print("noise from Python", flush=True)
+            os.write(1, b"noise from below\n")
+            os.system("echo noise from a child")
+            print(f"read: {os.read(0, 1)!r}", flush=True)
         return ScriptedHost(args.load_seconds, args.load_error)
 
     if args.tcp is not None:
-        return tcp.serve_tcp("127.0.0.1", args.tcp, make_host, make_completer=ScriptedCompleter)
-    return serve_stdio(make_host, ScriptedCompleter)
+        host, _, port = args.tcp.rpartition(":")
+        return tcp.serve_tcp(host, int(port), make_host, make_completer=ScriptedCompleter)
+    return leave(serve_stdio(make_host, ScriptedCompleter))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except FimLspError as error:
+        print(f"scripted server: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)

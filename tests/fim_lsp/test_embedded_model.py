@@ -1,0 +1,151 @@
+"""The embedded model behind the real command and the real completer: offline, light, and off the event loop."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fim_lsp.completer import Completer
+from fim_lsp.completion import Trigger
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.engine_host import EngineHost
+from fim_lsp.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "examples" / "inventory.py"
+SETTINGS = Settings(debounce_ms=0, eagerness=1.0)
+TEXT = (ROOT / "model_runtime" / "prompt.py").read_text(encoding="utf-8")
+
+OFFLINE = """
+import socket, sys
+def refuse(*_, **__): raise AssertionError("the network was used")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+from fim_lsp.cli import main
+code = main(sys.argv[1:])
+heavy = {"torch", "transformers", "huggingface_hub", "pygls"} & set(sys.modules)
+assert not heavy, heavy
+sys.exit(code)
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", OFFLINE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+
+
+def test_the_demo_completes_offline_and_without_torch():
+    done = run("complete", f"{DEMO}:29:9", "--json")
+
+    assert 0 == done.returncode, done.stderr
+    told = json.loads(done.stdout)
+    assert {"items", "model", "engine", "promptTokens", "cachedTokens", "timingsMs"} == set(told)
+    assert "ctranslate2" == told["engine"]
+    assert told["promptTokens"] > 100
+    for item in told["items"]:
+        assert {"insertText", "range", "meanLogprob"} == set(item)
+
+
+def test_in_a_pipe_the_completion_is_plain_text_in_its_context():
+    done = run("complete", f"{DEMO}:29:9")
+
+    assert "\x1b" not in done.stdout
+    assert "def remove(self, name: str) -> Item:" in done.stdout
+    assert "first token" in done.stdout
+
+
+def test_the_doctor_finds_the_embedded_model_well():
+    told = json.loads(run("doctor", "--json").stdout)
+
+    assert told["ok"]
+    assert told["tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["complete", "nowhere.py:1:1"], 1, "nowhere.py: no such file"),
+        (["complete", f"{DEMO}:999:1"], 1, "there is no line 999"),
+        (["complete", f"{DEMO}:1:999"], 1, "columns go from 1 to"),
+        (["complete", str(DEMO)], 2, "expected FILE:LINE:COLUMN"),
+        (["complete", f"{DEMO}:1:1", "-n", "0"], 2, "at least one"),
+        (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name or path 'nix'"),
+        (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
+        (["complete", f"{DEMO}:1:1", "--engine", "onnx"], 1, "onnx"),
+        (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),
+        (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
+        (["nonsense"], 2, "invalid choice"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_no_traceback(arguments, code, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "fim_lsp", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert code == done.returncode
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["fim_lsp.cli", "fim_lsp.handlers", "model_runtime"])
+def test_importing_pulls_in_neither_torch_nor_transformers_nor_an_engine(module):
+    code = (
+        f"import sys, {module}\n"
+        "heavy = {'torch', 'transformers', 'ctranslate2', 'huggingface_hub'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stderr
+
+
+def snapshot(end: int, version: int = 1) -> DocumentSnapshot:
+    return DocumentSnapshot("file:///embedded.py", "python", version, TEXT[:end] + TEXT[4000:], end)
+
+
+async def test_one_more_key_reuses_the_state_of_the_prompt():
+    host = EngineHost()
+    await host.ready(SETTINGS)
+    completer = Completer(host)
+    for version, end in enumerate((2500, 2501)):
+        await completer.complete(snapshot(end, version), Trigger.INVOKED, SETTINGS)
+    typed, cold = completer.explain()
+    host.close()
+
+    assert 0 == cold["cachedTokens"]
+    assert typed["cachedTokens"] > cold["promptTokens"] / 2
+
+
+async def test_the_event_loop_turns_while_the_model_works(record_property):
+    """The longest gap is reported; `benchmarks/event_loop.py` measures it on a quiet machine."""
+    host = EngineHost()
+    await host.ready(SETTINGS)
+    completer = Completer(host)
+    asking = asyncio.ensure_future(completer.complete(snapshot(3000), Trigger.INVOKED, SETTINGS))
+    turns, longest, before = 0, 0.0, time.perf_counter()
+    while not asking.done():
+        await asyncio.sleep(0.001)
+        now = time.perf_counter()
+        turns, longest, before = turns + 1, max(longest, now - before), now
+    await asking
+    told = completer.explain()[0]
+    host.close()
+    record_property("longest_gap_ms", round(longest * 1e3, 2))
+
+    assert told["newTokens"] > 0
+    # One blocking call would leave a turn or two; waiting in the loop leaves one per millisecond.
+    assert turns > told["timingsMs"]["total"] / 20

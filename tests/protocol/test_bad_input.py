@@ -1,0 +1,170 @@
+"""What is broken is answered or logged, and the server goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.protocol.conftest import over_both_transports
+from tests.protocol.wire import URI, Wire, completion_params, did_change, frame, replace
+
+PARSE = b"Content-Length: %d\r\n\r\n%b"
+INVALID_REQUEST, INVALID_PARAMS = -32600, -32602
+
+
+def body(data: bytes) -> bytes:
+    return PARSE % (len(data), data)
+
+
+RUBBISH = {
+    "no JSON": body(b"hello"),
+    "half an object": body(b'{"jsonrpc": "2.0", "id": 1'),
+    "an empty body": body(b""),
+    "an array": body(b"[]"),
+    "a batch": body(b'[{"jsonrpc": "2.0", "id": 1, "method": "shutdown"}]'),
+    "null": body(b"null"),
+    "a string": body(b'"x"'),
+    "no UTF-8": body(b'{"jsonrpc": "2.0", "method": "\xff\xfe"}'),
+    "deep nesting": body(b"[" * 100_000),
+    "a huge number": body(b'{"jsonrpc": "2.0", "id": ' + b"9" * 5000 + b"}"),
+    "an empty object": body(b"{}"),
+    "a reply to nothing": body(b'{"jsonrpc": "2.0", "id": "no such", "result": 1}'),
+    "an error to nothing": body(b'{"jsonrpc": "2.0", "id": 7, "error": {"code": 1}}'),
+    "a reply of odd shape": body(b'{"jsonrpc": "2.0", "id": [], "result": {}, "error": 3}'),
+    "a method that is none": body(b'{"jsonrpc": "2.0", "method": {"x": []}}'),
+    "another protocol": body(b'{"jsonrpc": "1.0", "method": "textDocument/didOpen"}'),
+    "a garbage header": b"Content-Length: many\r\n\r\n",
+    "lines of text": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a length too short": PARSE % (5, b'{"jsonrpc": "2.0"}\n'),
+    "a long line": b"x" * 300_000 + b"\n",
+}
+
+
+@over_both_transports
+def test_rubbish_between_messages_does_no_harm(fresh: Wire):
+    fresh.initialize()
+    for data in RUBBISH.values():
+        fresh.send_bytes(data)
+        assert fresh.complete(0, 0) == {"items": []}
+    assert [m for m in fresh.seen() if m.get("method", "").startswith("window/")] == []
+
+
+@pytest.mark.parametrize("data", RUBBISH.values(), ids=RUBBISH)
+def test_rubbish_before_initialize_does_no_harm(fresh: Wire, data: bytes):
+    fresh.send_bytes(data)
+    fresh.initialize()
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "named"),
+    [
+        ("textDocument/inlineCompletion", {}, "textDocument"),
+        ("textDocument/inlineCompletion", None, "params"),
+        ("textDocument/inlineCompletion", [], ""),
+        (
+            "textDocument/inlineCompletion",
+            {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}},
+            "context",
+        ),
+        (
+            "textDocument/inlineCompletion",
+            {**completion_params(0, 0), "position": {"line": -1, "character": 0}},
+            "position",
+        ),
+        (
+            "textDocument/inlineCompletion",
+            {**completion_params(0, 0), "position": {"line": "a", "character": 0}},
+            "position",
+        ),
+        (
+            "textDocument/inlineCompletion",
+            {**completion_params(0, 0), "context": {"triggerKind": 9}},
+            "triggerKind",
+        ),
+        ("workspace/executeCommand", {}, "command"),
+    ],
+)
+def test_a_request_that_does_not_fit_its_type_is_answered(wire: Wire, method, params, named):
+    """Trap 7: pygls sends no answer at all, and the client waits for ever."""
+    response = wire.request(method, params)
+    assert response["error"]["code"] == INVALID_PARAMS
+    assert named.lower() in response["error"]["message"].lower().replace("_", "")
+    assert "data" not in response["error"]
+
+
+def test_a_request_of_another_protocol_is_answered(wire: Wire):
+    data = frame({"id": 901, "method": "shutdown"}).replace(b'"2.0"', b'"1.0"')
+    wire.send_bytes(data)
+    assert wire.response(901)["error"]["code"] == INVALID_REQUEST
+    wire.send({"id": 902, "method": 5})
+    assert wire.response(902)["error"]["code"] == INVALID_REQUEST
+
+
+def test_text_ids_are_kept(wire: Wire):
+    wire.send({"id": "first", "method": "fimLsp/explain"})
+    assert isinstance(wire.response("first")["result"], list)
+
+
+def test_an_object_inside_a_message_is_not_taken_for_one(wire: Wire):
+    """Trap 18: an object that says "jsonrpc", anywhere in the parameters."""
+    inner = {"jsonrpc": "2.0", "id": 1, "method": "shutdown", "params": {}}
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"other": inner}})
+    response = wire.request(
+        "workspace/executeCommand", {"command": "fimLsp.accept", "arguments": [inner]}
+    )
+    assert response["result"] is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"textDocument": {"uri": URI, "version": 2}},
+        {"textDocument": {"uri": URI}, "contentChanges": [{"text": "x"}]},
+        {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [{}]},
+        {"textDocument": {"uri": URI, "version": 2}, "contentChanges": None},
+        {
+            "textDocument": {"uri": URI, "version": 2},
+            "contentChanges": [
+                {"text": "x", "range": {"start": {"line": -1, "character": 0}, "end": {}}}
+            ],
+        },
+    ],
+)
+@pytest.mark.scripted
+def test_a_broken_edit_leaves_the_document_as_it_was(wire: Wire, params: Any):
+    wire.open("before")
+    wire.notify("textDocument/didChange", params)
+    [item] = wire.complete(0, 6)["items"]
+    assert item["insertText"] == "SAW:before"
+
+
+@pytest.mark.scripted
+def test_an_edit_of_an_unknown_document_is_dropped(wire: Wire):
+    other = "file:///project/never-opened.py"
+    wire.open("x")
+    wire.send(did_change(2, replace((0, 0), (0, 0), "y"), uri=other))
+    wire.notify("textDocument/didClose", {"textDocument": {"uri": other}})
+    assert wire.complete(0, 0, uri=other) == {"items": []}
+    assert [item["insertText"] for item in wire.complete(0, 1)["items"]] == ["SAW:x"]
+    assert [m for m in wire.seen() if m.get("method", "").startswith("window/")] == []
+
+
+@pytest.mark.scripted
+def test_an_error_tells_no_paths_and_no_code(start, read_log):
+    """Trap 11, and: the user's code is for the debug log only."""
+    _, wire = start()
+    wire.initialize()
+    wire.open("raise CANARY_IN_TEXT raise")
+    wire.complete(0, 26)
+    wire.notify("textDocument/didChange", {"textDocument": {"uri": URI}, "text": "CANARY_IN_TEXT"})
+    broken = {**completion_params(0, 0), "position": "CANARY_IN_TEXT"}
+    response = wire.request("textDocument/inlineCompletion", broken)
+    assert "CANARY" not in json.dumps(response)
+    assert "Traceback" not in json.dumps(response)
+    wire.send_bytes(body(b'{"CANARY_IN_TEXT": '))
+    wire.result("fimLsp/explain")
+    log = read_log()
+    assert "RuntimeError" in log
+    assert "CANARY_IN_TEXT" not in log.replace("secret text raise CANARY_IN_TEXT raise", "")
