@@ -1,6 +1,4 @@
-"""Where log lines go: standard error, which editors collect, and a file in the platform's log
-folder.
-"""
+"""Where log lines go: a file in the platform's log folder, and problems to standard error."""
 
 from __future__ import annotations
 
@@ -24,7 +22,10 @@ def configure(level: str, file: Path | None = None) -> None:
     server.
     """
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    stderr = logging.StreamHandler(sys.stderr)
+    if not sys.stderr.isatty():
+        stderr.setLevel(logging.WARNING)  # Neovim files every line of it as an error
+    handlers: list[logging.Handler] = [stderr]
     path = file or default_log_file()
     problem: OSError | None = None
     try:
