@@ -49,6 +49,7 @@ class FimServer(LanguageServer):
         """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
         self._host = host
         self._initial_settings = self.settings
+        self._problems: list[str] = []
         self._told_problems: set[str] = set()
         self._recent: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -28,7 +28,9 @@ def test_a_plain_function_is_found_whole_among_other_code():
 
 
 def test_a_signature_closed_at_the_margin_does_not_end_the_function():
-    text = PLAIN.replace("(numbers, default=None):", "(\n    numbers,\n    default=None,\n) -> int:")
+    text = PLAIN.replace(
+        "(numbers, default=None):", "(\n    numbers,\n    default=None,\n) -> int:"
+    )
 
     assert [text] == list(plain_functions(text + "\nx = 1\n", RECIPE))
 
