@@ -146,7 +146,7 @@ def _serve(args: argparse.Namespace) -> int:
     if args.tcp is None:
         leave(serve_stdio(EngineHost))
     host, port = _host_and_port(args.tcp)
-    return tcp.serve_tcp(host, port, EngineHost, allow_remote=args.allow_remote)
+    leave(tcp.serve_tcp(host, port, EngineHost, allow_remote=args.allow_remote))
 
 
 def _complete(args: argparse.Namespace) -> int:

@@ -228,7 +228,10 @@ class FimProtocol(LanguageServerProtocol):
         if self.writer is None:
             return
         # ASCII: a lone surrogate in a result goes out as an escape, and cannot break the encoding.
-        body = json.dumps(data, default=self._serialize_message).encode("ascii")
+        text = json.dumps(data, default=self._serialize_message)
+        if "NaN" in text or "Infinity" in text:  # which Python writes, and no other parser reads
+            text = json.dumps(json.loads(text, parse_constant=lambda _: None))
+        body = text.encode("ascii")
         try:
             self.writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         except (OSError, ValueError) as error:  # ValueError: a closed file
