@@ -183,20 +183,22 @@ def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
     tail = rest_of_line(hole)
     if not tail.strip() or not is_closing_tail(tail):
         return text, 0
-    place = _unmatched(text, tail[0])
+    closers = tail.lstrip()
+    spaces = len(tail) - len(closers)  # as in `f(| )`: they go with the closer
+    place = _unmatched(text, closers[0])
     if place is None:
         return text.partition("\n")[0].rstrip(), 0
     covered = 1
     while (
-        covered < len(tail)
+        covered < len(closers)
         and place + covered < len(text)
-        and text[place + covered] == tail[covered]
+        and text[place + covered] == closers[covered]
     ):
         covered += 1
-    if covered < len(tail.rstrip()) and "\n" in text[place:]:
+    if covered < len(closers.rstrip()) and "\n" in text[place:]:
         # The rest of the tail would land at the end of the last line.
-        return text[: place + covered].rstrip(), covered
-    return text, covered
+        text = text[: place + covered]
+    return text, spaces + covered
 
 
 def _unmatched(text: str, closer: str) -> int | None:

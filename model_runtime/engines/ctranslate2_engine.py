@@ -11,14 +11,17 @@ greedy decoding is deterministic.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any
 
 import ctranslate2
@@ -104,9 +107,7 @@ class CTranslate2Engine:
         chosen = kind or ("int8" if manifest.weights.dtype == "int8" else "float32")
 
         def build(folder: Path) -> None:
-            from model_runtime.engines.ctranslate2_folder import write_ctranslate2_folder
-
-            write_ctranslate2_folder(bundle, folder, chosen)
+            _import_writer().write_ctranslate2_folder(bundle, folder, chosen)
 
         folder = derived_folder(
             bundle, kind=f"ctranslate2-{chosen}", version=ctranslate2.__version__, build=build
@@ -177,6 +178,22 @@ class CTranslate2Engine:
             failure = decoding.exception()  # waits until the model is free for the next request
         if failure is not None:
             raise EngineError(f"CTranslate2 failed ({failure}); open the model again") from failure
+
+
+def _import_writer() -> ModuleType:
+    """The module that writes CTranslate2's form, without torch.
+
+    `ctranslate2.specs` imports torch where it is installed, only to know its tensors when it meets
+    them; that takes seconds and hundreds of megabytes.
+    """
+    hides = "torch" not in sys.modules
+    if hides:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("model_runtime.engines.ctranslate2_folder")
+    finally:
+        if hides:
+            del sys.modules["torch"]
 
 
 class _Model:

@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModelRuntimeError as error:
         print(f"fim-runtime evaluate: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder without rights
+        print(f"fim-runtime evaluate: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nbroken off; the same command goes on from here", file=sys.stderr)
         return 130
@@ -53,11 +56,14 @@ def _infilling(args: argparse.Namespace) -> int:
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
     from model_runtime.evaluation.sandbox import Sandbox
 
+    max_new_tokens = args.max_new_tokens
+    if max_new_tokens is None:
+        max_new_tokens = 64 if args.split == "single-line" else 256
     draw = DrawSettings(
         samples=args.samples,
         temperature=args.temperature,
         top_p=args.top_p,
-        max_new_tokens=args.max_new_tokens or (64 if args.split == "single-line" else 256),
+        max_new_tokens=max_new_tokens,
         seed=args.seed,
     )
     # Before hours of generating: is there a sandbox to run it in?

@@ -60,12 +60,13 @@ def main(arguments: list[str]) -> NoReturn:
     command = arguments[first_of["--"] + 1 :]
     is_root = os.geteuid() == 0
     os.umask(0o022)
+    _die_with_parent()
     _enter_namespaces(is_root)
     first = os.fork()
     if first:
         _close_all_but_stderr()
         os._exit(_status(os.waitpid(first, 0)[1]))
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0), "die with the supervisor")
+    _die_with_parent()
     _build_file_system(read_only, devices, file_bytes=int(arguments[0]))
     # The command must not be able to look into process 1 (same user, where that is not root).
     _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "hide process 1")
@@ -80,6 +81,11 @@ def main(arguments: list[str]) -> NoReturn:
         process, status = os.wait()
         if process == child:
             os._exit(_status(status))
+
+
+def _die_with_parent() -> None:
+    """Nothing that was started may go on when the evaluation itself is killed."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0), "die with the parent")
 
 
 def _enter_namespaces(is_root: bool) -> None:

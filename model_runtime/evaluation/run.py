@@ -5,9 +5,12 @@ tasks -> samples (infilling) -> cuts (cutting) -> verdicts (scoring, sandbox) ->
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,7 @@ def evaluate_infilling(
             "problems": len({task.problem for task in tasks}),
             "samples": options.draw.samples,
             **terms,
+            **_circumstances(),
             "isolation": sandbox.isolation.value if sandbox else "nothing was executed",
             "known_floor": f"{split.empty_passes} of {split.rows} empty answers pass",
         },
@@ -111,6 +115,19 @@ def _terms(
         "program_seconds": options.limits.seconds,
         "program_memory_mb": options.limits.memory_mb,
         "program_python": platform.python_version(),
+    }
+
+
+def _circumstances() -> dict[str, str]:
+    """What the times depend on, and when they were taken."""
+    try:
+        version = metadata.version("fim-lsp")
+    except metadata.PackageNotFoundError:
+        version = "not installed"
+    return {
+        "fim_lsp": version,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "date": datetime.now(timezone.utc).date().isoformat(),
     }
 
 

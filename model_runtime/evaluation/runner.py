@@ -68,7 +68,7 @@ def _limit(name: str, value: int) -> None:
 
 def _describe(error: BaseException) -> bytes:
     try:
-        text = f"{type(error).__name__}: {error}".replace("\n", " ")
+        text = f"{type(error).__name__}: {error}".replace("\n", " ").rstrip(": ")
     except BaseException:  # a program's own __str__
         text = type(error).__name__
     return text[:_LONGEST_REASON].encode("utf-8", "replace")

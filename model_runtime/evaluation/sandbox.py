@@ -182,7 +182,7 @@ def _read(descriptor: int, seconds: float) -> tuple[bytes, str]:
 
 def _reason(verdict: bytes, status: str) -> str:
     if status == "exit status 0" and verdict:
-        return verdict.decode("utf-8", "replace").strip()[:_MOST_REASON]
+        return " ".join(verdict.decode("utf-8", "replace").split())[:_MOST_REASON]
     return status if status == "time limit" else f"ended early: {status}"
 
 

@@ -122,10 +122,10 @@ def read_split(folder: Path, split: Split) -> list[Task]:
 
 
 def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Task]:
-    """`number` tasks spread over the problems as evenly as they allow, in their given order.
+    """`number` tasks in their given order, each problem with its share of rows, to within one.
 
-    Depends on the seed and the ids alone.  The choice of 300 contains that of 200, so a run can be
-    extended.
+    So the score of a choice estimates that of all tasks.  It depends on the seed and the ids alone,
+    and the choice of 300 contains that of 200, so a run can be extended.
 
     Raises:
         EvaluationError: fewer than one, or more than there are.
@@ -135,15 +135,19 @@ def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Tas
     if not 1 <= number <= len(tasks):
         raise EvaluationError(f"{number} tasks cannot be chosen from {len(tasks)}")
 
-    def key(text: str) -> bytes:
-        return hashlib.sha256(f"{seed}/{text}".encode()).digest()
+    def chance(text: str) -> float:
+        return int.from_bytes(hashlib.sha256(f"{seed}/{text}".encode()).digest()[:6], "big") / 2**48
 
-    rounds: dict[int, int] = {}
-    order = []
-    for task in sorted(tasks, key=lambda task: key(task.id)):
-        turn = rounds[task.problem] = rounds.get(task.problem, -1) + 1
-        order.append((turn, key(str(task.problem)), task.id))
-    chosen = {task_id for _, _, task_id in sorted(order)[:number]}
+    rows_of: dict[int, list[Task]] = {}
+    for task in sorted(tasks, key=lambda task: chance(task.id)):
+        rows_of.setdefault(task.problem, []).append(task)
+    # The rows of a problem come at even distances, from a random start: systematic sampling.
+    places = {
+        task.id: (rank + chance(str(problem))) / len(rows)
+        for problem, rows in rows_of.items()
+        for rank, task in enumerate(rows)
+    }
+    chosen = set(sorted(places, key=lambda id_: (places[id_], id_))[:number])
     return [task for task in tasks if task.id in chosen]
 
 

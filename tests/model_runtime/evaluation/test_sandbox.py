@@ -2,7 +2,10 @@
 
 import secrets
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -189,10 +192,23 @@ def test_no_process_outlives_its_program(sandbox: Sandbox) -> None:
 
     assert sandbox.run(program).reason in ("", "time limit")  # its child holds the channel open
 
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and name in _process_names():
-        time.sleep(0.05)
-    assert name not in _process_names()
+    assert _until(lambda: name not in _process_names())
+
+
+def test_no_program_outlives_an_evaluation_that_is_killed(sandbox: Sandbox) -> None:
+    name = f"stray-{secrets.token_hex(4)}"
+    program = (
+        f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(60)"
+    )
+    evaluation = (
+        "from model_runtime.evaluation.sandbox import Limits, Sandbox\n"
+        f"Sandbox.open(Limits(seconds=60)).run({program!r})"
+    )
+    with subprocess.Popen([sys.executable, "-c", evaluation]) as process:
+        assert _until(lambda: name in _process_names())
+        process.kill()
+
+    assert _until(lambda: name not in _process_names())
 
 
 def test_programs_do_not_see_what_earlier_ones_left(sandbox: Sandbox) -> None:
@@ -255,6 +271,13 @@ def test_a_sandbox_that_does_not_start_gives_no_verdict(
 
     with pytest.raises(SandboxBroken, match="did not start"):
         sandbox.run("x = 1")
+
+
+def _until(is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not is_so():
+        time.sleep(0.05)
+    return is_so()
 
 
 def _process_names() -> set[str]:

@@ -68,11 +68,14 @@ def test_a_missing_file_says_where_it_comes_from(tmp_path):
         read_split(tmp_path, SINGLE)
 
 
-def test_a_choice_is_spread_over_the_problems(single_line):
-    most = Counter(task.problem for task in choose(single_line, 300)).values()
+@pytest.mark.parametrize("number", [40, 300, 1000])
+def test_a_choice_gives_every_problem_its_share_of_rows(single_line, number):
+    """Else a problem with few lines would count for more than it does in the whole split."""
+    total = Counter(task.problem for task in single_line)
+    chosen = Counter(task.problem for task in choose(single_line, number))
 
-    assert 164 == len(most)
-    assert 3 >= max(most)  # a few problems have one row only
+    for problem, rows in total.items():
+        assert abs(chosen[problem] - rows * number / 1033) < 1.5
 
 
 def test_a_smaller_choice_is_part_of_a_larger_one(single_line):
