@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from fim_lsp.settings import Settings
-
 from benchmarks import record
 from benchmarks.context import prefix_of
 from fim_lsp.completer import Completer
 from fim_lsp.completion import Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost
+from fim_lsp.settings import Settings
 from model_runtime import catalogue
 
 _REQUESTS = 20

@@ -38,6 +38,7 @@ class OpenDocument(TextDocument):
         super().__init__(uri, source="", version=version, language_id=language_id)
         self._encoding: Encoding = encoding
         self._buffer = TextBuffer(source or "", encoding)
+        self._shown = ("", "")
 
     @property
     def source(self) -> str:
@@ -54,7 +55,9 @@ class OpenDocument(TextDocument):
     def around(self, position: lsp.Position) -> tuple[str, int]:
         """The text for a model, and the position's offset in it; see `TextBuffer.around`."""
         text, offset = self._buffer.around(Position(position.line, position.character))
-        return without_surrogates(text), offset
+        if self._shown[0] is not text:  # most documents are looked at more often than edited
+            self._shown = (text, without_surrogates(text))
+        return self._shown[1], offset
 
     def offset_of(self, position: lsp.Position) -> int:
         """Code points before a position, which is clamped into the text."""

@@ -21,7 +21,6 @@ from model_runtime.errors import ModelRuntimeError
 
 if TYPE_CHECKING:
     from model_runtime.bundle import ModelBundle
-
     from model_runtime.engine import Engine
 
 logger = logging.getLogger(__name__)

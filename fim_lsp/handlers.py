@@ -139,7 +139,7 @@ def notebook_did_close(server: FimServer, params: lsp.DidCloseNotebookDocumentPa
 def did_focus(server: FimServer, params: Any) -> None:
     """The user went to another document (Copilot's extension of the protocol)."""
     uri = _at(params, "textDocument", "uri")
-    if isinstance(uri, str) and server.documents.get(uri) is not None:
+    if isinstance(uri, str):
         server.visited(uri)
 
 

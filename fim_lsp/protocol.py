@@ -38,11 +38,18 @@ logger = logging.getLogger(__name__)
 
 _raw_params: ContextVar[Mapping[str, Any]] = ContextVar("raw_params")
 
-_NEEDED_FOR_INITIALIZE = ("processId", "rootPath", "rootUri", "workspaceFolders")
+_NEEDED_FOR_INITIALIZE = (
+    "processId",
+    "clientInfo",
+    "rootPath",
+    "rootUri",
+    "workspaceFolders",
+    "initializationOptions",
+)
 _NEEDED_CAPABILITIES = {
     "general": ("positionEncodings",),
     "window": ("workDoneProgress",),
-    "workspace": ("configuration", "didChangeConfiguration", "workspaceFolders"),
+    "workspace": ("configuration",),
     "notebookDocument": ("synchronization",),
 }
 
@@ -82,13 +89,12 @@ class FimProtocol(LanguageServerProtocol):
             return self._response(data)
         method = data["method"]
         known = self.get_message_type(method) if isinstance(method, str) else None
+        if method == lsp.INITIALIZE:
+            data = _needed_of(data)
         try:
             if known is not None:
                 return self._converter.structure(data, known)
         except Exception as error:
-            if method == lsp.INITIALIZE and (needed := _needed_of(data)) != data:
-                logger.warning("initialize: %s; using what is needed of it", _explain(error))
-                return self.structure_message(needed)
             raise JsonRpcInvalidParams(_explain(error)) from error
         if not isinstance(method, str):
             raise JsonRpcInvalidRequest("method must be a string")
@@ -222,7 +228,10 @@ class FimProtocol(LanguageServerProtocol):
         if self.writer is None:
             return
         # ASCII: a lone surrogate in a result goes out as an escape, and cannot break the encoding.
-        body = json.dumps(data, default=self._serialize_message).encode("ascii")
+        text = json.dumps(data, default=self._serialize_message)
+        if "NaN" in text or "Infinity" in text:  # which Python writes, and no other parser reads
+            text = json.dumps(json.loads(text, parse_constant=lambda _: None))
+        body = text.encode("ascii")
         try:
             self.writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         except (OSError, ValueError) as error:  # ValueError: a closed file
@@ -231,24 +240,21 @@ class FimProtocol(LanguageServerProtocol):
 
 
 def _needed_of(data: dict[str, Any]) -> dict[str, Any]:
-    """An `initialize` without all that is not used, in case that is what does not fit the types.
+    """An `initialize` without all that is not used here.
 
     lsprotocol's enumerations are closed: one symbol kind of a later standard would keep a client
-    out.
+    out.  And to build the types for all that an editor can do would cost a twentieth of a second.
     """
-    params = data.get("params")
-    if not isinstance(params, dict):
-        return data
+    given = data.get("params")
+    params = given if isinstance(given, dict) else {}
     offered = params.get("capabilities")
-    capabilities = {
-        part: {name: of_part[name] for name in names if name in of_part}
-        for part, names in _NEEDED_CAPABILITIES.items()
-        if isinstance(of_part := offered.get(part) if isinstance(offered, dict) else None, dict)
-    }
+    capabilities = offered if isinstance(offered, dict) else {}
     needed = {name: params[name] for name in _NEEDED_FOR_INITIALIZE if name in params}
-    needed["capabilities"] = capabilities
-    if "initializationOptions" in params:
-        needed["initializationOptions"] = params["initializationOptions"]
+    needed["capabilities"] = {
+        part: {name: capabilities[part][name] for name in names if name in capabilities[part]}
+        for part, names in _NEEDED_CAPABILITIES.items()
+        if isinstance(capabilities.get(part), dict)
+    }
     return {**data, "params": needed}
 
 

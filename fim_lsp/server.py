@@ -6,10 +6,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from functools import cache
+from itertools import islice
 from typing import Any, cast
+from urllib.parse import unquote
 
+from cattrs import Converter
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
 
 from fim_lsp import version
 from fim_lsp.completer import Completer
@@ -29,6 +34,8 @@ _EVERY_NOTEBOOK = lsp.NotebookDocumentSyncOptions(
     notebook_selector=[lsp.NotebookDocumentFilterWithNotebook(notebook="*")]
 )
 _START = lsp.Position(0, 0)
+_MOST_OTHER_DOCUMENTS = 32
+"""More are not worth the milliseconds that it takes to look at them."""
 
 
 class FimServer(LanguageServer):
@@ -41,6 +48,7 @@ class FimServer(LanguageServer):
             "fim-lsp",
             version(),
             protocol_cls=FimProtocol,
+            converter_factory=_converter,
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.completer = make_completer(host)
@@ -49,8 +57,10 @@ class FimServer(LanguageServer):
         """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
         self._host = host
         self._initial_settings = self.settings
+        self._problems: list[str] = []
         self._told_problems: set[str] = set()
-        self._recent: dict[str, None] = {}
+        self._recent: dict[str, str] = {}
+        """Open documents, the last visited one last: the name without escapes, as opened."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
 
@@ -89,25 +99,26 @@ class FimServer(LanguageServer):
         """The open documents that may serve as context, the last visited one first; no secrets."""
         snapshots = (
             self.snapshot(other, _START)
-            for other in reversed(self._recent)
+            for other in islice(reversed(self._recent.values()), _MOST_OTHER_DOCUMENTS)
             if other != uri and is_excluded(other, self.settings.exclude) is None
         )
         return [snapshot for snapshot in snapshots if snapshot is not None]
 
     def visited(self, uri: str) -> None:
-        """The user is in that document now."""
-        self._recent.pop(uri, None)
-        self._recent[uri] = None
+        """The user is in that document now, if it is open."""
+        document = self.documents.get(uri)
+        self._recent.pop(unquote(uri), None)
+        if document is not None:
+            self._recent[unquote(uri)] = document.uri
 
     def changed(self, uri: str) -> None:
         """The text of a document is another one; requests for the old one are over."""
         self.visited(uri)
-        self.completer.document_changed(uri)
+        self.completer.document_changed(self._recent.get(unquote(uri), uri))
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
-        self._recent.pop(uri, None)
-        self.completer.document_closed(uri)
+        self.completer.document_closed(self._recent.pop(unquote(uri), uri))
 
     # Settings
 
@@ -174,7 +185,7 @@ class FimServer(LanguageServer):
     def close(self) -> None:
         """The connection is gone: stop all its work."""
         self._status.stop()
-        for uri in list(self._recent):
+        for uri in list(self._recent.values()):
             self.completer.document_closed(uri)
         for task in self._tasks:
             task.cancel()
@@ -192,3 +203,9 @@ class FimServer(LanguageServer):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a background task failed", exc_info=error)
+
+
+@cache
+def _converter() -> Converter:
+    """One for all connections: to make one holds up every other editor for 50 ms."""
+    return default_converter()  # type: ignore[no-untyped-call, no-any-return]

@@ -16,7 +16,8 @@ The text before the cursor chooses the answer (its last line is enough):
     ...sample       SAW: and path, language, line, offset and indentation as JSON
     anything else   SAW:<text of the document>
 
-In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive.
+In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive;
+after one in "endless" the decisions hold numbers that JSON does not have.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class ScriptedCompleter:
             return answer
         finally:
             self._decisions.insert(0, {"uri": snapshot.uri, "outcome": outcome})
+            if snapshot.language_id == "endless":
+                self._decisions.insert(0, {"NaN": [float("nan"), float("-inf")]})
 
     async def _answer(
         self,

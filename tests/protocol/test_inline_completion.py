@@ -132,6 +132,18 @@ def test_each_request_sees_the_text_of_its_moment_though_all_come_in_one_segment
 
 
 @pytest.mark.scripted
+def test_an_edit_under_another_spelling_of_the_name_ends_a_request_too(wire: Wire):
+    wire.open("hang", uri="file:///c%3A/a%20b.py")
+    pending = wire.start_completion(0, 4, uri="file:///c%3A/a%20b.py")
+    wire.send(did_change(2, {"text": "hang on"}, uri="file:///c:/a b.py"))
+    assert wire.response(pending)["result"] is None
+    wire.send(did_change(3, {"text": "hang"}, uri="file:///c:/a b.py"))
+    pending = wire.start_completion(0, 4, uri="file:///c:/a%20b.py")
+    wire.send(did_close(uri="file:///c:/a b.py"))
+    assert wire.response(pending)["result"] is None
+
+
+@pytest.mark.scripted
 def test_nothing_to_suggest_is_an_empty_list(wire: Wire):
     """In Neovim null would leave a stale ghost text standing."""
     wire.open("nothing")

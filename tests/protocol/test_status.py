@@ -83,6 +83,12 @@ def test_shutdown_while_the_model_loads_ends_at_once(start):
     assert process.wait(5) == 0
 
 
+def test_numbers_that_json_does_not_have_are_null(wire: Wire):
+    wire.open("x", language="endless")
+    wire.complete(0, 1)
+    assert wire.result("fimLsp/explain")[0] == {"NaN": [None, None]}
+
+
 def test_explain_tells_the_last_decisions(wire: Wire):
     wire.open("x")
     wire.complete(0, 1)

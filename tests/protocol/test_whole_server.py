@@ -1,0 +1,250 @@
+"""The whole server with the embedded model, as an editor starts it: `python -m fim_lsp`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pytest
+
+from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded
+from tests.protocol.wire import (
+    URI,
+    Wire,
+    ask,
+    cancel,
+    connect,
+    did_change,
+    did_close,
+    did_open,
+    free_port,
+    notification,
+    replace,
+)
+
+FUNCTIONS = "".join(f"def add_{i}(a, b):\n    return a + b + {i}\n\n\n" for i in range(40))
+TEXT = f"import os\n\n\n{FUNCTIONS}def total(numbers):\n    result = 0\n    for number in "
+LINE, CHARACTER = TEXT.count("\n"), len("    for number in ")
+SLOW = {"maxNewTokens": 200, "contextTokens": 1000, "multiline": "always", "eagerness": 1}
+
+
+@pytest.fixture(scope="session")
+def server_command() -> list[str]:
+    """Whatever `--server-cmd` says: this is about our own."""
+    return [sys.executable, "-m", "fim_lsp"]
+
+
+@pytest.fixture
+def ready(start: StartStdio) -> Wire:
+    """Initialized as VS Code, with the model loaded and a Python file open."""
+    _, wire = start()
+    wire.initialize(recorded("vscode"))
+    wire.notification("fimLsp/status", state="ready")
+    wire.open(TEXT)
+    return wire
+
+
+def last_decision(wire: Wire) -> dict:
+    decisions = wire.result("fimLsp/explain")
+    assert isinstance(decisions[0], dict)
+    return decisions[0]
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+def test_asking_gives_suggestions_that_every_editor_can_show(start: StartStdio, editor: str):
+    _, wire = start()
+    wire.initialize(recorded(editor))
+    assert wire.notification("fimLsp/status", state="ready")["model"]
+    wire.open(TEXT)
+    items = wire.complete(LINE, CHARACTER, kind=1)["items"]
+    assert 1 <= len(items) <= 3
+    assert len({item["insertText"] for item in items}) == len(items)
+    for item in items:
+        assert item["insertText"].strip()
+        assert "filterText" not in item
+        assert item["range"]["start"] == {"line": LINE, "character": CHARACTER}
+        assert item["range"]["end"]["line"] == LINE
+        assert item["command"]["command"] == "fimLsp.accept"
+        wire.result("workspace/executeCommand", item["command"])
+
+
+def test_of_requests_in_one_breath_only_the_last_is_answered(ready: Wire):
+    """R1 and R2, as Neovim types: nothing is cancelled, each key is an edit and a request."""
+    messages = []
+    for number, letter in enumerate("numb"):
+        place = (LINE, CHARACTER + number)
+        messages.append(did_change(number + 2, replace(place, place, letter)))
+        messages.append(ask(100 + number, LINE, CHARACTER + number + 1))
+    ready.send(*messages)
+    results = [ready.response(100 + number)["result"] for number in range(4)]
+    assert results[:3] == [None, None, None]
+    assert isinstance(results[3]["items"], list)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [did_change(2, replace((0, 0), (0, 0), "#")), did_close()],
+    ids=["edited", "closed"],
+)
+@pytest.mark.parametrize("pause", [0.0, 0.15], ids=["while it waits", "while the model works"])
+def test_a_request_whose_text_is_gone_is_null(ready: Wire, event: dict, pause: float):
+    pending = ready.start_completion(LINE, CHARACTER, kind=1)
+    time.sleep(pause)
+    ready.send(event)
+    response = ready.response(pending)
+    assert "error" not in response
+    assert response["result"] is None
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.15], ids=["while it waits", "while the model works"])
+def test_a_cancelled_request_is_answered_so_and_stops_the_model(ready: Wire, pause: float):
+    settings = {"settings": {"fimLsp": SLOW}}
+    ready.notify("workspace/didChangeConfiguration", settings)
+    pending = ready.start_completion(LINE, CHARACTER, kind=1)
+    time.sleep(pause)
+    ready.send(cancel(pending))
+    assert ready.response(pending)["error"]["code"] == -32800
+    assert last_decision(ready)["outcome"] == "cancelled"
+    assert ready.notification("fimLsp/status", state="ready")
+
+
+def test_a_request_before_the_model_is_loaded_is_answered_empty_and_at_once(start: StartStdio):
+    _, wire = start()
+    params = {"processId": None, "rootUri": None, **recorded("nvim")}
+    wire.send(
+        {"id": "first", "method": "initialize", "params": params},
+        notification("initialized", {}),
+        did_open(TEXT),
+        ask("early", LINE, CHARACTER, kind=1),
+    )
+    assert wire.response("early")["result"] == {"items": []}
+    assert last_decision(wire)["reason"] == "loading"
+    wire.notification("fimLsp/status", state="ready")
+    assert wire.complete(LINE, CHARACTER, kind=1)["items"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "settings", "reason"),
+    [
+        ("file:///project/.env", {}, "excluded"),
+        ("file:///project/x.py", {"exclude": ["*.py"]}, "excluded"),
+        ("file:///project/x.py", {"languages": {"python": False}}, "language"),
+        ("file:///project/x.py", {"enabled": False}, "disabled"),
+    ],
+)
+def test_why_there_is_nothing_can_be_asked(ready: Wire, uri: str, settings: dict, reason: str):
+    ready.notify("workspace/didChangeConfiguration", {"settings": {"fimLsp": settings}})
+    ready.open(TEXT, uri=uri)
+    assert ready.complete(LINE, CHARACTER, uri=uri, kind=1) == {"items": []}
+    decision = last_decision(ready)
+    assert decision["reason"].startswith(reason)
+    assert decision["remedy"]
+
+
+def test_the_end_of_the_input_while_the_model_works_ends_the_process_within_a_second(
+    start: StartStdio,
+):
+    process, wire = start()
+    wire.initialize({"initializationOptions": SLOW})
+    wire.notification("fimLsp/status", state="ready")
+    wire.open(TEXT)
+    wire.start_completion(LINE, CHARACTER, kind=1)
+    wire.notification("fimLsp/status", state="busy")
+    started = time.monotonic()
+    wire.close_input()
+    assert process.wait(5) == 0
+    assert time.monotonic() - started < 1.0
+
+
+def test_exit_while_the_model_loads_ends_the_process_within_a_second(start: StartStdio):
+    process, wire = start()
+    wire.initialize()
+    started = time.monotonic()
+    wire.shut_down()
+    assert process.wait(5) == 0
+    assert time.monotonic() - started < 1.0
+
+
+def test_the_log_names_times_and_no_code(start: StartStdio, read_log):
+    _, wire = start()
+    wire.initialize()
+    wire.notification("fimLsp/status", state="ready")
+    wire.open(TEXT.replace("total", "CANARY_IN_TEXT"))
+    [item, *_] = wire.complete(LINE, CHARACTER, kind=1)["items"]
+    wire.send(did_change(2, replace((0, 0), (0, 0), "CANARY_IN_TEXT")))
+    wire.complete(0, 3)
+    log = read_log()
+    assert "ms:" in log
+    assert "CANARY_IN_TEXT" not in log
+    assert "insertText" not in log
+    assert item["insertText"] not in log or len(item["insertText"]) < 8
+
+
+def test_a_model_that_is_not_there_is_told_once_and_another_can_be_chosen(start: StartStdio):
+    _, wire = start()
+    wire.initialize({"initializationOptions": {"model": "no-such-model"}})
+    assert wire.notification("fimLsp/status", state="error")
+    assert "no-such-model" in wire.notification("window/showMessage")["message"]
+    wire.open(TEXT)
+    assert wire.complete(LINE, CHARACTER, kind=1) == {"items": []}
+    settings = {"settings": {"fimLsp": {"model": "default"}}}
+    wire.notify("workspace/didChangeConfiguration", settings)
+    wire.notification("fimLsp/status", state="ready")
+    assert wire.complete(LINE, CHARACTER, kind=1)["items"]
+
+
+@pytest.fixture
+def tcp_port(
+    server_command: list[str], environment: dict[str, str], log: BinaryIO
+) -> Iterator[int]:
+    port = free_port()
+    process = subprocess.Popen(
+        [*server_command, "--tcp", f"127.0.0.1:{port}"],
+        stdin=subprocess.DEVNULL,
+        stderr=log,
+        env=environment,
+    )
+    yield port
+    process.kill()
+    process.wait()
+
+
+def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, read_log):
+    connections = [connect(tcp_port) for _ in range(2)]
+    try:
+        for _, wire in connections:
+            wire.initialize(recorded("nvim"))
+            wire.notification("fimLsp/status", state="ready")
+            wire.open(TEXT)
+        pending = [wire.start_completion(LINE, CHARACTER, kind=1) for _, wire in connections]
+        for (_, wire), number in zip(connections, pending, strict=True):
+            assert wire.response(number)["result"]["items"]
+            assert len(wire.result("fimLsp/explain")) == 1
+        assert read_log().count("loaded ") == 1
+    finally:
+        for client, wire in connections:
+            hang_up(client, wire)
+
+
+def test_a_notebooks_cell_is_completed(ready: Wire):
+    cell = "vscode-notebook-cell:/project/n.ipynb#one"
+    ready.notify(
+        "notebookDocument/didOpen",
+        {
+            "notebookDocument": {
+                "uri": "file:///project/n.ipynb",
+                "notebookType": "jupyter-notebook",
+                "version": 1,
+                "cells": [{"kind": 2, "document": cell}],
+            },
+            "cellTextDocuments": [
+                {"uri": cell, "languageId": "python", "version": 1, "text": TEXT}
+            ],
+        },
+    )
+    assert ready.complete(LINE, CHARACTER, uri=cell, kind=1)["items"]
+    assert last_decision(ready)["uri"] == cell
+    assert ready.complete(LINE, CHARACTER, uri=URI, kind=1)["items"]
