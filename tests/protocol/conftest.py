@@ -64,8 +64,11 @@ def server_command(pytestconfig: pytest.Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of the servers; their log file is not the user's."""
+    state = str(tmp_path_factory.mktemp("state"))
+    python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **python, "XDG_STATE_HOME": state}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import BinaryIO
+from pathlib import Path
 
 import pytest
 
@@ -168,15 +168,16 @@ def test_exit_while_the_model_loads_ends_the_process_within_a_second(start: Star
     assert time.monotonic() - started < 1.0
 
 
-def test_the_log_names_times_and_no_code(start: StartStdio, read_log):
-    _, wire = start()
+def test_the_log_names_times_and_no_code(start: StartStdio, tmp_path: Path):
+    file = tmp_path / "fim-lsp.log"
+    _, wire = start("--log-file", str(file))
     wire.initialize()
     wire.notification("fimLsp/status", state="ready")
     wire.open(TEXT.replace("total", "CANARY_IN_TEXT"))
     [item, *_] = wire.complete(LINE, CHARACTER, kind=1)["items"]
     wire.send(did_change(2, replace((0, 0), (0, 0), "CANARY_IN_TEXT")))
     wire.complete(0, 3)
-    log = read_log()
+    log = file.read_text("utf-8")
     assert "ms:" in log
     assert "CANARY_IN_TEXT" not in log
     assert "insertText" not in log
@@ -198,13 +199,17 @@ def test_a_model_that_is_not_there_is_told_once_and_another_can_be_chosen(start:
 
 @pytest.fixture
 def tcp_port(
-    server_command: list[str], environment: dict[str, str], log: BinaryIO
+    server_command: list[str], environment: dict[str, str], tmp_path: Path
 ) -> Iterator[int]:
+    """Of a server that writes its log to `fim-lsp.log` in the test's folder."""
     port = free_port()
     process = subprocess.Popen(
-        [*server_command, "--tcp", f"127.0.0.1:{port}"],
+        [
+            *[*server_command, "--tcp", f"127.0.0.1:{port}"],
+            *["--log-file", str(tmp_path / "fim-lsp.log")],
+        ],
         stdin=subprocess.DEVNULL,
-        stderr=log,
+        stderr=subprocess.DEVNULL,
         env=environment,
     )
     yield port
@@ -212,7 +217,7 @@ def tcp_port(
     process.wait()
 
 
-def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, read_log):
+def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, tmp_path: Path):
     connections = [connect(tcp_port) for _ in range(2)]
     try:
         for _, wire in connections:
@@ -223,7 +228,7 @@ def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, read_log):
         for (_, wire), number in zip(connections, pending, strict=True):
             assert wire.response(number)["result"]["items"]
             assert len(wire.result("fimLsp/explain")) == 1
-        assert read_log().count("loaded ") == 1
+        assert (tmp_path / "fim-lsp.log").read_text("utf-8").count("loaded ") == 1
     finally:
         for client, wire in connections:
             hang_up(client, wire)
