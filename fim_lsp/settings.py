@@ -44,8 +44,8 @@ class Settings:
     """Most suggestions when the user asks; typing gets one."""
     eagerness: float = 0.5
     """From 0 (only what is nearly certain) to 1 (whatever comes to mind)."""
-    cross_file_context: bool = True
-    """Let the model see parts of other open files."""
+    cross_file_context: bool = False
+    """Let the model see parts of other open files; the embedded model has not learned to use them."""
     exclude: tuple[str, ...] = ()
     """Globs of files that the model never sees, besides the built-in list of secrets."""
     languages: tuple[tuple[str, bool], ...] = ()

@@ -206,14 +206,14 @@ async def test_line_ends_of_windows_are_invisible_to_the_model():
 async def test_other_documents_reach_the_prompt_only_when_wanted():
     completer, model, host = await ready("a + b")
     others = lambda: [snapshot("value = compute_total()\n|", "file:///b.py", path="b.py")]  # noqa: E731
-    await ask(completer, "compute_total = |\n", other_documents=others)
-    with_context = model.bundle.tokenizer.decode(model.engine.prompts[-1])
-    off = Settings(debounce_ms=0, cross_file_context=False)
-    await ask(completer, "compute_total = |\n", other_documents=others, settings=off)
-    without = model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    prompts = {}
+    for is_wanted in (True, False):
+        settings = Settings(debounce_ms=0, cross_file_context=is_wanted)
+        await ask(completer, "compute_total = |\n", other_documents=others, settings=settings)
+        prompts[is_wanted] = model.bundle.tokenizer.decode(model.engine.prompts[-1])
 
-    assert "b.py" in with_context
-    assert "b.py" not in without
+    assert "b.py" in prompts[True]
+    assert "b.py" not in prompts[False]
     host.close()
 
 

@@ -20,7 +20,7 @@ GOOD = {
     "multiline": ("never", "never"),
     "candidates": (1, 1),
     "eagerness": (1, 1.0),
-    "crossFileContext": (False, False),
+    "crossFileContext": (True, True),
     "exclude": (["*.gen.py"], ("*.gen.py",)),
     "languages": ({"markdown": False}, (("markdown", False),)),
     "logLevel": ("debug", "debug"),
