@@ -45,7 +45,7 @@ class Settings:
     eagerness: float = 0.5
     """From 0 (only what is nearly certain) to 1 (whatever comes to mind)."""
     cross_file_context: bool = False
-    """Let the model see parts of other open files; the embedded model has not learned to use them."""
+    """Let the model see parts of other open files; the embedded one has not learned to."""
     exclude: tuple[str, ...] = ()
     """Globs of files that the model never sees, besides the built-in list of secrets."""
     languages: tuple[tuple[str, bool], ...] = ()
