@@ -104,7 +104,7 @@ def test_an_ordinary_file_is_not(uri):
         ("src\\gen", "file:///p/src/gen/a.py"),
         ("**", "file:///p/a.py"),
         ("*", "untitled:Untitled-1"),
-        ("C:/work/**", "file:///c%3A/work/a.py"),
+        ("C:/projects/**", "file:///c%3A/projects/a.py"),
         ("(", "file:///p/("),
         ("[", "file:///p/["),
     ],
