@@ -19,18 +19,18 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from fim_lsp import fallback
 from fim_lsp.completer import Completer
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.documents import install_documents
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.positions import Encoding, end_of_line, num_units, start_of_line
-from fim_lsp.server import CompleterFactory, FimServer
+from fim_lsp.server import ACCEPT, CompleterFactory, FimServer
 from fim_lsp.settings import section_of
 
 logger = logging.getLogger(__name__)
 
-ACCEPT = "fimLsp.accept"
 EXPLAIN = "fimLsp/explain"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
@@ -59,6 +59,7 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
         server.documents.encoding,
     )
     server.configure(params.initialization_options)
+    fallback.offer(server, server.protocol.raw_params.get("capabilities"))
 
 
 def initialized(server: FimServer, params: lsp.InitializedParams) -> None:

@@ -28,6 +28,9 @@ from fim_lsp.status import StatusReporter
 
 logger = logging.getLogger(__name__)
 
+ACCEPT = "fimLsp.accept"
+"""The command that travels with each suggestion, and that the editor runs when it is accepted."""
+
 CompleterFactory = Callable[[EngineHost], Completer]
 
 _EVERY_NOTEBOOK = lsp.NotebookDocumentSyncOptions(

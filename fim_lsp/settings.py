@@ -46,6 +46,8 @@ class Settings:
     """From 0 (only what is nearly certain) to 1 (whatever comes to mind)."""
     cross_file_context: bool = False
     """Let the model see parts of other open files; the embedded one has not learned to."""
+    completion_fallback: bool = False
+    """Offer an entry in the completion list of an editor that has no inline completion."""
     exclude: tuple[str, ...] = ()
     """Globs of files that the model never sees, besides the built-in list of secrets."""
     languages: tuple[tuple[str, bool], ...] = ()
@@ -181,6 +183,7 @@ _RULES: dict[str, _Rule] = {
     "candidates": _whole(1, 10),
     "eagerness": _number(0, 1),
     "crossFileContext": _Rule(_boolean, "true or false"),
+    "completionFallback": _Rule(_boolean, "true or false"),
     "exclude": _Rule(_globs, "a list of globs"),
     "languages": _Rule(_languages, "a map from language ids to true or false"),
     "logLevel": _one_of("error", "warning", "info", "debug"),

@@ -1,0 +1,139 @@
+"""Plain `textDocument/completion` for editors that have no inline completion: one entry in a list.
+
+Off by default (setting `completionFallback`).  What the entry is like follows from how editors take
+such entries:
+
+* one line of the suggestion and no more: what the list shows is what comes in.  Neovim 0.11 puts in
+  the first line alone, and others indent the lines after it anew.  The next line is the next offer;
+* the range is the word before the cursor and ends at the cursor: editors filter by what stands in
+  the range, and some replace nothing behind the cursor;
+* the list is incomplete, so that the editor asks again at the next key;
+* the answer is there before `DEADLINE_SECONDS` are over, with or without the entry: some editors
+  show no list before every server has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from lsprotocol import types as lsp
+
+from fim_lsp.completion import Completion, Trigger
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.positions import LINE_END, Encoding, num_units, start_of_line
+from fim_lsp.server import ACCEPT, FimServer
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 0.2
+OPTIONS = lsp.CompletionOptions(trigger_characters=list(" .([{=,:"))
+
+_WORD = re.compile(r"\w*\Z")
+_FIRST = "!"
+"""Sorts before every name; whoever switched this on wants to see the entry."""
+
+
+def offer(server: FimServer, client_capabilities: object) -> None:
+    """Serve plain completion to this client, if its user wants that and nothing better is there.
+
+    Call while `initialize` is handled, before the capabilities are put together.  The client may
+    name inline completion and say null of it (lsp-mode does): it knows the method.
+    """
+    if server.settings.completion_fallback and not _has_inline_completion(client_capabilities):
+        server.feature(lsp.TEXT_DOCUMENT_COMPLETION, OPTIONS)(complete)
+
+
+async def complete(server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
+    """Answer `textDocument/completion` with one entry or none, in time."""
+    # First of all, and before any await: later edits must not reach this request.
+    snapshot = server.snapshot(params.text_document.uri, params.position)
+    if snapshot is None or not server.settings.completion_fallback:
+        return _list()
+    server.visited(snapshot.uri)
+    settings, others = server.settings, partial(server.other_documents, snapshot.uri)
+    answer: asyncio.Future[list[Completion] | None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        completions = await server.completer.complete(
+            snapshot, Trigger.AUTOMATIC, settings, None, others
+        )
+        if not answer.done():
+            answer.set_result(completions)
+
+    server.spawn(work())
+    try:
+        await asyncio.wait({answer}, timeout=DEADLINE_SECONDS)
+    except asyncio.CancelledError:
+        server.completer.document_changed(snapshot.uri)  # stops the work
+        if server.protocol.is_shut_down:
+            return _list()
+        raise
+    if not answer.done():
+        logger.info("no completion in time; the work goes on, for the editor will ask again")
+        return _list()
+    if not server.is_current(snapshot):
+        return _list()
+    items = (to_item(one, snapshot, server.documents.encoding) for one in answer.result() or ())
+    return _list(*[item for item in items if item is not None][:1])
+
+
+def to_item(
+    completion: Completion, snapshot: DocumentSnapshot, encoding: Encoding
+) -> lsp.CompletionItem | None:
+    """The first line of a completion as an entry of the list; None when nothing is left of it."""
+    text, cursor = snapshot.text, snapshot.offset
+    first_line = LINE_END.split(completion.text, maxsplit=1)[0]
+    line = without_swallowed(first_line, text[cursor : completion.end])
+    if not line.strip():
+        return None
+    before = text[start_of_line(text, cursor) : cursor]
+    word = _WORD.findall(before)[0]
+    start = num_units(before[: len(before) - len(word)], encoding)
+    whole = word + line
+    return lsp.CompletionItem(
+        label=whole.strip(),
+        kind=lsp.CompletionItemKind.Text,
+        detail="fim-lsp",
+        documentation=word + completion.text,
+        filter_text=whole,
+        sort_text=_FIRST,
+        insert_text_format=lsp.InsertTextFormat.PlainText,
+        text_edit=lsp.TextEdit(
+            lsp.Range(
+                lsp.Position(snapshot.line, start),
+                lsp.Position(snapshot.line, num_units(before, encoding)),
+            ),
+            whole,
+        ),
+        command=lsp.Command("Suggestion accepted", ACCEPT, arguments=[completion.id]),
+    )
+
+
+def without_swallowed(line: str, swallowed: str) -> str:
+    """The line up to the closers that stand behind the cursor already, and that it repeats.
+
+    >>> without_swallowed("a, b):", ")")
+    'a, b'
+    >>> without_swallowed("a, b):", "")
+    'a, b):'
+    >>> without_swallowed("a", ")")
+    ''
+    """
+    return line if not swallowed else line[: max(0, line.rfind(swallowed))]
+
+
+def _list(*items: lsp.CompletionItem) -> lsp.CompletionList:
+    return lsp.CompletionList(is_incomplete=True, items=list(items))
+
+
+def _has_inline_completion(client_capabilities: object) -> bool:
+    offered = (
+        client_capabilities.get("textDocument")
+        if isinstance(client_capabilities, Mapping)
+        else None
+    )
+    return isinstance(offered, Mapping) and "inlineCompletion" in offered
