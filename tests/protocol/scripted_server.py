@@ -2,6 +2,7 @@
 
     python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--load-seconds S]
                                              [--load-error TEXT] [--noisy]
+                                             [--target FILE] [--answer-ms MS,MS,...]
 
 The text before the cursor chooses the answer (its last line is enough):
 
@@ -18,6 +19,11 @@ The text before the cursor chooses the answer (its last line is enough):
 
 In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive;
 after one in "endless" the decisions hold numbers that JSON does not have.
+
+With --target the user is writing that file: the suggestion is what is missing of it up to the next
+empty line, or nothing where he has left it.  A closing bracket behind the cursor is swallowed when
+the suggestion has it.  --answer-ms are the times that the first, the second, ... answer takes; the
+last holds for all that follow.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fim_lsp import tcp
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
@@ -42,7 +49,14 @@ from fim_lsp.stdio import leave, serve_stdio
 class ScriptedHost:
     """Loads nothing, for as long as it is told."""
 
-    def __init__(self, load_seconds: float, load_error: str) -> None:
+    def __init__(
+        self,
+        load_seconds: float,
+        load_error: str,
+        target: str | None = None,
+        answer_ms: Sequence[float] = (),
+    ) -> None:
+        self.target, self.answer_ms = target, answer_ms
         self.state, self.model, self.engine, self.message = "starting", "", "", ""
         self._seconds, self._error = load_seconds, load_error
         self._callbacks: list[Callable[[], None]] = []
@@ -76,6 +90,8 @@ class ScriptedCompleter:
 
     def __init__(self, host: ScriptedHost) -> None:
         self._host = host
+        self._target = host.target
+        self._answer_ms = list(host.answer_ms)
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._decisions: list[dict[str, object]] = []
 
@@ -119,12 +135,17 @@ class ScriptedCompleter:
             return []
         before = snapshot.text[: snapshot.offset]
         seconds = 0.3 if before.endswith("wait") else 60 if before.endswith("hang") else 0
+        if self._answer_ms:
+            more = len(self._answer_ms) > 1
+            seconds = (self._answer_ms.pop(0) if more else self._answer_ms[0]) / 1e3
         if seconds:
             await asyncio.wait({superseded}, timeout=seconds)
         if superseded.done():
             return None
         if before.endswith("raise"):
             raise RuntimeError(f"secret text {snapshot.text}")
+        if self._target is not None:
+            return self._missing(snapshot, self._target, trigger, settings)
         text = f"SAW:{snapshot.text}"
         if snapshot.language_id == "dump":
             text = json.dumps(snapshot.text)
@@ -158,6 +179,24 @@ class ScriptedCompleter:
             for number in range(count)
         ]
 
+    def _missing(
+        self, snapshot: DocumentSnapshot, target: str, trigger: Trigger, settings: Settings
+    ) -> list[Completion]:
+        before, after = snapshot.text[: snapshot.offset], snapshot.text[snapshot.offset :]
+        before = before.replace("\r\n", "\n")
+        text = target[len(before) :].partition("\n\n")[0].rstrip("\n")
+        if not target.startswith(before) or not text.strip():
+            return []
+        end = snapshot.offset
+        if after[:1] in tuple(")]}") and after[:1] in text.partition("\n")[0]:
+            end += 1
+        others = [f"{text}  # {number}" for number in range(2, settings.candidates + 1)]
+        texts = [text, *(others if trigger is Trigger.INVOKED else [])]
+        return [
+            Completion(f"id-{len(before)}-{number}", text, snapshot.offset, end, mean_logprob=-0.1)
+            for number, text in enumerate(texts)
+        ]
+
     def document_changed(self, uri: str) -> None:
         pending = self._pending.pop(uri, None)
         if pending is not None and not pending.done():
@@ -178,6 +217,8 @@ def main() -> int:
     parser.add_argument("--load-seconds", type=float, default=0.0)
     parser.add_argument("--load-error", default="")
     parser.add_argument("--noisy", action="store_true", help="print and read as libraries do")
+    parser.add_argument("--target", type=Path)
+    parser.add_argument("--answer-ms", default="")
     args = parser.parse_args()
     logging.basicConfig(level="INFO", stream=sys.stderr)
 
@@ -187,7 +228,9 @@ def main() -> int:
             os.write(1, b"noise from below\n")
             os.system("echo noise from a child")
             print(f"read: {os.read(0, 1)!r}", flush=True)
-        return ScriptedHost(args.load_seconds, args.load_error)
+        target = args.target.read_text("utf-8") if args.target else None
+        answer_ms = [float(ms) for ms in args.answer_ms.split(",") if ms]
+        return ScriptedHost(args.load_seconds, args.load_error, target, answer_ms)
 
     if args.tcp is not None:
         host, _, port = args.tcp.rpartition(":")

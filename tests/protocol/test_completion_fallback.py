@@ -77,6 +77,18 @@ def test_the_entry_replaces_the_word_before_the_cursor(plain: Wire):
 
 
 @pytest.mark.scripted
+def test_a_client_that_takes_snippets_gets_one_without_places(fresh: Wire):
+    """Neovim 0.11 puts in plain text up to its first space only."""
+    capabilities = {"textDocument": {"completion": {"completionItem": {"snippetSupport": True}}}}
+    fresh.initialize({"capabilities": capabilities, "initializationOptions": ON})
+    fresh.open(r"${x:\d} y")
+    [item] = complete(fresh, 0, 9)
+    assert item["insertTextFormat"] == 2
+    assert item["textEdit"]["newText"] == r"ySAW:\${x:\\d\} y"
+    assert item["filterText"] == r"ySAW:${x:\d} y"
+
+
+@pytest.mark.scripted
 def test_no_suggestion_and_no_document_are_empty_lists(plain: Wire):
     assert complete(plain, 0, 0) == []
     plain.open("nothing")

@@ -1,0 +1,63 @@
+"""Editors that the tests start, each in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.document import ROOT, snippets
+from tests.editors.neovim import Neovim
+
+Start = Callable[..., Neovim]
+
+SCRIPTED = [sys.executable, str(ROOT / "tests" / "protocol" / "scripted_server.py")]
+
+
+def program(variable: str, name: str) -> str:
+    """An editor's program; `make test-editors` says where it is."""
+    found = os.environ.get(variable)
+    assert found, f"{name} is not installed; run the editor suite with: make test-editors"
+    return found
+
+
+@pytest.fixture(scope="session")
+def path_with_server() -> str:
+    """PATH on which `fim-lsp` is the one under test."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, path_with_server: str) -> Path:
+    """A home in which the plugin was installed as docs/editors.md says."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "PATH": path_with_server}
+    [install] = snippets("Neovim 0.12", "sh")
+    subprocess.run(["sh", "-ec", install], cwd=ROOT, env=environment, check=True)
+    return home
+
+
+@pytest.fixture
+def start(tmp_path: Path, home: Path, path_with_server: str) -> Iterator[Start]:
+    """Start Neovim with an init.lua, in a file `a.py` with a text."""
+    started: list[Neovim] = []
+
+    def start(init: str, text: str = "", variable: str = "FIM_LSP_NVIM") -> Neovim:
+        config = home / ".config" / "nvim"
+        config.mkdir(parents=True, exist_ok=True)
+        (config / "init.lua").write_text(init, "utf-8")
+        file = tmp_path / "a.py"
+        file.write_bytes(text.encode())
+        environment = {"PATH": path_with_server, "PYTHONPATH": str(ROOT)}
+        editor = Neovim(program(variable, "Neovim"), home, environment, str(file))
+        started.append(editor)
+        return editor
+
+    yield start
+    for editor in started:
+        editor.close()
