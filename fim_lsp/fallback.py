@@ -47,51 +47,71 @@ def offer(server: FimServer, client_capabilities: object) -> None:
     name inline completion and say null of it (lsp-mode does): it knows the method.
     """
     if server.settings.completion_fallback and not _has_inline_completion(client_capabilities):
-        takes_snippets = _takes_snippets(client_capabilities)
+        list_maker = _ListMaker(_takes_snippets(client_capabilities))
 
         async def complete(server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
-            return await answer(server, params, takes_snippets)
+            return await list_maker.complete(server, params)
 
         server.feature(lsp.TEXT_DOCUMENT_COMPLETION, OPTIONS)(complete)
 
 
-async def answer(
-    server: FimServer, params: lsp.CompletionParams, takes_snippets: bool
-) -> lsp.CompletionList:
-    """One entry or none, in time."""
-    # First of all, and before any await: later edits must not reach this request.
-    snapshot = server.snapshot(params.text_document.uri, params.position)
-    if snapshot is None or not server.settings.completion_fallback:
-        return _list()
-    server.visited(snapshot.uri)
-    settings, others = server.settings, partial(server.other_documents, snapshot.uri)
-    found: asyncio.Future[list[Completion] | None] = asyncio.get_running_loop().create_future()
+class _ListMaker:
+    """Answers one client.  A question asked again goes on waiting for the work it began before."""
 
-    async def work() -> None:
-        completions = await server.completer.complete(
-            snapshot, Trigger.AUTOMATIC, settings, None, others
-        )
-        if not found.done():
-            found.set_result(completions)
+    def __init__(self, takes_snippets: bool) -> None:
+        self._takes_snippets = takes_snippets
+        self._question: object = None
+        self._found: asyncio.Future[list[Completion] | None] | None = None
 
-    server.spawn(work())
-    try:
-        await asyncio.wait({found}, timeout=DEADLINE_SECONDS)
-    except asyncio.CancelledError:
-        server.completer.document_changed(snapshot.uri)  # stops the work
-        if server.protocol.is_shut_down:
+    async def complete(self, server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
+        """One entry or none, in time."""
+        # First of all, and before any await: later edits must not reach this request.
+        snapshot = server.snapshot(params.text_document.uri, params.position)
+        if snapshot is None or not server.settings.completion_fallback:
             return _list()
-        raise
-    if not found.done():
-        logger.info("no completion in time; the work goes on, for the editor will ask again")
-        return _list()
-    if not server.is_current(snapshot):
-        return _list()
-    items = (
-        to_item(one, snapshot, server.documents.encoding, takes_snippets)
-        for one in found.result() or ()
-    )
-    return _list(*[item for item in items if item is not None][:1])
+        server.visited(snapshot.uri)
+        found = self._begin(server, snapshot)
+        try:
+            await asyncio.wait({found}, timeout=DEADLINE_SECONDS)
+        except asyncio.CancelledError:
+            server.completer.document_changed(snapshot.uri)  # stops the work
+            if server.protocol.is_shut_down:
+                return _list()
+            raise
+        if not found.done():
+            logger.info("no completion in time; the work goes on, for the editor will ask again")
+            return _list()
+        if not server.is_current(snapshot):
+            return _list()
+        items = (
+            to_item(one, snapshot, server.documents.encoding, self._takes_snippets)
+            for one in found.result() or ()
+        )
+        return _list(*[item for item in items if item is not None][:1])
+
+    def _begin(
+        self, server: FimServer, snapshot: DocumentSnapshot
+    ) -> asyncio.Future[list[Completion] | None]:
+        settings, others = server.settings, partial(server.other_documents, snapshot.uri)
+        question = (snapshot.uri, snapshot.version, snapshot.offset, settings)
+        known = self._found if question == self._question else None
+        if known is not None and (not known.done() or known.result()):
+            return known
+        found: asyncio.Future[list[Completion] | None] = asyncio.get_running_loop().create_future()
+        self._question, self._found = question, found
+
+        async def work() -> None:
+            completions = None
+            try:
+                completions = await server.completer.complete(
+                    snapshot, Trigger.AUTOMATIC, settings, None, others
+                )
+            finally:
+                if not found.done():
+                    found.set_result(completions)
+
+        server.spawn(work())
+        return found
 
 
 def to_item(

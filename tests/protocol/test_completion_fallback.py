@@ -106,6 +106,15 @@ def test_a_model_that_takes_its_time_does_not_hold_the_list_up(plain: Wire):
 
 
 @pytest.mark.scripted
+def test_asking_again_goes_on_with_the_work_that_was_begun(plain: Wire):
+    """Begun anew each time, an answer that takes longer than the deadline would never come."""
+    plain.open("wait")
+    answers = [complete(plain, 0, 4) for _ in range(3)]
+    assert answers[0] == []
+    assert [item["label"] for item in answers[-1]] == ["waitSAW:wait"]
+
+
+@pytest.mark.scripted
 def test_a_newer_request_and_an_edit_empty_the_older_list(plain: Wire):
     plain.open("hang")
     plain.send(
