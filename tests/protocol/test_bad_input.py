@@ -102,11 +102,13 @@ def test_a_request_of_another_protocol_is_answered(wire: Wire):
     assert wire.response(902)["error"]["code"] == INVALID_REQUEST
 
 
+@pytest.mark.own
 def test_text_ids_are_kept(wire: Wire):
     wire.send({"id": "first", "method": "fimLsp/explain"})
     assert isinstance(wire.response("first")["result"], list)
 
 
+@pytest.mark.own
 def test_an_object_inside_a_message_is_not_taken_for_one(wire: Wire):
     """Trap 18: an object that says "jsonrpc", anywhere in the parameters."""
     inner = {"jsonrpc": "2.0", "id": 1, "method": "shutdown", "params": {}}

@@ -40,6 +40,7 @@ def plain(fresh: Wire) -> Wire:
     return fresh
 
 
+@pytest.mark.own
 @pytest.mark.parametrize(
     ("options", "text_document", "is_offered"),
     [

@@ -17,6 +17,18 @@ INVALID_REQUEST, NOT_INITIALIZED, METHOD_NOT_FOUND = -32600, -32002, -32601
 
 
 @pytest.mark.parametrize("editor", EDITORS)
+def test_inline_completion_is_offered_in_an_encoding_that_the_editor_takes(
+    connect_tcp: Connect, editor: str
+):
+    params = recorded(editor)
+    capabilities = connect_tcp().initialize(params)["capabilities"]
+    assert capabilities["inlineCompletionProvider"] not in (None, False)
+    taken = params["capabilities"]["general"]["positionEncodings"]
+    assert capabilities.get("positionEncoding", "utf-16") in taken
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("editor", EDITORS)
 def test_every_editor_is_offered_what_it_needs(connect_tcp: Connect, editor: str):
     result = connect_tcp().initialize(recorded(editor))
     capabilities = result["capabilities"]
@@ -36,6 +48,7 @@ def test_a_client_that_says_nothing_of_itself_is_served(fresh: Wire):
     assert result["capabilities"]["positionEncoding"] == "utf-16"
 
 
+@pytest.mark.own
 @pytest.mark.parametrize(
     "capabilities",
     [
@@ -171,6 +184,7 @@ def test_an_editor_that_is_gone_before_its_answers_ends_it_quietly(
     assert "Traceback" not in read_log()
 
 
+@pytest.mark.own
 @pytest.mark.skipif(sys.platform == "win32", reason="the process is not watched on Windows")
 def test_when_the_editors_process_dies_the_server_ends_though_its_input_is_open(start):
     editor = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

@@ -137,6 +137,7 @@ def test_many_editors_are_served_at_once(connect_tcp: Connect):
         assert texts(wire.response(request)["result"]) == [f"SAW:{number} wait"]
 
 
+@pytest.mark.own
 def test_a_port_in_use_is_said_in_one_sentence(server_command, environment, tcp_server):
     port = tcp_server[0]
     done = subprocess.run(
@@ -152,6 +153,7 @@ def test_a_port_in_use_is_said_in_one_sentence(server_command, environment, tcp_
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.own
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", ""])
 def test_an_address_that_others_can_reach_is_refused(server_command, environment, host: str):
     done = subprocess.run(
@@ -166,6 +168,7 @@ def test_an_address_that_others_can_reach_is_refused(server_command, environment
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.own
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
 def test_the_process_ends_with_0_when_it_is_told_to(server_command, environment):
     port = free_port()

@@ -25,6 +25,8 @@ from tests.protocol.wire import (
     replace,
 )
 
+pytestmark = pytest.mark.own
+
 FUNCTIONS = "".join(f"def add_{i}(a, b):\n    return a + b + {i}\n\n\n" for i in range(40))
 TEXT = f"import os\n\n\n{FUNCTIONS}def total(numbers):\n    result = 0\n    for number in "
 LINE, CHARACTER = TEXT.count("\n"), len("    for number in ")

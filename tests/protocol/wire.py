@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import queue
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
 """For one answer; only a busy machine needs more than a fraction of it."""
 
 URI = "file:///project/x.py"
