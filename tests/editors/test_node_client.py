@@ -15,15 +15,13 @@ ROOT = HERE.parents[1]
 pytestmark = pytest.mark.editor
 
 
-@pytest.fixture(scope="module")
-def seen() -> dict:
-    """What the Node client saw of the scripted server.  `make test-editors` installs the client."""
+def check(*server: str) -> subprocess.CompletedProcess[str]:
+    """Run the Node client on a server.  `make test-editors` installs the client."""
     node, modules = shutil.which("node"), os.environ.get("FIM_LSP_NODE_MODULES")
     assert node, "node is missing; run the editor suite with: make test-editors"
     assert modules, "the client is not installed; run the editor suite with: make test-editors"
-    server = [sys.executable, "-m", "tests.protocol.scripted_server"]
-    run = subprocess.run(
-        [node, str(HERE / "node" / "wire_check.cjs"), *server],
+    return subprocess.run(
+        [node, str(HERE / "node" / "wire_check.cjs"), sys.executable, "-m", *server],
         env={**os.environ, "NODE_PATH": modules},
         cwd=ROOT,
         capture_output=True,
@@ -31,6 +29,12 @@ def seen() -> dict:
         timeout=60,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict:
+    """What the client saw of the scripted server."""
+    run = check("tests.protocol.scripted_server")
     assert 0 == run.returncode, run.stderr
     return json.loads(run.stdout)
 
@@ -71,3 +75,9 @@ def test_status_and_reasons_are_told(seen):
 
 def test_the_server_leaves_with_0(seen):
     assert 0 == seen["exitCode"]
+
+
+def test_the_client_does_not_take_a_wire_with_other_text_in_it():
+    run = check("tests.protocol.broken_server", "--fault", "prints to standard output")
+    assert 1 == run.returncode
+    assert "the wire is broken" in run.stderr

@@ -22,6 +22,11 @@ async function main() {
   const reader = new lsp.StreamMessageReader(server.stdout);
   const connection = lsp.createProtocolConnection(reader, new lsp.StreamMessageWriter(server.stdin));
   connection.onNotification('fimLsp/status', (status) => seen.statuses.push(status.state));
+  connection.onError(([error]) => {
+    console.error(`the wire is broken: ${error.message}`);
+    server.kill();
+    process.exit(1);
+  });
   connection.listen();
 
   const { capabilities } = await connection.sendRequest(lsp.InitializeRequest.type, {
