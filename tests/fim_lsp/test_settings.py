@@ -21,6 +21,7 @@ GOOD = {
     "candidates": (1, 1),
     "eagerness": (1, 1.0),
     "crossFileContext": (True, True),
+    "completionFallback": (True, True),
     "exclude": (["*.gen.py"], ("*.gen.py",)),
     "languages": ({"markdown": False}, (("markdown", False),)),
     "logLevel": ("debug", "debug"),
