@@ -15,6 +15,7 @@ from fim_lsp.completion import Completion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.languages import language_id
 from fim_lsp.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 
 _LINES_AROUND = 6
 _LINE_END = re.compile(r"\r\n|\r|\n")
-LANGUAGES = {
-    ".py": "python", ".pyi": "python", ".js": "javascript", ".ts": "typescript", ".c": "c",
-    ".h": "c", ".cpp": "cpp", ".go": "go", ".rs": "rust", ".java": "java", ".lua": "lua",
-    ".rb": "ruby", ".sh": "shellscript", ".md": "markdown", ".html": "html", ".css": "css",
-    ".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".tsx": "typescriptreact",
-    ".jsx": "javascriptreact", ".kt": "kotlin", ".swift": "swift", ".sql": "sql", ".php": "php",
-}  # fmt: skip
-"""Language ids by file extension, as editors send them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,7 @@ def snapshot_of(location: Location) -> DocumentSnapshot:
         )
     return DocumentSnapshot(
         uri=path.resolve().as_uri(),
-        language_id=LANGUAGES.get(path.suffix, "plaintext"),
+        language_id=language_id(path.name),
         version=1,
         text=text,
         offset=start + location.column - 1,
