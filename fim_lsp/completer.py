@@ -30,11 +30,14 @@ from model_runtime.errors import ModelRuntimeError
 from model_runtime.generation import Finish, Generation, generate_text
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
 from model_runtime.stopping import StopRules, is_closing_tail, rest_of_line, wants_single_line
+from model_runtime.sureness import UNSURE, Sureness
 
 logger = logging.getLogger(__name__)
 
 _CANDIDATE_TEMPERATURE = 0.8
 _MOST_TRIES_PER_CANDIDATE = 2
+_LEAST_PROBABILITIES = (0.8, 0.5, 0.25, 0.08, 0.02)
+"""At eagerness 0, 0.25, 0.5, 0.75 and 1."""
 
 
 class Completer:
@@ -221,12 +224,16 @@ class _Task:
         }
         rules = StopRules(request.hole, single_line)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
-        best = self._generate(model, prompt.ids, greedy, rules)
+        # The user who asks wants to see what there is; typing shows only what is likely wanted.
+        least = 0.0 if self._trigger is Trigger.INVOKED else least_probability(settings.eagerness)
+        best = self._generate(model, prompt.ids, greedy, rules, Sureness(least))
         decision.details |= {
             "cachedTokens": best.cached_tokens,
             "newTokens": best.tokens,
             "finish": best.rule or best.finish.value,
             "meanLogprob": round(best.mean_logprob, 3),
+            "probability": round(best.probability, 3),
+            "leastProbability": round(least, 3),
         }
         completions = self._show(best, hole, start, [])
         if self._trigger is Trigger.INVOKED:
@@ -238,9 +245,8 @@ class _Task:
                 )
                 other = self._generate(model, prompt.ids, sampling, rules)
                 completions = self._show(other, hole, start, completions)
-        elif completions and best.mean_logprob < (least := least_logprob(settings.eagerness)):
-            decision.nothing(f"too unsure: mean log-probability below {least:.2f}")
-            return []
+        elif not completions and best.rule == UNSURE:
+            decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
             decision.nothing(f"filtered: {changed}")
@@ -266,7 +272,12 @@ class _Task:
         return Hole(hole.prefix, hole.suffix[len(rest) :])
 
     def _generate(
-        self, model: LoadedModel, ids: list[int], sampling: SamplingParams, rules: StopRules
+        self,
+        model: LoadedModel,
+        ids: list[int],
+        sampling: SamplingParams,
+        rules: StopRules,
+        sure: Sureness | None = None,
     ) -> Generation:
         generation = generate_text(
             model.engine,
@@ -274,6 +285,7 @@ class _Task:
             ids,
             sampling,
             stop=rules.cut,
+            sure=sure,
             cancel=self._cancel,
         )
         self._decision.add_ms("first token", generation.first_token_ms)
@@ -305,12 +317,16 @@ class _Task:
         return [*before, completion]
 
 
-def least_logprob(eagerness: float) -> float:
-    """Mean log-probability per token below which nothing is shown unasked.
+def least_probability(eagerness: float) -> float:
+    """Probability of its first line below which nothing is shown unasked.
 
-    A straight line from -0.3 (eagerness 0: only the nearly certain) over -1.4 (0.5) to -2.5 (1).
+    Between the points of the table it is interpolated in the logarithm, in which users feel it:
+    from nearly certain (0) over one in four (0.5) to one in fifty (1).
     """
-    return -0.3 - 2.2 * eagerness
+    place = min(max(eagerness, 0.0), 1.0) * (len(_LEAST_PROBABILITIES) - 1)
+    below = min(int(place), len(_LEAST_PROBABILITIES) - 2)
+    low, high = _LEAST_PROBABILITIES[below], _LEAST_PROBABILITIES[below + 1]
+    return float(low * (high / low) ** (place - below))
 
 
 def _normal_line_ends(hole: Hole) -> Hole:
