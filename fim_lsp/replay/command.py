@@ -16,6 +16,7 @@ from fim_lsp.replay import page, report, rhythm, script, session, user
 from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
+from fim_lsp.settings import Settings
 
 _TAKES = {"line": user.take, "word": user.take_words}
 
@@ -78,6 +79,9 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
             given[name] = json.loads(text)
         except ValueError:
             given[name] = text
+    _, problems = Settings.parse(given)
+    if problems:
+        raise UsageError("; ".join(problems))
     return given
 
 

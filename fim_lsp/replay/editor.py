@@ -20,6 +20,7 @@ from fim_lsp.errors import FimLspError
 
 COMMAND = (sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error",
            "--log-file", os.devnull)  # fmt: skip
+"""How the server is started."""
 
 _PATIENCE_SECONDS = 120.0
 """For one answer; a slow model on a busy machine is slow, not gone."""
@@ -34,7 +35,7 @@ class Editor:
         self,
         settings: Mapping[str, Any],
         root: Path,
-        command: tuple[str, ...] = COMMAND,
+        command: tuple[str, ...],
     ) -> None:
         self._settings, self._root, self._command = dict(settings), root, command
         self._ids = itertools.count(1)

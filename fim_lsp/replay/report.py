@@ -32,9 +32,9 @@ def print_table(replay: Replay, console: Console) -> None:
     """By language and in all, and the reasons for silence."""
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for number, name in enumerate(("", "keys", "saved", "shown", "accepted", "wrong", "kept",
-                                   "p50 ms", "p95 ms", "cache", "CPU s")):  # fmt: skip
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for number, name in enumerate(("", "keys", "saved", "shown", "taken", "wrong", "kept",
+                                   "p50 ms", "p95", "cache", "CPU s")):  # fmt: skip
         table.add_column(name, justify="right" if number else "left")
     for name, part in replay.by_language.items():
         table.add_row(name, *cells(part))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fim_lsp.errors import UsageError
-from fim_lsp.replay.editor import Editor
+from fim_lsp.replay.editor import COMMAND, Editor
 from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.rhythm import Rhythm
 from fim_lsp.replay.script import Script
@@ -55,31 +55,37 @@ def run(
     description: str,
     recorded_ms: Sequence[float] = (),
     after_each: Progress = lambda script, figures: None,
+    command: tuple[str, ...] = COMMAND,
 ) -> Replay:
-    """Type all scripts through one server.
+    """Type all scripts through one server, which `command` starts.
 
     Raises:
         FimLspError: the server or its model does not work.
         UsageError: a setting is wrong.
     """
-    return asyncio.run(_run(scripts, manner, settings, description, recorded_ms, after_each))
-
-
-async def _run(
-    scripts: Sequence[Script],
-    manner: Manner,
-    settings: Mapping[str, Any],
-    description: str,
-    recorded_ms: Sequence[float],
-    after_each: Progress,
-) -> Replay:
     # An answer that is waited for needs no pause in which another key may follow.
     sent = {"debounceMs": 0, **settings} if manner.is_fast else dict(settings)
-    async with Editor(sent, Path.cwd()) as editor:
+    replay = Replay("", "", settings, description)
+    asyncio.run(
+        _type_all(
+            replay, Editor(sent, Path.cwd(), command), scripts, manner, recorded_ms, after_each
+        )
+    )
+    return replay
+
+
+async def _type_all(
+    replay: Replay,
+    editor: Editor,
+    scripts: Sequence[Script],
+    manner: Manner,
+    recorded_ms: Sequence[float],
+    after_each: Progress,
+) -> None:
+    async with editor:
         if editor.warnings:
             raise UsageError("; ".join(editor.warnings))
-        status = editor.status
-        replay = Replay(status["model"], status["engine"], settings, description)
+        replay.model, replay.engine = editor.status["model"], editor.status["engine"]
         begun = time.monotonic()
         for script in scripts:
             rhythm = Rhythm(script.label, recorded_ms)
@@ -87,7 +93,6 @@ async def _run(
             replay.files.append((script, figures))
             after_each(script, figures)
         replay.seconds = time.monotonic() - begun
-    return replay
 
 
 def _sum(parts: Any) -> Figures:
