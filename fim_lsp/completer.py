@@ -22,12 +22,14 @@ from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
+from fim_lsp.language_rules import is_inside_word, is_too_short
 from fim_lsp.scheduler import Scheduler, Superseded
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.generation import Finish, Generation, generate_text
+from model_runtime.languages import language
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
 from model_runtime.stopping import StopRules, is_closing_tail, rest_of_line, wants_single_line
 from model_runtime.sureness import UNSURE, Sureness
@@ -122,6 +124,10 @@ class Completer:
             if reason := self._why_not(snapshot, settings):
                 decision.nothing(reason)
                 return []
+            is_typing = trigger is Trigger.AUTOMATIC and selected is None
+            if is_typing and is_inside_word(snapshot.hole):
+                decision.nothing("inside a word")
+                return []
             others = tuple(other_documents()) if settings.cross_file_context else ()
             seen = self._seen(snapshot, settings, selected, others)
             if trigger is Trigger.AUTOMATIC and (known := self._cache.lookup(seen)) is not None:
@@ -191,6 +197,7 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
+        self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
 
@@ -206,7 +213,7 @@ class _Task:
         with decision.step("context"):
             snippets = context.gather(self._snapshot, self._others)
         with decision.step("prompt"):
-            single_line = wants_single_line(hole, settings.multiline)
+            single_line = wants_single_line(hole, settings.multiline, self._language)
             request = CompletionRequest(
                 hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
                 path=self._snapshot.path,
@@ -222,7 +229,7 @@ class _Task:
             "snippetTokens": prompt.snippet_tokens,
             "singleLine": single_line,
         }
-        rules = StopRules(request.hole, single_line)
+        rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         least = 0.0 if self._trigger is Trigger.INVOKED else least_probability(settings.eagerness)
@@ -245,6 +252,9 @@ class _Task:
                 )
                 other = self._generate(model, prompt.ids, sampling, rules)
                 completions = self._show(other, hole, start, completions)
+        elif completions and is_too_short(completions[0].text):
+            completions = []
+            decision.nothing("too short")
         elif not completions and best.rule == UNSURE:
             decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
         if not completions and not decision.reason:
@@ -302,6 +312,8 @@ class _Task:
             cleaned = postprocess.clean(
                 generation.text,
                 _normal_line_ends(hole),
+                self._language,
+                self._snapshot.indentation,
                 is_cut_off=generation.finish is Finish.LENGTH,
             )
         if cleaned.changed_by:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.languages import language
+from model_runtime.languages import language
 from model_runtime.prompt import Snippet
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")

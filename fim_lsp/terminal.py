@@ -15,8 +15,8 @@ from fim_lsp.completion import Completion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.languages import language_id
 from fim_lsp.settings import Settings
+from model_runtime.languages import language_id
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,6 +17,7 @@ REMEDIES = {
     "excluded": "the file is on the list of secrets, or matches fimLsp.exclude",
     "loading": "wait until the model is loaded; fimLsp/status says when",
     "engine error": "run `fim-lsp doctor`",
+    "inside a word": "ask for a completion there by the editor's own command",
     "too unsure": "raise fimLsp.eagerness to see less certain suggestions",
 }
 """What a user can do about an outcome.  Outcomes that need nothing are not listed."""

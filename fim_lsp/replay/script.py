@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from fim_lsp.errors import FimLspError
-from fim_lsp.languages import language_id
+from model_runtime.languages import language_id
 
 _MOST_BYTES = 200_000
 """Larger files are data or were made by a program; nobody types them."""

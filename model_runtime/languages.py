@@ -30,7 +30,7 @@ class Language:
         return self.line_comments[0] if self.line_comments else "#"
 
 
-UNKNOWN = Language("")
+UNKNOWN = Language("", line_comments=("#",), quotes="\"'`")
 """Any other language."""
 
 _C_BLOCK = ("/*", "*/")
