@@ -89,7 +89,7 @@ def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
         return text
     below = _long_lines(hole.suffix.partition("\n")[2].split("\n", _LINES_TO_COMPARE)[:-1])
     head = hole.prefix.rpartition("\n")[2]
-    above = _long_lines(hole.prefix.rsplit("\n", 3)[1:-1])
+    above = _long_lines(hole.prefix.rsplit("\n", 3)[-3:-1])
     lines = text.split("\n")
     for number, line in enumerate(lines):
         whole = (head + line if number == 0 else line).strip()

@@ -120,7 +120,8 @@ class StopRules:
         elif not is_statement and not cursor_line:
             block = indentation(lines[0])
         below = _next_line(self.hole.suffix)
-        depth = _depth(cursor_line, self.language) + _depth(lines[0], self.language)
+        outer = _depth(cursor_line, self.language)
+        depth = outer + _depth(lines[0], self.language)
         offset = len(lines[0])
         seen_text = bool(lines[0].strip()) or is_statement
         for number, line in enumerate(lines[1:], 1):
@@ -134,7 +135,7 @@ class StopRules:
                 ):
                     return Cut(offset, "dedent")
                 # A closer of what the completion opened is not the one below.
-                is_own = depth > 0 and not line.strip(" \t)]};,")
+                is_own = depth > max(0, outer) and not line.strip(" \t)]};,")
                 if is_whole and below and line.strip() == below and not is_own:
                     return Cut(offset, "line below")
                 if is_whole and number >= 2 and line == lines[number - 1] == lines[number - 2]:
