@@ -231,9 +231,12 @@ class _Task:
         }
         rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
+        least = least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
-        least = 0.0 if self._trigger is Trigger.INVOKED else least_probability(settings.eagerness)
-        best = self._generate(model, prompt.ids, greedy, rules, Sureness(least))
+        is_typing = self._trigger is Trigger.AUTOMATIC
+        best = self._generate(
+            model, prompt.ids, greedy, rules, Sureness(least) if is_typing else None
+        )
         decision.details |= {
             "cachedTokens": best.cached_tokens,
             "newTokens": best.tokens,

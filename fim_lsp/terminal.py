@@ -15,6 +15,7 @@ from fim_lsp.completion import Completion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.explanation import explain as explain_decision
 from fim_lsp.settings import Settings
 from model_runtime.languages import language_id
 
@@ -168,7 +169,17 @@ def _print(
         markup=False,
     )
     if "decision" in report:
-        console.print_json(json.dumps(report["decision"]))
+        _print_explanation(console, report["decision"])
+
+
+def _print_explanation(console: Console, decision: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, said in explain_decision(decision):
+        table.add_row(Text(name, style="dim"), Text(said))
+    console.print(table)
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:

@@ -18,7 +18,8 @@ REMEDIES = {
     "loading": "wait until the model is loaded; fimLsp/status says when",
     "engine error": "run `fim-lsp doctor`",
     "inside a word": "ask for a completion there by the editor's own command",
-    "too unsure": "raise fimLsp.eagerness to see less certain suggestions",
+    "too unsure": "raise fimLsp.eagerness to see less certain suggestions, or ask for one",
+    "too short": "ask for a completion by the editor's own command to see it",
 }
 """What a user can do about an outcome.  Outcomes that need nothing are not listed."""
 
