@@ -129,7 +129,7 @@ def _bars(values: list[tuple[str, float]], unit: str, colour: str) -> str:
         y = number * _BAR
         width = room * abs(value) / most
         shown = f"{value:.1f}{unit}" if unit else f"{value:.0f}"
-        label = name if len(name) <= 38 else f"…{name[-37:]}"
+        label = name if len(name) <= 32 else f"…{name[-31:]}"
         fill = colour if value >= 0 else _WRONG
         rows.append(
             f"<text x='{_LABEL - 8}' y='{y + 15}' text-anchor='end'>{escape(label)}</text>"
