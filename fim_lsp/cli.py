@@ -23,7 +23,15 @@ examples:
   fim-lsp serve --tcp 127.0.0.1:9275      serve several editors with one model in memory
   fim-lsp complete main.py:12:9           print the completion at line 12, column 9
   fim-lsp complete main.py:12:9 --json    the same for a program
+  fim-lsp replay --fast src/              what it would save you, typing these files
   fim-lsp doctor                          what runs here, how fast, and what is wrong"""
+
+
+_REPLAY_EXAMPLES = """\
+examples:
+  fim-lsp replay --fast src/                        type the files of a folder
+  fim-lsp replay --git HEAD~20..HEAD --html r.html  type your own last commits
+  fim-lsp replay --fast --model NAME --json src/    the same with another model, for a program"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +92,56 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON for a program")
     _add_model_options(doctor)
     doctor.set_defaults(run=_doctor)
+    _add_replay(commands.add_parser(
+        "replay",
+        help="type files through the server and count the keys it saves",
+        description="Type files, or what commits changed, through the real server at the pace of "
+        "a person who accepts only what they wanted to write; tells what it saves, how often it is "
+        "wrong, and how quick it is.  Use it to choose a model or a setting for your own code.",
+        epilog=_REPLAY_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ))  # fmt: skip
     return parser
+
+
+def _add_replay(replay: argparse.ArgumentParser) -> None:
+    replay.add_argument(
+        "files", nargs="*", metavar="FILE", help="files to type; of a folder, all its source files"
+    )
+    replay.add_argument(
+        "--git", metavar="REV..REV", help="type what each commit of this repository changed"
+    )
+    replay.add_argument(
+        "--fast",
+        action="store_true",
+        help="do not wait between keys, and wait for every answer: the same figures each time",
+    )
+    replay.add_argument(
+        "--accept",
+        choices=("line", "word"),
+        default="line",
+        help="take whole suggestions (the default), or word by word",
+    )
+    replay.add_argument(
+        "--keys", type=int, default=0, metavar="N", help="only the first N keys of each file"
+    )
+    replay.add_argument(
+        "--gaps",
+        type=Path,
+        metavar="FILE",
+        help="recorded pauses between keys to draw from: a JSON list of milliseconds",
+    )
+    replay.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the server, as in --set eagerness=0.8; may be repeated",
+    )
+    replay.add_argument("--json", action="store_true", help="print JSON for a program")
+    replay.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
+    _add_model_options(replay)
+    replay.set_defaults(run=_replay)
 
 
 class _PrintVersion(argparse.Action):
@@ -164,6 +221,12 @@ def _doctor(args: argparse.Namespace) -> int:
     from fim_lsp import doctor
 
     return doctor.run(_settings(args), as_json=args.json)
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from fim_lsp.replay import command
+
+    return command.run(args)
 
 
 def _settings(args: argparse.Namespace, **more: object) -> Settings:

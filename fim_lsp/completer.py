@@ -22,19 +22,24 @@ from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
+from fim_lsp.language_rules import is_inside_word, is_too_short
 from fim_lsp.scheduler import Scheduler, Superseded
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.generation import Finish, Generation, generate_text
+from model_runtime.languages import language
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
 from model_runtime.stopping import StopRules, is_closing_tail, rest_of_line, wants_single_line
+from model_runtime.sureness import UNSURE, Sureness
 
 logger = logging.getLogger(__name__)
 
 _CANDIDATE_TEMPERATURE = 0.8
 _MOST_TRIES_PER_CANDIDATE = 2
+_LEAST_PROBABILITIES = (0.8, 0.5, 0.25, 0.08, 0.02)
+"""At eagerness 0, 0.25, 0.5, 0.75 and 1."""
 
 
 class Completer:
@@ -119,6 +124,10 @@ class Completer:
             if reason := self._why_not(snapshot, settings):
                 decision.nothing(reason)
                 return []
+            is_typing = trigger is Trigger.AUTOMATIC and selected is None
+            if is_typing and is_inside_word(snapshot.hole):
+                decision.nothing("inside a word")
+                return []
             others = tuple(other_documents()) if settings.cross_file_context else ()
             seen = self._seen(snapshot, settings, selected, others)
             if trigger is Trigger.AUTOMATIC and (known := self._cache.lookup(seen)) is not None:
@@ -188,6 +197,7 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
+        self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
 
@@ -203,7 +213,7 @@ class _Task:
         with decision.step("context"):
             snippets = context.gather(self._snapshot, self._others)
         with decision.step("prompt"):
-            single_line = wants_single_line(hole, settings.multiline)
+            single_line = wants_single_line(hole, settings.multiline, self._language)
             request = CompletionRequest(
                 hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
                 path=self._snapshot.path,
@@ -219,14 +229,21 @@ class _Task:
             "snippetTokens": prompt.snippet_tokens,
             "singleLine": single_line,
         }
-        rules = StopRules(request.hole, single_line)
+        rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
-        best = self._generate(model, prompt.ids, greedy, rules)
+        least = least_probability(settings.eagerness)
+        # The user who asks wants to see what there is; typing shows only what is likely wanted.
+        is_typing = self._trigger is Trigger.AUTOMATIC
+        best = self._generate(
+            model, prompt.ids, greedy, rules, Sureness(least) if is_typing else None
+        )
         decision.details |= {
             "cachedTokens": best.cached_tokens,
             "newTokens": best.tokens,
             "finish": best.rule or best.finish.value,
             "meanLogprob": round(best.mean_logprob, 3),
+            "probability": round(best.probability, 3),
+            "leastProbability": round(least, 3),
         }
         completions = self._show(best, hole, start, [])
         if self._trigger is Trigger.INVOKED:
@@ -238,9 +255,11 @@ class _Task:
                 )
                 other = self._generate(model, prompt.ids, sampling, rules)
                 completions = self._show(other, hole, start, completions)
-        elif completions and best.mean_logprob < (least := least_logprob(settings.eagerness)):
-            decision.nothing(f"too unsure: mean log-probability below {least:.2f}")
-            return []
+        elif completions and is_too_short(completions[0].text):
+            completions = []
+            decision.nothing("too short")
+        elif not completions and best.rule == UNSURE:
+            decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
             decision.nothing(f"filtered: {changed}")
@@ -266,7 +285,12 @@ class _Task:
         return Hole(hole.prefix, hole.suffix[len(rest) :])
 
     def _generate(
-        self, model: LoadedModel, ids: list[int], sampling: SamplingParams, rules: StopRules
+        self,
+        model: LoadedModel,
+        ids: list[int],
+        sampling: SamplingParams,
+        rules: StopRules,
+        sure: Sureness | None = None,
     ) -> Generation:
         generation = generate_text(
             model.engine,
@@ -274,6 +298,7 @@ class _Task:
             ids,
             sampling,
             stop=rules.cut,
+            sure=sure,
             cancel=self._cancel,
         )
         self._decision.add_ms("first token", generation.first_token_ms)
@@ -290,6 +315,8 @@ class _Task:
             cleaned = postprocess.clean(
                 generation.text,
                 _normal_line_ends(hole),
+                self._language,
+                self._snapshot.indentation,
                 is_cut_off=generation.finish is Finish.LENGTH,
             )
         if cleaned.changed_by:
@@ -305,12 +332,16 @@ class _Task:
         return [*before, completion]
 
 
-def least_logprob(eagerness: float) -> float:
-    """Mean log-probability per token below which nothing is shown unasked.
+def least_probability(eagerness: float) -> float:
+    """Probability of its first line below which nothing is shown unasked.
 
-    A straight line from -0.3 (eagerness 0: only the nearly certain) over -1.4 (0.5) to -2.5 (1).
+    Between the points of the table it is interpolated in the logarithm, in which users feel it:
+    from nearly certain (0) over one in four (0.5) to one in fifty (1).
     """
-    return -0.3 - 2.2 * eagerness
+    place = min(max(eagerness, 0.0), 1.0) * (len(_LEAST_PROBABILITIES) - 1)
+    below = min(int(place), len(_LEAST_PROBABILITIES) - 2)
+    low, high = _LEAST_PROBABILITIES[below], _LEAST_PROBABILITIES[below + 1]
+    return float(low * (high / low) ** (place - below))
 
 
 def _normal_line_ends(hole: Hole) -> Hole:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from fim_lsp.document import DocumentSnapshot
+from model_runtime.languages import language
 from model_runtime.prompt import Snippet
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
@@ -18,14 +19,6 @@ _SNIPPET_LINES = 12
 _MOST_DOCUMENTS = 8
 _MOST_CHARACTERS = 50_000
 """Of each document; a bound on the time, not on what is useful."""
-
-LINE_COMMENTS = {
-    "c": "//", "cpp": "//", "csharp": "//", "go": "//", "java": "//", "javascript": "//",
-    "javascriptreact": "//", "kotlin": "//", "lua": "--", "php": "//", "rust": "//", "scala": "//",
-    "sql": "--", "swift": "//", "typescript": "//", "typescriptreact": "//", "haskell": "--",
-    "lisp": ";", "emacs-lisp": ";", "clojure": ";", "tex": "%", "latex": "%", "vim": '"',
-}  # fmt: skip
-"""Marks of line comments that are not `#`."""
 
 
 def gather(snapshot: DocumentSnapshot, others: Sequence[DocumentSnapshot]) -> tuple[Snippet, ...]:
@@ -58,5 +51,5 @@ def _best_block(document: DocumentSnapshot, wanted: set[str]) -> tuple[float, Sn
         if score > best:
             best, place = score, start
     text = "\n".join(lines[place : place + _SNIPPET_LINES])
-    mark = LINE_COMMENTS.get(document.language_id, "#")
+    mark = language(document.language_id).line_comment
     return best, Snippet(path=document.path or document.uri, text=text, line_comment=mark)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+from fim_lsp.document import Indentation
+from fim_lsp.language_rules import LANGUAGE_RULES, LanguageRule, fit_indentation
+from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
 from model_runtime.stopping import is_closing_tail, rest_of_line
 
@@ -147,8 +151,16 @@ class Cleaned(NamedTuple):
     changed_by: tuple[str, ...]
 
 
-def clean(text: str, hole: Hole, *, is_cut_off: bool = False) -> Cleaned:
-    """Apply `RULES`, then fit the text to closers that stand right of the cursor.
+def clean(
+    text: str,
+    hole: Hole,
+    language: Language = UNKNOWN,
+    indentation: Indentation | None = None,
+    *,
+    is_cut_off: bool = False,
+) -> Cleaned:
+    """Apply all rules, then fit the text to the document: its indentation, and closers that stand
+    right of the cursor.
 
     `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
     """
@@ -156,17 +168,30 @@ def clean(text: str, hole: Hole, *, is_cut_off: bool = False) -> Cleaned:
     if is_cut_off and "\n" in text.strip():
         text = text.rpartition("\n")[0]
         changed.append("cut_off")
-    for rule in RULES:
+    in_language = [partial(_in_language, rule, language) for rule in LANGUAGE_RULES]
+    rules: list[Rule] = [*RULES, *in_language]
+    names = [rule.__name__ for rule in (*RULES, *LANGUAGE_RULES)]
+    for name, rule in zip(names, rules, strict=True):
         after = rule(text, hole)
         if after != text:
-            changed.append(rule.__name__)
+            changed.append(name)
         text = after
         if not text:
             return Cleaned("", 0, tuple(changed))
+    indented = fit_indentation(text, hole, language, indentation)
+    if indented != text:
+        changed.append("fit_indentation")
+    text = indented
     fitted, replaced = fit_closers(text, hole)
     if fitted != text:
         changed.append("fit_closers")
     return Cleaned(fitted, replaced, tuple(changed))
+
+
+def _in_language(rule: LanguageRule, language: Language, text: str, hole: Hole) -> str:
+    # A rule may uncover white space at the end, which no rule after it looks at.
+    after = rule(text, hole, language)
+    return after if after == text else cut_trailing_space(after, hole)
 
 
 def fit_closers(text: str, hole: Hole) -> tuple[str, int]:

@@ -15,21 +15,15 @@ from fim_lsp.completion import Completion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.explanation import explain as explain_decision
 from fim_lsp.settings import Settings
+from model_runtime.languages import language_id
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LINES_AROUND = 6
 _LINE_END = re.compile(r"\r\n|\r|\n")
-LANGUAGES = {
-    ".py": "python", ".pyi": "python", ".js": "javascript", ".ts": "typescript", ".c": "c",
-    ".h": "c", ".cpp": "cpp", ".go": "go", ".rs": "rust", ".java": "java", ".lua": "lua",
-    ".rb": "ruby", ".sh": "shellscript", ".md": "markdown", ".html": "html", ".css": "css",
-    ".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".tsx": "typescriptreact",
-    ".jsx": "javascriptreact", ".kt": "kotlin", ".swift": "swift", ".sql": "sql", ".php": "php",
-}  # fmt: skip
-"""Language ids by file extension, as editors send them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def snapshot_of(location: Location) -> DocumentSnapshot:
         )
     return DocumentSnapshot(
         uri=path.resolve().as_uri(),
-        language_id=LANGUAGES.get(path.suffix, "plaintext"),
+        language_id=language_id(path.name),
         version=1,
         text=text,
         offset=start + location.column - 1,
@@ -175,7 +169,17 @@ def _print(
         markup=False,
     )
     if "decision" in report:
-        console.print_json(json.dumps(report["decision"]))
+        _print_explanation(console, report["decision"])
+
+
+def _print_explanation(console: Console, decision: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, said in explain_decision(decision):
+        table.add_row(Text(name, style="dim"), Text(said))
+    console.print(table)
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:

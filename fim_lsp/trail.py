@@ -17,7 +17,9 @@ REMEDIES = {
     "excluded": "the file is on the list of secrets, or matches fimLsp.exclude",
     "loading": "wait until the model is loaded; fimLsp/status says when",
     "engine error": "run `fim-lsp doctor`",
-    "too unsure": "raise fimLsp.eagerness to see less certain suggestions",
+    "inside a word": "ask for a completion there by the editor's own command",
+    "too unsure": "raise fimLsp.eagerness to see less certain suggestions, or ask for one",
+    "too short": "ask for a completion by the editor's own command to see it",
 }
 """What a user can do about an outcome.  Outcomes that need nothing are not listed."""
 
@@ -28,6 +30,8 @@ class Decision:
 
     uri: str
     trigger: str
+    number: int = 0
+    """Counts the requests of one editor from 1, so that a reader can tell new ones from old."""
     outcome: str = ""
     reason: str = ""
     """Why nothing was shown; empty when something was."""
@@ -71,6 +75,7 @@ class Decision:
         """The shape that `fimLsp/explain` answers with."""
         remedy = REMEDIES.get(self.reason.partition(":")[0], "")
         return {
+            "number": self.number,
             "uri": self.uri,
             "trigger": self.trigger,
             "outcome": self.outcome,
@@ -93,9 +98,12 @@ class Trail:
 
     def __init__(self) -> None:
         self._decisions: deque[Decision] = deque(maxlen=_KEPT)
+        self._added = 0
 
     def add(self, decision: Decision) -> None:
-        """Keep a finished decision."""
+        """Keep a finished decision, and number it."""
+        self._added += 1
+        decision.number = self._added
         self._decisions.append(decision)
 
     def as_json(self) -> list[dict[str, Any]]:

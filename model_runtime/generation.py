@@ -4,6 +4,7 @@ can.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from enum import Enum
 
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.stopping import Cut
+from model_runtime.sureness import Sureness, line_probability
 from model_runtime.tokenizer import FimTokenizer
 
 StopRule = Callable[[str], "Cut | None"]
@@ -45,6 +47,8 @@ class Generation:
     cached_tokens: int
     first_token_ms: float
     total_ms: float
+    probability: float = 1.0
+    """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
 
     @property
     def mean_logprob(self) -> float:
@@ -59,9 +63,12 @@ def generate_text(
     sampling: SamplingParams,
     *,
     stop: StopRule | None = None,
+    sure: Sureness | None = None,
     cancel: threading.Event | None = None,
 ) -> Generation:
-    """Continue `prompt` until the model, a rule, the limit or `cancel` ends it.
+    """Continue `prompt` until the model, a rule, doubt, the limit or `cancel` ends it.
+
+    `sure` ends the decoding at the token that makes a line too doubtful, so doubt costs one token.
 
     Raises:
         PromptTooLong, EngineError: as `Engine.generate`.
@@ -83,12 +90,17 @@ def generate_text(
             ids.append(token.id)
             text = tokenizer.decode(ids).rstrip(_UNFINISHED)
             ends.append(len(text))
-            if stop is not None and (cut := stop(text)) is not None:
+            cut = _first(
+                stop(text) if stop is not None else None,
+                sure.cut(text, ends, logprobs) if sure is not None else None,
+            )
+            if cut is not None:
                 finish = Finish.RULE
                 break
     if finish is Finish.LENGTH and cancel is not None and cancel.is_set():
         finish = Finish.CANCELLED
     decoded = len(logprobs)
+    first_doubt = logprobs[0] if logprobs else 0.0
     if cut is not None:
         text = text[: cut.offset]
         kept = sum(end <= cut.offset for end in ends)
@@ -103,4 +115,13 @@ def generate_text(
         cached_tokens=stream.cached_tokens,
         first_token_ms=first_token_ms,
         total_ms=(time.perf_counter() - started) * 1e3,
+        # Where doubt left nothing, the doubt itself is of interest.
+        probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
     )
+
+
+def _first(one: Cut | None, other: Cut | None) -> Cut | None:
+    """The cut that leaves less."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)

@@ -1,10 +1,11 @@
 r"""Where a completion ends before the model says so.  Checked at each token, so that time is saved
 as well.
 
-The rules read text alone, so they hold for every language; evaluation can apply the very rules of
-the server.
+The rules read text alone, so they hold for every language; what they know of one (comments,
+strings) stands in `languages`.  Evaluation can apply the very rules of the server.
 
     line         a single line was wanted, and its end came
+    closer       a bracket is closed that nothing has opened, neither the text nor the prefix
     dedent       a line is less indented than the block, or stands beside the completed statement
     line below   a line equals the next non-blank line after the cursor
     blank line   the block that was completed is followed by a blank line
@@ -16,9 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
+from model_runtime.scan import Scan, scan, scan_prefix
 
-_OPENERS, _CLOSERS = "([{", ")]}"
 _TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
 
 
@@ -38,15 +40,20 @@ def is_closing_tail(rest_of_line: str) -> bool:
     return all(character in ")]}\"'`>:; \t" for character in rest_of_line)
 
 
-def wants_single_line(hole: Hole, multiline: str = "auto") -> bool:
+def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = UNKNOWN) -> bool:
     """Whether the completion should stay on the cursor's line.
 
     Args:
         multiline: "never", "always", or "auto": one line when text other than closers follows on
-        the line.
+        the line, and inside a comment or a string that ends with the line.
     """
     if multiline == "auto":
-        return not is_closing_tail(rest_of_line(hole))
+        inside = scan_prefix(hole.prefix, language)
+        return (
+            not is_closing_tail(rest_of_line(hole))
+            or inside.comment == "line"
+            or inside.quote in ('"', "'")
+        )
     return multiline == "never"
 
 
@@ -74,6 +81,7 @@ class StopRules:
 
     hole: Hole
     single_line: bool
+    language: Language = UNKNOWN
 
     def cut(self, text: str) -> Cut | None:
         """Where generated `text` ends; None to go on.
@@ -81,6 +89,14 @@ class StopRules:
         A line is judged when its first visible character is known, so a dedent costs one token, not
         a line.
         """
+        by_lines = self._cut_at_line(text)
+        before = scan_prefix(self.hole.prefix, self.language)
+        surplus = scan(text, self.language, before).unmatched
+        if surplus >= 0 and (by_lines is None or surplus < by_lines.offset):
+            return Cut(surplus, "closer")
+        return by_lines
+
+    def _cut_at_line(self, text: str) -> Cut | None:
         if self.single_line:
             end = text.find("\n")
             # A middle may begin with the line end of the line above; then the line after it is
@@ -104,7 +120,8 @@ class StopRules:
         elif not is_statement and not cursor_line:
             block = indentation(lines[0])
         below = _next_line(self.hole.suffix)
-        depth = _open_brackets(cursor_line) + _open_brackets(lines[0])
+        outer = _depth(cursor_line, self.language)
+        depth = outer + _depth(lines[0], self.language)
         offset = len(lines[0])
         seen_text = bool(lines[0].strip()) or is_statement
         for number, line in enumerate(lines[1:], 1):
@@ -117,11 +134,13 @@ class StopRules:
                     and (width < block or (is_statement and width <= block))
                 ):
                     return Cut(offset, "dedent")
-                if is_whole and below and line.strip() == below:
+                # A closer of what the completion opened is not the one below.
+                is_own = depth > max(0, outer) and not line.strip(" \t)]};,")
+                if is_whole and below and line.strip() == below and not is_own:
                     return Cut(offset, "line below")
                 if is_whole and number >= 2 and line == lines[number - 1] == lines[number - 2]:
                     return Cut(offset, "repetition")
-                depth += _open_brackets(line)
+                depth += _depth(line, self.language)
                 seen_text = True
             elif is_whole and seen_text and depth <= 0:
                 return Cut(offset, "blank line")
@@ -139,19 +158,10 @@ def _next_line(suffix: str) -> str:
     return ""
 
 
-def _open_brackets(line: str) -> int:
-    """Brackets opened less closed; text in quotes does not count, nor does what follows a `#`."""
-    depth, quote, previous = 0, "", ""
-    for character in line:
-        if quote:
-            quote = "" if character == quote and previous != "\\" else quote
-        elif character in "\"'`":
-            quote = character
-        elif character == "#":
-            break
-        elif character in _OPENERS:
-            depth += 1
-        elif character in _CLOSERS:
-            depth -= 1
-        previous = character
-    return depth
+def _depth(line: str, language: Language) -> int:
+    """Brackets opened less closed; those in strings and comments do not count."""
+    depth, state, rest = 0, Scan(), line
+    while (state := scan(rest, language)).unmatched >= 0:
+        depth += len(scan(rest[: state.unmatched], language).open) - 1
+        rest = rest[state.unmatched + 1 :]
+    return depth + len(state.open)

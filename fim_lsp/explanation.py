@@ -1,0 +1,58 @@
+"""A decision of the trail in words, for a person: `fim-lsp complete --explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of a name and what there is to say; those of which nothing is known are left out."""
+    rows = [
+        ("asked by", _trigger(decision)),
+        ("outcome", _outcome(decision)),
+        ("prompt", _prompt(decision)),
+        ("written", _written(decision)),
+        ("sureness", _sureness(decision)),
+        ("rules", ", ".join(decision.get("rules", ()))),
+        ("remedy", decision.get("remedy", "")),
+    ]
+    return [(name, said) for name, said in rows if said]
+
+
+def _trigger(decision: Mapping[str, Any]) -> str:
+    names = {"invoked": "the user", "automatic": "typing"}
+    return names.get(decision["trigger"], str(decision["trigger"]))
+
+
+def _outcome(decision: Mapping[str, Any]) -> str:
+    source = f", from the {decision['source']}" if decision["source"] else ""
+    reason = f": {decision['reason']}" if decision["reason"] else ""
+    return f"{decision['outcome']}{source}{reason}"
+
+
+def _prompt(decision: Mapping[str, Any]) -> str:
+    if "promptTokens" not in decision:
+        return ""
+    return (
+        f"{decision['promptTokens']} tokens: {decision['prefixTokens']} before the cursor, "
+        f"{decision['suffixTokens']} after it, {decision['snippetTokens']} from other files; "
+        f"{decision.get('cachedTokens', 0)} of them known from the request before"
+    )
+
+
+def _written(decision: Mapping[str, Any]) -> str:
+    if "newTokens" not in decision:
+        return ""
+    lines = "one line" if decision["singleLine"] else "as many lines as belong together"
+    return f"{decision['newTokens']} tokens, {lines}; ended by: {decision['finish']}"
+
+
+def _sureness(decision: Mapping[str, Any]) -> str:
+    if "probability" not in decision:
+        return ""
+    return (
+        f"{decision['probability']:.2f} for the first line; typing shows it from "
+        f"{decision['leastProbability']:.2f} on (eagerness); "
+        f"mean log-probability {decision['meanLogprob']:.2f}"
+    )

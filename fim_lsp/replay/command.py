@@ -1,0 +1,98 @@
+"""`fim-lsp replay`: what the command line asks for, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.replay import page, report, rhythm, script, session, user
+from fim_lsp.replay.figures import Figures
+from fim_lsp.replay.script import Script
+from fim_lsp.replay.typist import Manner
+from fim_lsp.settings import Settings
+
+_TAKES = {"line": user.take, "word": user.take_words}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, print, write; returns the exit code."""
+    if bool(args.files) == bool(args.git):
+        raise UsageError("name files to type, or commits by --git REV..REV, and not both")
+    if args.keys < 0:
+        raise UsageError(f"--keys {args.keys}: a count of keys, or 0 for all")
+    scripts = (
+        script.of_commits(args.git, Path.cwd())
+        if args.git
+        else script.of_files([Path(name) for name in args.files])
+    )
+    recorded = rhythm.recorded(args.gaps) if args.gaps else ()
+    manner = Manner(is_fast=args.fast, take=_TAKES[args.accept], most_keys=args.keys)
+    pauses = "recorded pauses" if recorded else "human pauses"
+    description = f"{'without waiting' if args.fast else pauses}, accepting by {args.accept}" + (
+        f", the first {args.keys} keys of each" if args.keys else ""
+    )
+    with _progress() as bar:
+        task = bar.add_task("", total=len(scripts))
+
+        def after_each(done: Script, _: Figures) -> None:
+            bar.update(task, advance=1, description=done.label[-40:])
+
+        replay = session.run(
+            scripts,
+            manner,
+            _settings(args),
+            description=description,
+            recorded_ms=recorded,
+            after_each=after_each,
+        )
+    if args.html:
+        try:
+            args.html.write_text(page.html(replay), encoding="utf-8")
+        except OSError as error:
+            raise FimLspError(f"{args.html}: {error.strerror}") from None
+    if args.json:
+        print(json.dumps(report.as_json(replay), ensure_ascii=False, indent=1))
+    else:
+        report.print_table(replay, Console(highlight=False))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What the server is told: the model's options and `--set`."""
+    given = {
+        name: value
+        for name in ("model", "engine", "device", "threads")
+        if (value := getattr(args, name)) is not None
+    }
+    for pair in args.set:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair}: expected NAME=VALUE, as in eagerness=0.8")
+        try:
+            given[name] = json.loads(text)
+        except ValueError:
+            given[name] = text
+    _, problems = Settings.parse(given)
+    if problems:
+        raise UsageError("; ".join(problems))
+    return given
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("typing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )

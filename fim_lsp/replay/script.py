@@ -1,0 +1,169 @@
+"""What to type: whole files into an empty document, or what commits changed into what was there."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from fim_lsp.errors import FimLspError
+from model_runtime.languages import language_id
+
+_MOST_BYTES = 200_000
+"""Larger files are data or were made by a program; nobody types them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """At `offset`, `removed` characters go and `text` is typed."""
+
+    offset: int
+    removed: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One document: what is there before, and what is done to it, from top to bottom.
+
+    Offsets hold when the insertions before have been made.
+    """
+
+    path: Path
+    language: str
+    before: str
+    insertions: tuple[Insertion, ...]
+    label: str
+    """Names it in the report: the path as given, with the commit where there is one."""
+
+
+def of_files(paths: Sequence[Path]) -> list[Script]:
+    """One script for each file; of a folder, for each file of a known language below it.
+
+    Raises:
+        FimLspError: a path is missing or holds no text.
+    """
+    scripts = []
+    for path in paths:
+        if path.is_dir():
+            known = (
+                file for file in sorted(path.rglob("*"))
+                if file.is_file() and language_id(file.name) != "plaintext"
+                and file.stat().st_size <= _MOST_BYTES
+                and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            )  # fmt: skip
+            scripts += [of_file(file) for file in known]
+        else:
+            scripts.append(of_file(path))
+    if not scripts:
+        raise FimLspError("there is no file to type; name source files or folders that hold some")
+    return scripts
+
+
+def of_file(path: Path) -> Script:
+    """The whole file, typed into an empty document.
+
+    Raises:
+        FimLspError: it is missing, too large, or no UTF-8 text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FimLspError(f"{path}: {error.strerror}") from None
+    text = _text(raw)
+    if text is None:
+        raise FimLspError(f"{path}: not UTF-8 text of at most {_MOST_BYTES // 1000} kB")
+    insertions = (Insertion(0, 0, text),) if text else ()
+    return Script(path.resolve(), language_id(path.name), "", insertions, str(path))
+
+
+def of_commits(revisions: str, repository: Path) -> list[Script]:
+    """What each commit of a range changed in files that were there before or are new, oldest first.
+
+    Raises:
+        FimLspError: git is missing, or does not know the range.
+    """
+    commits = _git(repository, "rev-list", "--reverse", "--no-merges", revisions, "--").split()
+    top = Path(_git(repository, "rev-parse", "--show-toplevel").strip())
+    scripts = [script for commit in commits for script in _of_commit(commit, top)]
+    if not scripts:
+        raise FimLspError(f"--git {revisions}: no commit there changed a source file")
+    return scripts
+
+
+def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
+    """Edits from one text to another, line by line, less what the changed lines have in common."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    starts = [0]
+    for line in new:
+        starts.append(starts[-1] + len(line))
+    edits = []
+    # `offset` counts in the new text: everything above an edit has its final form by then.
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
+        head = _common(gone, come)
+        tail = _common(gone[head:][::-1], come[head:][::-1])
+        edits.append(
+            Insertion(starts[j1] + head, len(gone) - head - tail, come[head : len(come) - tail])
+        )
+    return tuple(edits)
+
+
+def _of_commit(commit: str, top: Path) -> Iterator[Script]:
+    listing = _git(top, "diff-tree", "-r", "-z", "--root", "--no-renames", "--no-commit-id",
+                   "--diff-filter=AM", "--name-status", commit)  # fmt: skip
+    fields = listing.split("\0")
+    for status, name in zip(fields[::2], fields[1::2], strict=False):
+        if language_id(name) == "plaintext":
+            continue
+        after = _blob(top, f"{commit}:{name}")
+        before = _blob(top, f"{commit}^:{name}") if status == "M" else ""
+        if not after or before is None:
+            continue
+        edits = insertions_between(before, after)
+        label = f"{name} ({commit[:7]})"
+        if any(edit.text for edit in edits):
+            yield Script(top / name, language_id(name), before, edits, label)
+
+
+def _blob(top: Path, name: str) -> str | None:
+    return _text(_git_bytes(top, "show", name))
+
+
+def _text(raw: bytes) -> str | None:
+    """The text with plain line ends; None for what nobody types."""
+    if len(raw) > _MOST_BYTES or b"\0" in raw:
+        return None
+    try:
+        return raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        return None
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the common beginning."""
+    length = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return length
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return _git_bytes(folder, *arguments).decode("utf-8", "replace")
+
+
+def _git_bytes(folder: Path, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise FimLspError("--git needs the program git; install it") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise FimLspError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
+    return done.stdout

@@ -1,0 +1,102 @@
+"""Runs a replay: one server for all scripts, one script after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fim_lsp.errors import UsageError
+from fim_lsp.replay.editor import COMMAND, Editor
+from fim_lsp.replay.figures import Figures
+from fim_lsp.replay.rhythm import Rhythm
+from fim_lsp.replay.script import Script
+from fim_lsp.replay.typist import Manner, Typist
+
+Progress = Callable[[Script, Figures], None]
+
+
+@dataclass
+class Replay:
+    """What came of it, by script in the order of typing."""
+
+    model: str
+    engine: str
+    settings: Mapping[str, Any]
+    manner: str
+    """The pauses and the way of accepting, in words."""
+    seconds: float = 0.0
+    files: list[tuple[Script, Figures]] = field(default_factory=list)
+
+    @property
+    def total(self) -> Figures:
+        """All files together."""
+        return _sum(figures for _, figures in self.files)
+
+    @property
+    def by_language(self) -> dict[str, Figures]:
+        """Files of one language together, the most typed first."""
+        names = {script.language for script, _ in self.files}
+        sums = {
+            name: _sum(figures for script, figures in self.files if script.language == name)
+            for name in names
+        }
+        return dict(sorted(sums.items(), key=lambda item: (-item[1].keys, item[0])))
+
+
+def run(
+    scripts: Sequence[Script],
+    manner: Manner,
+    settings: Mapping[str, Any],
+    *,
+    description: str,
+    recorded_ms: Sequence[float] = (),
+    after_each: Progress = lambda script, figures: None,
+    command: tuple[str, ...] = COMMAND,
+) -> Replay:
+    """Type all scripts through one server, which `command` starts.
+
+    Raises:
+        FimLspError: the server or its model does not work.
+        UsageError: a setting is wrong.
+    """
+    # An answer that is waited for needs no pause in which another key may follow.
+    sent = {"debounceMs": 0, **settings} if manner.is_fast else dict(settings)
+    replay = Replay("", "", settings, description)
+    asyncio.run(
+        _type_all(
+            replay, Editor(sent, Path.cwd(), command), scripts, manner, recorded_ms, after_each
+        )
+    )
+    return replay
+
+
+async def _type_all(
+    replay: Replay,
+    editor: Editor,
+    scripts: Sequence[Script],
+    manner: Manner,
+    recorded_ms: Sequence[float],
+    after_each: Progress,
+) -> None:
+    async with editor:
+        if editor.warnings:
+            raise UsageError("; ".join(editor.warnings))
+        replay.model, replay.engine = editor.status["model"], editor.status["engine"]
+        begun = time.monotonic()
+        for script in scripts:
+            rhythm = Rhythm(script.label, recorded_ms)
+            figures = await Typist(editor, script, manner, rhythm).type()
+            replay.files.append((script, figures))
+            after_each(script, figures)
+        replay.seconds = time.monotonic() - begun
+
+
+def _sum(parts: Any) -> Figures:
+    total = Figures()
+    for part in parts:
+        total.add(part)
+    return total

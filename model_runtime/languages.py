@@ -1,0 +1,119 @@
+"""What the rules know of each language: its files, its comments, its indentation.  One table.
+
+A language that is not here is `UNKNOWN`: the rules then go by the text alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Facts about one language, by the id that editors send (LSP 3.18, "TextDocumentItem")."""
+
+    id: str
+    extensions: tuple[str, ...] = ()
+    line_comments: tuple[str, ...] = ()
+    """Marks of comments that run to the end of the line, the usual one first."""
+    block_comment: tuple[str, str] | None = None
+    quotes: str = "\"'"
+    """Characters that begin and end a string."""
+    indent: str = "    "
+    """One level, where neither the document nor the editor says."""
+    is_prose: bool = False
+    """Brackets, quotes and statements mean nothing there."""
+
+    @property
+    def line_comment(self) -> str:
+        """The usual mark; `#` where the language has none, as for a path in a prompt."""
+        return self.line_comments[0] if self.line_comments else "#"
+
+
+UNKNOWN = Language("", line_comments=("#",), quotes="\"'`")
+"""Any other language."""
+
+_C_BLOCK = ("/*", "*/")
+
+
+def _c_like(id_: str, *extensions: str, quotes: str = "\"'", indent: str = "    ") -> Language:
+    return Language(id_, extensions, ("//",), _C_BLOCK, quotes, indent)
+
+
+_TABLE = (
+    Language("python", (".py", ".pyi"), ("#",)),
+    _c_like("javascript", ".js", ".mjs", ".cjs", quotes="\"'`", indent="  "),
+    _c_like("javascriptreact", ".jsx", quotes="\"'`", indent="  "),
+    _c_like("typescript", ".ts", ".mts", ".cts", quotes="\"'`", indent="  "),
+    _c_like("typescriptreact", ".tsx", quotes="\"'`", indent="  "),
+    _c_like("c", ".c", ".h"),
+    _c_like("cpp", ".cpp", ".cc", ".cxx", ".hpp", ".hh"),
+    _c_like("csharp", ".cs"),
+    _c_like("java", ".java"),
+    _c_like("go", ".go", quotes="\"'`", indent="\t"),
+    # 'a is a lifetime in Rust, so the single quote says nothing there.
+    _c_like("rust", ".rs", quotes='"'),
+    _c_like("kotlin", ".kt", ".kts"),
+    _c_like("swift", ".swift", quotes='"'),
+    _c_like("scala", ".scala", quotes='"', indent="  "),
+    _c_like("dart", ".dart", indent="  "),
+    Language("php", (".php",), ("//", "#"), _C_BLOCK),
+    Language("ruby", (".rb",), ("#",), indent="  "),
+    Language("shellscript", (".sh", ".bash", ".zsh"), ("#",), indent="  "),
+    Language("lua", (".lua",), ("--",), ("--[[", "]]"), indent="  "),
+    Language("sql", (".sql",), ("--",), _C_BLOCK, indent="  "),
+    Language("haskell", (".hs",), ("--",), ("{-", "-}"), quotes='"', indent="  "),
+    Language("r", (".r", ".R"), ("#",), indent="  "),
+    Language("perl", (".pl", ".pm"), ("#",)),
+    Language("julia", (".jl",), ("#",), ("#=", "=#"), quotes='"'),
+    Language("elixir", (".ex", ".exs"), ("#",), indent="  "),
+    Language("vim", (".vim",), ('"',), quotes="'", indent="  "),
+    Language("clojure", (".clj", ".cljs"), (";",), quotes='"', indent="  "),
+    Language("lisp", (".lisp",), (";",), quotes='"', indent="  "),
+    Language("emacs-lisp", (".el",), (";",), quotes='"', indent="  "),
+    Language("css", (".css",), (), _C_BLOCK, indent="  "),
+    Language("scss", (".scss",), ("//",), _C_BLOCK, indent="  "),
+    Language("html", (".html", ".htm"), (), ("<!--", "-->"), indent="  "),
+    Language("xml", (".xml", ".svg"), (), ("<!--", "-->"), indent="  "),
+    Language("json", (".json",), (), quotes='"', indent="  "),
+    Language("jsonc", (".jsonc",), ("//",), _C_BLOCK, quotes='"', indent="  "),
+    Language("toml", (".toml",), ("#",)),
+    Language("yaml", (".yaml", ".yml"), ("#",), indent="  "),
+    Language("makefile", (".mk",), ("#",), indent="\t"),
+    Language("dockerfile", (), ("#",)),
+    Language("tex", (".tex",), ("%",), quotes="", is_prose=True),
+    Language("latex", (), ("%",), quotes="", is_prose=True),
+    Language("markdown", (".md",), (), ("<!--", "-->"), quotes="", indent="  ", is_prose=True),
+    Language("plaintext", (".txt",), (), quotes="", is_prose=True),
+)
+
+_BY_ID = {language.id: language for language in _TABLE}
+_ID_BY_EXTENSION = {
+    extension: language.id for language in _TABLE for extension in language.extensions
+}
+_ID_BY_NAME = {"Makefile": "makefile", "Dockerfile": "dockerfile"}
+
+
+def language(id_: str) -> Language:
+    """Facts about the language of that id.
+
+    >>> language("go").line_comment, language("never heard of") is UNKNOWN
+    ('//', True)
+    """
+    return _BY_ID.get(id_, UNKNOWN)
+
+
+def language_id(name: str) -> str:
+    """Id of the language of a file, by its name, as editors send it.
+
+    >>> language_id("main.go"), language_id("Makefile"), language_id("notes")
+    ('go', 'makefile', 'plaintext')
+    """
+    base = name.replace("\\", "/").rpartition("/")[2]
+    extension = base[base.rfind(".") :] if "." in base else ""
+    return _ID_BY_NAME.get(base) or _ID_BY_EXTENSION.get(extension, "plaintext")
+
+
+def language_ids() -> tuple[str, ...]:
+    """Every id in the table."""
+    return tuple(_BY_ID)
