@@ -79,6 +79,7 @@ def _infilling(args: argparse.Namespace) -> int:
         tasks=args.tasks,
         draw=draw,
         cuts=tuple(args.cut or RULES),
+        batch=args.batch,
     )
     engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
     try:
@@ -179,6 +180,7 @@ def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         metavar="N",
         help="default 64 for single lines, 256 for the other splits",
     )
+    add("--batch", type=int, default=16, metavar="N", help="prompts decoded at once (default 16)")
     add("--seed", type=int, default=0, help="of the samples and of the choice of --tasks")
     add(
         "--cut",
