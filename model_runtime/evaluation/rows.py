@@ -42,7 +42,7 @@ class Rows:
         )
 
     def difference(self, other: Rows, measure: str) -> Interval:
-        """This arm less another on the rows that both have.
+        """One arm less another on the rows that both have.
 
         Raises:
             EvaluationError: they have none in common.
