@@ -118,7 +118,8 @@ class HarnessReport:
         for row in ROWS:
             own = [entry for (task, _), entry in found.items() if task == row.name]
             best = [entry for entry in own if entry.measure == row.measure] or own[:1]
-            for entry in best or [None]:
+            shown: list[Measured | None] = [*best] or [None]
+            for entry in shown:
                 label = f"{row.name}, {entry.measure if entry else row.measure}"
                 card = [_short(figure) for figure in row.card]
                 lines.append(_line(label, card, row.chance, entry, row.note))
