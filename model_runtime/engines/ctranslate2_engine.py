@@ -26,7 +26,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import ctranslate2
-import numpy as np
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
@@ -171,6 +170,8 @@ class CTranslate2Engine:
 
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
         """As `Engine.logprobs`."""
+        import numpy as np  # not at the top: serving does without it
+
         check_scorable(ids, self.context_length)
         self._check_known(ids)
         if len(ids) == 1:
@@ -314,6 +315,8 @@ class _Model:
 
     def logprobs(self, ids: list[int]) -> Any:
         """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
+        import numpy as np
+
         output = self._generator.forward_batch([ids], return_log_probs=True)
         return np.array(output.to_device(ctranslate2.Device.cpu))[0]
 
