@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from model_runtime.errors import PromptTooLong
@@ -20,6 +20,15 @@ class GeneratedToken(NamedTuple):
     id: int
     logprob: float
     """Natural log of the probability that the model gave this token, at temperature 1."""
+
+
+class ScoredToken(NamedTuple):
+    """How likely a given token was at its place."""
+
+    logprob: float
+    """Natural log of the probability that the model gave this token, at temperature 1."""
+    best_id: int
+    """The id that greedy decoding would have put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,46 @@ class Engine(Protocol):
         """
         ...
 
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """Continue many prompts at once, for work that nobody waits for token by token.
+
+        In float32 and with `temperature` 0 the tokens are those of `generate`, prompt by prompt.
+        Prompts of like length decode fastest together; the caller sorts them and bounds their
+        number, since all their states are in memory at the same time.  Nothing of them is kept.
+
+        Args:
+            prompts: each at least one id.
+            sampling: of every prompt.
+            seeds: one for each prompt, in place of the one in `sampling`.
+
+        Returns:
+            For each prompt what `generate` would yield, in the order given.
+
+        Raises:
+            PromptTooLong, EngineError: as `generate`.
+        """
+        ...
+
+    def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
+        """Score a text in one pass: every id after the first, given all ids before it.
+
+        Args:
+            ids: the whole text; nothing is put before it.
+
+        Returns:
+            One entry for each of `ids[1:]`; natural logarithms.
+
+        Raises:
+            PromptTooLong: there are more than `context_length`, or fewer than one.
+            EngineError: the backend broke; open a new engine.
+        """
+        ...
+
     def close(self) -> None:
         """Free the model's memory."""
         ...
@@ -107,3 +156,32 @@ def check_fits(prompt: Sequence[int], sampling: SamplingParams, context_length: 
             f"a prompt of {len(prompt)} tokens and {sampling.max_tokens} new ones exceed the "
             f"context of {context_length}; lower contextTokens or maxNewTokens"
         )
+
+
+def check_scorable(ids: Sequence[int], context_length: int) -> None:
+    """Refuse a text that cannot be scored in one pass.
+
+    Raises:
+        PromptTooLong: it is empty, or longer than the context.
+    """
+    if not ids:
+        raise PromptTooLong("an empty text has no probability")
+    if len(ids) > context_length:
+        raise PromptTooLong(
+            f"a text of {len(ids)} tokens exceeds the context of {context_length}; shorten it"
+        )
+
+
+def one_by_one(
+    engine: Engine,
+    prompts: Sequence[Sequence[int]],
+    sampling: SamplingParams,
+    seeds: Sequence[int | None] | None = None,
+) -> list[list[GeneratedToken]]:
+    """`Engine.generate_batch` for a backend that decodes one prompt at a time."""
+    answers = []
+    for number, prompt in enumerate(prompts):
+        own = sampling if seeds is None else replace(sampling, seed=seeds[number])
+        with engine.generate(prompt, own) as stream:
+            answers.append(list(stream))
+    return answers

@@ -17,23 +17,32 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import ctranslate2
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
-from model_runtime.engine import GeneratedToken, SamplingParams, TokenStream, check_fits
+from model_runtime.engine import (
+    GeneratedToken,
+    SamplingParams,
+    ScoredToken,
+    TokenStream,
+    check_fits,
+    check_scorable,
+)
 from model_runtime.engines.anchors import Anchors, Cut
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.neox import Architecture
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _LEAST_CACHE_BYTES = 96 * 2**20
 _MOST_THREADS = 4
@@ -127,12 +136,65 @@ class CTranslate2Engine:
         """As `Engine.generate`."""
         check_fits(prompt, sampling, self.context_length)
         ids = list(prompt)
-        if not 0 <= min(ids) <= max(ids) < self._vocab:  # CTranslate2 would read END in its place
-            raise EngineError(f"the prompt has an id outside of the vocabulary of {self._vocab}")
+        self._check_known(ids)
         cut = self._anchors.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
         tokens = self._tokens(ids, cut, sampling, cancel or threading.Event())
         return TokenStream(tokens, cached_tokens=cached_tokens)
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """As `Engine.generate_batch`; seeds are ignored, and cached prompts are not used."""
+        for prompt in prompts:
+            check_fits(prompt, sampling, self.context_length)
+            self._check_known(prompt)
+        if not prompts or sampling.max_tokens < 1:
+            return [[] for _ in prompts]
+        answers: list[list[GeneratedToken]] = [[] for _ in prompts]
+        # Beside a prompt of a single id CTranslate2 4.8 reports the others' prompts as answers.
+        single = [number for number, ids in enumerate(prompts) if len(ids) == 1]
+        longer = [number for number, ids in enumerate(prompts) if len(ids) > 1]
+        for numbers in filter(None, (single, longer)):
+            batch = [list(prompts[number]) for number in numbers]
+            on_step = partial(self._note, [answers[number] for number in numbers])
+            self._work(partial(self._model.decode, batch, 0, sampling, on_step))
+        return answers
+
+    def _note(self, answers: list[list[GeneratedToken]], step: Any) -> bool:
+        answers[step.batch_id].append(GeneratedToken(step.token_id, step.log_prob))
+        return self._closed.is_set()
+
+    def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
+        """As `Engine.logprobs`."""
+        import numpy as np  # not at the top: serving does without it
+
+        check_scorable(ids, self.context_length)
+        self._check_known(ids)
+        if len(ids) == 1:
+            return []
+        table = self._work(lambda: self._model.logprobs(list(ids[:-1])))
+        chosen = table[np.arange(len(ids) - 1), ids[1:]]
+        return [
+            ScoredToken(float(logprob), int(best))
+            for logprob, best in zip(chosen, table.argmax(-1), strict=True)
+        ]
+
+    def _check_known(self, ids: Sequence[int]) -> None:
+        if not 0 <= min(ids) <= max(ids) < self._vocab:  # CTranslate2 would read END in its place
+            raise EngineError(f"the prompt has an id outside of the vocabulary of {self._vocab}")
+
+    def _work(self, job: Callable[[], T]) -> T:
+        """Run a job on the model's thread and wait for it."""
+        if self._closed.is_set():
+            raise EngineError("the engine is closed; open a new one")
+        try:
+            return self._worker.submit(job).result()
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"CTranslate2 failed ({error}); open the model again") from error
 
     def close(self) -> None:
         """As `Engine.close`; an open stream ends at its next token."""
@@ -161,7 +223,7 @@ class CTranslate2Engine:
                     logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
                     self._anchors.clear()
                     self._model.reload()
-                self._model.decode(ids, cut.length, sampling, on_step)
+                self._model.decode([ids], cut.length, sampling, on_step)
                 self._anchors.add(ids[: cut.length])
             finally:
                 tokens.put(None)
@@ -225,14 +287,22 @@ class _Model:
         self._generator = None  # waits for CTranslate2's threads
 
     def decode(
-        self, ids: list[int], static_length: int, sampling: SamplingParams, on_step: Any
+        self, prompts: list[list[int]], static_length: int, sampling: SamplingParams, on_step: Any
     ) -> None:
-        """Run until a stop id, the limit, or until `on_step` returns True."""
-        strings = [str(id_) for id_ in ids]  # as in the vocabulary that ctranslate2_folder writes
+        """Run until a stop id, the limit, or until `on_step` returns True.
+
+        Args:
+            prompts: [batch][ids]; one only where it has a static part.
+            static_length: leading ids whose state is kept under them.
+            sampling: of all prompts.
+            on_step: called for each token of each prompt.
+        """
+        # as in the vocabulary that ctranslate2_folder writes
+        strings = [[str(id_) for id_ in ids] for ids in prompts]
         greedy = sampling.temperature <= 0
         self._generator.generate_batch(
-            [strings[static_length:]],
-            static_prompt=strings[:static_length] or None,
+            [row[static_length:] for row in strings],
+            static_prompt=strings[0][:static_length] or None,
             include_prompt_in_result=False,  # else the prompt would be fed token by token
             max_length=sampling.max_tokens,
             end_token=sorted(sampling.stop_ids),
@@ -242,6 +312,13 @@ class _Model:
             sampling_temperature=1.0 if greedy else sampling.temperature,
             callback=on_step,
         )
+
+    def logprobs(self, ids: list[int]) -> Any:
+        """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
+        import numpy as np
+
+        output = self._generator.forward_batch([ids], return_log_probs=True)
+        return np.array(output.to_device(ctranslate2.Device.cpu))[0]
 
 
 def default_threads() -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 
-from model_runtime.engine import GeneratedToken, SamplingParams, TokenStream, check_fits
+from model_runtime.engine import (
+    GeneratedToken,
+    SamplingParams,
+    ScoredToken,
+    TokenStream,
+    check_fits,
+    check_scorable,
+    one_by_one,
+)
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.errors import EngineError
 
@@ -78,6 +86,22 @@ class ScriptedEngine:
         cached_tokens = min(common_prefix(last, prompt), len(prompt) - 1)
         tokens = self._tokens(list(prompt), sampling, cancel or threading.Event())
         return TokenStream(tokens, cached_tokens=cached_tokens)
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """As `Engine.generate_batch`, one prompt after the other."""
+        return one_by_one(self, prompts, sampling, seeds)
+
+    def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
+        """As `Engine.logprobs`: whatever it is given is what it would have said."""
+        if self.is_closed:
+            raise EngineError("the engine is closed; open a new one")
+        check_scorable(ids, self.context_length)
+        return [ScoredToken(self._logprob, id_) for id_ in ids[1:]]
 
     def close(self) -> None:
         """As `Engine.close`."""

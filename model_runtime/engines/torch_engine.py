@@ -9,14 +9,22 @@ reproducible.  The network is built here from the bundle's weights; nothing is f
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import DynamicCache, GPTNeoXConfig, GPTNeoXForCausalLM
 
 from model_runtime.bundle import ModelBundle
-from model_runtime.engine import GeneratedToken, SamplingParams, TokenStream, check_fits
+from model_runtime.engine import (
+    GeneratedToken,
+    SamplingParams,
+    ScoredToken,
+    TokenStream,
+    check_fits,
+    check_scorable,
+)
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.neox import HEAD, Architecture, alibi_slopes
@@ -76,6 +84,66 @@ class TorchEngine:
         tokens = self._tokens(ids, sampling, cancel or threading.Event())
         return TokenStream(tokens, cached_tokens=self._shared(ids))
 
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """As `Engine.generate_batch`; a prompt that has ended leaves the batch."""
+        for prompt in prompts:
+            check_fits(prompt, sampling, self.context_length)
+        if self._network is None:
+            raise EngineError("the engine is closed; open a new one")
+        if not prompts or sampling.max_tokens < 1:
+            return [[] for _ in prompts]
+        given = seeds or [sampling.seed] * len(prompts)
+        random = [_generator(seed) for seed in given]
+        answers: list[list[GeneratedToken]] = [[] for _ in prompts]
+        running = list(range(len(prompts)))
+        longest = max(map(len, prompts))
+        padding = torch.tensor([longest - len(prompt) for prompt in prompts])
+        # Padding stands on the left, so that all prompts end at the same place; it is masked.
+        ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+        cache = DynamicCache(config=self._network.config)
+        with _failing_as_engine_error():
+            for place in range(sampling.max_tokens):
+                past = longest + place - ids.shape[1]
+                logits = self._run(ids, padding, past, cache)
+                for row, number in enumerate(running):
+                    answers[number].append(pick(logits[row], sampling, random[number]))
+                going = [
+                    row
+                    for row, number in enumerate(running)
+                    if answers[number][-1].id not in sampling.stop_ids
+                ]
+                if not going:
+                    break
+                if len(going) < len(running):
+                    running = [running[row] for row in going]
+                    padding = padding[going]
+                    cache.batch_select_indices(torch.tensor(going, device=self._network.device))
+                ids = torch.tensor([[answers[number][-1].id] for number in running])
+        return answers
+
+    def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
+        """As `Engine.logprobs`; the cache of `generate` is neither used nor changed."""
+        check_scorable(ids, self.context_length)
+        if self._network is None:
+            raise EngineError("the engine is closed; open a new one")
+        scored: list[ScoredToken] = []
+        cache = DynamicCache(config=self._network.config)
+        none = torch.tensor([0])
+        with _failing_as_engine_error():
+            for start in range(0, len(ids) - 1, CHUNK):
+                stop = min(start + CHUNK, len(ids) - 1)
+                logits = self._run(torch.tensor([ids[start:stop]]), none, start, cache, last=False)
+                logprobs = torch.log_softmax(logits[0], dim=-1)
+                targets = torch.tensor(ids[start + 1 : stop + 1])
+                chosen = logprobs.gather(1, targets[:, None])[:, 0]
+                scored += map(ScoredToken, chosen.tolist(), logprobs.argmax(-1).tolist())
+        return scored
+
     def close(self) -> None:
         """As `Engine.close`."""
         self._network = self._cache = None
@@ -86,11 +154,7 @@ class TorchEngine:
     ) -> Generator[GeneratedToken, None, None]:
         if self._network is None:
             raise EngineError("the engine is closed; open a new one")
-        random = torch.Generator()
-        if sampling.seed is None:
-            random.seed()
-        else:
-            random.manual_seed(sampling.seed)
+        random = _generator(sampling.seed)
         pending = self._crop_to_shared(ids)
         for _ in range(sampling.max_tokens):
             while pending:
@@ -143,6 +207,63 @@ class TorchEngine:
             raise EngineError(f"PyTorch failed ({error}); open the model again") from error
         self._ids += ids
         return logits
+
+    def _run(
+        self, ids: torch.Tensor, padding: torch.Tensor, past: int, cache: Any, *, last: bool = True
+    ) -> torch.Tensor:
+        """One pass of a batch over a cache of its own.
+
+        Args:
+            ids: [batch, new].
+            padding: [batch], how many leading places of each row are none of its text.
+            past: places that the cache already holds.
+            cache: grows by `new` places.
+            last: whether only the last place's logits are wanted.
+
+        Returns:
+            float32 on the CPU: [batch, vocabulary], or [batch, new, vocabulary].
+        """
+        network, new = self._network, ids.shape[1]
+        queries = torch.arange(past, past + new)
+        keys = torch.arange(past + new)
+        hidden = (keys[None, :] > queries[:, None])[None] | (
+            keys[None, None, :] < padding[:, None, None]
+        )
+        rotary = network.gpt_neox.rotary_emb
+        dtype = network.gpt_neox.embed_in.weight.dtype
+        if isinstance(rotary, _NoRotation):
+            mask = rotary.mask(past, new).cpu().expand(len(ids), -1, -1, -1)
+        else:
+            mask = torch.zeros(len(ids), 1, new, past + new, dtype=dtype)
+        mask = mask.masked_fill(hidden[:, None], torch.finfo(dtype).min)
+        with torch.inference_mode():
+            output = network(
+                ids.to(network.device),
+                attention_mask=mask.to(network.device),
+                position_ids=(queries[None, :] - padding[:, None]).clamp(min=0).to(network.device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1 if last else 0,
+            )
+        logits: torch.Tensor = output.logits.float().cpu()
+        return logits[:, -1] if last else logits
+
+
+@contextmanager
+def _failing_as_engine_error() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        raise EngineError(f"PyTorch failed ({error}); open the model again") from error
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    random = torch.Generator()
+    if seed is None:
+        random.seed()
+    else:
+        random.manual_seed(seed)
+    return random
 
 
 def pick(logits: torch.Tensor, sampling: SamplingParams, random: torch.Generator) -> GeneratedToken:

@@ -24,6 +24,8 @@ examples:
                                                   a quick look at 300 holes, nothing executed
   fim-runtime evaluate infilling default --data DATA --allow-code-execution \\
       --samples 20 --temperature 0.8              pass@1 and pass@10
+  fim-runtime evaluate harness default --data ROWS
+                                                  arc, lambada, piqa, sciq, wsc, winogrande
   fim-runtime evaluate floor --data DATA --allow-code-execution
                                                   test the judge itself
   fim-runtime evaluate sandbox                    what confines programs on this machine
@@ -79,6 +81,7 @@ def _infilling(args: argparse.Namespace) -> int:
         tasks=args.tasks,
         draw=draw,
         cuts=tuple(args.cut or RULES),
+        batch=args.batch,
     )
     engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
     try:
@@ -92,6 +95,37 @@ def _infilling(args: argparse.Namespace) -> int:
             "add --allow-code-execution to run the stored samples in a sandbox",
             file=sys.stderr,
         )
+    print(f"kept in {out}", file=sys.stderr)
+    return 0
+
+
+def _harness(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+    from model_runtime.engines import open_engine
+    from model_runtime.evaluation.harness import TASKS, HarnessOptions, evaluate_harness
+
+    if (args.data is None) == (not args.online):
+        print(
+            "fim-runtime evaluate: say where the rows come from: --data FOLDER for local files, "
+            "or --online for the Hugging Face hub",
+            file=sys.stderr,
+        )
+        return 2
+    bundle = catalogue.find(args.model)
+    out = args.out or Path("runs") / f"harness-{bundle.manifest.name}"
+    options = HarnessOptions(
+        out=out,
+        data=args.data,
+        tasks=tuple(args.tasks or TASKS),
+        limit=args.limit,
+        infilling=args.infilling,
+    )
+    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    try:
+        report = evaluate_harness(bundle, engine, options)
+    finally:
+        engine.close()
+    print(report.to_json() if args.json else report.to_markdown(), end="")
     print(f"kept in {out}", file=sys.stderr)
     return 0
 
@@ -149,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_infilling(commands)
+    _add_harness(commands)
     floor = commands.add_parser("floor", help="test the judge: run empty and reference answers")
     _add_data(floor)
     floor.set_defaults(run=_floor)
@@ -157,8 +192,51 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_harness(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from model_runtime.evaluation.harness import TASKS
+
+    harness = commands.add_parser(
+        "harness",
+        help="the seed's seven language tasks, by lm-evaluation-harness",
+        description="Runs arc, lambada, piqa, sciq, wsc and winogrande with the prompts and "
+        "metrics of lm-evaluation-harness (extra `eval`), and prints the seed's table with this "
+        "model beside it.  With --data nothing is fetched.  Breaking it off loses nothing.",
+    )
+    add = harness.add_argument
+    add("model", metavar="MODEL", help="name of a model, or the path of a bundle")
+    add("--data", type=Path, metavar="FOLDER", help="with the rows as .jsonl; see docs")
+    add("--online", action="store_true", help="take the rows from the Hugging Face hub")
+    add("--tasks", nargs="+", choices=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)}")
+    add("--limit", type=_positive, metavar="N", help="only the first N rows of each task")
+    add(
+        "--infilling",
+        type=Path,
+        metavar="FOLDER",
+        help="of an `evaluate infilling` run, to complete the table",
+    )
+    _add_engine(harness)
+    add("--out", type=Path, metavar="FOLDER", help="default runs/harness-MODEL")
+    add("--json", action="store_true", help="print JSON for a program")
+    harness.set_defaults(run=_harness)
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
     from model_runtime.engines import DEVICES, ENGINES
+
+    add = parser.add_argument
+    add("--engine", choices=ENGINES, default="auto")
+    add("--device", choices=DEVICES, default="auto")
+    add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
+
+
+def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from model_runtime.evaluation.cutting import RULES
 
     infilling = commands.add_parser(
@@ -179,6 +257,7 @@ def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         metavar="N",
         help="default 64 for single lines, 256 for the other splits",
     )
+    add("--batch", type=int, default=16, metavar="N", help="prompts decoded at once (default 16)")
     add("--seed", type=int, default=0, help="of the samples and of the choice of --tasks")
     add(
         "--cut",
@@ -187,9 +266,7 @@ def _add_infilling(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         help="rules to score the same samples by as well, each in a row of its own (default: all); "
         "`line` keeps the first line, `server` ends where the language server would",
     )
-    add("--engine", choices=ENGINES, default="auto")
-    add("--device", choices=DEVICES, default="auto")
-    add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
+    _add_engine(infilling)
     add("--out", type=Path, metavar="FOLDER", help="default runs/infilling-MODEL-SPLIT")
     add("--json", action="store_true", help="print JSON for a program")
     infilling.set_defaults(run=_infilling)

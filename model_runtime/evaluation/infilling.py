@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt import CompletionRequest, PromptBudget, PromptEncoder
+from model_runtime.prompt import CompletionRequest, Prompt, PromptBudget, PromptEncoder
 from model_runtime.tokenizer import FimTokenizer
 
 _UNFINISHED = "\ufffd"
@@ -83,8 +83,8 @@ class Sample:
     prompt_tokens: int
     is_prompt_cut: bool
     """The prompt did not fit into the context whole."""
-    first_token_ms: float
-    total_ms: float
+    milliseconds: float
+    """The time of the batch it was decoded in, divided by the samples in it."""
 
 
 def draw_samples(
@@ -93,13 +93,18 @@ def draw_samples(
     tasks: Sequence[Task],
     settings: DrawSettings,
     store: JsonLines,
+    batch: int = 16,
 ) -> Iterator[Sample]:
-    """Yield every sample of every task, those in `store` first; new ones are stored as they come.
+    """Yield every sample of every task, those in `store` first, the others by prompt length.
+
+    New ones are stored batch by batch; `batch` prompts are decoded at once.
 
     Raises:
         EvaluationError: the context has no room for the new tokens and a prompt. EngineError: the
         engine broke; what was drawn is stored, so the same call goes on from there.
     """
+    if batch < 1:
+        raise EvaluationError("--batch must be at least 1")
     room = engine.context_length - settings.max_new_tokens
     if room < 16:
         raise EvaluationError(
@@ -108,16 +113,17 @@ def draw_samples(
         )
     wanted = {(task.id, number) for task in tasks for number in range(settings.samples)}
     for record in store.read():
+        if "milliseconds" not in record:
+            raise EvaluationError(
+                f"{store.path} was written by an earlier version; choose another --out"
+            )
         sample = Sample(**{**record, "ids": tuple(record["ids"])})
         if (sample.task, sample.number) in wanted:
             wanted.remove((sample.task, sample.number))
             yield sample
-    for task in tasks:
-        for number in range(settings.samples):
-            if (task.id, number) in wanted:
-                sample = _draw(model, engine, task, number, settings, PromptBudget(room))
-                store.append(asdict(sample))
-                yield sample
+    budget = PromptBudget(room)
+    for group in _groups(model, tasks, wanted, budget, batch):
+        yield from _draw(model, engine, group, settings, store)
 
 
 def text_of(tokenizer: FimTokenizer, ids: Sequence[int]) -> str:
@@ -125,48 +131,70 @@ def text_of(tokenizer: FimTokenizer, ids: Sequence[int]) -> str:
     return tokenizer.decode(ids).rstrip(_UNFINISHED)
 
 
+class _Ask(NamedTuple):
+    """One sample that is wanted, and its prompt."""
+
+    task: Task
+    number: int
+    prompt: Prompt
+
+
+def _groups(
+    model: InfillingModel,
+    tasks: Sequence[Task],
+    wanted: Collection[tuple[str, int]],
+    budget: PromptBudget,
+    size: int,
+) -> Iterator[list[_Ask]]:
+    """What is decoded together: neighbours in the order of their prompts' lengths."""
+    asks = []
+    for task in tasks:
+        numbers = sorted(number for id_, number in wanted if id_ == task.id)
+        if numbers:
+            prompt = model.encoder.prompt(CompletionRequest(task.hole), budget)
+            asks += [_Ask(task, number, prompt) for number in numbers]
+    asks.sort(key=lambda ask: len(ask.prompt.ids))  # stable: samples of a task stay together
+    for start in range(0, len(asks), size):
+        yield asks[start : start + size]
+
+
 def _draw(
     model: InfillingModel,
     engine: Engine,
-    task: Task,
-    number: int,
+    group: Sequence[_Ask],
     settings: DrawSettings,
-    budget: PromptBudget,
-) -> Sample:
-    encoder = model.encoder
-    prompt = encoder.prompt(CompletionRequest(task.hole), budget)
-    parts = (task.hole.prefix, task.hole.suffix)
-    whole = sum(len(encoder.tokenizer.encode(part)) for part in parts)
+    store: JsonLines,
+) -> Iterator[Sample]:
+    """Decode a group and store it, all of it or nothing."""
+    tokenizer = model.encoder.tokenizer
     sampling = SamplingParams(
         max_tokens=settings.max_new_tokens,
         stop_ids=model.stop_ids,
         temperature=settings.temperature,
         top_p=settings.top_p,
-        seed=_seed(settings.seed, task.id, number),
     )
-    ids: list[int] = []
-    logprob, has_stopped, first_token_ms = 0.0, False, 0.0
+    seeds = [_seed(settings.seed, ask.task.id, ask.number) for ask in group]
     started = time.perf_counter()
-    with engine.generate(prompt.ids, sampling) as stream:
-        for token in stream:
-            first_token_ms = first_token_ms or (time.perf_counter() - started) * 1e3
-            logprob += token.logprob
-            if token.id in model.stop_ids:
-                has_stopped = True
-                break
-            ids.append(token.id)
-    return Sample(
-        task=task.id,
-        number=number,
-        ids=tuple(ids),
-        text=text_of(encoder.tokenizer, ids),
-        has_stopped=has_stopped,
-        logprob=round(logprob, 4),
-        prompt_tokens=len(prompt.ids),
-        is_prompt_cut=prompt.prefix_tokens + prompt.suffix_tokens < whole,
-        first_token_ms=round(first_token_ms, 2),
-        total_ms=round((time.perf_counter() - started) * 1e3, 2),
-    )
+    answers = engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
+    milliseconds = (time.perf_counter() - started) * 1e3 / len(group)
+    for ask, tokens in zip(group, answers, strict=True):
+        has_stopped = bool(tokens) and tokens[-1].id in model.stop_ids
+        ids = tuple(token.id for token in tokens[: len(tokens) - has_stopped])
+        parts = (ask.task.hole.prefix, ask.task.hole.suffix)
+        whole = sum(len(tokenizer.encode(part)) for part in parts)
+        sample = Sample(
+            task=ask.task.id,
+            number=ask.number,
+            ids=ids,
+            text=text_of(tokenizer, ids),
+            has_stopped=has_stopped,
+            logprob=round(sum(token.logprob for token in tokens), 4),
+            prompt_tokens=len(ask.prompt.ids),
+            is_prompt_cut=ask.prompt.prefix_tokens + ask.prompt.suffix_tokens < whole,
+            milliseconds=round(milliseconds, 2),
+        )
+        store.append(asdict(sample))
+        yield sample
 
 
 def _seed(seed: int, task: str, number: int) -> int:

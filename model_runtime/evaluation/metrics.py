@@ -63,15 +63,58 @@ def cluster_bootstrap(
     Raises:
         ValueError: no rows, or not one cluster for each.
     """
-    if not values or len(values) != len(clusters):
-        raise ValueError(f"{len(values)} values in {len(clusters)} clusters have no mean")
-    number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
-    numbers = np.array([number_of[cluster] for cluster in clusters])
-    sums = np.bincount(numbers, weights=np.asarray(values)).astype(np.float64)
-    sizes = np.bincount(numbers).astype(np.float64)
-    means = np.concatenate(list(_resampled_means(sums, sizes, draws, seed)))
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(sums.sum() / sizes.sum()), float(low), float(high))
+    return cluster_ratio(values, [1.0] * len(values), clusters, draws=draws, seed=seed)
+
+
+def cluster_ratio(
+    sums: Sequence[float],
+    weights: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """`sum(sums) / sum(weights)` with its percentile interval, as `cluster_bootstrap`.
+
+    Bits per byte is such a ratio: a long text counts more than a short one.
+
+    >>> cluster_ratio([8.0, 2.0], [1.0, 4.0], ["a", "b"]).mean
+    2.0
+    """
+    if not sums or not len(sums) == len(weights) == len(clusters):
+        raise ValueError(f"{len(sums)} values in {len(clusters)} clusters have no mean")
+    numbers = _numbers(clusters)
+    by_cluster = (_totals(sums, numbers), _totals(weights, numbers))
+    ratios = np.concatenate(_resampled_ratios(*by_cluster, draws, seed))
+    return _interval(by_cluster[0].sum() / by_cluster[1].sum(), ratios)
+
+
+def paired_ratio_difference(
+    ours: Sequence[tuple[float, float]],
+    theirs: Sequence[tuple[float, float]],
+    clusters: Sequence[Hashable],
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """The ratio of `ours` less that of `theirs`, both from the same draws of clusters.
+
+    Args:
+        ours, theirs: (sum, weight) of the same rows in the same order; weight 1 gives means.
+        clusters: what each row belongs to.
+
+    Raises:
+        ValueError: no rows, or not the same number everywhere.
+    """
+    if not ours or not len(ours) == len(theirs) == len(clusters):
+        raise ValueError(f"{len(ours)} and {len(theirs)} rows cannot be paired")
+    numbers = _numbers(clusters)
+    means, samples = [], []
+    for arm in (ours, theirs):
+        sums, weights = (_totals([row[part] for row in arm], numbers) for part in (0, 1))
+        means.append(sums.sum() / weights.sum())
+        samples.append(np.concatenate(_resampled_ratios(sums, weights, draws, seed)))
+    return _interval(means[0] - means[1], samples[0] - samples[1])
 
 
 def paired_difference(
@@ -141,16 +184,31 @@ def bits_per_byte(logprob_sum: float, num_bytes: int) -> float:
     return -logprob_sum / math.log(2) / num_bytes
 
 
-def _resampled_means(sums: Floats, sizes: Floats, draws: int, seed: int) -> list[Floats]:
-    """Means over rows of `draws` resamples; each counts how often every cluster was drawn."""
+def _numbers(clusters: Sequence[Hashable]) -> npt.NDArray[np.intp]:
+    """Each row's cluster as a number from 0."""
+    number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    return np.array([number_of[cluster] for cluster in clusters])
+
+
+def _totals(values: Sequence[float], numbers: npt.NDArray[np.intp]) -> Floats:
+    return np.bincount(numbers, weights=np.asarray(values, np.float64)).astype(np.float64)
+
+
+def _interval(mean: float, resampled: Floats) -> Interval:
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    return Interval(float(mean), float(low), float(high))
+
+
+def _resampled_ratios(sums: Floats, sizes: Floats, draws: int, seed: int) -> list[Floats]:
+    """Ratios of `draws` resamples; each counts how often every cluster was drawn."""
     generator = np.random.default_rng(seed)
     clusters = len(sums)
-    means = []
+    ratios = []
     for start in range(0, draws, _DRAWS_AT_ONCE):
         size = min(_DRAWS_AT_ONCE, draws - start)
         counts = generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=size)
-        means.append((counts @ sums) / (counts @ sizes))
-    return means
+        ratios.append((counts @ sums) / (counts @ sizes))
+    return ratios
 
 
 def _levenshtein(text: str, reference: str) -> int:

@@ -2,7 +2,9 @@
 
 run.json         what was asked for; another question in the same folder is refused
 samples.jsonl    what the model wrote, a line for each sample
+bits.jsonl       how likely the benchmark's own texts were
 verdicts.jsonl   what became of each program
+rows.json        every measure of every row, for a paired comparison (rows.py)
 report.json, report.md
 """
 
@@ -66,6 +68,7 @@ class RunFolder:
         """
         self.folder = folder
         self.samples = JsonLines(folder / "samples.jsonl")
+        self.bits = JsonLines(folder / "bits.jsonl")
         self.verdicts = JsonLines(folder / "verdicts.jsonl")
         asked = json.loads(json.dumps(question))
         path = folder / "run.json"

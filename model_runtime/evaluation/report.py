@@ -12,10 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_runtime.evaluation.likelihood import BitsPerByte
 from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.scoring import Score
 
-_WAYS = {
+_TEXTS = {
+    "middle": "middles, after the infilling prompt",
+    "middle_ltr": "middles, after their prefix alone, left to right",
+    "program_ltr": "whole programs, left to right",
+}
+WAYS = {
     "floor": "empty answer (the floor)",
     "raw": "uncut: the model stops by itself",
     "line": "cut after the first line end",
@@ -31,6 +37,8 @@ class Report:
     model: str
     scores: tuple[Score, ...]
     """The floor first."""
+    bits: tuple[BitsPerByte, ...]
+    """How well the model expects the benchmark's own text."""
     terms: Mapping[str, Any]
     """What the scores depend on, name -> JSON value; all of it is shown."""
     cost: Mapping[str, float]
@@ -39,7 +47,10 @@ class Report:
 
     def to_json(self) -> str:
         """Everything, for programs; intervals are objects with mean, low and high."""
-        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False) + "\n"
+        content = asdict(self)
+        for score in content["scores"]:
+            del score["by_task"]
+        return json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
         """The table and its terms, for people."""
@@ -50,11 +61,12 @@ class Report:
             "Means with 95 % intervals, resampling problems. pass@k is the unbiased estimate by "
             "execution; match and similarity compare with what was cut out.",
             "",
+            *_bits_table(self.bits),
             *_pairs("Terms", self.terms),
             *_pairs("Cost", self.cost),
         ]
         reasons = [
-            f"- {_WAYS.get(score.label, score.label)}: "
+            f"- {WAYS.get(score.label, score.label)}: "
             + ", ".join(f"{name} {count}" for name, count in list(score.failures.items())[:8])
             for score in self.scores
             if score.failures
@@ -71,7 +83,7 @@ def _table(scores: Sequence[Score]) -> list[str]:
     names += ["exact match", "edit similarity", "empty", "length / reference"]
     rows = []
     for score in scores:
-        row = [_WAYS.get(score.label, score.label)]
+        row = [WAYS.get(score.label, score.label)]
         row += [_percent(score.pass_at.get(k)) for k in ks]
         row += [_percent(score.above_floor, signed=True)] * bool(ks)
         row += [_percent(score.exact_match), _number(score.edit_similarity)]
@@ -79,6 +91,19 @@ def _table(scores: Sequence[Score]) -> list[str]:
         rows.append(row)
     ruler = ["---", *["---:"] * (len(names) - 1)]
     return [f"| {' | '.join(row)} |" for row in (names, ruler, *rows)]
+
+
+def _bits_table(kinds: Sequence[BitsPerByte]) -> list[str]:
+    if not kinds:
+        return []
+    lines = ["| text of the benchmark | bits per byte | texts | bytes |", "|---|---:|---:|---:|"]
+    for kind in kinds:
+        left_out = f" ({kind.left_out} too long)" if kind.left_out else ""
+        lines.append(
+            f"| {_TEXTS[kind.kind]} | {_number(kind.bits_per_byte)} | {kind.texts:,}{left_out} "
+            f"| {kind.size:,} |"
+        )
+    return [*lines, "", "Special tokens are not counted; a uniform guess of bytes needs 8.", ""]
 
 
 def _percent(found: Interval | None, *, signed: bool = False) -> str:

@@ -50,6 +50,8 @@ class Score:
     """Characters written / characters cut out, over all rows."""
     failures: dict[str, int]
     """Samples that failed, by the error's name, most frequent first."""
+    by_task: dict[str, list[float]]
+    """Measure -> its value for each task, in their order; kept in rows.json, not in the report."""
 
 
 class Judge:
@@ -112,13 +114,15 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
     def mean(values: Sequence[float]) -> Interval:
         return cluster_bootstrap(values, [task.problem for task in tasks])
 
-    def mean_over_samples(measure: Comparison) -> Interval:
-        return mean(
-            [
-                sum(measure(text, task.middle) for text in answers[task.id]) / samples
-                for task in tasks
-            ]
-        )
+    def over_samples(measure: Comparison) -> list[float]:
+        return [
+            sum(measure(text, task.middle) for text in answers[task.id]) / samples for task in tasks
+        ]
+
+    by_task = {
+        "exact match": over_samples(is_exact_match),
+        "edit similarity": over_samples(edit_similarity),
+    }
 
     pass_at, above_floor = {}, None
     reasons: Counter[str] = Counter()
@@ -130,7 +134,9 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
             reasons.update(reason.partition(":")[0] for reason in found if reason)
         for k in KS:
             if k <= samples:
-                pass_at[k] = mean([pass_at_k(samples, passed[task.id], k) for task in tasks])
+                values = [pass_at_k(samples, passed[task.id], k) for task in tasks]
+                by_task[f"pass@{k}"] = values
+                pass_at[k] = mean(values)
         above_floor = paired_difference(
             {task: count / samples for task, count in passed.items()},
             {task.id: float(not judge.reason(task, "")) for task in tasks},
@@ -141,9 +147,10 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
         label=label,
         pass_at=pass_at,
         above_floor=above_floor,
-        exact_match=mean_over_samples(is_exact_match),
-        edit_similarity=mean_over_samples(edit_similarity),
+        exact_match=mean(by_task["exact match"]),
+        edit_similarity=mean(by_task["edit similarity"]),
         empty_share=sum(not text.strip() for text in texts) / len(texts),
         length_ratio=sum(map(len, texts)) / (samples * sum(len(task.middle) for task in tasks)),
         failures=dict(reasons.most_common()),
+        by_task=by_task,
     )

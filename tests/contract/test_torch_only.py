@@ -80,3 +80,19 @@ def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
     expected = oracle_of("rotary quarter").logprobs([*prompt, *ids])[len(prompt) - 1 : -1]
     for place, token in enumerate(tokens):
         assert token.logprob == pytest.approx(expected[place, token.id], abs=0.1)
+
+
+def test_a_seed_draws_the_same_sample_in_a_batch_and_alone(engine_of, prompt):
+    engine = engine_of("torch", "rotary quarter")
+    sampling = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95)
+    short = prompt[:60]
+
+    def alone(given, seed):
+        own = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95, seed=seed)
+        return [token.id for token in engine.generate(given, own)]
+
+    batch = engine.generate_batch([prompt, short, prompt], sampling, [1, 2, 3])
+
+    assert [alone(prompt, 1), alone(short, 2), alone(prompt, 3)] == [
+        [token.id for token in found] for found in batch
+    ]

@@ -1,0 +1,341 @@
+"""The seven language tasks of the seed's table, by lm-evaluation-harness, from local files.
+
+The harness's own task files supply prompts, metrics and answers; where a folder of rows is given,
+only their source is replaced, by a YAML file that includes the harness's, and the hub is forbidden.
+Rows are not shipped: their licences differ (docs/evaluation.md names the sources).
+
+The harness takes rows as independent for its errors and says that they are biased; it is told to
+leave them out, and ours are computed here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from model_runtime.bundle import ModelBundle
+from model_runtime.engine import Engine
+from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.evaluation.metrics import Interval, wilson
+from model_runtime.evaluation.records import JsonLines, RunFolder, write_text
+from model_runtime.evaluation.rows import Rows
+from model_runtime.evaluation.seed_table import ARMS, INFILLING, ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class HarnessTask:
+    """A task of the harness, and where its rows lie."""
+
+    name: str
+    yaml: str
+    """The harness's own task file, relative to its folder of tasks."""
+    split: str
+    file: str
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        HarnessTask("arc_easy", "arc/arc_easy.yaml", "test", "arc_easy.test.jsonl"),
+        HarnessTask("arc_challenge", "arc/arc_challenge.yaml", "test", "arc_challenge.test.jsonl"),
+        HarnessTask(
+            "lambada_openai", "lambada/lambada_openai.yaml", "test", "lambada_openai.test.jsonl"
+        ),
+        HarnessTask("piqa", "piqa/piqa.yaml", "validation", "piqa.validation.jsonl"),
+        HarnessTask("sciq", "sciq/sciq.yaml", "validation", "sciq.validation.jsonl"),
+        HarnessTask(
+            "wsc", "super_glue/wsc/default.yaml", "validation", "wsc_superglue.validation.jsonl"
+        ),
+        HarnessTask(
+            "winogrande", "winogrande/default.yaml", "validation", "winogrande_xl.validation.jsonl"
+        ),
+    )
+}
+
+Measures = dict[str, dict[str, list[float]]]
+"""Task -> measure -> its value for each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class HarnessOptions:
+    """What to evaluate on."""
+
+    out: Path
+    """Folder for scores and the report; a run found there is resumed."""
+    data: Path | None
+    """Folder with the rows; None takes them from the Hugging Face hub."""
+    tasks: tuple[str, ...] = tuple(TASKS)
+    limit: int | None = None
+    """Only the first so many rows of each task."""
+    infilling: Path | None = None
+    """Folder of an infilling run whose score completes the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measure of one task."""
+
+    task: str
+    measure: str
+    value: Interval
+    floor: float
+    """Of a model that gives every byte the same probability, on the same rows."""
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class HarnessReport:
+    """The seed's table, and ours beside it."""
+
+    model: str
+    measured: tuple[Measured, ...]
+    terms: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """Everything, for programs."""
+        content = asdict(self)
+        content["measured"] = [
+            {**asdict(entry), "value": entry.value._asdict()} for entry in self.measured
+        ]
+        content["seed"] = {
+            row.name: {**asdict(row), "card": dict(zip(ARMS, row.card, strict=True))}
+            for row in ROWS
+        }
+        return json.dumps(content, indent=1) + "\n"
+
+    def to_markdown(self) -> str:
+        """The table and its terms, for people."""
+        found = {(entry.task, entry.measure): entry for entry in self.measured}
+        names = ["", *ARMS, "chance", "floor", f"{self.model} (95 % interval)", "rows", ""]
+        lines = [f"# The seed's table: {self.model}", ""]
+        lines += [f"| {' | '.join(names)} |", f"|---|{'---:|' * 7}---|"]
+        for row in ROWS:
+            own = [entry for (task, _), entry in found.items() if task == row.name]
+            best = [entry for entry in own if entry.measure == row.measure] or own[:1]
+            shown: list[Measured | None] = [*best] or [None]
+            for entry in shown:
+                label = f"{row.name}, {entry.measure if entry else row.measure}"
+                card = [_short(figure) for figure in row.card]
+                lines.append(_line(label, card, row.chance, entry, row.note))
+            for entry in own:
+                if entry not in best:
+                    lines.append(_line(f"{row.name}, {entry.measure}", [""] * 3, None, entry, ""))
+        lines += [
+            "",
+            "The first three columns are the card's figures (another harness, other splits): they "
+            "stand there for comparison, not to be beaten by decimals. The floor is a model that "
+            "gives every byte the same probability; for infilling, the empty answer. A score whose "
+            "interval reaches the floor or chance shows nothing.",
+            "",
+            "## Terms",
+            "",
+            *(f"- {name.replace('_', ' ')}: {value}" for name, value in self.terms.items()),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> HarnessReport:
+    """Run the tasks, and write the report into `options.out`.
+
+    Raises:
+        EvaluationError: lm-eval is not installed, or the folder cannot be used.
+        DataError: rows are missing.
+        EngineError: the engine broke; the same call goes on where this one ended.
+    """
+    terms = _terms(bundle, engine, options)
+    infilling = _infilling(options.infilling, bundle) if options.infilling else ()
+    files = _files(options)
+    folder = RunFolder(options.out, terms)
+    _prepare(options)
+    try:
+        from model_runtime.evaluation.harness_model import EngineLM, UniformBytes
+    except ImportError as error:
+        raise EvaluationError(
+            f"the harness needs lm-eval ({error}); install it with: pip install 'fim-lsp[eval]'"
+        ) from error
+    store = JsonLines(folder.folder / "likelihoods.jsonl")
+    ours = _run(EngineLM(bundle, engine, store), options, files)
+    floor = _run(UniformBytes(), options, files)
+    rows = Rows()
+    for task, measures in ours.items():
+        for measure, values in measures.items():
+            for number, value in enumerate(values):
+                rows.add(
+                    f"{task}, {measure}", f"{task}/{number}", value, cluster=f"{task}/{number}"
+                )
+    rows.write(options.out)
+    measured = [
+        Measured(
+            task,
+            measure,
+            _summary(measure, values),
+            _summary(measure, floor[task][measure]).mean,
+            len(values),
+        )
+        for task, measures in ours.items()
+        for measure, values in measures.items()
+    ]
+    report = HarnessReport(
+        bundle.manifest.name,
+        (*infilling, *measured),
+        {**terms, "source": "local files" if options.data else "the Hugging Face hub"},
+    )
+    write_text(options.out / "report.json", report.to_json())
+    write_text(options.out / "report.md", report.to_markdown())
+    return report
+
+
+def _prepare(options: HarnessOptions) -> None:
+    """Set what the harness and datasets read when they are first imported."""
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    os.environ.update(TOKENIZERS_PARALLELISM="false", TQDM_DISABLE="1")  # we show progress
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    if options.data is not None:
+        os.environ.update(
+            HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HOME=str(options.out / "cache")
+        )
+
+
+def _files(options: HarnessOptions) -> dict[str, Path]:
+    """Task -> its rows.
+
+    Raises:
+        DataError: one is missing.
+    """
+    if options.data is None:
+        return {}
+    files = {name: (options.data / TASKS[name].file).absolute() for name in options.tasks}
+    for name, path in files.items():
+        if not path.is_file():
+            raise DataError(
+                f"{path} is missing; leave {name} out with --tasks, or see docs/evaluation.md for "
+                "where its rows come from"
+            )
+    return files
+
+
+def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Measures:
+    """Every measure of every row."""
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    yaml_folder = options.out / "tasks"
+    yaml_folder.mkdir(parents=True, exist_ok=True)
+    names = {
+        _local_task(TASKS[name], files[name], yaml_folder) if files else name: name
+        for name in options.tasks
+    }
+    outcome = simple_evaluate(
+        model=model,
+        tasks=list(names),
+        num_fewshot=0,
+        limit=options.limit,
+        task_manager=TaskManager(include_path=str(yaml_folder)),
+        bootstrap_iters=0,
+    )
+    found: Measures = {}
+    for local, samples in outcome["samples"].items():
+        measures = found.setdefault(names[local], {})
+        for sample in sorted(samples, key=lambda sample: sample["doc_id"]):
+            for measure in sample["metrics"]:
+                measures.setdefault(measure, []).append(float(sample[measure]))
+    return found
+
+
+def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
+    """Write the task file that takes its rows from a local file; the new task's name."""
+    import lm_eval.tasks
+
+    name = f"local_{task.name}"
+    splits = dict.fromkeys(("training_split", "validation_split", "test_split"))
+    override = {
+        "include": str(Path(lm_eval.tasks.__file__).parent / task.yaml),
+        "task": name,
+        "tag": None,  # else the copy joins the harness's group of that tag
+        "dataset_path": "json",
+        "dataset_name": None,
+        "dataset_kwargs": {"data_files": {task.split: str(rows)}},
+        **splits,
+        f"{task.split}_split": task.split,
+    }
+    write_text(folder / f"{name}.yaml", json.dumps(override, indent=1))  # JSON is YAML
+    return name
+
+
+def _summary(measure: str, values: Sequence[float]) -> Interval:
+    """A measure over rows that are independent of each other.
+
+    Accuracies: Wilson's interval.  Perplexity: exp of minus the mean log-likelihood, with the
+    normal interval of that mean.
+    """
+    if measure != "perplexity":
+        return wilson(round(sum(values)), len(values))
+    mean = math.fsum(values) / len(values)
+    spread = math.fsum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
+    half = 1.959963984540054 * math.sqrt(spread / len(values))
+    return Interval(*(_exp(-mean + shift) for shift in (0.0, -half, half)))
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))  # a perplexity beyond the floats is no more informative
+
+
+def _terms(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> dict[str, Any]:
+    manifest = bundle.manifest
+    return {
+        "model": manifest.name,
+        "weights_sha256": manifest.weights.sha256,
+        "engine": engine.name,
+        "context": engine.context_length,
+        "fewshot": 0,
+        "limit": options.limit,
+    }
+
+
+def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
+    """The score of an infilling run of the same model, its floor beside it."""
+    path = folder / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        scores = {score["label"]: score for score in report["scores"]}
+        terms, raw = report["terms"], scores["raw"]["pass_at"]
+        floor = scores["floor"]["pass_at"]
+    except (OSError, ValueError, KeyError) as error:
+        raise EvaluationError(f"{path} is not the report of an infilling run ({error})") from error
+    if terms["weights_sha256"] != bundle.manifest.weights.sha256:
+        raise EvaluationError(f"{path} is the report of other weights")
+    return tuple(
+        Measured(
+            INFILLING,
+            f"pass@{k}",
+            Interval(**raw[k]),
+            floor[k]["mean"],
+            int(str(terms["rows"]).partition(" ")[0]),
+        )
+        for k in raw
+    )
+
+
+def _line(
+    label: str, card: Sequence[str], chance: float | None, entry: Measured | None, note: str
+) -> str:
+    cells = [label, *card, "" if chance is None else _short(chance)]
+    if entry is None:
+        cells += ["", "not run", ""]
+    else:
+        value = entry.value
+        shown = f"{_short(value.mean)} ({_short(value.low)} to {_short(value.high)})"
+        cells += [_short(entry.floor), shown, f"{entry.rows:,}"]
+    return f"| {' | '.join([*cells, note])} |"
+
+
+def _short(figure: float) -> str:
+    if figure >= 1e5:
+        return f"{figure:.2e}"
+    return f"{figure:.4f}" if figure <= 1 else f"{figure:,.2f}"

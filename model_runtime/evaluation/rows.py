@@ -1,0 +1,86 @@
+"""Every measure of every row of an evaluation: what a paired comparison of two models needs.
+
+rows.json: {"rows": {measure: {row: [sum, weight]}}, "clusters": {row: cluster}}.  A measure is
+sum(sums) / sum(weights): a mean where every weight is 1, bits per byte where it is bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model_runtime.evaluation.errors import EvaluationError
+from model_runtime.evaluation.metrics import Interval, cluster_ratio, paired_ratio_difference
+from model_runtime.evaluation.records import write_text
+
+FILE = "rows.json"
+
+
+@dataclass(slots=True)
+class Rows:
+    """Measure -> row -> (sum, weight), and the cluster of each row."""
+
+    values: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    clusters: dict[str, Hashable] = field(default_factory=dict)
+
+    def add(
+        self, measure: str, row: str, value: float, *, cluster: Hashable, weight: float = 1.0
+    ) -> None:
+        """Note one value."""
+        self.values.setdefault(measure, {})[row] = (float(value), float(weight))
+        self.clusters[row] = cluster
+
+    def interval(self, measure: str) -> Interval:
+        """A measure over all its rows."""
+        rows = self.values[measure]
+        return cluster_ratio(
+            [value for value, _ in rows.values()],
+            [weight for _, weight in rows.values()],
+            [self.clusters[row] for row in rows],
+        )
+
+    def difference(self, other: Rows, measure: str) -> Interval:
+        """One arm less another on the rows that both have.
+
+        Raises:
+            EvaluationError: they have none in common.
+        """
+        ours, theirs = self.values[measure], other.values.get(measure, {})
+        shared = sorted(ours.keys() & theirs.keys())
+        if not shared:
+            raise EvaluationError(f"the two runs have no rows of {measure!r} in common")
+        return paired_ratio_difference(
+            [ours[row] for row in shared],
+            [theirs[row] for row in shared],
+            [self.clusters[row] for row in shared],
+        )
+
+    def write(self, folder: Path) -> None:
+        """Into `rows.json` of a run's folder."""
+        content = {"rows": self.values, "clusters": self.clusters}
+        write_text(folder / FILE, json.dumps(content) + "\n")
+
+
+def read_rows(folder: Path) -> Rows:
+    """Of a run's folder.
+
+    Raises:
+        EvaluationError: there are none, or they are damaged.
+    """
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values = {
+            measure: {row: (float(pair[0]), float(pair[1])) for row, pair in rows.items()}
+            for measure, rows in content["rows"].items()
+        }
+        clusters: Mapping[str, Hashable] = content["clusters"]
+    except OSError as error:
+        raise EvaluationError(
+            f"{path} cannot be read ({error.strerror}); give the folder of an evaluation that ended"
+        ) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise EvaluationError(f"{path} is damaged; run the evaluation again") from error
+    return Rows(values, dict(clusters))
