@@ -1,0 +1,198 @@
+/** What a person sees when something is wrong, or is not wanted, in real VS Code. */
+
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Editor, freePort, PYTHON, SCRIPTED, shown, until, type Window } from './vscode.ts';
+
+const COMMAND = { 'fimLsp.command': SCRIPTED };
+
+let editor: Editor;
+before(async () => { editor = await Editor.launch(); });
+after(async () => { await editor.close(); });
+
+/** A test in a window of its own, which is closed after it. */
+function promise(name: string, files: Record<string, string>, settings: object, work: (window: Window) => Promise<void>): void {
+  test(name, async () => {
+    const window = await editor.open(files, settings);
+    try {
+      await shown(window, name, () => work(window));
+    } finally {
+      await window.close();
+    }
+  });
+}
+
+promise('a killed server is started again, and completes', { 'a.py': '' }, COMMAND, async (w) => {
+  const pid = await serverOf(w);
+  process.kill(pid, 'SIGKILL');
+  await until('no other process', () => serverOf(w), (now) => now !== pid);
+  await w.focusEnd();
+  await w.type('total = ');
+  await w.expectGhost('price * quantity + tax');
+  assert.match(editor.output(), /The server was ended by SIGKILL\. Starting again in 0\.5 s \(1 of 5\)\./);
+  assert.deepEqual(await w.notifications(), []);
+});
+
+promise('a wrong setting is told once, and the rest works', { 'a.py': '' }, { ...COMMAND, 'fimLsp.candidates': 99 }, async (w) => {
+  await w.status(/^ready/);
+  await w.expectNotification(/fim-lsp settings: candidates must be a whole number from 1 to 10, got 99/);
+  await w.focusEnd();
+  await w.type('total = ');
+  await w.expectGhost('price * quantity + tax');
+  assert.equal((await w.notifications()).length, 1);
+  await w.screenshot('bad-setting');
+});
+
+promise('a language that is switched off is silent, and says so', { 'a.py': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.command('FIM LSP: Toggle for This Language');
+  await w.status(/^off \(python\)$/);
+  await w.screenshot('status-off');
+  await w.type('total = ');
+  await w.command('FIM LSP: Trigger');
+  await w.command('FIM LSP: Explain Last Suggestion');
+  await until('no reason', () => explanation(w), (text) => text.includes('Nothing was suggested') && text.includes('python is switched off'));
+  assert.equal(await w.ghost(), '');
+  await w.page.locator('.editor-instance .view-lines').first().click();
+  await w.command('FIM LSP: Toggle for This Language');
+  await w.status(/^ready/);
+  await w.command('FIM LSP: Trigger');
+  await w.expectGhost('price * quantity + tax');
+});
+
+promise('a secret is not completed, and the status bar says why', { '.env': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('total = ');
+  await w.status(/^off \(here\)$/);
+  assert.equal(await w.ghost(), '');
+});
+
+promise('Toggle and Snooze silence and wake', { 'a.py': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.command('FIM LSP: Snooze 5 Minutes');
+  await w.status(/^off \(until /);
+  await w.type('total = ');
+  await w.command('FIM LSP: Trigger');
+  await w.command('FIM LSP: Show Menu');
+  await w.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Wake Up' }).click();
+  await w.status(/^ready/);
+  assert.equal(await w.ghost(), '');
+  await w.command('FIM LSP: Toggle');
+  await w.status(/^off \(disabled\)$/);
+  await w.command('FIM LSP: Toggle');
+  await w.status(/^ready/);
+  await w.command('FIM LSP: Trigger');
+  await w.expectGhost('price * quantity + tax');
+});
+
+promise('in a file with CRLF nothing else is written', { 'crlf.py': 'import os\r\n\r\n' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('def add(');
+  await w.expectGhost('a, b:\n    return a + b');
+  await w.press('Tab');
+  await w.expectSaved('crlf.py', 'import os\r\n\r\ndef add(a, b):\r\n    return a + b');
+});
+
+const SUGGESTING = {
+  ...COMMAND,
+  'editor.quickSuggestions': { other: 'on', comments: 'off', strings: 'off' },
+  'editor.wordBasedSuggestions': 'currentDocument',
+  'editor.inlineSuggest.suppressSuggestions': false,
+  'editor.suggest.preview': false,
+};
+promise('with an entry of the suggest widget selected, the grey text goes on behind it', { 'a.py': 'quantity = 1\n' }, SUGGESTING, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('quan');
+  await w.press('Control+Space');
+  await w.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'quantity' }).waitFor();
+  await w.expectGhost('tity = 2');
+  await w.press('Tab');
+  await w.expectSaved('a.py', 'quantity = 1\nquantity');
+});
+
+test('two windows share one server when they are told its address', async () => {
+  const address = `127.0.0.1:${await freePort()}`;
+  const shared = spawn(SCRIPTED[0] ?? '', [...SCRIPTED.slice(1), '--tcp', address], { stdio: 'ignore' });
+  const windows = await Promise.all([0, 1].map(() => editor.open({ 'a.py': '' }, { 'fimLsp.address': address })));
+  try {
+    for (const window of windows) {
+      await shown(window, 'shared', async () => {
+        await window.status(/^ready/);
+        await window.page.bringToFront();
+        await window.focusEnd();
+        await window.type('total = ');
+        await window.expectGhost('price * quantity + tax');
+        await window.press('Tab');
+        await window.expectSaved('a.py', 'total = price * quantity + tax');
+      });
+    }
+  } finally {
+    await Promise.all(windows.map((window) => window.close()));
+    await ended(shared);
+  }
+});
+
+promise('nobody at the address: one message, and how to start a server', { 'a.py': '' }, { 'fimLsp.address': '127.0.0.1:9' }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/No server answers at 127\.0\.0\.1:9 \(nothing listens there\)\. Start one with: fim-lsp serve --tcp 127\.0\.0\.1:9/);
+  assert.equal((await w.notifications()).length, 1);
+});
+
+promise('a server that prints to its standard output is told of', { 'a.py': '' }, { 'fimLsp.command': ['/bin/sh', '-c', 'echo Loading; exec sleep 60'] }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/does not speak the protocol: it wrote "Loading" to its standard output/);
+  assert.equal((await w.notifications()).length, 1);
+});
+
+promise('a server that dies at its start is told of with its last words', { 'a.py': '' }, { 'fimLsp.command': ['/bin/sh', '-c', 'echo "no model today" >&2; exit 1'] }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/The server ended with exit code 1: no model today/);
+  assert.equal((await w.notifications()).length, 1);
+  await w.screenshot('dies-at-start');
+  await w.button('Show Output');
+  await until('no output', () => w.page.locator('.output-view-container, .panel .output').count(), (count) => count > 0);
+});
+
+test('a Python without fim-lsp: one button installs the server privately, and it completes', async () => {
+  // A real interpreter whose environment has no packages; pip finds those of the tests' environment as a folder.
+  const bare = join(editor.folder, 'bare');
+  await ended(spawn(PYTHON, ['-m', 'venv', bare], { stdio: 'ignore' }), false);
+  const window = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': join(bare, 'bin/python'), 'fimLsp.eagerness': 1 });
+  try {
+    await shown(window, 'install', async () => {
+      await window.status(/^error$/);
+      await window.expectNotification(/fim-lsp is not installed for Python/);
+      await window.screenshot('not-installed');
+      await window.button('Install');
+      await window.expectNotification(/virtual environment|packages|Collecting|Processing|Installing/);
+      await window.screenshot('installing');
+    });
+  } finally {
+    await window.close();
+  }
+});
+
+async function serverOf(window: Window): Promise<number> {
+  const seen = await window.tooltip();
+  const pid = /process (\d+)/.exec(seen)?.[1];
+  return pid === undefined ? 0 : Number(pid);
+}
+
+async function explanation(window: Window): Promise<string> {
+  const lines = await window.page.locator('.editor-instance[aria-label*="Last suggestion"] .view-line, .monaco-editor .view-line').allTextContents();
+  return lines.join('\n').replaceAll('\u00a0', ' ');
+}
+
+async function ended(child: ChildProcess, kill = true): Promise<void> {
+  const gone = new Promise((done) => child.once('exit', done));
+  if (kill) child.kill();
+  await gone;
+}
