@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 # What the editor suite installs lies outside the clone, by version, and is kept.
 EDITORS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fim-lsp-tests
 NODE_CLIENT := $(EDITORS)/node-$(firstword $(shell cksum tests/editors/node/package-lock.json))
+VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package-lock.json tests/editors/vscode/install.sh | cksum))
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-editors check bench format clean
@@ -18,8 +19,16 @@ demo: $(VENV)/.base  ## install, and complete a real file with the embedded mode
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
 	$(BIN)/python -m pytest -m "not editor and not gpu"
 
-test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed  ## install clients and editors, and test with them
+test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed test-vscode  ## install clients and editors, and test with them
 	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules $(BIN)/python -m pytest -m editor
+
+.PHONY: test-vscode vsix
+test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-client/artifacts
+	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
+	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
+
+vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
+	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
 
 check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/ruff check .
@@ -40,6 +49,14 @@ $(NODE_CLIENT)/.installed: tests/editors/node/package-lock.json
 	@mkdir -p $(@D)
 	cp tests/editors/node/package.json tests/editors/node/package-lock.json $(@D)
 	cd $(@D) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VSCODE)/.installed: | $(BIN)/python
+	tests/editors/vscode/install.sh $(@D) $(BIN)/python
+	@touch $@
+
+vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(VSCODE)/.installed
+	cd $(dir $<) && PATH=$(VSCODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
 	@touch $@
 
 clean:  ## remove the virtual environment and caches

@@ -55,7 +55,7 @@ function told(decision: Decision, name: (uri: string) => string): string[] {
   );
   const source = text(decision, 'source');
   if (source !== '') lines.push(`- answered by: ${source === 'cache' ? 'what was known already' : `the ${source}`}`);
-  const told = new Set(['uri', 'trigger', 'outcome', 'reason', 'remedy', 'source', 'timingsMs']);
+  const told = new Set(['number', 'uri', 'trigger', 'outcome', 'reason', 'remedy', 'source', 'timingsMs']);
   for (const [key, value] of Object.entries(decision)) {
     if (!told.has(key)) lines.push(`- ${LABELS[key] ?? key}: ${shown(value)}`);
   }

@@ -142,7 +142,7 @@ function whyNotInstalled(wheel: string, output: string): string {
   }
   const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
   if (missing !== undefined) {
-    return `pip finds no ${missing} for this Python and machine. Try another Python (${'fimLsp.interpreter'}), 3.10 to 3.13.`;
+    return `pip finds no ${missing} for this Python and machine. Name another Python in fimLsp.interpreter.`;
   }
   return `pip failed: ${detail(output)}`;
 }

@@ -45,6 +45,7 @@ export async function selectModel(
   const pick = vscode.window.createQuickPick<Item>();
   const notes = new Map<string, string>();
   const closed = new AbortController();
+  const isClosed = (): boolean => closed.signal.aborted;
   const describe = (model: Model): Item => {
     const speed = speeds.get(model);
     const note = notes.get(model.name) ?? (speed === undefined ? 'speed not measured yet' : speedOf(speed));
@@ -67,12 +68,12 @@ export async function selectModel(
     pick.busy = true;
     refresh();
     const mine = queue = queue.then(async () => {
-      if (closed.signal.aborted) return;
+      if (isClosed()) return;
       try {
         await speeds.set(model, await measure(python, folder, model.name, closed.signal));
         notes.delete(model.name);
       } catch (error) {
-        if (closed.signal.aborted) return;
+        if (isClosed()) return;
         output.warn(`measuring ${model.name}: ${String(error)}`);
         notes.set(model.name, error instanceof Error ? error.message : String(error));
       }

@@ -176,7 +176,6 @@ export class Server {
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: vscode.workspace.getConfiguration('fimLsp'),
       // The server takes settings that are pushed, and VS Code pushes them when they change.
-      // eslint-disable-next-line @typescript-eslint/no-deprecated
       synchronize: { configurationSection: 'fimLsp' },
       middleware: this.middleware,
       // Starting again is this class's work, and so is telling the user.

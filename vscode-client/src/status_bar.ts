@@ -9,7 +9,7 @@ const SHOW_BUSY_AFTER_MS = 300;
 
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
-  private readonly subscriptions: vscode.Disposable[];
+  private readonly subscriptions: { dispose(): unknown }[];
   /** Documents that the server has said it does not complete, and why. */
   private readonly excluded = new Map<string, string>();
   private life: Life = { kind: 'starting', detail: '' };

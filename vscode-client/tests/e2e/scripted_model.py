@@ -1,4 +1,4 @@
-"""The real server with a model that says what the tests below expect, by the line before the cursor.
+"""The real server with a model that says what the tests expect, by the line before the cursor.
 
 python vscode-client/tests/e2e/scripted_model.py [--tcp HOST:PORT]
 """
@@ -25,8 +25,7 @@ ANSWERS: dict[str, Sequence[str]] = {
     "total = ": ["price * quantity + tax"],
     "color = ": ['"red"', '"green"', '"blue"'],
     "mood = '😀": [" é 𝛑'"],
-    "import o": ["s.path"],
-    "# slow ": ["but sure"],
+    "\nquantity": [" = 2"],
 }
 """The end of the text before the cursor: the first is shown unasked, all when the user asks."""
 

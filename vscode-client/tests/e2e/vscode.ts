@@ -88,7 +88,7 @@ export class Editor {
   }
 
   /** Start VS Code with the packaged extension and nothing else. */
-  static async launch(options: { settings?: object; machineSettings?: object } = {}): Promise<Editor> {
+  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string> } = {}): Promise<Editor> {
     const folder = mkdtempSync(join(tmpdir(), 'fim-lsp-vscode-'));
     const node = join(installed(), 'bin/node');
     const entry = join(installed(), 'node_modules/code-server/out/node/entry.js');
@@ -98,6 +98,7 @@ export class Editor {
       XDG_STATE_HOME: join(folder, 'state'),
       OMP_NUM_THREADS: '1',
       EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: nowhere, itemUrl: nowhere, resourceUrlTemplate: nowhere }),
+      ...options.env,
     };
     for (const name of ['VSCODE_IPC_HOOK_CLI', 'ELECTRON_RUN_AS_NODE', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) {
       Reflect.deleteProperty(env, name);
@@ -146,6 +147,11 @@ export class Editor {
     const window = new Window(page, folder);
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURI(folder)}&payload=${encodeURIComponent(payload)}`);
     return window;
+  }
+
+  /** Process ids of all servers that were started, in no order. */
+  servers(): Set<number> {
+    return new Set([...this.output().matchAll(/server process (\d+) started/g)].map((match) => Number(match[1])));
   }
 
   /** What the extension wrote to its output, in all windows. */
