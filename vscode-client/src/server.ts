@@ -32,6 +32,13 @@ export class Trouble extends Error {
   }
 }
 
+/** Writes its failures to the output and shows none: the user is told once, in our words. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 interface Session {
   readonly client: LanguageClient;
   readonly connection: Connection;
@@ -141,7 +148,7 @@ export class Server {
   /** Speak with a new server until it is initialized; a sentence if that fails. */
   private async initialize(connection: Connection): Promise<string | undefined> {
     const { reader, writer, pid } = connection;
-    const client = new LanguageClient('fimLsp', 'FIM LSP', () => Promise.resolve({ reader, writer }), this.options());
+    const client = new QuietClient('fimLsp', 'FIM LSP', () => Promise.resolve({ reader, writer }), this.options());
     this.session = { client, connection };
     const where = pid === undefined ? `shared, at ${this.pythons.settings.address}` : `process ${pid}`;
     client.onNotification('fimLsp/status', (status: ServerStatus) => {

@@ -19,6 +19,7 @@ test('the first window shows the walkthrough, a later one does not', async () =>
     await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
     await first.status(/^ready/);
     await first.page.locator('.getting-started-step', { hasText: 'Have the server' }).locator('.codicon-getting-started-step-checked').waitFor();
+    await first.page.setViewportSize({ width: 1600, height: 800 });  // narrower, the picture has no place
     await first.screenshot('walkthrough');
     await first.page.locator('.getting-started-step', { hasText: 'Type, and press Tab' }).click();
     await first.page.locator('.getting-started-media img').first().waitFor();
@@ -41,6 +42,7 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
     assert.ok(text, 'the embedded model has nothing to say here; choose another place for this test');
 
     await window.status(/^ready/);
+    assert.equal(await window.page.locator('.gettingStartedContainer').count(), 0);
     await window.focusEnd();
     await window.press('Control+g');
     await window.page.locator('.quick-input-widget input').fill(`:${line}:9`);

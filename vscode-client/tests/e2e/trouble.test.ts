@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, freePort, PYTHON, SCRIPTED, shown, until, type Window } from './vscode.ts';
+import { Editor, freePort, PYTHON, REPOSITORY, SCRIPTED, shown, until, type Window } from './vscode.ts';
 
 const COMMAND = { 'fimLsp.command': SCRIPTED };
 
@@ -50,6 +51,7 @@ test('a killed server is started again and completes; killed too often, it is le
       for (let stop = 2; stop <= 6; stop++) await kill();
       await window.status(/^error$/);
       await window.expectNotification(/It was started again 5 times within 3 minutes and is left alone now\./);
+      assert.equal((await window.notifications()).length, 1);
       await window.screenshot('left-alone');
       await window.button('Restart');
       await window.status(/^ready/);
@@ -144,10 +146,15 @@ promise('with an entry of the suggest widget selected, the grey text goes on beh
   await w.expectSaved('a.py', 'quantity = 1\nquantity = 2');
 });
 
-test('two windows share one server when they are told its address', async () => {
-  const address = `127.0.0.1:${await freePort()}`;
+test('two windows share one server when they are told its address, as the document says', async () => {
+  const document = readFileSync(join(REPOSITORY, 'docs/editors.md'), 'utf8');
+  const settings = /^\{ "fimLsp\.address": ".+" \}$/m.exec(document)?.[0];
+  assert.ok(settings, 'docs/editors.md no longer says how to share a server');
+  const documented = (JSON.parse(settings) as Record<string, string>)['fimLsp.address'] ?? '';
+  assert.match(document, new RegExp(`^fim-lsp serve --tcp ${documented}$`, 'm'));
+  const address = `127.0.0.1:${await freePort()}`;  // another one may be in use here
   const shared = spawn(SCRIPTED[0] ?? '', [...SCRIPTED.slice(1), '--tcp', address], { stdio: 'ignore' });
-  const windows = await Promise.all([0, 1].map(() => editor.open({ 'a.py': '' }, { 'fimLsp.address': address })));
+  const windows = await Promise.all([0, 1].map(() => editor.open({ 'a.py': '' }, JSON.parse(settings.replace(documented, address)) as object)));
   try {
     for (const window of windows) {
       await shown(window, 'shared', async () => {
