@@ -3,7 +3,7 @@
 /** One entry of the answer to `fimLsp/explain`; fields of later servers are shown as they come. */
 export type Decision = Readonly<Record<string, unknown>>;
 
-const SHOWN_EARLIER = 20;
+const SHOWN_OTHERS = 20;
 
 const LABELS: Readonly<Record<string, string>> = {
   promptTokens: 'tokens read',
@@ -26,18 +26,20 @@ const SENTENCES: Readonly<Record<string, string>> = {
   failed: 'It failed.',
 };
 
-/** Markdown that reads well as it stands: the last decision in full, then one line for each before it. */
+/** Outcomes of requests that came to nothing because of the next one; not what one asks about. */
+const OVERTAKEN = new Set(['superseded', 'cancelled']);
+
+/** Markdown that reads well as it stands: the last decision that was carried through, then a line for each other. */
 export function explanation(decisions: readonly Decision[], name: (uri: string) => string): string {
-  const [last, ...earlier] = decisions;
+  const last = decisions.find((decision) => !OVERTAKEN.has(text(decision, 'outcome'))) ?? decisions[0];
+  const others = decisions.filter((decision) => decision !== last);
   if (last === undefined) {
     return '# Explain last suggestion\n\nNothing has been asked for yet. Type something, then look again.\n';
   }
   const lines = ['# Explain last suggestion', '', ...told(last, name), ''];
-  if (earlier.length > 0) {
-    lines.push('## Before that', '');
-    earlier.slice(0, SHOWN_EARLIER).forEach((decision, index) => {
-      lines.push(`${index + 2}. ${summary(decision, name)}`);
-    });
+  if (others.length > 0) {
+    lines.push('## The other requests, newest first', '');
+    for (const decision of others.slice(0, SHOWN_OTHERS)) lines.push(`- ${summary(decision, name)}`);
     lines.push('');
   }
   return lines.join('\n');

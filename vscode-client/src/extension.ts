@@ -131,7 +131,7 @@ class Remedies {
       void vscode.window.showErrorMessage(`FIM LSP: ${found.kind === 'trouble' ? found.message : ''}`);
       return;
     }
-    await this.server.stop();
+    await this.server.stop('installing the server');
     try {
       await vscode.window.withProgress(
         { location: vscode.ProgressLocation.Notification, title: 'FIM LSP', cancellable: true },

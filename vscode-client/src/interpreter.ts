@@ -71,17 +71,20 @@ export function probe(path: string, folder: string, timeoutMs = PROBE_TIMEOUT_MS
   });
 }
 
-/** Try candidates in order; the first that has the server wins. A Python named in the settings is the only one tried. */
+/** Try candidates in order; the first that has the server wins. */
 export async function search(candidates: readonly Candidate[], folder: string): Promise<Search> {
   const tried: { candidate: Candidate; outcome: Probe }[] = [];
   for (const candidate of candidates) {
     const outcome = await probe(candidate.path, folder);
     if (outcome.kind === 'usable') return { kind: 'found', candidate, version: outcome.version };
-    if (candidate.origin === 'setting') {
-      const base = outcome.kind === 'incomplete' ? candidate.path : undefined;
-      return { kind: 'trouble', message: `fimLsp.interpreter: ${sentence(candidate.path, outcome)}`, base };
-    }
     tried.push({ candidate, outcome });
+    // One that is named and cannot even be the base of a private environment is to be corrected, not replaced.
+    if (candidate.origin === 'setting' && outcome.kind !== 'incomplete') break;
+  }
+  const named = tried.find(({ candidate }) => candidate.origin === 'setting');
+  if (named !== undefined) {
+    const base = named.outcome.kind === 'incomplete' ? named.candidate.path : undefined;
+    return { kind: 'trouble', message: `fimLsp.interpreter: ${sentence(named.candidate.path, named.outcome)}`, base };
   }
   // The most telling one: what could be mended by an installation, then what is there but of no use.
   const order: Probe['kind'][] = ['incomplete', 'old', 'broken'];

@@ -10,7 +10,6 @@ export interface Model {
   readonly problem: string;
   readonly parameters: number;
   readonly bytes: number;
-  readonly contextTokens: number;
   /** Of the weights: names the figures that were measured for them. */
   readonly sha256: string;
 }
@@ -39,14 +38,13 @@ export function parseModels(json: string): Model[] {
   const entries = JSON.parse(json) as {
     name: string;
     problem: string;
-    manifest: { parameters?: number; context_length?: number; weights?: { size?: number; sha256?: string } } | null;
+    manifest: { parameters?: number; weights?: { size?: number; sha256?: string } } | null;
   }[];
   return entries.map(({ name, problem, manifest }) => ({
     name,
     problem,
     parameters: manifest?.parameters ?? 0,
     bytes: manifest?.weights?.size ?? 0,
-    contextTokens: manifest?.context_length ?? 0,
     sha256: manifest?.weights?.sha256 ?? '',
   }));
 }
@@ -62,15 +60,15 @@ export function parseSpeed(json: string): Speed {
   return { firstTokenMs: report.first_token_ms, tokensPerSecond: report.tokens_per_second };
 }
 
-/** Size for a list: `10.2 M parameters, 10 MB, context 1024`. */
+/** Size for a list, short enough for its line: `10.2 M parameters, 10 MB`. */
 export function sizeOf(model: Model): string {
   if (model.problem !== '') return model.problem;
   const parameters = model.parameters >= 1e9 ? `${(model.parameters / 1e9).toFixed(1)} G` : `${(model.parameters / 1e6).toFixed(1)} M`;
-  return `${parameters} parameters, ${(model.bytes / 1e6).toFixed(0)} MB, context ${model.contextTokens}`;
+  return `${parameters} parameters, ${(model.bytes / 1e6).toFixed(0)} MB`;
 }
 
 export function speedOf(speed: Speed): string {
-  return `first token after ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} tokens per second here`;
+  return `first token in ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} per second here`;
 }
 
 function run(python: string, args: string[], folder: string, signal?: AbortSignal): Promise<string> {

@@ -62,14 +62,16 @@ export class Pythons {
 
   private async candidates(): Promise<Candidate[]> {
     const { interpreter } = this.settings;
-    if (interpreter !== '') return [{ path: interpreter, origin: 'setting' }];
+    const path = pythonOf(this.privateEnvironment);
+    const ours = existsSync(path) ? [{ path, origin: 'private' as const }] : [];
+    // The private one stands in for a Python that lacks the server, and was made from it.
+    if (interpreter !== '') return [{ path: interpreter, origin: 'setting' }, ...ours];
     const chosen = await this.chosenInPythonExtension();
-    const ours = pythonOf(this.privateEnvironment);
     const names = process.platform === 'win32' ? ['python', 'python3'] : ['python3', 'python'];
     return [
       ...(chosen === undefined ? [] : [{ path: chosen, origin: 'python extension' as const }]),
-      ...(existsSync(ours) ? [{ path: ours, origin: 'private' as const }] : []),
-      ...names.map((path) => ({ path, origin: 'PATH' as const })),
+      ...ours,
+      ...names.map((name) => ({ path: name, origin: 'PATH' as const })),
     ];
   }
 

@@ -86,9 +86,10 @@ export class Server {
     await this.begin('waiting for the server');
   }
 
-  /** End the server; does not fail. */
-  async stop(): Promise<void> {
+  /** End the server; does not fail. Says what is done meanwhile, if it is to be started again. */
+  async stop(detail?: string): Promise<void> {
     this.turn++;
+    if (detail !== undefined) this.live({ kind: 'starting', detail });
     clearTimeout(this.restarting);
     await this.halt();
   }

@@ -21,6 +21,7 @@ const VSIX = join(REPOSITORY, 'vscode-client/dist/fim-lsp.vsix');
 const TEST_SETTINGS = {
   'telemetry.telemetryLevel': 'off',
   'workbench.startupEditor': 'none',
+  'workbench.reduceMotion': 'on', // pictures of messages that are still on their way show little
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'security.workspace.trust.enabled': false,

@@ -8,8 +8,9 @@ test('before anything was asked it says what to do', () => {
   assert.match(explanation([], name), /Nothing has been asked for yet\. Type something/);
 });
 
-test('the last decision is told in words, the earlier ones in a line each', () => {
+test('the last decision that was carried through is told in words, the others in a line each', () => {
   const text = explanation([
+    { uri: 'file:///work/a.py', trigger: 'automatic', outcome: 'cancelled' },
     {
       uri: 'file:///work/a.py', trigger: 'automatic', outcome: 'nothing', reason: 'too unsure: mean log-probability below -1.40',
       remedy: 'raise fimLsp.eagerness', source: 'model', promptTokens: 227, singleLine: true, rules: ['drop_overlap'],
@@ -39,8 +40,9 @@ What to do: raise fimLsp.eagerness
 | prompt |     0.9 |
 | total  |    91.0 |
 
-## Before that
+## The other requests, newest first
 
-2. shown in b.py after 0 ms
+- cancelled in a.py
+- shown in b.py after 0 ms
 `);
 });

@@ -61,6 +61,19 @@ for (const [what, candidates, winner] of [
   });
 }
 
+test('a private environment stands in for a named Python that lacks the server', async () => {
+  const found = await search([named(bare), { path: good, origin: 'private' }], folder);
+
+  assert.ok(found.kind === 'found');
+  assert.equal(found.candidate.origin, 'private');
+});
+
+test('a private environment does not stand in for a named Python that is not there', async () => {
+  const found = await search([named(join(folder, 'none')), { path: good, origin: 'private' }], folder);
+
+  assert.equal(found.kind, 'trouble');
+});
+
 const TROUBLES: [string, Candidate[], RegExp, string | undefined][] = [
   ['no Python at all', [onPath(join(folder, 'none'))], /^No Python was found on PATH\. Install Python 3\.10 or later, or name one in fimLsp\.interpreter\.$/, undefined],
   ['only an old one', [onPath(old)], /^Python 3\.8\.10 \(.*old\) is too old: fim-lsp needs 3\.10 or later\. Install a newer one/, undefined],
