@@ -86,15 +86,14 @@ describe('in a Python file', () => {
     await w.type('color = ');
     await w.expectGhost('"red"');
     const seen = new Set<string>();
-    for (let step = 0; step < 3; step++) {
+    const another = async (key: string): Promise<string> => {
       const now = await w.ghost();
-      seen.add(now);
-      await w.press('Alt+]');
-      await until('the next candidate never came', () => w.ghost(), (ghost) => ghost !== now && ghost !== '');
-    }
+      await w.press(key);
+      return until('no other candidate came', () => w.ghost(), (ghost) => ghost !== now && ghost !== '');
+    };
+    for (let step = 0; step < 3; step++) seen.add(await another('Alt+]'));
     assert.deepEqual(['"blue"', '"green"', '"red"'], [...seen].sort());
-    await w.press('Alt+[');
-    const chosen = await w.ghost();
+    const chosen = await another('Alt+[');
     await w.press('Tab');
     await w.expectSaved('a.py', `color = ${chosen}`);
   });
