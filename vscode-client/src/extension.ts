@@ -151,10 +151,12 @@ class Remedies {
       this.output.info(`installed into ${dirname(this.pythons.privateEnvironment)}`);
     } catch (error) {
       if (error instanceof Error && error.name !== 'AbortError') {
-        this.output.error(`install: ${error.message}`);
+        this.server.refuse(error.message);
+        if (found.kind === 'found') await this.server.start();  // there was one without it
         const choice = await vscode.window.showErrorMessage(`FIM LSP: ${error.message}`, TITLES.output, TRY_AGAIN);
         if (choice === TRY_AGAIN) return this.installServer();
         if (choice === TITLES.output) this.output.show();
+        return;
       }
     }
     await this.server.start();

@@ -229,9 +229,14 @@ export class Server {
     this.restarting = setTimeout(() => void this.begin(detail), delay);
   }
 
+  /** Show that there is no server, and why; whoever calls tells the user. */
+  refuse(message: string): void {
+    this.output.error(message);
+    this.live({ kind: 'failed', message });
+  }
+
   private fail(trouble: Trouble): void {
-    this.output.error(trouble.message);
-    this.live({ kind: 'failed', message: trouble.message });
+    this.refuse(trouble.message);
     this.troubles.fire(trouble);
   }
 

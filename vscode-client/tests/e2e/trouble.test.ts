@@ -207,6 +207,8 @@ test('a Python without fim-lsp: one button, progress, and plain words when the p
       await window.expectNotification(/Making a virtual environment/);
       await window.screenshot('installing');
       await window.expectNotification(/The package index cannot be reached, and the packages are not on this machine/);
+      await window.status(/^error$/);
+      assert.equal((await window.notifications()).length, 1);
       await window.screenshot('cannot-install');
     });
   } finally {
