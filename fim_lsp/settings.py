@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 SECTION = "fimLsp"
 
-CLIENT_KEYS = frozenset({"trace", "server", "path", "command", "arguments", "serverPath"})
+CLIENT_KEYS = frozenset(
+    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address"}
+)
 """Keys that editors' clients keep in the same section for themselves; not ours, and no mistake."""
 
 

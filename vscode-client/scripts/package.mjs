@@ -1,0 +1,29 @@
+// Build the wheel of the server and the .vsix around it.
+//   npm run package [-- --without-wheel]     PYTHON names the Python that builds the wheel
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createVSIX } from '@vscode/vsce';
+
+const MOST_BYTES = 1_000_000; // besides the wheel
+
+process.chdir(new URL('..', import.meta.url).pathname);
+const local = '../.venv/bin/python';
+const python = process.env.PYTHON ?? (existsSync(local) ? local : 'python3');
+
+rmSync('wheels', { recursive: true, force: true });
+mkdirSync('wheels');
+if (!process.argv.includes('--without-wheel')) {
+  const pip = ['-m', 'pip', 'wheel', '--quiet', '--disable-pip-version-check', '--no-deps', '--wheel-dir', 'wheels', '..'];
+  execFileSync(python, pip, { stdio: 'inherit' });
+}
+mkdirSync('dist', { recursive: true });
+const vsix = 'dist/fim-lsp.vsix';
+await createVSIX({ dependencies: false, packagePath: vsix, githubBranch: 'main' });
+
+const wheels = readdirSync('wheels').reduce((sum, name) => sum + statSync(`wheels/${name}`).size, 0);
+const rest = statSync(vsix).size - wheels;
+console.log(`${vsix}: ${(rest / 1e6).toFixed(2)} MB and the wheel of ${(wheels / 1e6).toFixed(1)} MB`);
+if (rest > MOST_BYTES) {
+  console.error(`the extension without the wheel is larger than ${MOST_BYTES / 1e6} MB; look at .vscodeignore`);
+  process.exit(1);
+}

@@ -1,0 +1,209 @@
+/**
+ * The server as a child process, or as a connection to one that others share.
+ *
+ * Knows nothing of VS Code.  Sees to what a language client does not: that only messages arrive on the server's
+ * standard output, and that there is one sentence about how it ended.
+ */
+
+import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import { Transform } from 'node:stream';
+import { lastLine } from './interpreter.ts';
+
+const KEPT_LINES = 20;
+const KILL_AFTER_MS = 2_000;
+
+/** The two directions of a conversation, and how it ends. */
+export interface Connection {
+  readonly reader: NodeJS.ReadableStream;
+  readonly writer: NodeJS.WritableStream;
+  /** Of the child; undefined for a shared server. */
+  readonly pid: number | undefined;
+  /** Resolves with a sentence about the end, without the reader's help. */
+  readonly ended: Promise<string>;
+  /** End it, by force if need be; for a shared server only the connection. */
+  close(): Promise<void>;
+}
+
+/** A failure in one sentence for the user. */
+export class ConnectionError extends Error {}
+
+/**
+ * Start a server on pipes.
+ *
+ * @param onLine called with each line of its standard error.
+ * @throws ConnectionError if the program cannot be started.
+ */
+export function startServer(
+  command: readonly [string, ...string[]],
+  folder: string,
+  onLine: (line: string) => void,
+): Promise<Connection> {
+  const [program, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: folder, stdio: 'pipe', windowsHide: true });
+    const errors: string[] = [];
+    let garbage: string | undefined;
+    const wire = new WireCheck((text) => {
+      garbage = text;
+      child.kill('SIGKILL');
+    });
+    child.stdout.pipe(wire);
+    eachLine(child.stderr, (line) => {
+      errors.push(line);
+      errors.splice(0, errors.length - KEPT_LINES);
+      onLine(line);
+    });
+    // A server that is gone cannot be written to; that it is gone is said by `ended`.
+    child.stdin.on('error', () => undefined);
+    const ended = new Promise<string>((end) => {
+      // 'close' comes after the last line of standard error, 'exit' may come before.
+      child.once('close', (code, signal) => {
+        end(farewell(program, code, signal, errors, garbage));
+      });
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new ConnectionError(`${program} cannot be started: ${reason(error)}. ` +
+        'Correct fimLsp.command or fimLsp.interpreter.'));
+    });
+    child.once('spawn', () => {
+      resolve({ reader: wire, writer: child.stdin, pid: child.pid, ended, close: () => end(child, ended) });
+    });
+  });
+}
+
+/**
+ * Connect to a server that listens, `fim-lsp serve --tcp HOST:PORT`.
+ *
+ * @throws ConnectionError if nothing listens there.
+ */
+export function connectTo(address: string): Promise<Connection> {
+  const { host, port } = splitAddress(address);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    let garbage: string | undefined;
+    const wire = new WireCheck((text) => {
+      garbage = text;
+      socket.destroy();
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new ConnectionError(
+        `No server answers at ${address} (${reason(error)}). Start one with: fim-lsp serve --tcp ${address}`,
+      ));
+    });
+    const ended = new Promise<string>((end) => {
+      socket.once('close', () => {
+        end(garbage === undefined
+          ? `The server at ${address} closed the connection.`
+          : `What listens at ${address} is no language server: it wrote ${shown(garbage)}. ` +
+            'Choose another port in fimLsp.address.');
+      });
+    });
+    socket.once('connect', () => {
+      socket.setNoDelay(true);
+      socket.pipe(wire);
+      const close = async (): Promise<void> => {
+        socket.destroy();
+        await ended;
+      };
+      resolve({ reader: wire, writer: socket, pid: undefined, ended, close });
+    });
+  });
+}
+
+/**
+ * HOST and PORT of an address.
+ *
+ * @throws ConnectionError if it is none.
+ */
+export function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[(.+)\]|([^\s:]+)):(\d{1,5})$/.exec(address.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port >= 1 && port <= 65_535)) {
+    throw new ConnectionError(`fimLsp.address: ${shown(address)} is not HOST:PORT, as in 127.0.0.1:9275`);
+  }
+  return { host, port };
+}
+
+/** Passes bytes on as long as they begin as a message does; else hands over what came and passes nothing. */
+class WireCheck extends Transform {
+  private head: Buffer | undefined = Buffer.alloc(0);
+  private isBroken = false;
+  private readonly onGarbage: (text: string) => void;
+
+  constructor(onGarbage: (text: string) => void) {
+    super();
+    this.onGarbage = onGarbage;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (this.head === undefined) {
+      this.push(chunk);
+    } else if (!this.isBroken) {
+      this.head = Buffer.concat([this.head, chunk]);
+      const start = this.head.toString('latin1', 0, HEADER.length).toLowerCase();
+      if (start === HEADER) {
+        this.push(this.head);
+        this.head = undefined;
+      } else if (!HEADER.startsWith(start)) {
+        this.isBroken = true;
+        this.onGarbage(this.head.toString('utf8'));
+      }
+    }
+    done();
+  }
+}
+
+const HEADER = 'content-';
+
+function farewell(
+  program: string,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  errors: readonly string[],
+  garbage: string | undefined,
+): string {
+  if (garbage !== undefined) {
+    return `${program} does not speak the protocol: it wrote ${shown(garbage)} to its standard output. ` +
+      'Check fimLsp.command, and that nothing prints at the start of Python.';
+  }
+  const how = signal !== null ? `was ended by ${signal}` : `ended with exit code ${code ?? 'unknown'}`;
+  const last = lastLine(errors.join('\n'));
+  return `The server ${how}${last === undefined ? '.' : `: ${last}`}`;
+}
+
+async function end(child: ReturnType<typeof spawn>, ended: Promise<string>): Promise<void> {
+  child.stdin?.end();
+  const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
+  stream.on('end', () => {
+    if (rest !== '') onLine(rest);
+  });
+}
+
+function reason(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT': return 'there is no such file';
+    case 'EACCES': return 'it may not be executed';
+    case 'ECONNREFUSED': return 'nothing listens there';
+    case 'ENOTFOUND': return 'there is no such host';
+    default: return error.message;
+  }
+}
+
+function shown(text: string): string {
+  const line = text.trim().split(/\r?\n/, 1)[0] ?? '';
+  return JSON.stringify(line.length > 60 ? `${line.slice(0, 57)}...` : line);
+}

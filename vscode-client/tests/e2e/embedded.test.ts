@@ -1,0 +1,75 @@
+/** The embedded model in real VS Code: what a new user meets. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Editor, PYTHON, REPOSITORY, shown, until } from './vscode.ts';
+
+let editor: Editor;
+before(async () => {
+  editor = await Editor.launch({ machineSettings: { 'workbench.welcomePage.walkthroughs.openOnInstall': true } });
+});
+after(async () => { await editor.close(); });
+
+test('the first window shows the walkthrough, a later one does not', async () => {
+  const first = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': PYTHON });
+  await shown(first, 'walkthrough', async () => {
+    await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
+    await first.status(/^ready/);
+    await first.page.locator('.getting-started-step', { hasText: 'Have the server' }).locator('.codicon-getting-started-step-checked').waitFor();
+    await first.page.setViewportSize({ width: 1600, height: 800 });  // narrower, the picture has no place
+    await first.screenshot('walkthrough');
+    await first.page.locator('.getting-started-step', { hasText: 'Type, and press Tab' }).click();
+    await first.page.locator('.getting-started-media img').first().waitFor();
+    await first.screenshot('walkthrough-type');
+  });
+  await first.close();
+});
+
+test('the model completes a real file: the text that `fim-lsp complete` prints, on disk', async () => {
+  const whole = readFileSync(join(REPOSITORY, 'examples/inventory.py'), 'utf8');
+  const line = whole.split('\n').findIndex((text) => text.trim() === '' && text !== '') + 1;
+  const typed = 'if ';
+  const before = whole.split('\n').with(line - 1, `        ${typed}`).join('\n');
+  const window = await editor.open({ 'inventory.py': whole }, { 'fimLsp.interpreter': PYTHON, 'fimLsp.eagerness': 1 });
+  await shown(window, 'embedded', async () => {
+    const asked = join(window.folder, 'asked', 'inventory.py');
+    window.write('asked/inventory.py', before);
+    const answer = execFileSync(PYTHON, ['-m', 'fim_lsp', 'complete', `${asked}:${line}:${9 + typed.length}`, '--json'], { cwd: REPOSITORY, encoding: 'utf8' });
+    const text = (JSON.parse(answer) as { items: { insertText: string }[] }).items[0]?.insertText;
+    assert.ok(text, 'the embedded model has nothing to say here; choose another place for this test');
+
+    await window.status(/^ready/);
+    assert.equal(await window.page.locator('.gettingStartedContainer').count(), 0);
+    await window.focusEnd();
+    await window.press('Control+g');
+    await window.page.locator('.quick-input-widget input').fill(`:${line}:9`);
+    await window.press('Enter');
+    await window.type(typed);
+    // Unasked, the server may stop before a doubtful word; a user who asks sees everything.
+    await until('typing never gave grey text', () => window.ghost(), (ghost) => ghost !== '' && text.startsWith(ghost));
+    await window.press('Escape');
+    await window.expectGhost('');
+    await window.command('FIM LSP: Trigger');
+    await window.expectGhost(text);
+    await window.screenshot('embedded');
+    await window.press('Tab');
+    await window.expectSaved('inventory.py', whole.split('\n').with(line - 1, `        ${typed}${text}`).join('\n'));
+
+    await window.command('FIM LSP: Explain Last Suggestion');
+    await window.page.locator('.tab', { hasText: 'Last suggestion' }).waitFor();
+    await window.screenshot('explain');
+    await window.command('FIM LSP: Select Model');
+    await window.page.locator('.quick-input-list .monaco-list-row', { hasText: 'per second here' }).first().waitFor();
+    await window.screenshot('select-model');
+    await window.press('Escape');
+  });
+  await window.close();
+});
+
+test('nothing outside this machine was asked for', () => {
+  assert.deepEqual([...editor.outside], []);
+  writeFileSync(join(REPOSITORY, 'vscode-client/artifacts/output.log'), editor.output());
+});

@@ -1,0 +1,72 @@
+"""The real server with a model that says what the tests expect, by the line before the cursor.
+
+python vscode-client/tests/e2e/scripted_model.py [--tcp HOST:PORT]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from fim_lsp import logs, tcp
+from fim_lsp.engine_host import EngineHost, LoadedModel
+from fim_lsp.settings import Settings
+from fim_lsp.stdio import leave, serve_stdio
+from model_runtime.engine import SamplingParams, TokenStream
+from model_runtime.engines.scripted_engine import ScriptedEngine
+from tests.fim_lsp.scripted import TOKENS, encoder, scripted_model
+
+ANSWERS: dict[str, Sequence[str]] = {
+    "def add(": ["a, b):\n    return a + b"],
+    "total = ": ["price * quantity + tax"],
+    "color = ": ['"red"', '"green"', '"blue"'],
+    "mood = '😀": [" é 𝛑'"],
+    "\nquantity": [" = 2"],
+}
+"""The end of the text before the cursor: the first is shown unasked, all when the user asks."""
+
+
+class Script(ScriptedEngine):
+    """Gives each sampled candidate its own answer."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        super().__init__([TOKENS.end])
+
+    def generate(
+        self, prompt: Sequence[int], sampling: SamplingParams, *args: object, **kwargs: object
+    ) -> TokenStream:
+        """The answer of that number; nothing for a line that is not in the table."""
+        tokenizer = encoder().tokenizer
+        before = tokenizer.decode(list(prompt)).removesuffix("<|MID|>")
+        answers = next((ANSWERS[key] for key in ANSWERS if before.endswith(key)), [""])
+        number = 0 if sampling.temperature == 0 else sampling.seed + 1
+        text = answers[number % len(answers)]
+        self._script = lambda _: [*tokenizer.encode(text), TOKENS.end]
+        return super().generate(prompt, sampling, *args, **kwargs)
+
+
+def load(settings: Settings) -> LoadedModel:
+    """In place of the model that the settings name."""
+    return LoadedModel(scripted_model("").bundle, Script())
+
+
+def main() -> None:
+    """Serve until the client goes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tcp", metavar="HOST:PORT")
+    args = parser.parse_args()
+    logs.configure("info")
+    if args.tcp is None:
+        leave(serve_stdio(lambda: EngineHost(load)))
+    host, _, port = args.tcp.rpartition(":")
+    leave(tcp.serve_tcp(host, int(port), lambda: EngineHost(load)))
+
+
+if __name__ == "__main__":
+    main()

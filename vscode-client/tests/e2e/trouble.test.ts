@@ -1,0 +1,228 @@
+/** What a person sees when something is wrong, or is not wanted, in real VS Code. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Editor, freePort, PYTHON, REPOSITORY, SCRIPTED, shown, until, type Window } from './vscode.ts';
+
+const COMMAND = { 'fimLsp.command': SCRIPTED };
+
+let editor: Editor;
+before(async () => {
+  // For pip: no package index, and nothing that the machine is configured to offer instead.
+  editor = await Editor.launch({ env: { PIP_CONFIG_FILE: '/dev/null', PIP_INDEX_URL: 'http://127.0.0.1:9/simple', PIP_FIND_LINKS: '', PIP_EXTRA_INDEX_URL: '' } });
+});
+after(async () => { await editor.close(); });
+
+/** A test in a window of its own, which is closed after it. */
+function promise(name: string, files: Record<string, string>, settings: object, work: (window: Window) => Promise<void>): void {
+  test(name, async () => {
+    const window = await editor.open(files, settings);
+    try {
+      await shown(window, name, () => work(window));
+    } finally {
+      await window.close();
+    }
+  });
+}
+
+test('a killed server is started again and completes; killed too often, it is left alone with a button', async () => {
+  const before = editor.servers();
+  const window = await editor.open({ 'a.py': '' }, COMMAND);
+  try {
+    await shown(window, 'killed', async () => {
+      const kill = async (): Promise<void> => {
+        const [pid = 0] = [...await until('no new server', () => editor.servers().difference(before), (pids) => pids.size > 0)];
+        before.add(pid);
+        process.kill(pid, 'SIGKILL');
+      };
+      await window.status(/^ready/);
+      await kill();
+      await until('it was not started again', () => editor.servers().difference(before), (pids) => pids.size > 0);
+      await window.status(/^ready/);
+      await window.focusEnd();
+      await window.type('total = ');
+      await window.expectGhost('price * quantity + tax');
+      assert.match(editor.output(), /The server was ended by SIGKILL\. Starting again in 0\.5 s \(1 of 5\)\./);
+      assert.deepEqual(await window.notifications(), []);
+
+      for (let stop = 2; stop <= 6; stop++) await kill();
+      await window.status(/^error$/);
+      await window.expectNotification(/It was started again 5 times within 3 minutes and is left alone now\./);
+      assert.equal((await window.notifications()).length, 1);
+      await window.screenshot('left-alone');
+      await window.button('Restart');
+      await window.status(/^ready/);
+    });
+  } finally {
+    await window.close();
+  }
+});
+
+promise('a wrong setting is told once, and the rest works', { 'a.py': '' }, { ...COMMAND, 'fimLsp.candidates': 99 }, async (w) => {
+  await w.status(/^ready/);
+  await w.expectNotification(/fim-lsp settings: candidates must be a whole number from 1 to 10, got 99/);
+  await w.focusEnd();
+  await w.type('total = ');
+  await w.expectGhost('price * quantity + tax');
+  assert.equal((await w.notifications()).length, 1);
+  await w.screenshot('bad-setting');
+});
+
+promise('a language that is switched off is silent, and says so', { 'a.py': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.command('FIM LSP: Toggle for This Language');
+  await w.status(/^off \(python\)$/);
+  await w.screenshot('status-off');
+  await w.type('total = ');
+  await w.command('FIM LSP: Trigger');
+  await w.command('FIM LSP: Explain Last Suggestion');
+  await until('no reason', () => explanation(w), (text) => text.includes('Nothing was suggested') && text.includes('python is switched off'));
+  assert.equal(await w.ghost(), '');
+  await w.page.locator('.editor-instance .view-lines').first().click();
+  await w.command('FIM LSP: Toggle for This Language');
+  await w.status(/^ready/);
+  await w.command('FIM LSP: Trigger');
+  await w.expectGhost('price * quantity + tax');
+});
+
+promise('a secret is not completed, and the status bar says why', { '.env': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('total = ');
+  await w.status(/^off \(here\)$/);
+  assert.equal(await w.ghost(), '');
+});
+
+promise('Toggle and Snooze silence and wake', { 'a.py': '' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.command('FIM LSP: Snooze 5 Minutes');
+  await w.status(/^off \(until /);
+  await w.type('total = ');
+  await w.command('FIM LSP: Trigger');
+  await w.command('FIM LSP: Show Menu');
+  await w.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Wake Up' }).click();
+  await w.status(/^ready/);
+  assert.equal(await w.ghost(), '');
+  await w.command('FIM LSP: Toggle');
+  await w.status(/^off \(disabled\)$/);
+  await w.command('FIM LSP: Toggle');
+  await w.status(/^ready/);
+  await w.command('FIM LSP: Trigger');
+  await w.expectGhost('price * quantity + tax');
+});
+
+promise('in a file with CRLF nothing else is written', { 'crlf.py': 'import os\r\n\r\n' }, COMMAND, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('def add(');
+  await w.expectGhost('a, b:\n    return a + b');
+  await w.press('Tab');
+  await w.expectSaved('crlf.py', 'import os\r\n\r\ndef add(a, b):\r\n    return a + b');
+});
+
+const SUGGESTING = {
+  ...COMMAND,
+  'editor.quickSuggestions': { other: 'on', comments: 'off', strings: 'off' },
+  'editor.wordBasedSuggestions': 'currentDocument',
+  'editor.inlineSuggest.suppressSuggestions': false,
+  'editor.suggest.preview': false,
+};
+promise('with an entry of the suggest widget selected, the grey text goes on behind it', { 'a.py': 'quantity = 1\n' }, SUGGESTING, async (w) => {
+  await w.status(/^ready/);
+  await w.focusEnd();
+  await w.type('quan');
+  await w.press('Control+Space');
+  await w.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'quantity' }).waitFor();
+  await w.expectGhost('tity = 2');
+  await w.screenshot('suggest-widget');
+  await w.press('Tab');  // is the widget's
+  await w.expectGhost(' = 2');
+  await w.press('Tab');
+  await w.expectSaved('a.py', 'quantity = 1\nquantity = 2');
+});
+
+test('two windows share one server when they are told its address, as the document says', async () => {
+  const document = readFileSync(join(REPOSITORY, 'docs/editors.md'), 'utf8');
+  const settings = /^\{ "fimLsp\.address": ".+" \}$/m.exec(document)?.[0];
+  assert.ok(settings, 'docs/editors.md no longer says how to share a server');
+  const documented = (JSON.parse(settings) as Record<string, string>)['fimLsp.address'] ?? '';
+  assert.match(document, new RegExp(`^fim-lsp serve --tcp ${documented}$`, 'm'));
+  const address = `127.0.0.1:${await freePort()}`;  // another one may be in use here
+  const shared = spawn(SCRIPTED[0] ?? '', [...SCRIPTED.slice(1), '--tcp', address], { stdio: 'ignore' });
+  const windows = await Promise.all([0, 1].map(() => editor.open({ 'a.py': '' }, JSON.parse(settings.replace(documented, address)) as object)));
+  try {
+    for (const window of windows) {
+      await shown(window, 'shared', async () => {
+        await window.status(/^ready/);
+        await window.page.bringToFront();
+        await window.focusEnd();
+        await window.type('total = ');
+        await window.expectGhost('price * quantity + tax');
+        await window.press('Tab');
+        await window.expectSaved('a.py', 'total = price * quantity + tax');
+      });
+    }
+  } finally {
+    await Promise.all(windows.map((window) => window.close()));
+    await ended(shared);
+  }
+});
+
+promise('nobody at the address: one message, and how to start a server', { 'a.py': '' }, { 'fimLsp.address': '127.0.0.1:9' }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/No server answers at 127\.0\.0\.1:9 \(nothing listens there\)\. Start one with: fim-lsp serve --tcp 127\.0\.0\.1:9/);
+  assert.equal((await w.notifications()).length, 1);
+});
+
+promise('a server that prints to its standard output is told of', { 'a.py': '' }, { 'fimLsp.command': ['/bin/sh', '-c', 'echo Loading; exec sleep 60'] }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/does not speak the protocol: it wrote "Loading" to its standard output/);
+  assert.equal((await w.notifications()).length, 1);
+});
+
+promise('a server that dies at its start is told of with its last words', { 'a.py': '' }, { 'fimLsp.command': ['/bin/sh', '-c', 'echo "no model today" >&2; exit 1'] }, async (w) => {
+  await w.status(/^error$/);
+  await w.expectNotification(/The server ended with exit code 1: no model today/);
+  assert.equal((await w.notifications()).length, 1);
+  await w.screenshot('dies-at-start');
+  await w.button('Show Output');
+  await until('no output', () => w.page.locator('.output-view-container, .panel .output').count(), (count) => count > 0);
+});
+
+test('a Python without fim-lsp: one button, progress, and plain words when the packages cannot be had', async () => {
+  const bare = join(editor.folder, 'bare');
+  execFileSync(PYTHON, ['-m', 'venv', bare]);
+  const window = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': join(bare, 'bin/python') });
+  try {
+    await shown(window, 'install', async () => {
+      await window.status(/^error$/);
+      await window.expectNotification(/fim-lsp is not installed for Python .* Install it privately with the button/);
+      await window.screenshot('not-installed');
+      await window.button('Install');
+      await window.expectNotification(/Making a virtual environment/);
+      await window.screenshot('installing');
+      await window.expectNotification(/The package index cannot be reached, and the packages are not on this machine/);
+      await window.status(/^error$/);
+      assert.equal((await window.notifications()).length, 1);
+      await window.screenshot('cannot-install');
+    });
+  } finally {
+    await window.close();
+  }
+});
+
+async function explanation(window: Window): Promise<string> {
+  const lines = await window.page.locator('.editor-instance[aria-label*="Last suggestion"] .view-line, .monaco-editor .view-line').allTextContents();
+  return lines.join('\n').replaceAll('\u00a0', ' ');
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const gone = new Promise((done) => child.once('exit', done));
+  child.kill();
+  await gone;
+}

@@ -1,0 +1,306 @@
+/** Real VS Code (code-server) in Chromium: one process of each, a page for each window. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
+
+/** For what waits on a busy machine; nothing passes because it is long. */
+export const PATIENCE_MS = Number(process.env['FIM_LSP_PATIENCE_MS'] ?? 60_000);
+
+const HERE = import.meta.dirname;
+export const REPOSITORY = resolve(HERE, '../../..');
+export const PYTHON = process.env['FIM_LSP_PYTHON'] ?? join(REPOSITORY, '.venv/bin/python');
+export const SCRIPTED = [PYTHON, join(HERE, 'scripted_model.py')];
+export const ARTIFACTS = join(REPOSITORY, 'vscode-client/artifacts');
+const VSIX = join(REPOSITORY, 'vscode-client/dist/fim-lsp.vsix');
+
+const TEST_SETTINGS = {
+  'telemetry.telemetryLevel': 'off',
+  'workbench.startupEditor': 'none',
+  'workbench.reduceMotion': 'on', // pictures of messages that are still on their way show little
+  'workbench.colorTheme': 'Default Dark Modern',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'security.workspace.trust.enabled': false,
+  'update.mode': 'none',
+  'extensions.autoCheckUpdates': false,
+  'extensions.autoUpdate': false,
+  'extensions.ignoreRecommendations': true,
+  'chat.disableAIFeatures': true, // of VS Code's own; ghost text of extensions is not touched
+  'git.enabled': false,
+  'editor.minimap.enabled': false,
+  'window.commandCenter': false,
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.wordBasedSuggestions': 'off',
+};
+
+/** VS Code takes some settings from the machine where extensions run, not from the user. */
+const MACHINE_SETTINGS = { 'workbench.welcomePage.walkthroughs.openOnInstall': false };
+
+/** The folder that `tests/editors/vscode/install.sh` filled. */
+function installed(): string {
+  const folder = process.env['FIM_LSP_VSCODE'];
+  assert.ok(folder, 'VS Code is not installed for the tests; run them with: make test-vscode');
+  return folder;
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      probe.close(() => { done(address.port); });
+    });
+  });
+}
+
+/** Call until it gives something true, or fail with what was seen last. */
+export async function until<T>(what: string, look: () => T | Promise<T>, isGood: (seen: T) => boolean): Promise<T> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const seen = await look();
+    if (isGood(seen)) return seen;
+    if (Date.now() > end) assert.fail(`${what}; at last there was ${JSON.stringify(seen)}`);
+    await new Promise((next) => setTimeout(next, 50));
+  }
+}
+
+/** A running VS Code and a browser for it. */
+export class Editor {
+  readonly folder: string;
+  /** Hosts other than this machine that a page asked for. */
+  readonly outside = new Set<string>();
+  private readonly process: ChildProcess;
+  private readonly port: number;
+  private readonly browser: BrowserContext;
+
+  private constructor(folder: string, process: ChildProcess, port: number, browser: BrowserContext) {
+    this.folder = folder;
+    this.process = process;
+    this.port = port;
+    this.browser = browser;
+    browser.on('request', (request) => {
+      const host = new URL(request.url()).hostname;
+      if (host !== '' && host !== '127.0.0.1') this.outside.add(host);
+    });
+  }
+
+  /** Start VS Code with the packaged extension and nothing else. */
+  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string> } = {}): Promise<Editor> {
+    const folder = mkdtempSync(join(tmpdir(), 'fim-lsp-vscode-'));
+    const node = join(installed(), 'bin/node');
+    const entry = join(installed(), 'node_modules/code-server/out/node/entry.js');
+    const nowhere = 'http://127.0.0.1:9/';
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      XDG_STATE_HOME: join(folder, 'state'),
+      OMP_NUM_THREADS: '1',
+      EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: nowhere, itemUrl: nowhere, resourceUrlTemplate: nowhere }),
+      ...options.env,
+    };
+    for (const name of ['VSCODE_IPC_HOOK_CLI', 'ELECTRON_RUN_AS_NODE', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) {
+      Reflect.deleteProperty(env, name);
+    }
+    writeFileSync(join(folder, 'code-server.yaml'), '{}\n');
+    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...options.settings }, null, 1));
+    const where = [
+      '--config', join(folder, 'code-server.yaml'),
+      '--user-data-dir', join(folder, 'data'),
+      '--extensions-dir', join(folder, 'extensions'),
+    ];
+    writeInto(folder, 'data/Machine/settings.json', JSON.stringify({ ...MACHINE_SETTINGS, ...options.machineSettings }));
+    execFileSync(node, [entry, ...where, '--install-extension', VSIX], { env, stdio: 'pipe' });
+    const port = await freePort();
+    const log = openSync(join(folder, 'code-server.log'), 'a');
+    const child = spawn(node, [
+      entry, ...where, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`,
+      '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override', '--disable-proxy',
+      // Else the extension host and its server outlive a closed page by three hours.
+      '--reconnection-grace-time', '1',
+    ], { env, stdio: ['ignore', log, log], detached: true });
+    // Also when a test run is broken off.
+    process.once('exit', () => { if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM'); });
+    await until('VS Code did not start', () => isUp(port), Boolean);
+    const executablePath = process.env['CHROMIUM'] ?? readFileSync(join(installed(), 'browser'), 'utf8').trim();
+    const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
+      executablePath,
+      headless: true,
+      viewport: { width: 1200, height: 700 },
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync'],
+    });
+    browser.setDefaultTimeout(PATIENCE_MS);
+    return new Editor(folder, child, port, browser);
+  }
+
+  /** A window on a new folder with these files and settings, showing the first file. */
+  async open(files: Record<string, string>, settings: object = {}): Promise<Window> {
+    const folder = mkdtempSync(join(this.folder, 'workspace-'));
+    for (const [name, text] of Object.entries(files)) writeInto(folder, name, text);
+    writeInto(folder, '.vscode/settings.json', JSON.stringify(settings, null, 1));
+    const page = await this.browser.newPage();
+    const [first] = Object.keys(files);
+    const uri = `vscode-remote://127.0.0.1:${this.port}${folder}/${first ?? ''}`;
+    const payload = JSON.stringify([['skipWelcome', 'true'], ...(first === undefined ? [] : [['openFile', uri]])]);
+    const window = new Window(page, folder);
+    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURI(folder)}&payload=${encodeURIComponent(payload)}`);
+    return window;
+  }
+
+  /** Process ids of all servers that were started, in no order. */
+  servers(): Set<number> {
+    return new Set([...this.output().matchAll(/server process (\d+) started/g)].map((match) => Number(match[1])));
+  }
+
+  /** What the extension wrote to its output, in all windows. */
+  output(): string {
+    return globSync(join(this.folder, 'data/logs/**/*FIM LSP.log')).map((file) => readFileSync(file, 'utf8')).join('');
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    const { process: child } = this;
+    if (child.exitCode === null && child.pid !== undefined) {
+      const gone = new Promise((done) => child.once('exit', done));
+      process.kill(-child.pid, 'SIGTERM');
+      await gone;
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+/** A window as a person has it: keys, what is seen, and the files on disk. */
+export class Window {
+  readonly page: Page;
+  readonly folder: string;
+  private readonly statusItem: Locator;
+
+  constructor(page: Page, folder: string) {
+    this.page = page;
+    this.folder = folder;
+    this.statusItem = page.locator('[id="fim-lsp.fim-lsp.fimLsp.status"] [aria-label^="FIM LSP"]');
+  }
+
+  /** Wait until the status bar says so; the words after "FIM LSP: ". */
+  async status(expected: RegExp): Promise<string> {
+    return until(`the status never was ${expected.source}`, () => this.label(), (seen) => expected.test(seen));
+  }
+
+  private async label(): Promise<string> {
+    if (await this.statusItem.count() === 0) return '';
+    return ((await this.statusItem.first().getAttribute('aria-label')) ?? '').replace('FIM LSP: ', '');
+  }
+
+  /** The keyboard to the text, the cursor to the end of the file. */
+  async focusEnd(): Promise<void> {
+    await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click();
+    await this.press('Control+End');
+  }
+
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: 30 });
+  }
+
+  async press(...keys: string[]): Promise<void> {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  /** All grey text: the rest of the line, then further lines. */
+  async ghost(): Promise<string> {
+    const seen = await this.page.evaluate(() => {
+      const texts = (selector: string): string[] =>
+        [...document.querySelectorAll(selector)].map((element) => element.textContent);
+      return {
+        line: texts('.monaco-editor .ghost-text-decoration, .monaco-editor .ghost-text-decoration-preview').join(''),
+        further: texts('.monaco-editor .suggest-preview-text .view-line'),
+      };
+    });
+    return [seen.line, ...seen.further].join('\n').replaceAll('\u00a0', ' ').replaceAll('\u200c', '');
+  }
+
+  async expectGhost(expected: string): Promise<void> {
+    await until(`the grey text never was ${JSON.stringify(expected)}`, () => this.ghost(), (seen) => seen === expected);
+  }
+
+  /** Run a command by its title, as from the palette. */
+  async command(title: string): Promise<void> {
+    await this.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+    await this.press('Enter');
+  }
+
+  /** Save, and wait for what stands on the disk. */
+  async expectSaved(name: string, expected: string): Promise<void> {
+    await this.press('Control+s');
+    await until(`${name} never was as expected`, () => this.read(name), (seen) => seen === expected);
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), 'utf8');
+  }
+
+  write(name: string, text: string): void {
+    writeInto(this.folder, name, text);
+  }
+
+  /** Texts of the messages that VS Code shows. */
+  async notifications(): Promise<string[]> {
+    return this.page.locator('.notification-toast .notification-list-item-message').allTextContents();
+  }
+
+  async expectNotification(expected: RegExp): Promise<string> {
+    const seen = await until(
+      `no message ${expected.source}`, () => this.notifications(), (texts) => texts.some((text) => expected.test(text)),
+    );
+    return seen.find((text) => expected.test(text)) ?? '';
+  }
+
+  async button(name: string): Promise<void> {
+    await this.page.locator('.notification-toast .monaco-button', { hasText: name }).click();
+  }
+
+  async clearNotifications(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+    await until('messages stay', () => this.notifications(), (texts) => texts.length === 0);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    mkdirSync(ARTIFACTS, { recursive: true });
+    await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+  }
+}
+
+/** Keep a picture of what a person would have seen when a test failed. */
+export async function shown<T>(window: Window, name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await window.screenshot(`failed-${name.replaceAll(/[^a-z0-9]+/gi, '-')}`);
+    throw error;
+  }
+}
+
+function writeInto(folder: string, name: string, text: string): void {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+async function isUp(port: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${port}/healthz`)).ok;
+  } catch {
+    return false;
+  }
+}
+

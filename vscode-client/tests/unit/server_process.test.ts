@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import { connectTo, splitAddress, startServer, type Connection } from '../../src/server_process.ts';
+import { script, temporaryFolder } from './programs.ts';
+
+const folder = temporaryFolder();
+
+async function start(name: string, lines: string): Promise<{ connection: Connection; errors: string[] }> {
+  const errors: string[] = [];
+  const connection = await startServer([script(folder, name, lines)], folder, (line) => errors.push(line));
+  connection.reader.resume();
+  return { connection, errors };
+}
+
+const ENDS: [string, string, RegExp][] = [
+  ['dies at its start', 'echo "Traceback" >&2; echo "ModuleNotFoundError: No module named pygls" >&2; exit 1', /^The server ended with exit code 1: ModuleNotFoundError: No module named pygls$/],
+  ['leaves without a word', 'exit 3', /^The server ended with exit code 3\.$/],
+  ['is killed', 'kill -9 $$', /^The server was ended by SIGKILL\.$/],
+  ['prints to its standard output', 'echo "Loading model: 100%"; exec sleep 60', /does not speak the protocol: it wrote "Loading model: 100%" to its standard output\. Check fimLsp\.command/],
+  ['prints letter by letter', 'printf Con; printf dor; exec sleep 60', /does not speak the protocol: it wrote "Condor"|it wrote "Con/],
+];
+for (const [what, lines, farewell] of ENDS) {
+  test(`a server that ${what} is told of in one sentence`, async () => {
+    const { connection } = await start(what.replaceAll(' ', '-'), lines);
+
+    assert.match(await connection.ended, farewell);
+  });
+}
+
+test('each line of standard error is passed on', async () => {
+  const { connection, errors } = await start('chatty', 'echo one >&2; printf "two\\r\\nthree" >&2');
+  await connection.ended;
+
+  assert.deepEqual(errors, ['one', 'two', 'three']);
+});
+
+test('messages arrive as they were sent, also in pieces', async () => {
+  const path = script(folder, 'speaking', 'printf Cont; sleep 0.1; printf "ent-Length: 2\\r\\n\\r\\n{}"');
+  const connection = await startServer([path], folder, () => undefined);
+  const chunks: Buffer[] = [];
+  connection.reader.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await connection.ended;
+
+  assert.equal(Buffer.concat(chunks).toString(), 'Content-Length: 2\r\n\r\n{}');
+});
+
+test('a program that is not there is told of, with the setting to correct', async () => {
+  await assert.rejects(
+    startServer([`${folder}/none`], folder, () => undefined),
+    /none cannot be started: there is no such file\. Correct fimLsp\.command or fimLsp\.interpreter\.$/,
+  );
+});
+
+test('a server that ignores the end of its input is ended by force', async () => {
+  const { connection } = await start('stubborn', 'trap "" TERM; exec 0</dev/null; while :; do sleep 0.1; done');
+  await connection.close();
+
+  assert.match(await connection.ended, /SIGKILL/);
+});
+
+test('nothing listens at the address: the message says how to start a server', async () => {
+  const { port, close } = await listening('');
+  await close();
+
+  await assert.rejects(
+    connectTo(`127.0.0.1:${port}`),
+    new RegExp(`No server answers at 127\\.0\\.0\\.1:${port} \\(nothing listens there\\)\\. Start one with: fim-lsp serve --tcp 127\\.0\\.0\\.1:${port}$`),
+  );
+});
+
+test('another program has the port: the message quotes it', async () => {
+  const { port, close } = await listening('220 mail.example.org ESMTP\r\n');
+  const connection = await connectTo(`127.0.0.1:${port}`);
+  connection.reader.resume();
+
+  assert.match(await connection.ended, /is no language server: it wrote "220 mail\.example\.org ESMTP"\. Choose another port in fimLsp\.address\.$/);
+  await close();
+});
+
+for (const [address, expected] of [
+  ['127.0.0.1:9275', { host: '127.0.0.1', port: 9275 }],
+  [' localhost:1 ', { host: 'localhost', port: 1 }],
+  ['[::1]:65535', { host: '::1', port: 65535 }],
+] as const) {
+  test(`${address} is an address`, () => {
+    assert.deepEqual(splitAddress(address), expected);
+  });
+}
+for (const address of ['9275', 'localhost', 'localhost:', ':9275', 'localhost:0', 'localhost:65536', 'a b:1', '::1:80']) {
+  test(`${address} is refused with an example of an address`, () => {
+    assert.throws(() => splitAddress(address), /fimLsp\.address: ".*" is not HOST:PORT, as in 127\.0\.0\.1:9275/);
+  });
+}
+
+function listening(greeting: string): Promise<{ port: number; close: () => Promise<void> }> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(greeting);
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      resolve({ port: address.port, close: () => new Promise((done) => { server.close(() => { done(); }); }) });
+    });
+  });
+}

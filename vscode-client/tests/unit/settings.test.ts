@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { expanded, isLanguageEnabled, parseLanguages, parseSettings, withLanguageToggled, type Languages } from '../../src/settings.ts';
+
+test('values of the wrong type count as not set', () => {
+  const wrong: Record<string, unknown> = { interpreter: 7, command: 'fim-lsp', address: null };
+
+  assert.deepEqual(parseSettings((key) => wrong[key], undefined), { interpreter: '', command: [], address: '' });
+});
+
+test('paths are written as people write them', () => {
+  assert.equal(expanded('~/venv/bin/python', undefined), join(homedir(), 'venv/bin/python'));
+  assert.equal(expanded('${workspaceFolder}/.venv/bin/python', '/work'), '/work/.venv/bin/python');
+  assert.equal(expanded('/home/~me/python', undefined), '/home/~me/python');
+});
+
+const TOGGLES: [string, Languages, Languages][] = [
+  ['is switched off', {}, { python: false }],
+  ['is switched on again, and nothing remains', { python: false }, {}],
+  ['is an exception to "*"', { '*': false }, { '*': false, python: true }],
+  ['stops being one', { '*': false, python: true }, { '*': false }],
+  ['leaves the others alone', { markdown: false }, { markdown: false, python: false }],
+];
+for (const [what, before, after] of TOGGLES) {
+  test(`a language ${what}`, () => {
+    assert.deepEqual(withLanguageToggled(before, 'python'), after);
+    assert.notEqual(isLanguageEnabled(before, 'python'), isLanguageEnabled(after, 'python'));
+  });
+}
+
+test('a list of languages means: off', () => {
+  assert.deepEqual(parseLanguages(['markdown']), { markdown: false });
+});
