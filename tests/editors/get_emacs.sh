@@ -11,6 +11,7 @@ is_new_enough() {
 need tmux
 if ! is_new_enough; then
   [ "$(id -u)" = 0 ] || { echo "Emacs 29 or later is missing; install it with the system's packages" >&2; exit 1; }
+  apt-get update -qq
   apt-get install -y -qq --no-install-recommends emacs-nox >/dev/null
 fi
 if ! is_new_enough; then # an older Debian has a newer one in its backports
