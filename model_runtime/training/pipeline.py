@@ -3,12 +3,14 @@
     OUT/corpus      parts of text, licence verdicts, manifest
     OUT/tokenizer   tokenizer.json
     OUT/selection   plain functions and some files of the corpus; only if the recipe says so
-    OUT/train       checkpoint, unpacked corpus, training_log.jsonl
+    OUT/train       checkpoints, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
     OUT/bundle      the int8 bundle that the server opens
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
 A folder with the right files but no mark was made elsewhere, and is taken as it is.
+
+Under torchrun all processes train together; the other stages are the first one's work.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.training.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    from model_runtime.training.parallel import Processes
 
 logger = logging.getLogger(__name__)
 MARK = "stage.json"
@@ -48,7 +53,14 @@ class Run:
     table_bits: int = 32
     """Size of the corpus's table of near-duplicates."""
     initial: Path | None = None
-    """Checkpoint of another run whose weights this one begins with."""
+    """Another run, or a `.safetensors` file, whose weights this one begins with."""
+    training: Processes | None = None
+    """Those that torchrun has started; None for one alone."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process does what only one may do."""
+        return self.training is None or self.training.is_main
 
     def folder(self, stage: str) -> Path:
         """Of a stage's results."""
@@ -110,7 +122,9 @@ def _train(run: Run) -> None:
     from model_runtime.training.train import Trainer  # torch, only when it is needed
 
     corpus = run.folder("selection" if run.recipe.selection.functions else "corpus")
-    trainer = Trainer(run.recipe, corpus, run.tokenizer, run.folder("train"), run.device)
+    trainer = Trainer(
+        run.recipe, corpus, run.tokenizer, run.folder("train"), run.device, run.training
+    )
     if run.initial is not None:
         trainer.begin_with(run.initial)
     trainer.run()
@@ -143,7 +157,7 @@ STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
     Stage("selection", _selection, "manifest.json", lambda recipe: asdict(recipe.selection)),
-    Stage("train", _train, "state.pt", asdict),
+    Stage("train", _train, "checkpoints", asdict),
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
 )
@@ -176,9 +190,16 @@ def run(
             f"there is no stage {stage!r}; the stages are "
             + ", ".join(entry.name for entry in STAGES)
         )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from model_runtime.training.parallel import Processes
+
+        given = replace(given, training=Processes.join(recipe.parallel, device))
     for number, entry in enumerate(STAGES):
         if stage is None or entry.name == stage:
-            _run_stage(given, number)
+            if given.is_main or entry.name == "train":
+                _run_stage(given, number)
+            if given.training is not None:
+                given.training.wait_long()
     return given.folder(stage or STAGES[-1].name)
 
 
@@ -195,11 +216,13 @@ def _run_stage(given: Run, number: int) -> None:
     if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
         logger.info("%s is up to date", stage.name)
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.unlink(missing_ok=True)
+    if given.is_main:
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.unlink(missing_ok=True)
     logger.info("%s begins", stage.name)
     stage.work(given)
-    mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
+    if given.is_main:
+        mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
 
 
 def stage_key(recipe: Recipe, number: int) -> str:
