@@ -62,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "weights this one begins with",
     )
     parser.add_argument("--device", default="cpu", help="as torch names it")
+    parser.add_argument(
+        "--steps", type=int, help="train for so many steps now and save; the next start goes on"
+    )
     given = parser.parse_args(arguments)
     rank = int(os.environ.get("RANK", "0"))
     set_up_logging(logging.WARNING if rank else logging.INFO)
@@ -74,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             benchmarks=given.benchmarks,
             device=given.device,
             initial=given.initial,
+            most_steps=given.steps,
         )
     except ModelRuntimeError as error:
         where = f"process {rank}: " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""

@@ -275,10 +275,11 @@ def _write(path: Path, text: str) -> None:
 
 
 def _root(error: BaseException) -> str:
-    """The first cause, which says most: `No space left on device`."""
+    """What the system said, if it did: `No space left on device` rather than what came of it."""
     if isinstance(error, CheckpointException) and error.failures:
         error = next(iter(error.failures.values()))[0]
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]
+    chain = [error]
+    while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(earlier)
+    first = next((link for link in chain if isinstance(link, OSError)), chain[0])
+    return (str(first).strip().splitlines() or [type(first).__name__])[0]

@@ -10,14 +10,15 @@ from typing import Any
 
 
 class TrainingStopped(Exception):
-    """A signal ended the run; everything is saved, and the same command goes on."""
+    """The run ended before its budget did; everything is saved, and the same command goes on."""
 
-    def __init__(self, number: int, step: int, folder: Path) -> None:
-        name = signal.Signals(number).name
+    def __init__(self, number: int, step: int, folder: Path | None) -> None:
+        reason = signal.Signals(number).name if number else "stopped as asked"
         super().__init__(
-            f"{name} after step {step}: saved to {folder}; the same command goes on from there"
+            f"{reason} after step {step}: saved to {folder}; the same command goes on from there"
         )
         self.number = number
+        """Of the signal; 0 if there was none."""
 
 
 class Interrupt:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -41,8 +41,6 @@ class Processes:
     local_size: int = 1
     """On this machine."""
     strategy: str = "none"
-    patient: Any = None
-    """A group of all processes that waits for days."""
 
     @classmethod
     def join(cls, recipe: ParallelRecipe, device: str = "cpu") -> Processes:
@@ -71,8 +69,7 @@ class Processes:
             dist.init_process_group(backend, timeout=timedelta(minutes=recipe.timeout_minutes))
         strategy = "ddp" if recipe.strategy == "auto" else recipe.strategy
         local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        patient = dist.new_group(backend="gloo", timeout=timedelta(days=30))
-        return cls(rank, size, local, local_size, strategy, patient)
+        return cls(rank, size, local, local_size, strategy)
 
     @property
     def is_main(self) -> bool:
@@ -106,10 +103,17 @@ class Processes:
         """Until all are here."""
         self.sum([0.0])
 
-    def wait_long(self) -> None:
-        """Until all are here, however long one of them works alone."""
-        if self.size > 1:
-            dist.barrier(group=self.patient)
+    def wait_long(self, name: str) -> None:
+        """Until the main process comes here, too, even if that takes days; once for each name."""
+        if self.size == 1:
+            return
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        key = f"fim-runtime/{attempt}/{name}"
+        store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+        if self.is_main:
+            store.set(key, "done")
+        else:
+            store.wait([key], timedelta(days=30))
 
     def wrap(self, network: Network, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
         """What is called in place of `objective` (which holds `network`) to get a loss.

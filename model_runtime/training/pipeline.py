@@ -54,6 +54,8 @@ class Run:
     """Size of the corpus's table of near-duplicates."""
     initial: Path | None = None
     """Another run, or a `.safetensors` file, whose weights this one begins with."""
+    most_steps: int | None = None
+    """Of this start; the next one goes on."""
     training: Processes | None = None
     """Those that torchrun has started; None for one alone."""
 
@@ -127,7 +129,8 @@ def _train(run: Run) -> None:
     )
     if run.initial is not None:
         trainer.begin_with(run.initial)
-    trainer.run()
+    trainer.run(run.most_steps)
+    trainer.check_finished()
 
 
 def _export(run: Run) -> None:
@@ -176,15 +179,19 @@ def run(
     processes: int | None = None,
     table_bits: int = 32,
     initial: Path | None = None,
+    most_steps: int | None = None,
 ) -> Path:
     """Run all stages, or one; gives back the folder of the last one run.
 
     Raises:
         RecipeError: the recipe is wrong.
         PipelineError: a stage lacks what an earlier one makes.
+        TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial)
+    given = Run(
+        recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial, most_steps
+    )
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
@@ -199,7 +206,7 @@ def run(
             if given.is_main or entry.name == "train":
                 _run_stage(given, number)
             if given.training is not None:
-                given.training.wait_long()
+                given.training.wait_long(entry.name)
     return given.folder(stage or STAGES[-1].name)
 
 

@@ -162,6 +162,11 @@ class Trainer:
             self._validate(validation)
             self.save()
 
+    def check_finished(self) -> None:
+        """Raise TrainingStopped if some of the budget is left."""
+        if self.progress.share(self.recipe.train) < 1:
+            raise TrainingStopped(0, self.progress.step, self.checkpoints.newest())
+
     def step(self, rows: Rows, seconds: float = 0.0, heard: int = 0) -> StepResult:
         """One step of the optimisers, the same on every process.
 

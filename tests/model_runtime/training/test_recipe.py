@@ -25,6 +25,21 @@ BUDGET = "[train]\nbudget_tokens = 1000\n"
         ("[data]\nspans = { line = 0.0 }\n" + BUDGET, ["spans", "above 0"]),
         ("[network]\nwidth = 100\nheads = 3\n" + BUDGET, ["width 100", "heads 3"]),
         ("[train]\nbudget_tokens = 1\nbudget_seconds = 1\n", ["budget_seconds", "budget_tokens"]),
+        ("[train]\nthreads = 1\n", ["budget_steps", "none"]),
+        ("[train]\nbudget_steps = -4\n", ["budget_steps", "-4"]),
+        ("[parallel]\nstrategy = 'fsdp'\n", ["'fsdp'", "'fsdp2'", "'ddp'"]),
+        (
+            "[network]\npositions = 'alibi'\n[data]\nattention_within = 'example'\n" + BUDGET,
+            ["alibi"],
+        ),
+        (
+            "[data]\nattention_within = 'example'\n" + BUDGET + "compile_layers = true\n",
+            ["compile"],
+        ),
+        ("[network]\ncontext = 256\n" + BUDGET, ["window_tokens", "256"]),
+        ("[optimiser]\nwarm_up = 0.5\ndecay = 0.6\n" + BUDGET, ["warm_up 0.5", "decay 0.6"]),
+        (BUDGET + "rows_per_step = 0\n", ["rows_per_step", "1 or more"]),
+        ("extends = 'recip'\n", ["'recip'", "no "]),
         ("not toml", ["readable"]),
     ],
 )
