@@ -42,11 +42,15 @@ class Peak(NamedTuple):
 def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
     """Of the device that a process uses; about 0.1 s where it must be measured."""
     if device.type == "cuda" and dtype is torch.bfloat16:
-        name = torch.cuda.get_device_name(device)
-        for part, tflops in PEAK_TFLOPS.items():
-            if part in name:
-                return Peak(tflops * 1e12, "data sheet")
+        known = data_sheet(torch.cuda.get_device_name(device))
+        if known is not None:
+            return Peak(known * 1e12, "data sheet")
     return Peak(measure(device, dtype), "measured")
+
+
+def data_sheet(name: str) -> float | None:
+    """Peak in TFLOP/s of an accelerator by its name; None if it is not in the table."""
+    return next((tflops for part, tflops in PEAK_TFLOPS.items() if part in name), None)
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> float:

@@ -32,6 +32,7 @@ RECIPE = Recipe(
         rows_at_once=2,
         loss_chunk=64,
         dtype="float32",
+        threads=1,
         workers=0,
         block_mb=0.02,
         valid_examples=8,
