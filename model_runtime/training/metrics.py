@@ -38,7 +38,11 @@ class MetricsLog:
             for key, value in short.items():
                 if not isinstance(value, str):
                     self._events.add_scalar(f"{group}/{key}", value, entry.get("step", 0))
-            self._events.flush()
+
+    def close(self) -> None:
+        """Everything is on the disk afterwards."""
+        if self._events is not None:
+            self._events.close()
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of steps that a run was stopped in and will now repeat."""

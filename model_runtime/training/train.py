@@ -152,6 +152,7 @@ class Trainer:
         place = Place.at(self.progress.row)
         with (
             self._hearing_of_lost_processes(),
+            contextlib.closing(self._log) if self._log else contextlib.nullcontext(),
             Interrupt() as interrupt,
             RowStream(self.source, place, train.workers, self.processes) as rows,
             LiveLine(self.processes.is_main, self.recipe.name) as line,

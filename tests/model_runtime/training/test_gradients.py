@@ -57,7 +57,8 @@ def test_what_saves_memory_does_not_change_a_gradient(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # inside torch.compile
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # both inside torch.compile
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_compiled_layers_that_recompute_have_the_same_gradient(
     corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):

@@ -25,6 +25,7 @@ def test_figures_reach_tensorboard_under_their_names(tmp_path: Path):
     log = MetricsLog(tmp_path, tensorboard=True)
     log.write(step=7, loss=2.5)
     log.write(event="valid", step=7, mid_bpb=1.25)
+    log.close()
     (path,) = (tmp_path / "tensorboard").iterdir()
     found = {
         value.tag: (event.step, value.simple_value)
