@@ -109,7 +109,8 @@ class Processes:
             return
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         key = f"fim-runtime/{attempt}/{name}"
-        store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = dist.TCPStore(address, port)  # type: ignore[attr-defined]
         if self.is_main:
             store.set(key, "done")
         else:

@@ -1,12 +1,14 @@
 """Several processes train as one does, and go on where any other number stopped."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 
+from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
 
 from .runs import TrainingRun, worker
@@ -86,3 +88,37 @@ def test_torchrun_starts_a_dead_process_again_and_the_curve_is_whole(
 
     assert torchrun.returncode == 0, output
     assert alone.curve() == pytest.approx(run.curve(), abs=1e-3)
+
+
+def test_the_seeds_network_takes_a_step_at_full_width_on_two_processes(
+    corpus: Path, tokenizer_path: Path, tmp_path: Path
+):
+    """2 of the 24 layers, a small vocabulary, short rows; the rest is the recipe's: bfloat16,
+    FSDP2, recomputed layers, AdamW."""
+    small = """extends = "fim-neox-1.3b"
+[tokenizer]
+vocabulary = 400
+[network]
+layers = 2
+context = 128
+[data]
+window_tokens = [64, 120]
+[train]
+budget_steps = 1
+rows_per_step = 2
+rows_at_once = 1
+compile_layers = false
+threads = 2
+workers = 0
+block_mb = 0.02
+valid_examples = 4
+tensorboard = false
+"""
+    run = TrainingRun(tmp_path, corpus, tokenizer_path)
+    shutil.copy(RECIPES / "fim-neox-1.3b.toml", run.recipe.parent)
+    run.recipe.write_text(small)
+    output = run.finish(processes=2)
+
+    # 2 x (12 x 2048^2 + 13 x 2048) + 2 x 2048 + 2 x 400 x 2048, untied
+    assert "102,359,040 parameters on cpu, 2 process(es), fsdp2" in output
+    assert 1 == len(run.curve()) and 5.0 < run.curve()[0] < 8.0

@@ -32,7 +32,11 @@ def test_every_row_counts_once_and_all_processes_make_as_many_calls(
     assert all(0 < len(part) <= at_once for mine in parts for part, _ in mine)
 
 
-PER_ROW = replace(RECIPE, data=replace(RECIPE.data, attention_within="row"))
+PER_ROW = replace(
+    RECIPE,
+    network=replace(RECIPE.network, layers=1),
+    data=replace(RECIPE.data, attention_within="row"),
+)
 VARIANTS = {
     "recompute": replace(RECIPE, train=replace(RECIPE.train, recompute=True)),
     "one row at once": replace(RECIPE, train=replace(RECIPE.train, rows_at_once=1)),
