@@ -32,15 +32,15 @@ from .test_train import RECIPE, assert_same_weights, newest_in
 def test_a_run_killed_in_the_middle_ends_with_the_same_weights_to_the_last_bit(
     corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    whole = TrainingRun(tmp_path / "whole", corpus, tokenizer_path, steps=40)
+    whole = TrainingRun(tmp_path / "whole", corpus, tokenizer_path, steps=24)
     whole.finish()
-    run = TrainingRun(tmp_path / "killed", corpus, tokenizer_path, steps=40, save_steps=7)
+    run = TrainingRun(tmp_path / "killed", corpus, tokenizer_path, steps=24, save_steps=5)
     with run.start() as process:
-        run.wait_for_step(16, process)
+        run.wait_for_step(11, process)
         process.kill()
         process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert 0 < read_progress(newest_in(run.train))[0].step < 40
+    assert 0 < read_progress(newest_in(run.train))[0].step < 24
     run.finish()
 
     assert_same_weights(whole.train, run.train)
