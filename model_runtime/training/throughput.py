@@ -40,7 +40,7 @@ class Peak(NamedTuple):
 
 
 def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
-    """Of the device that a process uses; about 0.1 s where it must be measured."""
+    """Of the device that a process uses; some tenths of a second where it must be measured."""
     if device.type == "cuda" and dtype is torch.bfloat16:
         known = data_sheet(torch.cuda.get_device_name(device))
         if known is not None:
@@ -54,11 +54,11 @@ def data_sheet(name: str) -> float | None:
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations per second of products of two square matrices, the best of five."""
+    """Operations per second of products of two square matrices, the best of twelve."""
     side = 1024 if device.type == "cpu" else 8192
     a = torch.ones(side, side, device=device, dtype=dtype)
     best = float("inf")
-    for _ in range(5):
+    for _ in range(12):
         started = time.perf_counter()
         float((a @ a)[0, 0])  # waits for an accelerator
         best = min(best, time.perf_counter() - started)
