@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from model_runtime.errors import ModelRuntimeError
@@ -41,6 +43,8 @@ class Processes:
     local_size: int = 1
     """On this machine."""
     strategy: str = "none"
+    store: Store | None = None
+    """Small facts that the processes leave for each other."""
 
     @classmethod
     def join(cls, recipe: ParallelRecipe, device: str = "cpu") -> Processes:
@@ -64,12 +68,17 @@ class Processes:
         accelerator = torch.device(device).type
         if accelerator == "cuda":
             torch.cuda.set_device(local)
-        if not dist.is_initialized():
-            backend = "gloo" if accelerator == "cpu" else f"cpu:gloo,{accelerator}:nccl"
-            dist.init_process_group(backend, timeout=timedelta(minutes=recipe.timeout_minutes))
+        backend = "gloo" if accelerator == "cpu" else f"cpu:gloo,{accelerator}:nccl"
+        timeout = timedelta(minutes=recipe.timeout_minutes)
+        # torchrun's store lives through restarts: without a name of its own a new start may find
+        # the addresses of the dead processes of the last one.
+        attempt = f"{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}-{size}"
+        meeting: Any = next(rendezvous("env://", timeout=timeout))
+        store = PrefixStore(attempt, meeting[0])
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
         strategy = "ddp" if recipe.strategy == "auto" else recipe.strategy
         local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        return cls(rank, size, local, local_size, strategy)
+        return cls(rank, size, local, local_size, strategy, store)
 
     @property
     def is_main(self) -> bool:
@@ -105,16 +114,12 @@ class Processes:
 
     def wait_long(self, name: str) -> None:
         """Until the main process comes here, too, even if that takes days; once for each name."""
-        if self.size == 1:
+        if self.store is None:
             return
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        key = f"fim-runtime/{attempt}/{name}"
-        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(address, port)  # type: ignore[attr-defined]
         if self.is_main:
-            store.set(key, "done")
+            self.store.set(name, "done")
         else:
-            store.wait([key], timedelta(days=30))
+            self.store.wait([name], timedelta(days=30))
 
     def wrap(self, network: Network, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
         """What is called in place of `objective` (which holds `network`) to get a loss.
