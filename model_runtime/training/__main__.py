@@ -1,26 +1,44 @@
-"""From wheels to a model: `fim-runtime train RECIPE`.
+"""From files to a model: `fim-runtime train RECIPE`.
 
-A recipe is a TOML file, or the name of one in `model_runtime/recipes`.
+A recipe is a TOML file, or the name of one in `model_runtime/recipes`.  On several processes:
+
+    torchrun --nproc-per-node N -m model_runtime.training RECIPE
 """
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.training import pipeline
+from model_runtime.training.display import set_up_logging
+from model_runtime.training.interrupt import TrainingStopped
+from model_runtime.training.recipe import RecipeError
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+_EXAMPLES = """\
+examples:
+  fim-runtime train tiny-cpu --root ~/wheels                     all stages, minutes on two cores
+  fim-runtime train my.toml --out runs/mine --stage train        one stage; again: it goes on
+  torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu --root ~/wheels
+
+SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit code."""
     parser = argparse.ArgumentParser(
-        prog="fim-runtime train", description=(__doc__ or "").splitlines()[0]
+        prog="fim-runtime train",
+        description="From files to a model that the server opens.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", help="a .toml file, or a name: " + ", ".join(names()))
     parser.add_argument(
@@ -38,29 +56,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--benchmarks", type=Path, help="folder with tasks that must not leak")
     parser.add_argument(
-        "--initial", type=Path, help="state.pt of another run, whose weights this one begins with"
+        "--initial",
+        type=Path,
+        help="folder of another run (or of one of its checkpoints), or a .safetensors file, whose "
+        "weights this one begins with",
     )
     parser.add_argument("--device", default="cpu", help="as torch names it")
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    path = (
-        Path(given.recipe) if given.recipe.endswith(".toml") else RECIPES / f"{given.recipe}.toml"
+    parser.add_argument(
+        "--steps", type=int, help="train for so many steps now and save; the next start goes on"
     )
+    given = parser.parse_args(arguments)
+    rank = int(os.environ.get("RANK", "0"))
+    set_up_logging(logging.WARNING if rank else logging.INFO)
     try:
         folder = pipeline.run(
-            path,
-            given.out or Path("runs") / path.stem,
+            find_recipe(given.recipe),
+            given.out or Path("runs") / Path(given.recipe).stem,
             given.stage,
             roots=given.root,
             benchmarks=given.benchmarks,
             device=given.device,
             initial=given.initial,
+            most_steps=given.steps,
         )
     except ModelRuntimeError as error:
-        print(error, file=sys.stderr)
+        where = f"process {rank}: " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
+        print(f"fim-runtime: {where}{error}", file=sys.stderr, flush=True)
         return 1
-    print(folder)
+    except TrainingStopped as stopped:
+        if rank == 0:
+            print(f"fim-runtime: {stopped}", file=sys.stderr, flush=True)
+        return 130 if stopped.number == signal.SIGINT else 0
+    if rank == 0:
+        print(folder)
     return 0
+
+
+def find_recipe(name: str) -> Path:
+    """A file, or one of those that come along.
+
+    Raises:
+        RecipeError: neither; names the nearest one.
+    """
+    if name.endswith(".toml") or Path(name).is_file():
+        return Path(name)
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)[0]
+        raise RecipeError(f"there is no recipe {name!r}; the nearest is {near!r}, or give a file")
+    return RECIPES / f"{name}.toml"
 
 
 def names() -> list[str]:

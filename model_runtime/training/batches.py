@@ -1,8 +1,9 @@
 """The endless stream of rows, and where it stands.
 
 The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
-block are packed together.  A place in the stream is (block, row): a checkpoint needs nothing else,
-and worker processes only decide who makes a block, not what is in it.
+block are packed together.  A place in the stream is one integer: a checkpoint needs nothing else.
+Training processes and their workers only decide who makes a block, not what is in it: each process
+makes its share of the blocks and shows them to the others, so all see the same stream.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import multiprocessing
 import os
 import queue as queues_module
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +22,17 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.documents import Documents
 from model_runtime.training.encode import Encoder
 from model_runtime.training.packing import Rows, join, pack
+from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import DataRecipe
+
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,23 @@ class Place(NamedTuple):
     """Counts through all epochs."""
     row: int
 
+    @property
+    def number(self) -> int:
+        """The place as one integer.
 
+        >>> Place.at(Place(7, 11).number)
+        Place(block=7, row=11)
+        """
+        return self.block * _MOST_ROWS + self.row
+
+    @classmethod
+    def at(cls, number: int) -> Place:
+        """From its number."""
+        return cls(*divmod(number, _MOST_ROWS))
+
+
+_MOST_ROWS = 1 << 24
+"""Of a block."""
 START = Place(0, 0)
 
 
@@ -80,13 +102,19 @@ class Blocks:
         )
         self._sizes = encoder.documents.sizes[self._chosen]
         self.per_epoch = max(1, math.ceil(self._sizes.sum() / (source.block_mb * 1e6)))
+        self._dealt: tuple[int, IntArray, IntArray] | None = None
+        """Epoch, its documents in order, and the block of each."""
 
     def documents_of(self, number: int) -> list[int]:
         """Documents of a block; the blocks of an epoch hold each document once."""
         epoch, place = divmod(number, self.per_epoch)
-        order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
-        edges = np.cumsum(self._sizes[order]) * self.per_epoch // (self._sizes.sum() + 1)
-        return [int(document) for document in self._chosen[order[edges == place]]]
+        if self._dealt is None or self._dealt[0] != epoch:
+            order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
+            blocks = np.cumsum(self._sizes[order]) * self.per_epoch // (self._sizes.sum() + 1)
+            self._dealt = epoch, self._chosen[order], blocks
+        _, documents, blocks = self._dealt
+        first, last = np.searchsorted(blocks, [place, place + 1])
+        return [int(document) for document in documents[first:last]]
 
     def make(self, number: int) -> Block:
         """Rows of a block; there may be none."""
@@ -104,23 +132,34 @@ class Blocks:
 
 
 class RowStream:
-    """Rows in order, made by worker processes ahead of time, or here if there are none."""
+    """Rows in order, made by worker processes ahead of time, or here if there are none.
 
-    def __init__(self, source: Source, place: Place, workers: int) -> None:
+    All training processes must take the same rows at the same time: `take` may talk to them.
+    """
+
+    def __init__(
+        self, source: Source, place: Place, workers: int, training: Processes | None = None
+    ) -> None:
         self.place = place
         """Of the next row that `take` gives."""
         self.bytes_per_token = 1.0
         """Of the block read last."""
+        self.waited = 0.0
+        """Seconds in which `take` had nothing to give."""
         self._ready: Rows | None = None
         self._processes: list[Any] = []
-        self._blocks = self._from_workers(source, workers) if workers else self._here(source)
+        self._training = training or Processes()
+        own = self._from_workers(source, workers) if workers else self._here(source)
+        self._blocks = itertools.chain.from_iterable(map(self._training.gather, own))
 
     def take(self, count: int) -> Rows:
         """The next rows."""
         taken = []
         while count:
             if self._ready is None:
+                started = time.monotonic()
                 block = next(self._blocks)
+                self.waited += time.monotonic() - started
                 self._ready, self.bytes_per_token = block.rows, block.bytes_per_token
             piece = self._ready.take(self.place.row, self.place.row + count)
             count -= len(piece)
@@ -145,15 +184,18 @@ class RowStream:
             process.join()
 
     def _here(self, source: Source) -> Iterator[Block]:
-        blocks = source.open()
-        return map(blocks.make, itertools.count(self.place.block))
+        blocks, training = source.open(), self._training
+        first = self.place.block + training.rank
+        return map(blocks.make, itertools.count(first, training.size))
 
     def _from_workers(self, source: Source, workers: int) -> Iterator[Block]:
         # spawn: a fork of a process whose torch has threads may hang
         context = multiprocessing.get_context("spawn")
         queues = [context.Queue(2) for _ in range(workers)]
+        rank, size = self._training.rank, self._training.size
         for i, queue in enumerate(queues):
-            arguments = (source, self.place.block + i, workers, queue, os.getpid())
+            first = self.place.block + rank + i * size
+            arguments = (source, first, workers * size, queue, os.getpid())
             process = context.Process(target=_work, args=arguments, daemon=True)
             process.start()
             self._processes.append(process)

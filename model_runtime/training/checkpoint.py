@@ -1,63 +1,285 @@
-"""Everything a run needs to go on, in one file that is either old or new, never half."""
+"""Checkpoints: folders that are whole or not there, written by all processes together.
+
+    TRAIN/checkpoints/step-00001200/
+        progress.json         what is counted, and the fingerprints of recipe, corpus and tokenizer
+        .metadata, *.distcp   weights and optimiser state (torch.distributed.checkpoint)
+
+Each process writes its share into `.step-00001200.unfinished`; when all are done the folder is
+renamed.  Any number of processes reads what any other number has written.  Everything that is read
+back consists of numbers: pickled objects other than the format's own description are refused.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from dataclasses import dataclass
+import pickle
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.training.parallel import Processes
+from model_runtime.training.recipe import TrainRecipe
 
-FORMAT = 1
+FORMAT = 2
+PROGRESS = "progress.json"
+_UNFINISHED = ".unfinished"
 
 
 class CheckpointError(ModelRuntimeError):
-    """A state that this version cannot go on with."""
+    """A checkpoint that cannot be written, or that this run cannot go on with."""
 
 
 @dataclass
-class Checkpoint:
-    """A run between two steps."""
+class Progress:
+    """What a run counts."""
 
-    recipe: str
-    """Fingerprint of what must not change within a run."""
-    step: int
-    tokens: int
+    step: int = 0
+    tokens: int = 0
     """Trained on, padding left out."""
-    seconds: float
+    seconds: float = 0.0
     """Spent in the training loop, all starts together."""
-    block: int
-    row: int
-    """Place of the next row."""
-    network: dict[str, Any]
-    optimisers: list[dict[str, Any]]
+    row: int = 0
+    """Where the stream of rows stands: all that the data needs to go on."""
+    guard: dict[str, Any] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
-        """Write to the side, then move."""
-        unfinished = path.with_name(path.name + ".tmp")
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        with open(unfinished, "wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
+    def share(self, train: TrainRecipe) -> float:
+        """Of the budget, 0 to 1 and beyond; below 1 the learning rate has not decayed."""
+        if train.budget_seconds:
+            return self.seconds / train.budget_seconds
+        if train.budget_tokens:
+            return self.tokens / train.budget_tokens
+        return self.step / train.budget_steps
 
-    @classmethod
-    def load(cls, path: Path, recipe: str | None = None) -> Checkpoint:
-        """Read it back, on the CPU.
+
+@dataclass(frozen=True)
+class Identity:
+    """What must stay the same within a run."""
+
+    recipe: dict[str, Any]
+    corpus: str
+    tokenizer: str
+
+    def check(self, found: dict[str, Any], folder: Path) -> None:
+        """Refuse a checkpoint of something else.
 
         Raises:
-            CheckpointError: another format, or another recipe than `recipe`.
+            CheckpointError: names what differs.
         """
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if (found := content.pop("format", None)) != FORMAT:
-            raise CheckpointError(f"{path} has format {found}; this version reads {FORMAT}")
-        checkpoint = cls(**content)
-        if recipe is not None and checkpoint.recipe != recipe:
-            raise CheckpointError(
-                f"{path} belongs to another recipe; give each recipe a state folder of its own"
-            )
-        return checkpoint
+        advice = "give each its own folder with --out, or put the old one back"
+        for section, values in self.recipe.items():
+            for key, value in values.items():
+                other = found["recipe"].get(section, {}).get(key)
+                if json.loads(json.dumps(value)) != other:
+                    raise CheckpointError(
+                        f"{folder} belongs to another recipe: {section}.{key} is {other!r} there "
+                        f"and {value!r} here; {advice}"
+                    )
+        for name in ("corpus", "tokenizer"):
+            if getattr(self, name) != found[name]:
+                raise CheckpointError(
+                    f"the {name} is not the one that {folder} was trained on; {advice}"
+                )
+
+
+def tensors_of(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """`network/NAME` and `optimiser/NAME/KEY`; they share the memory of the run."""
+    tensors: dict[str, Tensor] = {}
+    for name, weight in network.named_parameters():
+        tensors[f"network/{name}"] = weight.detach()
+        for optimiser in optimisers:
+            for key, value in optimiser.state.get(weight, {}).items():
+                tensors[f"optimiser/{name}/{key}"] = value
+    return tensors
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Those of one run."""
+
+    folder: Path
+    processes: Processes = field(default_factory=Processes)
+    keep: int = 2
+
+    def newest(self) -> Path | None:
+        """The last whole one."""
+        return newest(self.folder)
+
+    def save(
+        self,
+        tensors: dict[str, Tensor],
+        progress: Progress,
+        identity: Identity,
+        name: str | None = None,
+    ) -> Path:
+        """Write one, then remove the oldest of more than `keep`; one with a name is kept.
+
+        Raises:
+            CheckpointError: on every process, if any of them could not write.
+        """
+        target = self.folder / (name or f"step-{progress.step:08d}")
+        work = self.folder / f".{target.name}{_UNFINISHED}"
+        failure: BaseException | None = None
+        try:
+            if self.processes.is_main:
+                for left in self.folder.glob(f".*{_UNFINISHED}"):
+                    shutil.rmtree(left)
+                work.mkdir(parents=True)
+            self.processes.wait()
+            writer = FileSystemWriter(work)
+            with _alone_is_meant():
+                save(tensors, storage_writer=writer, no_dist=self.processes.size == 1)
+            if self.processes.is_main:
+                content = {"format": FORMAT, **asdict(progress), "identity": asdict(identity)}
+                _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
+                shutil.rmtree(target, ignore_errors=True)
+                os.rename(work, target)
+                self._prune()
+        except (OSError, RuntimeError, CheckpointException) as error:
+            failure = error
+        if self.processes.sum([float(failure is not None)])[0]:
+            if self.processes.is_main:
+                shutil.rmtree(work, ignore_errors=True)
+            raise CheckpointError(self._sentence(target, failure)) from failure
+        return target
+
+    def _sentence(self, target: Path, failure: BaseException | None) -> str:
+        reason = "another process failed" if failure is None else _root(failure)
+        last = self.newest()
+        kept = f"the last whole one is {last}" if last else "there is none yet"
+        return f"cannot write the checkpoint {target} ({reason}); {kept}; free some space and rerun"
+
+    def _prune(self) -> None:
+        steps = sorted(self.folder.glob("step-*"))
+        for path in steps[: -self.keep]:
+            shutil.rmtree(path)
+
+
+def newest(folder: Path) -> Path | None:
+    """The last whole checkpoint in a folder of them."""
+    whole = [path for path in folder.glob("step-*") if (path / PROGRESS).exists()]
+    return max(whole, default=None)
+
+
+def read_progress(folder: Path) -> tuple[Progress, dict[str, Any]]:
+    """What was counted, and the identity of the run.
+
+    Raises:
+        CheckpointError: not a checkpoint that this version reads.
+    """
+    try:
+        content = json.loads((folder / PROGRESS).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} is not a checkpoint ({error})") from error
+    if (found := content.pop("format", None)) != FORMAT:
+        raise CheckpointError(f"{folder} has format {found}; this version reads {FORMAT}")
+    identity = content.pop("identity")
+    return Progress(**content), identity
+
+
+def restore(folder: Path, tensors: dict[str, Tensor], alone: bool) -> None:
+    """Read a checkpoint into these tensors, whoever wrote it."""
+    with _alone_is_meant():
+        load(tensors, storage_reader=_Reader(folder), no_dist=alone)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint, whole, on the processor."""
+    reader = _Reader(folder)
+    tensors = {
+        name: torch.empty(entry.size, dtype=entry.properties.dtype)
+        for name, entry in reader.read_metadata().state_dict_metadata.items()
+        if name.startswith("network/") and isinstance(entry, TensorStorageMetadata)
+    }
+    with _alone_is_meant():
+        load(tensors, storage_reader=reader, no_dist=True)
+    return {name.removeprefix("network/"): tensor for name, tensor in tensors.items()}
+
+
+def find(path: Path) -> Path:
+    """A checkpoint: the folder itself, or the newest one of a run or of its train stage.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if (path / PROGRESS).exists():
+        return path
+    for folder in (path, path / "checkpoints", path / "train" / "checkpoints"):
+        if (found := newest(folder)) is not None:
+            return found
+    raise CheckpointError(f"there is no checkpoint in {path}")
+
+
+class _Reader(FileSystemReader):
+    """Reads a description that consists of the format's own classes, and nothing else."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        path = Path(self.path) / ".metadata"
+        try:
+            with open(path, "rb") as file:
+                metadata: Metadata = _Description(file).load()
+        except (OSError, pickle.UnpicklingError, EOFError) as error:
+            raise CheckpointError(f"{path} is not readable ({error})") from error
+        if metadata.storage_meta is not None:
+            metadata.storage_meta.load_id = self.load_id
+        return metadata
+
+
+class _Description(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        # A dotted name would walk from a module into what it imports.
+        plain = module.startswith("torch.distributed.checkpoint.") and "." not in name
+        if plain or (module, name) in _ALLOWED:
+            found = super().find_class(module, name)
+            if isinstance(found, type) or (module, name) in _ALLOWED:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
+
+
+_ALLOWED = {
+    ("torch", "Size"),
+    ("torch", "device"),
+    ("torch.serialization", "_get_layout"),
+    ("pathlib", "PosixPath"),
+    ("collections", "OrderedDict"),
+    *(("torch", name) for name in ("float32", "float64", "bfloat16", "float16", "int64", "int32")),
+}
+
+
+@contextlib.contextmanager
+def _alone_is_meant() -> Iterator[None]:
+    """Torch warns of a single process even where it is told that there is one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
+
+
+def _write(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _root(error: BaseException) -> str:
+    """What the system said, if it did: `No space left on device` rather than what came of it."""
+    if isinstance(error, CheckpointException) and error.failures:
+        error = next(iter(error.failures.values()))[0]
+    chain = [error]
+    while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(earlier)
+    first = next((link for link in chain if isinstance(link, OSError)), chain[0])
+    return (str(first).strip().splitlines() or [type(first).__name__])[0]

@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
-from model_runtime.training.checkpoint import Checkpoint
+from model_runtime.training import checkpoint as checkpoints
+from model_runtime.training.checkpoint import Progress
 from model_runtime.training.network import Network, Shape
 from model_runtime.training.recipe import Recipe
 from model_runtime.training.shape import shape_of
@@ -46,17 +47,17 @@ def export(
     Raises:
         ExportError: there is no checkpoint, or its weights have another shape than the recipe's.
     """
-    path = state / "state.pt"
-    if not path.exists():
+    path = checkpoints.newest(state / "checkpoints")
+    if path is None:
         raise ExportError(
-            f"{path} is missing; train first, a checkpoint is written every few minutes"
+            f"{state} holds no checkpoint; train first, one is written every few minutes"
         )
-    checkpoint = Checkpoint.load(path)
+    progress, _ = checkpoints.read_progress(path)
     tokenizer = FimTokenizer.from_file(tokenizer_path)
     shape, tokens = shape_of(recipe, tokenizer.size), tokens_of(tokenizer)
     network = Network(shape)
     try:
-        network.load_state_dict(checkpoint.network)
+        network.load_state_dict(checkpoints.read_weights(path))
     except RuntimeError as error:
         raise ExportError(f"{path} does not fit the recipe {recipe.name!r}: {error}") from error
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def export(
     }
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     _write(out / "config.json", model_config(shape, tokens, dtype))
-    fim = fim_config(recipe, tokens, checkpoint, sum(w.numel() for w in weights.values()))
+    fim = fim_config(recipe, tokens, progress, sum(w.numel() for w in weights.values()))
     _write(out / "fim_config.json", fim)
     _write(out / "tokenizer_config.json", tokenizer_config(shape))
     _write(out / "generation_config.json", generation_config(tokens))
@@ -102,8 +103,8 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
         },
         # transformers' GPT-NeoX would rotate; a model with ALiBi needs a runtime that reads this
         "position_embedding_type": shape.positions,
-        "use_parallel_residual": True,
-        "tie_word_embeddings": True,
+        "use_parallel_residual": shape.parallel_residual,
+        "tie_word_embeddings": shape.tied,
         "attention_bias": True,
         "layer_norm_eps": 1e-5,
         "attention_dropout": 0.0,
@@ -120,7 +121,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
 
 
 def fim_config(
-    recipe: Recipe, tokens: FimTokens, checkpoint: Checkpoint, parameters: int
+    recipe: Recipe, tokens: FimTokens, progress: Progress, parameters: int
 ) -> dict[str, Any]:
     """How the model must be prompted, and how it was trained."""
     data = recipe.data
@@ -136,24 +137,17 @@ def fim_config(
         "tokens": dict(NAMES),
         "ids": {role: getattr(tokens, role) for role in NAMES},
         "parameters": parameters,
-        "step": checkpoint.step,
-        "tokens_seen": checkpoint.tokens,
+        "step": progress.step,
+        "tokens_seen": progress.tokens,
         "training": {
-            "seconds": round(checkpoint.seconds),
-            "share_of_budget": round(share_of_budget(recipe, checkpoint), 4),
+            "seconds": round(progress.seconds),
+            "share_of_budget": round(min(1.0, progress.share(recipe.train)), 4),
             "optimiser": recipe.optimiser.name,
             "learning_rate": recipe.optimiser.learning_rate,
             "dtype": recipe.train.dtype,
             "languages": ["python"],
         },
     }
-
-
-def share_of_budget(recipe: Recipe, checkpoint: Checkpoint) -> float:
-    """1 for a finished run; the learning rate of a model below that has not decayed."""
-    if recipe.train.budget_seconds:
-        return min(1.0, checkpoint.seconds / recipe.train.budget_seconds)
-    return min(1.0, checkpoint.tokens / recipe.train.budget_tokens)
 
 
 def tokenizer_config(shape: Shape) -> dict[str, Any]:

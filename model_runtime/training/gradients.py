@@ -1,44 +1,82 @@
-"""Gradients of one step, a micro-batch at a time."""
+"""Gradients of one step, a micro-batch at a time, on one process or many."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.loss import mean_cross_entropy
 from model_runtime.training.network import Network
 from model_runtime.training.packing import Rows
+from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import TrainRecipe
+
+
+class Objective(nn.Module):
+    """Batch -> mean loss in nats per token; network and loss in one call, for DDP to see both."""
+
+    def __init__(self, network: Network, recipe: TrainRecipe) -> None:
+        super().__init__()
+        self.network, self.chunk = network, recipe.loss_chunk
+        self.dtype: torch.dtype = getattr(torch, recipe.dtype)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The mean over the batch's targets."""
+        hidden_Nd = hidden_states(self.network, batch, self.dtype)
+        # After the network's own forward pass FSDP2 leaves the head gathered.
+        return mean_cross_entropy(hidden_Nd, self.network.head, batch.targets_N, self.chunk)
 
 
 class Gradients:
     """Mean loss of a step, and its gradients in `.grad`."""
 
     def __init__(
-        self, network: Network, recipe: TrainRecipe, per_row: bool, device: torch.device
+        self,
+        network: Network,
+        recipe: TrainRecipe,
+        per_row: bool,
+        device: torch.device,
+        processes: Processes,
     ) -> None:
-        self.network, self.recipe, self.per_row, self.device = network, recipe, per_row, device
-        self.dtype: torch.dtype = getattr(torch, recipe.dtype)
+        self.recipe, self.per_row, self.device = recipe, per_row, device
+        self.processes = processes
+        objective = Objective(network, recipe)
+        self.objective = processes.wrap(network, objective, objective.dtype)
 
-    def compute(self, rows: Rows) -> float:
-        """Loss in nats per token.
+    def compute(self, rows: Rows) -> Tensor:
+        """A share of the loss; the shares of all processes sum to the mean loss of the step.
 
-        Every token of the step weighs the same, however the rows are cut into parts.
+        Every token of the step weighs the same, however its rows are dealt and cut into parts.
         """
-        size, counted, total = self.recipe.rows_at_once, num_targets(rows), 0.0
-        for start in range(0, len(rows), size):
-            part = rows.take(start, start + size)
-            loss = self._mean(part) * (num_targets(part) / counted)
-            loss.backward()
-            total += float(loss.detach())
+        counted = num_targets(rows)
+        total = torch.zeros((), device=self.device)
+        parts = micro_batches(
+            rows, self.processes.rank, self.processes.size, self.recipe.rows_at_once
+        )
+        for number, (part, weight) in enumerate(parts, start=1):
+            share = weight * num_targets(part) / counted
+            last = number == len(parts)
+            with nullcontext() if last else self.processes.local_only(self.objective):
+                batch = Batch.of(part, self.per_row, self.device)
+                loss = self.objective(batch) * share
+                (loss * self.processes.loss_weight()).backward()
+            total += loss.detach()
         return total
 
-    def _mean(self, rows: Rows) -> Tensor:
-        batch = Batch.of(rows, self.per_row, self.device)
-        hidden_Nd = hidden_states(self.network, batch, self.dtype)
-        head, chunk = self.network.head, self.recipe.loss_chunk
-        return mean_cross_entropy(hidden_Nd, head, batch.targets_N, chunk)
+
+def micro_batches(rows: Rows, rank: int, size: int, at_once: int) -> list[tuple[Rows, float]]:
+    """A process's rows of a step in parts, each with its weight.
+
+    All processes get the same number of parts, as their collective calls must match.  One whose
+    rows are used up repeats a row with the weight 0.
+    """
+    mine = rows.dealt(rank, size)
+    most = -(-len(rows) // size)
+    parts = [(mine.take(start, start + at_once), 1.0) for start in range(0, most, at_once)]
+    return [(part, weight) if len(part) else (rows.take(0, 1), 0.0) for part, weight in parts]
 
 
 def num_targets(rows: Rows) -> int:

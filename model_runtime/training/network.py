@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 Segments = int | Sequence[int]
 """Length of every segment if they are equal, else one length per segment; they sum to N."""
@@ -37,6 +38,10 @@ class Shape:
     rotary_share: float = 1.0
     """Share of each head that is rotated."""
     rotary_base: float = 10_000.0
+    tied: bool = True
+    """Whether the output head is the embedding."""
+    parallel_residual: bool = True
+    """Attention and feed-forward beside each other, else one after the other."""
 
     @property
     def head_width(self) -> int:
@@ -103,10 +108,13 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward beside each other, both reading the same residual stream."""
+    """Attention and feed-forward, beside each other or one after the other."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.parallel_residual = shape.parallel_residual
+        self.recompute = False
+        """Whether activations are computed a second time instead of kept (arXiv:1604.06174)."""
         self.input_layernorm = nn.LayerNorm(shape.width)
         self.post_attention_layernorm = nn.LayerNorm(shape.width)
         self.attention = Attention(shape)
@@ -114,9 +122,18 @@ class Layer(nn.Module):
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
         """Residual stream in, residual stream out."""
-        mixed_Nd: Tensor = self.attention(self.input_layernorm(x_Nd), angles, segments)
-        fed_Nd: Tensor = self.mlp(self.post_attention_layernorm(x_Nd))
-        return x_Nd + mixed_Nd + fed_Nd
+        if self.recompute and torch.is_grad_enabled():
+            out_Nd: Tensor = checkpoint(self._mix, x_Nd, angles, segments, use_reentrant=False)
+            return out_Nd
+        return self._mix(x_Nd, angles, segments)
+
+    def _mix(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
+        mixed_Nd: Tensor = x_Nd + self.attention(self.input_layernorm(x_Nd), angles, segments)
+        if self.parallel_residual:  # both read the same stream
+            fed_Nd: Tensor = self.mlp(self.post_attention_layernorm(x_Nd))
+        else:
+            fed_Nd = self.mlp(self.post_attention_layernorm(mixed_Nd))
+        return mixed_Nd + fed_Nd
 
 
 class Trunk(nn.Module):
@@ -130,7 +147,7 @@ class Trunk(nn.Module):
 
 
 class Network(nn.Module):
-    """Token ids -> hidden states.  The output head is the transposed embedding."""
+    """Token ids -> hidden states."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -138,12 +155,14 @@ class Network(nn.Module):
             raise ValueError(f"width {shape.width} is not a multiple of {shape.heads} heads")
         self.shape = shape
         self.gpt_neox = Trunk(shape)
+        if not shape.tied:
+            self.embed_out = nn.Linear(shape.width, shape.vocabulary, bias=False)
         initialise(self, shape)
 
     @property
     def head(self) -> Tensor:
-        """Weight of the output head, [vocabulary, d], which is the embedding."""
-        return self.gpt_neox.embed_in.weight
+        """Weight of the output head, [vocabulary, d]; the embedding's where they are tied."""
+        return (self.gpt_neox.embed_in if self.shape.tied else self.embed_out).weight
 
     def forward(
         self, ids_N: Tensor, places_N: Tensor, segments: Segments, dtype: torch.dtype

@@ -27,6 +27,10 @@ class Rows:
         """Some of the rows."""
         return Rows(self.ids_RT[start:stop], self.lengths[start:stop])
 
+    def dealt(self, rank: int, size: int) -> Rows:
+        """Every `size`-th row, as cards are dealt."""
+        return Rows(self.ids_RT[rank::size], self.lengths[rank::size])
+
 
 def join(pieces: Sequence[Rows]) -> Rows:
     """Rows one after the other."""

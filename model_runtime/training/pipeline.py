@@ -3,12 +3,14 @@
     OUT/corpus      parts of text, licence verdicts, manifest
     OUT/tokenizer   tokenizer.json
     OUT/selection   plain functions and some files of the corpus; only if the recipe says so
-    OUT/train       checkpoint, unpacked corpus, training_log.jsonl
+    OUT/train       checkpoints, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
     OUT/bundle      the int8 bundle that the server opens
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
 A folder with the right files but no mark was made elsewhere, and is taken as it is.
+
+Under torchrun all processes train together; the other stages are the first one's work.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.training.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    from model_runtime.training.parallel import Processes
 
 logger = logging.getLogger(__name__)
 MARK = "stage.json"
@@ -48,7 +53,16 @@ class Run:
     table_bits: int = 32
     """Size of the corpus's table of near-duplicates."""
     initial: Path | None = None
-    """Checkpoint of another run whose weights this one begins with."""
+    """Another run, or a `.safetensors` file, whose weights this one begins with."""
+    most_steps: int | None = None
+    """Of this start; the next one goes on."""
+    training: Processes | None = None
+    """Those that torchrun has started; None for one alone."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process does what only one may do."""
+        return self.training is None or self.training.is_main
 
     def folder(self, stage: str) -> Path:
         """Of a stage's results."""
@@ -110,10 +124,13 @@ def _train(run: Run) -> None:
     from model_runtime.training.train import Trainer  # torch, only when it is needed
 
     corpus = run.folder("selection" if run.recipe.selection.functions else "corpus")
-    trainer = Trainer(run.recipe, corpus, run.tokenizer, run.folder("train"), run.device)
+    trainer = Trainer(
+        run.recipe, corpus, run.tokenizer, run.folder("train"), run.device, run.training
+    )
     if run.initial is not None:
         trainer.begin_with(run.initial)
-    trainer.run()
+    trainer.run(run.most_steps)
+    trainer.check_finished()
 
 
 def _export(run: Run) -> None:
@@ -143,7 +160,7 @@ STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
     Stage("selection", _selection, "manifest.json", lambda recipe: asdict(recipe.selection)),
-    Stage("train", _train, "state.pt", asdict),
+    Stage("train", _train, "checkpoints", asdict),
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
 )
@@ -162,23 +179,34 @@ def run(
     processes: int | None = None,
     table_bits: int = 32,
     initial: Path | None = None,
+    most_steps: int | None = None,
 ) -> Path:
     """Run all stages, or one; gives back the folder of the last one run.
 
     Raises:
         RecipeError: the recipe is wrong.
         PipelineError: a stage lacks what an earlier one makes.
+        TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial)
+    given = Run(
+        recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial, most_steps
+    )
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
             + ", ".join(entry.name for entry in STAGES)
         )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from model_runtime.training.parallel import Processes
+
+        given = replace(given, training=Processes.join(recipe.parallel, device))
     for number, entry in enumerate(STAGES):
         if stage is None or entry.name == stage:
-            _run_stage(given, number)
+            if given.is_main or entry.name == "train":
+                _run_stage(given, number)
+            if given.training is not None:
+                given.training.wait_long(entry.name)
     return given.folder(stage or STAGES[-1].name)
 
 
@@ -195,11 +223,13 @@ def _run_stage(given: Run, number: int) -> None:
     if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
         logger.info("%s is up to date", stage.name)
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.unlink(missing_ok=True)
+    if given.is_main:
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.unlink(missing_ok=True)
     logger.info("%s begins", stage.name)
     stage.work(given)
-    mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
+    if given.is_main:
+        mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
 
 
 def stage_key(recipe: Recipe, number: int) -> str:

@@ -2,6 +2,9 @@
 
 Every number that changes the weights stands in a recipe; what only changes where or how fast it is
 made (number of loader workers, device) may be given on the command line, too.
+
+`extends = "NAME"` begins with another recipe of the same folder; the keys of a section are then
+those that differ.
 """
 
 from __future__ import annotations
@@ -86,6 +89,10 @@ class NetworkRecipe:
     positions: Literal["rotary", "alibi"] = "rotary"
     rotary_share: float = 1.0
     rotary_base: float = 10_000.0
+    tied: bool = True
+    """Whether the output head is the embedding."""
+    parallel_residual: bool = True
+    """Attention and feed-forward beside each other; false: one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +138,14 @@ class OptimiserRecipe:
     beta2: float = 0.95
     clip: float = 1.0
     """Largest norm of the gradient."""
+    schedule: Literal["wsd", "cosine"] = "wsd"
+    """`wsd`: warm-up, stable, decay.  `cosine`: half a cosine from the warm-up to the end."""
     warm_up: float = 0.02
     """Share of the run in which the rate rises."""
     decay: float = 0.35
-    """Share of the run, at its end, in which the rate falls to zero."""
+    """Share of the run, at its end, in which the rate falls; `wsd` only."""
+    least_rate: float = 0.0
+    """Where the rate ends, as a share of `learning_rate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +153,54 @@ class TrainRecipe:
     """How long, how much at once, and what is written down."""
 
     budget_seconds: float = 0.0
-    """The schedule ends after so many seconds, all starts together; 0 counts tokens."""
+    """The schedule ends after so many seconds, all starts together; one budget must be given."""
     budget_tokens: int = 0
+    budget_steps: int = 0
     rows_per_step: int = 256
+    """Of all processes together."""
     rows_at_once: int = 64
-    """Rows of a micro-batch; changes memory and speed only."""
+    """Rows of a micro-batch of one process; changes memory and speed only."""
     loss_chunk: int = 16_384
     """Tokens whose logits exist at the same time."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     compile_layers: bool = False
+    recompute: bool = False
+    """Activation checkpointing: keep what enters a layer, and compute the rest a second time."""
     threads: int = 0
-    """Of the processor; 0 leaves the choice to torch."""
+    """Of all processes of a machine together; 0 leaves the choice to torch."""
     workers: int = 1
-    """Processes that make rows; does not change the rows."""
+    """Processes that make rows, for each training process; does not change the rows."""
     block_mb: float = 1.0
     """Text that is shuffled and packed together."""
     seed: int = 0
+    spike_sigmas: float = 0.0
+    """A step is skipped if its loss or its gradient lies so many standard deviations above those
+    of the last 128 steps; 0 skips only what is not finite."""
+    most_bad_steps: int = 20
+    """So many skipped steps in a row end the run."""
     log_seconds: float = 10.0
+    log_steps: int = 0
+    """Report after so many steps, too; likewise below.  0: by the clock only."""
     valid_seconds: float = 300.0
+    valid_steps: int = 0
     valid_examples: int = 512
     save_seconds: float = 180.0
+    save_steps: int = 0
+    keep: int = 2
+    """Newest checkpoints that are kept."""
+    tensorboard: bool = False
+    """Whether the log is written for TensorBoard as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelRecipe:
+    """How several processes share one run; they are started by torchrun."""
+
+    strategy: Literal["auto", "none", "ddp", "fsdp2"] = "auto"
+    """`ddp`: every process has the whole network.  `fsdp2`: each has a share of weights and
+    optimiser.  `auto`: `ddp` where there are several.  A single process needs none."""
+    timeout_minutes: float = 30.0
+    """A process that is not heard of for so long ends the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +217,7 @@ class Recipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     optimiser: OptimiserRecipe = field(default_factory=OptimiserRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
+    parallel: ParallelRecipe = field(default_factory=ParallelRecipe)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -186,14 +226,36 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file cannot be read, or a key or value is wrong; the message names it.
     """
+    content = _read(path, ())
+    content["name"] = content.get("name", path.stem)
+    recipe = parse(Recipe, content, path.name)
+    check(recipe)
+    return recipe
+
+
+def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
+    """The file's tables over those of the recipe that it extends, key by key."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path} is not a readable recipe ({error})") from error
-    content.setdefault("name", path.stem)
-    recipe = parse(Recipe, content, path.name)
-    check(recipe)
-    return recipe
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    base_path = path.parent / f"{base}.toml"
+    if not base_path.is_file():
+        known = [other.stem for other in path.parent.glob("*.toml") if other != path]
+        near = difflib.get_close_matches(str(base), known, n=1, cutoff=0.0)
+        hint = f"; the nearest is {near[0]!r}" if near else ""
+        raise RecipeError(f"{path.name} extends {base!r}, but there is no {base_path}{hint}")
+    if base_path in readers:
+        raise RecipeError(f"{path.name} extends {base!r}, which extends {path.stem!r} in turn")
+    merged = _read(base_path, (*readers, path))
+    merged.pop("name", None)
+    for key, value in content.items():
+        is_table = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if is_table else value
+    return merged
 
 
 def parse(kind: type[Section], content: dict[str, Any], where: str) -> Section:
@@ -235,7 +297,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 def check(recipe: Recipe) -> None:
     """Refuse values that have the right type but make no sense."""
-    data, network = recipe.data, recipe.network
+    data = recipe.data
     for name in ("fim_rate", "no_suffix_rate", "snippet_rate", "function_rate", "test_share"):
         if not 0.0 <= getattr(data, name) <= 1.0:
             raise RecipeError(f"data: {name} is {getattr(data, name)}; it is a share from 0 to 1")
@@ -247,14 +309,57 @@ def check(recipe: Recipe) -> None:
                 raise RecipeError(f"data: {name} has no {key!r}; the nearest right one is {near!r}")
         if not weights or min(weights.values()) < 0 or not sum(weights.values()):
             raise RecipeError(f"data: {name} is {weights}; it needs at least one weight above 0")
+    check_training(recipe)
+
+
+def check_training(recipe: Recipe) -> None:
+    """The same for the network and how it is trained."""
+    network, data, optimiser, train = recipe.network, recipe.data, recipe.optimiser, recipe.train
+    for section, least, names in (
+        ("network", 1, ("layers", "width", "heads", "context")),
+        ("train", 1, ("rows_per_step", "rows_at_once", "loss_chunk", "keep", "most_bad_steps")),
+        ("train", 0, ("budget_seconds", "budget_tokens", "budget_steps", "threads", "workers")),
+        ("train", 0, ("log_steps", "valid_steps", "save_steps", "spike_sigmas")),
+        ("optimiser", 0, ("learning_rate", "weight_decay", "clip", "warm_up", "decay")),
+    ):
+        for name in names:
+            if (value := getattr(getattr(recipe, section), name)) < least:
+                raise RecipeError(f"{section}: {name} is {value}; it must be {least} or more")
     if network.width % network.heads:
         raise RecipeError(
             f"network: width {network.width} is not a multiple of heads {network.heads}"
         )
+    if not 0.0 < network.rotary_share <= 1.0:
+        raise RecipeError(
+            f"network: rotary_share is {network.rotary_share}; it is above 0, up to 1"
+        )
     if network.positions == "alibi" and data.attention_within == "example":
         raise RecipeError("data: attention_within must be 'row' where positions is 'alibi'")
-    if bool(recipe.train.budget_seconds) == bool(recipe.train.budget_tokens):
-        raise RecipeError("train: give either budget_seconds or budget_tokens")
+    if train.compile_layers and data.attention_within == "example":
+        raise RecipeError(
+            "train: compile_layers needs data.attention_within = 'row'; examples differ in length"
+        )
+    low, high = data.window_tokens
+    if not 0 < low <= high <= network.context:
+        raise RecipeError(
+            f"data: window_tokens is [{low}, {high}]; it must rise and fit into network.context, "
+            f"{network.context}"
+        )
+    if optimiser.warm_up + (optimiser.decay if optimiser.schedule == "wsd" else 0.0) > 1.0:
+        raise RecipeError(
+            f"optimiser: warm_up {optimiser.warm_up} and decay {optimiser.decay} are shares of one "
+            "run; together they may not exceed 1"
+        )
+    for name in ("beta1", "beta2", "least_rate"):
+        if not 0.0 <= getattr(optimiser, name) < 1.0:
+            raise RecipeError(f"optimiser: {name} is {getattr(optimiser, name)}; it is from 0 to 1")
+    budgets = ("budget_seconds", "budget_tokens", "budget_steps")
+    given = [name for name in budgets if getattr(train, name)]
+    if len(given) != 1:
+        raise RecipeError(
+            f"train: give one of {', '.join(budgets)}; "
+            + (f"{' and '.join(given)} are given" if given else "none is given")
+        )
 
 
 ORDERS = ("spm1", "psm", "spm2")

@@ -1,16 +1,48 @@
-"""The learning rate over a run: warm-up, stable, decay (WSD)."""
+"""What happens when in a run: the learning rate, and whatever is done every so often."""
 
 from __future__ import annotations
 
+import math
 
-def rate_factor(progress: float, warm_up: float, decay: float) -> float:
+from model_runtime.training.checkpoint import Progress
+from model_runtime.training.recipe import OptimiserRecipe
+
+
+def rate_factor(progress: float, recipe: OptimiserRecipe) -> float:
     """Share of the highest rate at `progress` of the run, each a share from 0 to 1.
 
-    Linear from 0 over `warm_up`, then 1, then linear to 0 over the last `decay`.
+    Both rise linearly from 0 over `warm_up` and end at `least_rate`: `wsd` linearly, over the last
+    `decay` of the run; `cosine` over all that follows the warm-up.
 
-    >>> [rate_factor(p, warm_up=0.1, decay=0.4) for p in (0.05, 0.3, 0.8, 1.0)]
+    >>> wsd = OptimiserRecipe(warm_up=0.1, decay=0.4)
+    >>> [rate_factor(p, wsd) for p in (0.05, 0.3, 0.8, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
+    >>> cosine = OptimiserRecipe(schedule="cosine", warm_up=0.0, least_rate=0.1)
+    >>> [rate_factor(p, cosine) for p in (0.0, 0.5, 1.0)]
+    [1.0, 0.55, 0.1]
     """
-    rising = progress / warm_up if warm_up else 1.0
-    falling = (1.0 - progress) / decay if decay else 1.0
-    return round(max(0.0, min(1.0, rising, falling)), 9)
+    progress = min(1.0, progress)
+    rising = progress / recipe.warm_up if recipe.warm_up else 1.0
+    if rising < 1.0:
+        return round(rising, 9)
+    if recipe.schedule == "cosine":
+        after = (progress - recipe.warm_up) / (1.0 - recipe.warm_up)
+        high = (1.0 + math.cos(math.pi * after)) / 2
+    else:
+        high = min(1.0, (1.0 - progress) / recipe.decay) if recipe.decay else 1.0
+    return round(recipe.least_rate + (1.0 - recipe.least_rate) * high, 9)
+
+
+class Due:
+    """Something that is done after so many seconds, and after so many steps unless that is 0."""
+
+    def __init__(self, seconds: float, steps: int, progress: Progress) -> None:
+        self.seconds, self.steps, self._last = seconds, steps, progress.seconds
+
+    def now(self, progress: Progress) -> bool:
+        """Whether it is time; every process comes to the same answer."""
+        by_step = bool(self.steps) and progress.step % self.steps == 0
+        if by_step or progress.seconds - self._last >= self.seconds:
+            self._last = progress.seconds
+            return True
+        return False

@@ -18,4 +18,6 @@ def shape_of(recipe: Recipe, vocabulary: int) -> Shape:
         positions=network.positions,
         rotary_share=network.rotary_share,
         rotary_base=network.rotary_base,
+        tied=network.tied,
+        parallel_residual=network.parallel_residual,
     )

@@ -1,82 +1,90 @@
-"""The training loop: one network, one device, resumable at every save."""
+"""The training loop: one network on one process or many, resumable at every checkpoint."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import logging
-import math
+import shutil
+import signal
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from torch.distributed.tensor import DTensor
 
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
-from model_runtime.training.batches import START, Place, RowStream, Source
-from model_runtime.training.checkpoint import Checkpoint
+from model_runtime.training import checkpoint as checkpoints
+from model_runtime.training.batches import Place, RowStream, Source
+from model_runtime.training.checkpoint import Checkpoints, Identity, Progress
+from model_runtime.training.display import LiveLine
 from model_runtime.training.documents import unpack
 from model_runtime.training.gradients import Gradients
+from model_runtime.training.guard import Guard
+from model_runtime.training.interrupt import Interrupt, TrainingStopped
 from model_runtime.training.metrics import MetricsLog
-from model_runtime.training.network import Network, flops_per_token
-from model_runtime.training.optimisers import build_optimisers, set_learning_rate
+from model_runtime.training.network import Layer, Network
+from model_runtime.training.optimisers import build_optimisers, current_rate, set_learning_rate
 from model_runtime.training.packing import Rows
-from model_runtime.training.recipe import Recipe
-from model_runtime.training.schedule import rate_factor
+from model_runtime.training.parallel import Processes, ProcessLost
+from model_runtime.training.recipe import Recipe, TrainRecipe
+from model_runtime.training.report import Report, StepResult
+from model_runtime.training.schedule import Due, rate_factor
 from model_runtime.training.shape import shape_of
 from model_runtime.training.special_tokens import tokens_of
+from model_runtime.training.throughput import peak_of
 from model_runtime.training.validation import Validation
 
 logger = logging.getLogger(__name__)
-MOST_BAD_STEPS = 20
+CHECKPOINTS = "checkpoints"
 
 
-class TrainingDiverged(RuntimeError):
-    """Many steps in a row were not finite; the last saved state is good."""
-
-
-def fingerprint(recipe: Recipe) -> str:
-    """Hash of all that must stay the same within a run; budgets and speeds may change."""
-    fixed = (
-        asdict(recipe.network),
-        asdict(recipe.data),
-        asdict(recipe.selection),
-        recipe.optimiser.name,
-        recipe.train.seed,
-    )
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@dataclass
-class Progress:
-    """What a checkpoint counts."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    place: Place = START
-
-    def share(self, recipe: Recipe) -> float:
-        """Of the budget, 0 to 1 and beyond."""
-        if recipe.train.budget_seconds:
-            return self.seconds / recipe.train.budget_seconds
-        return self.tokens / recipe.train.budget_tokens
+def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
+    """What must stay the same within a run; budgets and speeds may change."""
+    fixed = {
+        "network": asdict(recipe.network),
+        "data": asdict(recipe.data),
+        "selection": asdict(recipe.selection),
+        "optimiser": {"name": recipe.optimiser.name},
+        "train": {"seed": recipe.train.seed, "block_mb": recipe.train.block_mb},
+    }
+    # The index of a corpus holds the hash of every document.
+    return Identity(fixed, _digest(sorted(corpus.glob("*.tsv*"))), _digest([tokenizer]))
 
 
 class Trainer:
     """A network in training."""
 
     def __init__(
-        self, recipe: Recipe, corpus: Path, tokenizer: Path, state: Path, device: str = "cpu"
+        self,
+        recipe: Recipe,
+        corpus: Path,
+        tokenizer: Path,
+        state: Path,
+        device: str = "cpu",
+        processes: Processes | None = None,
     ) -> None:
-        state.mkdir(parents=True, exist_ok=True)
-        self.recipe, self.state, self.device = recipe, state, torch.device(device)
+        self.processes = processes or Processes()
+        self.recipe, self.state = recipe, state
+        self.device = self.processes.device(device)
         if recipe.train.threads:
-            torch.set_num_threads(recipe.train.threads)
-        unpack(corpus, state / "corpus")
+            torch.set_num_threads(max(1, recipe.train.threads // self.processes.local_size))
         words = FimTokenizer.from_file(tokenizer)
         self.tokens: FimTokens = tokens_of(words)
+        self.checkpoints = Checkpoints(state / CHECKPOINTS, self.processes, recipe.train.keep)
+        self.identity = identity_of(recipe, corpus, tokenizer)
+        newest = self.checkpoints.newest()
+        self.progress = Progress()
+        if newest is not None:
+            self.progress, found = checkpoints.read_progress(newest)
+            self.identity.check(found, newest)
+        self._unpack(corpus)
         self.source = Source(
             folder=state / "corpus",
             tokenizer=tokenizer,
@@ -90,146 +98,223 @@ class Trainer:
         self.per_row = recipe.data.attention_within == "row"
         torch.manual_seed(recipe.train.seed)
         self.network = Network(shape_of(recipe, words.size)).to(self.device)
-        self.gradients = Gradients(self.network, recipe.train, self.per_row, self.device)
+        self.size = sum(weight.numel() for weight in self.network.parameters())
+        prepare_layers(self.network, recipe.train)
+        self.gradients = Gradients(
+            self.network, recipe.train, self.per_row, self.device, self.processes
+        )
         self.optimisers = build_optimisers(self.network, recipe.optimiser)
-        self.progress = Progress()
-        self.log = MetricsLog(state / "training_log.jsonl")
-        if self.path.exists():
-            self._restore(Checkpoint.load(self.path, fingerprint(recipe)))
-        if recipe.train.compile_layers:
-            for layer in self.network.gpt_neox.layers:
-                layer.compile(dynamic=False)
+        self.weights = list(self.network.parameters())
+        self.guard = Guard(recipe.train.spike_sigmas, recipe.train.most_bad_steps)
+        # Collected once: later FSDP2 may show gathered weights in place of this process's share.
+        self.tensors = checkpoints.tensors_of(self.network, self.optimisers)
+        if newest is not None:
+            checkpoints.restore(newest, self.tensors, alone=self.processes.size == 1)
+            self.guard.restore(self.progress.guard)
+            logger.info("going on from step %d (%s)", self.progress.step, newest)
 
-    def begin_with(self, checkpoint: Path) -> None:
-        """Take over the weights of another run, unless this one has begun already."""
-        if self.progress.step == 0:
-            self.network.load_state_dict(Checkpoint.load(checkpoint).network)
-            logger.info("the weights are those of %s", checkpoint)
+    def begin_with(self, weights: Path) -> None:
+        """Take over weights, unless this run has begun already.
 
-    @property
-    def path(self) -> Path:
-        """Of the newest state."""
-        return self.state / "state.pt"
+        Args:
+            weights: a run's folder, one of its checkpoints, or a `.safetensors` file.
+        """
+        if self.progress.step:
+            return
+        if weights.suffix == ".safetensors":
+            found: dict[str, Any] = dict(load_file(weights))
+        else:
+            found = dict(checkpoints.read_weights(checkpoints.find(weights)))
+        set_model_state_dict(self.network, found, options=StateDictOptions(full_state_dict=True))
+        logger.info("the weights are those of %s", weights)
 
     def run(self, most_steps: int | None = None) -> None:
-        """Train to the end of the budget, or for so many steps; then validate and save."""
+        """Train to the end of the budget, or for so many steps; then validate and save.
+
+        Raises:
+            TrainingStopped: SIGTERM or Ctrl-C was heard; the state is saved.
+            TrainingDiverged: many steps in a row had to be skipped.
+            CheckpointError: a checkpoint could not be written.
+            ProcessLost: another process of the run is gone.
+        """
         train = self.recipe.train
+        self._log = self._open_log()
         validation = Validation(self.source, train.valid_examples)
-        size = sum(weight.numel() for weight in self.network.parameters())
         names = [type(optimiser).__name__ for optimiser in self.optimisers]
-        logger.info("%s parameters on %s, %s", f"{size:,}", self.device, names)
-        with RowStream(self.source, self.progress.place, train.workers) as rows:
-            self._loop(rows, validation, most_steps)
-        self._validate(validation)
-        self.save()
+        logger.info(
+            "%s parameters on %s, %d process(es), %s, %s",
+            f"{self.size:,}",
+            self.device,
+            self.processes.size,
+            self.processes.strategy,
+            names,
+        )
+        place = Place.at(self.progress.row)
+        with (
+            self._hearing_of_lost_processes(),
+            contextlib.closing(self._log) if self._log else contextlib.nullcontext(),
+            Interrupt() as interrupt,
+            RowStream(self.source, place, train.workers, self.processes) as rows,
+            LiveLine(self.processes.is_main, self.recipe.name) as line,
+        ):
+            number = self._loop(rows, validation, most_steps, interrupt, line)
+            if number:
+                raise TrainingStopped(number, self.progress.step, self.save())
+            self._validate(validation)
+            self.save()
 
-    def step(self, rows: Rows) -> tuple[float, float]:
-        """One step of the optimisers; loss in nats per token, and the norm before clipping."""
+    def check_finished(self) -> None:
+        """Raise TrainingStopped if some of the budget is left."""
+        if self.progress.share(self.recipe.train) < 1:
+            raise TrainingStopped(0, self.progress.step, self.checkpoints.newest())
+
+    def step(self, rows: Rows, seconds: float = 0.0, heard: int = 0) -> StepResult:
+        """One step of the optimisers, the same on every process.
+
+        Args:
+            rows: of all processes together.
+            seconds: since the last step; the main process's count.
+            heard: signal that this process has received.
+        """
         recipe = self.recipe
-        share = self.progress.share(recipe)
-        factor = rate_factor(share, recipe.optimiser.warm_up, recipe.optimiser.decay)
+        factor = rate_factor(self.progress.share(recipe.train), recipe.optimiser)
         set_learning_rate(self.optimisers, recipe.optimiser.learning_rate * factor)
-        total = self.gradients.compute(rows)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optimiser.clip)
-        if math.isfinite(total) and math.isfinite(float(norm)):
-            for optimiser in self.optimisers:
-                optimiser.step()
-        self.network.zero_grad(set_to_none=True)
-        return total, float(norm)
+        share = self.gradients.compute(rows)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, recipe.optimiser.clip)
+        if isinstance(norm, DTensor):
+            norm = norm.full_tensor()
+        clock = seconds if self.processes.is_main else 0.0
+        loss, seconds, signals = self.processes.sum([float(share), clock, float(heard)])
+        try:
+            reason = self.guard.verdict(loss, float(norm))
+            if reason is None:
+                for optimiser in self.optimisers:
+                    optimiser.step()
+        finally:
+            for weight in self.weights:
+                weight.grad = None
+        # Two processes may have heard different signals; SIGTERM is the more polite end.
+        heard = heard or (signal.SIGTERM if signals else 0)
+        return StepResult(loss, float(norm), seconds, heard, reason)
 
-    def save(self, path: Path | None = None) -> None:
-        """Write the state."""
-        progress = self.progress
-        Checkpoint(
-            recipe=fingerprint(self.recipe),
-            step=progress.step,
-            tokens=progress.tokens,
-            seconds=progress.seconds,
-            block=progress.place.block,
-            row=progress.place.row,
-            network=self.network.state_dict(),
-            optimisers=[optimiser.state_dict() for optimiser in self.optimisers],
-        ).save(path or self.path)
+    def save(self, name: str | None = None) -> Path:
+        """Write a checkpoint."""
+        self.progress.guard = self.guard.state()
+        return self.checkpoints.save(self.tensors, self.progress, self.identity, name)
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self.network.load_state_dict(checkpoint.network)
-        for optimiser, content in zip(self.optimisers, checkpoint.optimisers, strict=True):
-            optimiser.load_state_dict(content)
-        place = Place(checkpoint.block, checkpoint.row)
-        self.progress = Progress(checkpoint.step, checkpoint.tokens, checkpoint.seconds, place)
-        logger.info("going on from step %d", checkpoint.step)
-
-    def _loop(self, rows: RowStream, validation: Validation, most_steps: int | None) -> None:
-        recipe, train = self.recipe, self.recipe.train
-        last = shown = saved = time.monotonic()
-        validated, shown_tokens, bad = self.progress.seconds, self.progress.tokens, 0
-        decaying = self.progress.share(recipe) >= 1 - recipe.optimiser.decay
-        first_step = self.progress.step
-        while self.progress.share(recipe) < 1:
-            if most_steps is not None and self.progress.step - first_step >= most_steps:
-                return
+    def _loop(
+        self,
+        rows: RowStream,
+        validation: Validation,
+        most_steps: int | None,
+        interrupt: Interrupt,
+        line: LiveLine,
+    ) -> int:
+        """Number of the signal that ended it, or 0."""
+        recipe, train, progress = self.recipe, self.recipe.train, self.progress
+        report = self._report(line)
+        valid = Due(train.valid_seconds, train.valid_steps, progress)
+        saving = Due(train.save_seconds, train.save_steps, progress)
+        decay = recipe.optimiser.decay if recipe.optimiser.schedule == "wsd" else 0.0
+        decaying = progress.share(train) >= 1 - decay
+        first_step, last = progress.step, time.monotonic()
+        while progress.share(train) < 1:
+            if most_steps is not None and progress.step - first_step >= most_steps:
+                return 0
             taken = rows.take(train.rows_per_step)
-            loss, norm = self.step(taken)
-            bad = 0 if math.isfinite(loss) and math.isfinite(norm) else bad + 1
-            if bad:
-                self.log.write(
-                    event="skipped a step: not finite", step=self.progress.step, norm=norm
-                )
-            if bad >= MOST_BAD_STEPS:
-                raise TrainingDiverged(
-                    f"{bad} steps in a row were not finite; restart with a lower rate"
-                )
             now = time.monotonic()
-            self.progress = replace(
-                self.progress,
-                step=self.progress.step + 1,
-                tokens=self.progress.tokens + sum(map(sum, taken.lengths)),
-                seconds=self.progress.seconds + now - last,
-                place=rows.place,
-            )
+            result = self.step(taken, now - last, interrupt.signal)
             last = now
-            if not decaying and self.progress.share(recipe) >= 1 - recipe.optimiser.decay:
+            progress.step += 1
+            progress.tokens += sum(map(sum, taken.lengths))
+            progress.seconds += result.seconds
+            progress.row = rows.place.number
+            if report:
+                skipped = self.guard.skipped
+                report.step(progress, result, rows, current_rate(self.optimisers), skipped)
+            if result.heard:
+                return result.heard
+            if not decaying and progress.share(train) >= 1 - decay:
                 decaying = True
-                self.save(self.state / "before_decay.pt")  # another decay can start here
-            if now - shown >= train.log_seconds or self.progress.step == 1:
-                speed = (self.progress.tokens - shown_tokens) / (now - shown)
-                self._log_step(loss, norm, speed, rows.bytes_per_token)
-                shown, shown_tokens = now, self.progress.tokens
-            if self.progress.seconds - validated >= train.valid_seconds:
+                self.save("before-decay")  # another decay can start here
+            if valid.now(progress):
                 self._validate(validation)
-                validated, shown, shown_tokens = (
-                    self.progress.seconds,
-                    time.monotonic(),
-                    self.progress.tokens,
-                )
-            if now - saved >= train.save_seconds:
+                if report:
+                    report.pause(progress, rows)
+            if saving.now(progress):
                 self.save()
-                saved = now
-
-    def _log_step(self, loss: float, norm: float, speed: float, bytes_per_token: float) -> None:
-        length = (
-            self.recipe.network.context if self.per_row else sum(self.recipe.data.window_tokens) / 2
-        )
-        self.log.write(
-            step=self.progress.step,
-            tokens=self.progress.tokens,
-            seconds=round(self.progress.seconds, 1),
-            share=self.progress.share(self.recipe),
-            loss=loss,
-            bits_per_byte=loss / math.log(2) / bytes_per_token,
-            learning_rate=float(self.optimisers[0].param_groups[0]["lr"]),
-            tokens_per_second=round(speed),
-            gflops=speed * flops_per_token(self.network.shape, length) / 1e9,
-            norm=norm,
-            block=self.progress.place.block,
-        )
+                if report:
+                    report.pause(progress, rows)
+        return 0
 
     def _validate(self, validation: Validation) -> None:
         figures = validation.measure(self.network, self.dtype, self.per_row)
-        self.log.write(
-            event="valid",
-            step=self.progress.step,
-            tokens=self.progress.tokens,
-            seconds=round(self.progress.seconds, 1),
-            **figures,
-        )
+        if self._log is not None:
+            self._log.write(
+                event="valid",
+                step=self.progress.step,
+                tokens=self.progress.tokens,
+                seconds=round(self.progress.seconds, 1),
+                **figures,
+            )
+
+    def _open_log(self) -> MetricsLog | None:
+        if not self.processes.is_main:
+            return None
+        log = MetricsLog(self.state, self.recipe.train.tensorboard)
+        log.forget_after(self.progress.step)
+        return log
+
+    def _report(self, line: LiveLine) -> Report | None:
+        if self._log is None:
+            return None
+        self._log.quiet = line.visible
+        peak = peak_of(self.device, self.dtype)
+        peak = peak._replace(flops=peak.flops * self.processes.size)
+        logger.info("peak of all processes: %.3g TFLOP/s (%s)", peak.flops / 1e12, peak.source)
+        return Report(self.recipe, self.network.shape, peak, self._log, line, self.progress)
+
+    def _unpack(self, corpus: Path) -> None:
+        """Texts of the corpus as plain files; those of an earlier corpus are removed."""
+        if self.processes.is_main:
+            folder, mark = self.state / "corpus", self.state / "corpus" / "digest"
+            known = mark.read_text("utf-8") if mark.exists() else None
+            if known != self.identity.corpus:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            mark.write_text(self.identity.corpus, encoding="utf-8")
+            unpack(corpus, folder)
+        self.processes.wait()
+
+    @contextlib.contextmanager
+    def _hearing_of_lost_processes(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            words = str(error)
+            if self.processes.size == 1 or not any(
+                word in words for word in ("onnection", "gloo", "NCCL", "imed out")
+            ):
+                raise
+            newest = self.checkpoints.newest()
+            raise ProcessLost(
+                "another process of this run has ended or is not heard of any more; its own last "
+                "lines say why. The same command goes on "
+                + (f"from {newest}" if newest else "from the start, as no checkpoint was written")
+            ) from error
+
+
+def prepare_layers(network: Network, recipe: TrainRecipe) -> None:
+    """Activation checkpointing and torch.compile, layer by layer."""
+    for layer in network.gpt_neox.layers:
+        assert isinstance(layer, Layer)
+        layer.recompute = recipe.recompute
+        if recipe.compile_layers:
+            layer.compile(dynamic=False)
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
