@@ -69,7 +69,7 @@ def export(
     _write(out / "config.json", model_config(shape, tokens, dtype))
     fim = fim_config(recipe, tokens, progress, sum(w.numel() for w in weights.values()))
     _write(out / "fim_config.json", fim)
-    _write(out / "tokenizer_config.json", tokenizer_config(shape))
+    _write(out / "tokenizer_config.json", tokenizer_config(shape, tokens))
     _write(out / "generation_config.json", generation_config(tokens))
     for source, name in (
         (tokenizer_path, "tokenizer.json"),
@@ -125,6 +125,7 @@ def fim_config(
 ) -> dict[str, Any]:
     """How the model must be prompted, and how it was trained."""
     data = recipe.data
+    ids = {role: id_ for role in NAMES if (id_ := getattr(tokens, role)) is not None}
     return {
         "format_version": FORMAT_VERSION,
         "name": recipe.name,
@@ -134,8 +135,8 @@ def fim_config(
         "spans": data.spans,
         "rate": data.fim_rate,
         "context": recipe.network.context,
-        "tokens": dict(NAMES),
-        "ids": {role: getattr(tokens, role) for role in NAMES},
+        "tokens": {role: NAMES[role] for role in ids},
+        "ids": ids,
         "parameters": parameters,
         "step": progress.step,
         "tokens_seen": progress.tokens,
@@ -150,14 +151,14 @@ def fim_config(
     }
 
 
-def tokenizer_config(shape: Shape) -> dict[str, Any]:
+def tokenizer_config(shape: Shape, tokens: FimTokens) -> dict[str, Any]:
     """What transformers' tokenizer reads."""
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": shape.context,
         "bos_token": NAMES["end"],
         "eos_token": NAMES["end"],
-        "pad_token": NAMES["pad"],
+        "pad_token": NAMES["end" if tokens.pad is None else "pad"],
         "clean_up_tokenization_spaces": False,
     }
 

@@ -15,6 +15,8 @@ NAMES = {
     "file": "<|file|>",
 }
 """The string of each role, in the order of their ids."""
+OPTIONAL = ("pad", "file")
+"""Roles that other tokenizers may lack, such as the seed's."""
 RESERVED = ("<|reserved0|>", "<|reserved1|>")
 
 
@@ -22,10 +24,11 @@ def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
     """Ids of the roles in a tokenizer, looked up by string.
 
     Raises:
-        ModelRuntimeError: a role has no token.
+        ModelRuntimeError: a role that every model needs has no token.
     """
     ids = {role: tokenizer.id_of(name) for role, name in NAMES.items()}
-    if missing := [NAMES[role] for role, id_ in ids.items() if id_ is None]:
+    absent = [role for role, id_ in ids.items() if id_ is None]
+    if missing := [NAMES[role] for role in absent if role not in OPTIONAL]:
         raise ModelRuntimeError(
             f"the tokenizer has no {', '.join(missing)}; train one with this pipeline"
         )

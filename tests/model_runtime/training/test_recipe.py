@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from model_runtime.fim_format import FimTokens
+from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.__main__ import RECIPES, names
 from model_runtime.training.network import Network
 from model_runtime.training.recipe import RecipeError, read_recipe
 from model_runtime.training.shape import shape_of
+from model_runtime.training.special_tokens import tokens_of
 
 BUDGET = "[train]\nbudget_tokens = 1000\n"
 
@@ -138,3 +141,10 @@ def test_recipes_that_extend_each_other_are_refused(tmp_path: Path):
 
     with pytest.raises(RecipeError, match="in turn"):
         read_recipe(tmp_path / "one.toml")
+
+
+def test_the_seeds_tokenizer_serves_the_seeds_recipe(seed_tokenizer: FimTokenizer):
+    recipe = read_recipe(RECIPES / "fim-neox-1.3b.toml")
+
+    assert seed_tokenizer.size == recipe.tokenizer.vocabulary
+    assert FimTokens(end=0, suffix=50277, prefix=50278, middle=50279) == tokens_of(seed_tokenizer)
