@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import bisect
-import itertools
 import random
+import re
 import warnings
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ KINDS = {"statement": 0.3, "expression": 0.25, "arguments": 0.25, "body": 0.2}
 """What a hole may be, and how often it is tried first."""
 LONGEST = 700
 """Characters of a hole; as Mellum's (arXiv:2510.05788)."""
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class Function(NamedTuple):
@@ -35,8 +36,9 @@ class Syntax:
     def __init__(self, text: str) -> None:
         self.spans: dict[str, list[Span]] = {kind: [] for kind in KINDS}
         self.functions: list[Function] = []
-        self._lines = text.split("\n")  # ast counts lines so: form feeds do not end one
-        self._begins = [0, *itertools.accumulate(len(line) + 1 for line in self._lines)]
+        # ast counts lines so: a lone carriage return ends one, a form feed does not.
+        self._lines = _NEWLINE.split(text)
+        self._begins = [0, *(found.end() for found in _NEWLINE.finditer(text))]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

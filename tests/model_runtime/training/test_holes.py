@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_runtime.training.holes import character_span, draw_cut, line_span
@@ -33,6 +33,8 @@ def test_the_parts_of_ten_thousand_cuts_join_to_their_window():
 
 
 @given(st.text(max_size=300), st.integers())
+@example("\r0", 0)
+@example("f(\r\n  a)\rg(b)", 0)
 def test_any_text_can_be_cut(text: str, seed: int):
     rng = random.Random(seed)
     for span in (line_span(text, rng), character_span(text, rng)):
