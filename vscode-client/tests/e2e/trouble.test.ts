@@ -89,6 +89,22 @@ promise('a language that is switched off is silent, and says so', { 'a.py': '' }
   await w.expectGhost('price * quantity + tax');
 });
 
+test('the settings of the document are taken as they stand there', async () => {
+  const document = readFileSync(join(REPOSITORY, 'docs/editors.md'), 'utf8');
+  const settings = /^\{\n[^}]*"fimLsp\.languages": \{ "markdown": false \}\n\}$/m.exec(document)?.[0];
+  assert.ok(settings, 'docs/editors.md no longer shows settings.json');
+  const window = await editor.open({ 'a.md': '' }, { ...COMMAND, ...(JSON.parse(settings) as object) });
+  try {
+    await shown(window, 'documented', async () => {
+      await window.focusEnd();
+      await window.status(/^off \(markdown\)$/);
+      assert.deepEqual(await window.notifications(), []);
+    });
+  } finally {
+    await window.close();
+  }
+});
+
 promise('a secret is not completed, and the status bar says why', { '.env': '' }, COMMAND, async (w) => {
   await w.status(/^ready/);
   await w.focusEnd();

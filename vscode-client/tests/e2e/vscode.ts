@@ -37,6 +37,8 @@ const TEST_SETTINGS = {
   'editor.wordBasedSuggestions': 'off',
 };
 
+const RESTRICTED = { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' };
+
 /** VS Code takes some settings from the machine where extensions run, not from the user. */
 const MACHINE_SETTINGS = { 'workbench.welcomePage.walkthroughs.openOnInstall': false };
 
@@ -88,8 +90,8 @@ export class Editor {
     });
   }
 
-  /** Start VS Code with the packaged extension and nothing else. */
-  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string> } = {}): Promise<Editor> {
+  /** Start VS Code with the packaged extension and nothing else; `restricted`: no folder is trusted, and none is asked about. */
+  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string>; restricted?: boolean } = {}): Promise<Editor> {
     const folder = mkdtempSync(join(tmpdir(), 'fim-lsp-vscode-'));
     const node = join(installed(), 'bin/node');
     const entry = join(installed(), 'node_modules/code-server/out/node/entry.js');
@@ -105,7 +107,7 @@ export class Editor {
       Reflect.deleteProperty(env, name);
     }
     writeFileSync(join(folder, 'code-server.yaml'), '{}\n');
-    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...options.settings }, null, 1));
+    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...(options.restricted === true ? RESTRICTED : {}), ...options.settings }, null, 1));
     const where = [
       '--config', join(folder, 'code-server.yaml'),
       '--user-data-dir', join(folder, 'data'),
@@ -117,7 +119,7 @@ export class Editor {
     const log = openSync(join(folder, 'code-server.log'), 'a');
     const child = spawn(node, [
       entry, ...where, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`,
-      '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override', '--disable-proxy',
+      '--disable-telemetry', '--disable-update-check', ...(options.restricted === true ? [] : ['--disable-workspace-trust']), '--disable-getting-started-override', '--disable-proxy',
       // Else the extension host and its server outlive a closed page by three hours.
       '--reconnection-grace-time', '1',
     ], { env, stdio: ['ignore', log, log], detached: true });
