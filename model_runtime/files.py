@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_ATTEMPTS = 20
+"""As many others may put theirs into the same place in the moment between two renames."""
+
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
@@ -28,19 +31,19 @@ def building(target: Path) -> Iterator[Path]:
 
 def _put_in_place(work: Path, target: Path) -> None:
     """Rename; an earlier target, or one that another process has just put there, is replaced."""
-    old = _beside(target)
-    try:
-        for attempts_left in (3, 2, 1, 0):
-            try:
-                work.rename(target)
-                return
-            except OSError:
-                if not attempts_left:
-                    raise
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            work.rename(target)
+            return
+        except OSError:
+            if not attempts_left:
+                raise
+        old = _beside(target)  # another name each time: a folder cannot be renamed to a full one
+        try:
             with suppress(FileNotFoundError):  # another process may have moved it away
                 target.rename(old)
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _beside(target: Path) -> Path:
