@@ -191,6 +191,10 @@ export class Window {
     return until(`the status never was ${expected.source}`, () => this.label(), (seen) => expected.test(seen));
   }
 
+  async clickStatus(): Promise<void> {
+    await this.statusItem.first().click();
+  }
+
   private async label(): Promise<string> {
     if (await this.statusItem.count() === 0) return '';
     return ((await this.statusItem.first().getAttribute('aria-label')) ?? '').replace('FIM LSP: ', '');
