@@ -25,9 +25,10 @@ from model_runtime.training.recipe import RecipeError
 RECIPES = Path(__file__).parents[1] / "recipes"
 _EXAMPLES = """\
 examples:
-  fim-runtime train tiny-cpu --root ~/wheels                     all stages, minutes on two cores
+  fim-runtime train tiny-cpu                                     all stages, minutes on two cores
+  fim-runtime train tiny-cpu --root ~/wheels --root ~/projects   with code of your own
   fim-runtime train my.toml --out runs/mine --stage train        one stage; again: it goes on
-  torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu --root ~/wheels
+  torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu
 
 SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."""
 
@@ -49,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--root",
-        type=Path,
         action="append",
         default=[],
-        help="folder with wheels or with Python files",
+        help="what the corpus is made of, in place of the recipe's: a folder of Python files, of "
+        "wheels, sdists or tables, a git work tree, one such file, `stdlib`, or `hf:NAME`",
     )
     parser.add_argument("--benchmarks", type=Path, help="folder with tasks that must not leak")
     parser.add_argument(

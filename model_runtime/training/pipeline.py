@@ -8,7 +8,9 @@
     OUT/bundle      the int8 bundle that the server opens
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
-A folder with the right files but no mark was made elsewhere, and is taken as it is.
+The mark is written before the stage begins, and again when it has ended; so a stage that was ended
+by force is begun anew.  A folder with the right files and no mark at all was made elsewhere, and is
+taken as it is.
 
 Under torchrun all processes train together; the other stages are the first one's work.
 """
@@ -44,14 +46,10 @@ class Run:
 
     recipe: Recipe
     out: Path
-    roots: tuple[Path, ...] = ()
+    roots: tuple[str, ...] = ()
     """Take the place of the recipe's."""
     benchmarks: Path | None = None
     device: str = "cpu"
-    processes: int | None = None
-    """For the corpus; None takes all processors, 0 this one process."""
-    table_bits: int = 32
-    """Size of the corpus's table of near-duplicates."""
     initial: Path | None = None
     """Another run, or a `.safetensors` file, whose weights this one begins with."""
     most_steps: int | None = None
@@ -85,22 +83,19 @@ class Stage:
 
 
 def _corpus(run: Run) -> None:
-    from model_runtime.training.corpus import build_corpus
-
-    roots = run.roots or tuple(
-        Path(os.path.expandvars(r)).expanduser() for r in run.recipe.corpus.roots
-    )
+    roots = run.roots or run.recipe.corpus.roots
     if not roots:
         raise PipelineError(
-            "no corpus: give --root with folders of wheels, or put a corpus into OUT/corpus"
+            "no corpus: give --root with folders of code, or put a corpus into OUT/corpus"
         )
+    try:
+        from model_runtime.training.corpus.build import build_corpus
+    except ModuleNotFoundError as error:
+        raise PipelineError(
+            f"making a corpus needs {error.name}; run `pip install 'fim-lsp[train]'`"
+        ) from error
     build_corpus(
-        run.recipe.corpus,
-        roots,
-        run.benchmarks,
-        run.folder("corpus"),
-        processes=run.processes,
-        table_bits=run.table_bits,
+        run.recipe.corpus, roots, run.benchmarks, run.folder("corpus"), run.recipe.executor
     )
 
 
@@ -164,8 +159,8 @@ STAGES = (
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
 )
-ALWAYS = ("train", "export", "bundle")
-"""Never taken as they are: a checkpoint may be half-way, and what was made of it older than it."""
+REPEATED = ("export", "bundle")
+"""Made anew by every start: a checkpoint may have gone on since."""
 
 
 def run(
@@ -173,11 +168,9 @@ def run(
     out: Path,
     stage: str | None = None,
     *,
-    roots: Sequence[Path] = (),
+    roots: Sequence[str | Path] = (),
     benchmarks: Path | None = None,
     device: str = "cpu",
-    processes: int | None = None,
-    table_bits: int = 32,
     initial: Path | None = None,
     most_steps: int | None = None,
 ) -> Path:
@@ -189,9 +182,7 @@ def run(
         TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(
-        recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial, most_steps
-    )
+    given = Run(recipe, out, tuple(map(str, roots)), benchmarks, device, initial, most_steps)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
@@ -217,22 +208,48 @@ def _run_stage(given: Run, number: int) -> None:
         if not (given.folder(earlier.name) / earlier.result).exists():
             missing = given.folder(earlier.name) / earlier.result
             raise PipelineError(f"{missing} is missing; run the stage {earlier.name} first")
-    key = stage_key(given.recipe, number)
-    found = json.loads(mark.read_text("utf-8"))["key"] if mark.exists() else None
-    made_elsewhere = found is None and stage.name not in ALWAYS and (folder / stage.result).exists()
-    if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
-        logger.info("%s is up to date", stage.name)
-        return
-    if given.is_main:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.unlink(missing_ok=True)
+    key = stage_key(given, number)
+    found = json.loads(mark.read_text("utf-8")) if mark.exists() else None
+    if (folder / stage.result).exists() and stage.name not in REPEATED:
+        made_elsewhere = found is None and stage.name != "train"
+        if made_elsewhere or (found and found["key"] == key and found["ended"]):
+            logger.info("%s is up to date", stage.name)
+            return
+
+    def write_mark(ended: bool) -> None:
+        if given.is_main:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"key": key, "ended": ended, "given": _given_there(given)})
+            mark.write_text(text + "\n", encoding="utf-8")
+
     logger.info("%s begins", stage.name)
+    write_mark(ended=False)
     stage.work(given)
-    if given.is_main:
-        mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
+    write_mark(ended=True)
 
 
-def stage_key(recipe: Recipe, number: int) -> str:
-    """Hash of all settings that the results of a stage depend on."""
-    settings = [entry.settings(recipe) for entry in STAGES[: number + 1]]
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+def stage_key(given: Run, number: int) -> str:
+    """Hash of all that the results of a stage depend on.
+
+    Of the files below a root only their names are known here: `corpus/manifest.json` says what was
+    read, and training refuses another corpus than the one it began with.
+    """
+    settings: list[Any] = [entry.settings(given.recipe) for entry in STAGES[: number + 1]]
+    text = json.dumps([*settings, _given_there(given)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _given_there(given: Run) -> dict[str, Any]:
+    """Roots and benchmarks of the command line; of the start that made the corpus if none is given.
+
+    A run is thus continued without saying them again.
+    """
+    mark = given.folder("corpus") / MARK
+    if not given.roots and not given.benchmarks and mark.exists():
+        known: dict[str, Any] = json.loads(mark.read_text("utf-8")).get("given", {})
+        return known
+    tasks = sorted(given.benchmarks.rglob("*.jsonl*")) if given.benchmarks else []
+    return {
+        "roots": sorted(given.roots),
+        "benchmarks": [[path.name, path.stat().st_size] for path in tasks],
+    }
