@@ -54,7 +54,7 @@ class CorpusRecipe:
     columns: dict[str, str] = field(default_factory=dict)
     """Of tables: which column is `text`, `path`, `licence`, `origin`, where it has an odd name."""
     assumed_licence: str = ""
-    """Of rows that say nothing of their licence."""
+    """Of folders and rows that say nothing of their licence: code of your own."""
     scrub: bool = True
     """Replace e-mail addresses, public IP addresses, keys and tokens."""
     cap_mb: float = 8.0

@@ -28,7 +28,7 @@ from datatrove.pipeline.dedup.minhash import MinhashDedupBuckets
 
 from model_runtime.training.corpus import steps, store
 from model_runtime.training.corpus.decontamination import read_tasks
-from model_runtime.training.corpus.executors import Phase, run_phases
+from model_runtime.training.corpus.executors import Phase, Tally, run_phases
 from model_runtime.training.corpus.near_duplicates import CodeSignatures, config_of
 from model_runtime.training.corpus.parts import Stored, write_parts
 from model_runtime.training.corpus.roots import find_sources
@@ -113,7 +113,7 @@ def phases(
 
 
 def _write(
-    recipe: CorpusRecipe, tasks: set[str], counts: Counter[str], work: Path, out: Path
+    recipe: CorpusRecipe, tasks: set[str], counts: dict[str, Tally], work: Path, out: Path
 ) -> dict[str, Any]:
     """Parts, licences and manifest from what the phases have left."""
     verdicts = _write_licences(work / "licences", out / "licences.tsv")
@@ -125,7 +125,7 @@ def _write(
     held_out = choose_held_out(sizes, recipe.valid_share)
     of_documents = set() if held_out else choose_documents(documents, recipe.valid_share)
     kept = cap_packages(documents, int(recipe.cap_mb * 1e6), held_out)
-    note_cap(counts, documents, kept)
+    counts["above the cap"] = above_cap(documents, kept)
     parts = []
     with pool() as mapped:
         for kind in ("train", "valid"):
@@ -148,7 +148,7 @@ def _write(
             )
     settings = asdict(recipe)
     del settings["roots"]  # where things lie on one machine is nobody's business
-    manifest = {
+    manifest: dict[str, Any] = {
         "format_version": 1,
         "settings": settings,
         "packages": len(sizes),
@@ -158,7 +158,16 @@ def _write(
         "bytes": sum(document.entry.size for document in kept),
         "tests": sum(document.entry.is_test for document in kept),
         "stubs": sum(document.entry.is_stub for document in kept),
-        "counts": dict(sorted(counts.items())),
+        "counts": {
+            reason: counts[reason]._asdict()
+            for reason in sorted(counts)
+            if not reason.startswith(steps.SCRUBBED)
+        },
+        "scrubbed": {
+            reason.removeprefix(steps.SCRUBBED): counts[reason].bytes
+            for reason in sorted(counts)
+            if reason.startswith(steps.SCRUBBED)
+        },
         "held_out_packages": sorted(held_out),
         "held_out_documents": len(of_documents),
         "benchmark_overlaps": _leaks(work / "leaks"),
@@ -167,7 +176,13 @@ def _write(
     }
     text = json.dumps(manifest, indent=1) + "\n"
     (out / "manifest.json").write_text(text, encoding="utf-8")
-    logger.info("corpus: %s", _summary(manifest))
+    logger.info(
+        "corpus: %d files, %.1f MB, of %d packages; %s",
+        len(kept),
+        manifest["bytes"] / 1e6,
+        len(sizes),
+        _dropped(counts),
+    )
     return manifest
 
 
@@ -202,27 +217,24 @@ def _leaks(folder: Path) -> list[str]:
     )
 
 
-def _why_empty(counts: Counter[str], verdicts: Counter[str]) -> str:
-    reasons = {name: n for name, n in counts.items() if not name.endswith(" bytes")}
-    read = reasons.pop("read", 0)
-    listed = ", ".join(f"{name} {n}" for name, n in Counter(reasons).most_common(4))
+def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
     kinds = ", ".join(f"{kind} {n}" for kind, n in verdicts.most_common())
-    return f"files read {read}{' (' + listed + ')' if listed else ''}; licences of sources: {kinds}"
+    hint = "; corpus.assumed_licence says it of code of your own" if verdicts["unknown"] else ""
+    return f"{_dropped(counts)}; licences of sources: {kinds}{hint}"
 
 
-def _summary(manifest: dict[str, Any]) -> str:
-    counts = Counter(
+def _dropped(counts: dict[str, Tally]) -> str:
+    """The most frequent reasons, for people."""
+    reasons = Counter(
         {
-            name: n
-            for name, n in manifest["counts"].items()
-            if not name.endswith(" bytes") and name != "read"
+            reason: tally.documents
+            for reason, tally in counts.items()
+            if reason != "read" and tally.documents and not reason.startswith(steps.SCRUBBED)
         }
     )
-    dropped = ", ".join(f"{name} {n}" for name, n in counts.most_common(5))
-    return (
-        f"{manifest['files']} files, {manifest['bytes'] / 1e6:.1f} MB, of {manifest['packages']} "
-        f"packages; dropped, of {manifest['counts'].get('read', 0)} read: {dropped or 'none'}"
-    )
+    listed = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common(5))
+    read = counts["read"].documents if "read" in counts else 0
+    return f"files read {read}, of them dropped: {listed or 'none'}"
 
 
 def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
@@ -254,11 +266,10 @@ def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> l
     return kept
 
 
-def note_cap(counts: Counter[str], before: Sequence[Stored], after: Sequence[Stored]) -> None:
-    """Count what the cap dropped."""
-    counts["above the cap"] = len(before) - len(after)
+def above_cap(before: Sequence[Stored], after: Sequence[Stored]) -> Tally:
+    """What the cap dropped."""
     sizes = [sum(document.entry.size for document in documents) for documents in (before, after)]
-    counts["above the cap bytes"] = sizes[0] - sizes[1]
+    return Tally(len(before) - len(after), sizes[0] - sizes[1])
 
 
 def choose_documents(documents: Sequence[Stored], share: float) -> set[str]:

@@ -10,22 +10,24 @@ import json
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from datatrove.executor.base import PipelineExecutor
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger as datatrove_log
+from datatrove.utils.stats import PipelineStats
 
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.display import LiveLine
 from model_runtime.training.recipe import ExecutorRecipe
 
+MOST_TASKS_OF_A_JOB = 8
+"""Of Ray; they run at the same time."""
 SLURM_NUMBERS = ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job")
 
 
@@ -38,8 +40,23 @@ class Phase:
     tasks: int
 
 
-def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> Counter[str]:
-    """Run them one after the other; gives back documents by reason, bytes under `REASON bytes`.
+class QuietLocalExecutor(LocalPipelineExecutor):
+    """datatrove's, without its log on standard error; what fails is raised."""
+
+    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
+        datatrove_log.disable("datatrove")  # in the worker process, too
+        return super()._run_for_rank(rank, local_rank, node_rank)
+
+
+class Tally(NamedTuple):
+    """How much a reason holds for."""
+
+    documents: int
+    bytes: int
+
+
+def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> dict[str, Tally]:
+    """Run them one after the other; gives back what they counted, by reason.
 
     Raises:
         CorpusError: tasks did not end; the message says where their logs are.
@@ -73,12 +90,16 @@ def executor_of(
     }
     if recipe.kind == "local":
         workers = min(recipe.workers or os.cpu_count() or 1, phase.tasks)
-        return LocalPipelineExecutor(workers=workers, start_method="spawn", **common)
+        return QuietLocalExecutor(workers=workers, start_method="spawn", **common)
     workers = recipe.workers or -1
     if recipe.kind == "ray":
         from datatrove.executor.ray import RayPipelineExecutor
 
-        return RayPipelineExecutor(workers=workers, mem_per_cpu_gb=0, **common)
+        # A job is a process of Ray, which takes seconds to start: each worker gets one with its
+        # share of the tasks.
+        jobs = recipe.workers or os.cpu_count() or 1
+        each = min(MOST_TASKS_OF_A_JOB, -(-phase.tasks // jobs))
+        return RayPipelineExecutor(workers=workers, mem_per_cpu_gb=0, tasks_per_job=each, **common)
     from datatrove.executor.slurm import SlurmPipelineExecutor
 
     options: dict[str, Any] = {
@@ -94,29 +115,26 @@ def executor_of(
     )
 
 
-def counts_of(logs: Path) -> Counter[str]:
+def counts_of(logs: Path) -> dict[str, Tally]:
     """Sums over the statistics of all tasks of all phases."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, Tally] = {}
     for path in sorted(logs.glob("*/stats/*.json")):
         for step in json.loads(path.read_text("utf-8")):
             if str(step["name"]).startswith("corpus:"):
                 for reason, stat in step["stats"].items():
-                    total, documents = _total(stat)
-                    if reason.startswith("scrubbed: "):
-                        counts[reason] += total
-                    else:
-                        counts[reason] += documents
-                        counts[reason + " bytes"] += total
+                    documents, size = counts.get(reason, (0, 0))
+                    more = _tally(stat)
+                    counts[reason] = Tally(documents + more.documents, size + more.bytes)
     return counts
 
 
-def _total(stat: Any) -> tuple[int, int]:
-    """Sum and number.  datatrove leaves the number out where it is 1, and writes the sum alone
-    where every value was 1.
+def _tally(stat: Any) -> Tally:
+    """Datatrove leaves the number out where it is 1, and writes the sum alone where every value
+    was 1.
     """
     if isinstance(stat, dict):
-        return int(stat["total"]), int(stat.get("n", 1))
-    return int(stat), int(stat)
+        return Tally(int(stat.get("n", 1)), int(stat["total"]))
+    return Tally(int(stat), int(stat))
 
 
 @contextmanager

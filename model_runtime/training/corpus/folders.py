@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_runtime.training.corpus.licences import Verdict, judge
+from model_runtime.training.corpus.licences import Verdict, judge, judge_text
 from model_runtime.training.corpus.source import (
     LARGEST_LICENCE,
     LARGEST_READ,
@@ -116,6 +116,8 @@ def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:
         if _LICENCE_NAME.match(path.name) and path.is_file():
             with open(path, "rb") as file:
                 texts[path.name] = file.read(LARGEST_LICENCE).decode("utf-8", "replace")
+    if not texts:
+        return judge_text("assumed", recipe.assumed_licence, recipe.licences)
     metadata = texts.pop("PKG-INFO", "")
     return judge(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
 

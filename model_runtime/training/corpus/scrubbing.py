@@ -47,7 +47,7 @@ _ADDRESS = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.-])")
 LEAST_OCTET = 20
 """Four numbers that are all smaller are taken for a version."""
 _NAMED = re.compile(
-    r"""(?P<name>(?:api_?key|secret|token|passw(?:or)?d|private_?key|access_?key)\w*['"]?\s*"""
+    r"""(?P<name>(?:api_?key|secret|token|passw(?:or)?d|private_?key|access_?key)\w*['"]?\]?\s*"""
     r"""(?:[:=]|=>)\s*['"])(?P<value>[\w+/=.-]{16,})(?=['"])""",
     re.IGNORECASE,
 )

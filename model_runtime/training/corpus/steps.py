@@ -34,6 +34,8 @@ from model_runtime.training.recipe import CorpusRecipe
 
 UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
 BENCHMARK = "13-gram of a benchmark"
+SCRUBBED = "scrubbed: "
+"""Before what was replaced; its count is of places, not of bytes."""
 Documents = Iterator[Document]
 
 
@@ -124,7 +126,7 @@ class Scrub(Step):
         for document in data:
             document.text, found = scrub(document.text)
             for kind, times in found.items():
-                self.stat_update(f"scrubbed: {kind}", value=times, unit="document")
+                self.stat_update(SCRUBBED + kind, value=times, unit="document")
             yield document
 
 
