@@ -92,6 +92,7 @@ def evaluate_infilling(
             "problems": len({task.problem for task in tasks}),
             "samples": options.draw.samples,
             **terms,
+            "tokens_seen": bundle.manifest.training.get("tokens_seen"),
             "batch": options.batch,
             **_circumstances(),
             "isolation": sandbox.isolation.value if sandbox else "nothing was executed",

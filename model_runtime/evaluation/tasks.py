@@ -24,6 +24,8 @@ from pathlib import Path
 from model_runtime.evaluation.errors import DataError, EvaluationError
 from model_runtime.prompt import Hole
 
+LANGUAGE = "python"
+"""Of every problem, by the id that editors send."""
 _SOURCE = "the folder data/ of https://github.com/openai/human-eval-infilling"
 
 
