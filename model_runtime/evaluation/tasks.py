@@ -88,7 +88,7 @@ class Task:
 
     id: str
     problem: int
-    """0 to 163; the unit that is resampled for an interval."""
+    """The unit that is resampled for an interval; of HumanEval 0 to 163."""
     hole: Hole
     middle: str
     """What was cut out."""

@@ -55,7 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="what the corpus is made of, in place of the recipe's: a folder of Python files, of "
         "wheels, sdists or tables, a git work tree, one such file, `stdlib`, or `hf:NAME`",
     )
-    parser.add_argument("--benchmarks", type=Path, help="folder with tasks that must not leak")
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        help="folder with tasks that must not leak into the corpus; HumanEval-infilling in it is "
+        "scored, too",
+    )
+    parser.add_argument(
+        "--allow-code-execution",
+        action="store_true",
+        help="run what the model writes, in a sandbox, to score it",
+    )
     parser.add_argument(
         "--initial",
         type=Path,
@@ -79,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=given.device,
             initial=given.initial,
             most_steps=given.steps,
+            execute=given.allow_code_execution,
         )
     except ModelRuntimeError as error:
         where = f"process {rank}: " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""

@@ -6,6 +6,7 @@
     OUT/train       checkpoints, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
     OUT/bundle      the int8 bundle that the server opens
+    OUT/score       how well it fills holes
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
 The mark is written before the stage begins, and again when it has ended; so a stage that was ended
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.training.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class Run:
     """Another run, or a `.safetensors` file, whose weights this one begins with."""
     most_steps: int | None = None
     """Of this start; the next one goes on."""
+    sandbox: Sandbox | None = None
+    """Where code that the model wrote is run, to score it; None: it is not."""
     training: Processes | None = None
     """Those that torchrun has started; None for one alone."""
 
@@ -151,6 +155,18 @@ def _bundle(run: Run) -> None:
     )
 
 
+def _score(run: Run) -> None:
+    from model_runtime.training.score import score_bundle
+
+    score_bundle(
+        run.folder("bundle"),
+        run.folder("corpus"),
+        run.benchmarks,
+        run.folder("score"),
+        run.sandbox,
+    )
+
+
 STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
@@ -158,8 +174,9 @@ STAGES = (
     Stage("train", _train, "checkpoints", asdict),
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
+    Stage("score", _score, "report.md", asdict),
 )
-REPEATED = ("export", "bundle")
+REPEATED = ("export", "bundle", "score")
 """Made anew by every start: a checkpoint may have gone on since."""
 
 
@@ -173,16 +190,20 @@ def run(
     device: str = "cpu",
     initial: Path | None = None,
     most_steps: int | None = None,
+    execute: bool = False,
 ) -> Path:
-    """Run all stages, or one; gives back the folder of the last one run.
+    """Run all stages, or one; gives back the folder of the bundle, or of the one stage.
 
     Raises:
         RecipeError: the recipe is wrong.
         PipelineError: a stage lacks what an earlier one makes.
+        SandboxUnavailable: code may be executed, but nothing here can confine it.
         TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(recipe, out, tuple(map(str, roots)), benchmarks, device, initial, most_steps)
+    given = Run(
+        recipe, out, tuple(map(str, roots)), benchmarks, device, initial, most_steps, execute
+    )
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
@@ -198,7 +219,7 @@ def run(
                 _run_stage(given, number)
             if given.training is not None:
                 given.training.wait_long(entry.name)
-    return given.folder(stage or STAGES[-1].name)
+    return given.folder(stage or "bundle")
 
 
 def _run_stage(given: Run, number: int) -> None:
