@@ -201,9 +201,10 @@ def run(
         TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(
-        recipe, out, tuple(map(str, roots)), benchmarks, device, initial, most_steps, execute
-    )
+    # Before hours of training: is there a sandbox?
+    sandbox = Sandbox.open() if execute else None
+    named = tuple(map(str, roots))
+    given = Run(recipe, out, named, benchmarks, device, initial, most_steps, sandbox)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
