@@ -104,9 +104,9 @@ def _corpus(run: Run) -> None:
 
 
 def _tokenizer(run: Run) -> None:
-    from model_runtime.training.tokenizer_training import train_tokenizer
+    from model_runtime.training.tokenizer_training import make_tokenizer
 
-    density = train_tokenizer(run.recipe.tokenizer, run.folder("corpus"), run.tokenizer)
+    density = make_tokenizer(run.recipe.tokenizer, run.folder("corpus"), run.tokenizer)
     logger.info("tokenizer: %.3f bytes per token on held-out documents", density)
 
 

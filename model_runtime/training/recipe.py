@@ -93,9 +93,13 @@ class SelectionRecipe:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerRecipe:
-    """Stage 2: the byte-level BPE."""
+    """Stage 2: a byte-level BPE of its own, or one that there is."""
 
+    file: str = ""
+    """A `tokenizer.json` that is taken instead, with the sentinels behind its ids where it has
+    none: the GPT-NeoX-20B one then gives the seed's 50277, 50278, 50279.  `$NAME` is expanded."""
     vocabulary: int = 16_384
+    """Ids, special ones included; of a `file` too, so that a wrong one is noticed."""
     sample_mb: float = 60.0
     """Megabytes of text it is trained on."""
     seed: int = 0
