@@ -183,6 +183,7 @@ def _shown(phase: Phase, logs: Path) -> Iterator[None]:
             thread.start()
         try:
             yield
+            line.show(1.0, f"{phase.tasks} tasks")
         finally:
             ended.set()
             if line.visible:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sysconfig
@@ -35,7 +36,7 @@ class Folder:
     path: Path
     name: str
     version: str = ""
-    is_shared = False
+    is_shared = True
 
     @classmethod
     def standard_library(cls) -> Folder:
@@ -60,7 +61,7 @@ class Folder:
             verdict = _verdict(self.path, recipe)
         paths = (path for path in sorted(self.path.rglob("*")))
         own = (path for path in paths if not _FOREIGN & set(path.parts[len(self.path.parts) :]))
-        return verdict, _files(self, own, recipe, verdict)
+        return verdict, _files(self, own, recipe, verdict, share)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class GitTree:
     name: str
     version: str
     """Short hash of the commit."""
-    is_shared = False
+    is_shared = True
 
     @classmethod
     def at(cls, path: Path) -> GitTree:
@@ -86,7 +87,8 @@ class GitTree:
         """See `Source.open`."""
         names = sorted(filter(None, git(self.path, "ls-files", "-z").split("\0")))
         verdict = _verdict(self.path, recipe)
-        return verdict, _files(self, (self.path / name for name in names), recipe, verdict)
+        paths = (self.path / name for name in names)
+        return verdict, _files(self, paths, recipe, verdict, share)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -123,14 +125,21 @@ def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:
 
 
 def _files(
-    source: Folder | GitTree, paths: Iterable[Path], recipe: CorpusRecipe, verdict: Verdict
+    source: Folder | GitTree,
+    paths: Iterable[Path],
+    recipe: CorpusRecipe,
+    verdict: Verdict,
+    share: Share,
 ) -> Iterator[SourceFile]:
-    for path in paths:
-        if (
-            path.name.endswith(recipe.suffixes)
-            and path.is_file()
-            and not path.is_symlink()
-            and path.stat().st_size < LARGEST_READ
-        ):
-            name = path.relative_to(source.path).as_posix()
-            yield SourceFile(name, path.read_bytes(), source.name, source.version, verdict)
+    """Every `share.size`-th of the files that can be read."""
+    fit = (
+        path
+        for path in paths
+        if path.name.endswith(recipe.suffixes)
+        and path.is_file()
+        and not path.is_symlink()
+        and path.stat().st_size < LARGEST_READ
+    )
+    for path in itertools.islice(fit, share.rank, None, share.size):
+        name = path.relative_to(source.path).as_posix()
+        yield SourceFile(name, path.read_bytes(), source.name, source.version, verdict)

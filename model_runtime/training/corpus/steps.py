@@ -90,12 +90,13 @@ class ReadSources(Step):
             yield Document(
                 # Bytes that are no UTF-8 come through, to be dropped by their rule.
                 text=normalised(file.data).decode("utf-8", "surrogateescape"),
-                id=f"{number}/{place}",
+                id=f"{number}/{place}/{rank}",
                 metadata={
                     "package": " ".join(file.package.split()),
                     "version": file.version,
                     "path": " ".join(file.path.split()),
                     "licence": file.verdict.text[:40],
+                    # Files of a shared source are dealt out, so this is their order in it.
                     "order": [number, place, rank],
                 },
             )

@@ -38,6 +38,28 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package of plain files, some of them nearly the same."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "LICENSE").write_text("Permission is hereby granted, free of charge")
+    for number in range(12):
+        text = python_text(500 + number % 8, 20).replace("Module", "Module" + " too" * number)
+        (folder / f"{number:02d}.py").write_text(text)
+    return folder
+
+
+def test_the_files_of_one_folder_are_dealt_to_all_tasks(plain: Path, tmp_path: Path):
+    made = []
+    for tasks in (1, 3, 5):
+        executor = replace(ALONE, tasks=tasks)
+        manifest = build_corpus(RECIPE, [str(plain)], None, tmp_path / str(tasks), executor)
+        made.append(digest(tmp_path / str(tasks)))
+        assert 4 == manifest["counts"]["near-duplicate"]["documents"]
+
+    assert made[0] == made[1] == made[2]
+
+
 def digest(folder: Path) -> dict[str, str]:
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
