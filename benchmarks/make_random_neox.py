@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from model_runtime.neox import Architecture
-from model_runtime.tokenizer import with_seed_sentinels
+from model_runtime.tokenizer import with_sentinels
 from model_runtime.weights import DTYPES, Array, TensorLayout, write_weights
 
 SENTINELS = ("<|endoftext|>", "<|SUF|>", "<|PRE|>", "<|MID|>", "<|pad|>", "<|file|>")
@@ -218,7 +218,7 @@ def main() -> None:
     variant = replace(SEED_SHAPE if given.pop("seed_shape") else Variant(), **given)
     write_folder(target, variant)
     if tokenizer:
-        with_seed_sentinels(tokenizer).save(target / "tokenizer.json")
+        with_sentinels(tokenizer).save(target / "tokenizer.json")
     else:
         train_tokenizer(target / "tokenizer.json", variant.vocab)
         fim = json.dumps(fim_config(variant.positions), indent=1)

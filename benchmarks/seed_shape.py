@@ -35,11 +35,11 @@ NEW_TOKENS = 16
 
 def make(folder: Path, small: bool) -> dict[str, object]:
     from benchmarks.make_random_neox import SEED_SHAPE, write_folder
-    from model_runtime.tokenizer import with_seed_sentinels
+    from model_runtime.tokenizer import with_sentinels
 
     variant = replace(SEED_SHAPE, layers=2, hidden=128) if small else SEED_SHAPE
     write_folder(folder / "source", variant)
-    tokenizer = with_seed_sentinels(ROOT / "tests" / "data" / "20B_tokenizer.json")
+    tokenizer = with_sentinels(ROOT / "tests" / "data" / "20B_tokenizer.json")
     tokenizer.save(folder / "source" / "tokenizer.json")
     return {
         "parameters": variant.architecture.count_parameters(),

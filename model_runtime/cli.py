@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["train"]:  # the pipeline and the judge have parsers of their own
             return _train(given[1:])
+        if given[:2] == ["evaluate", "ablation"]:  # it trains, which the judge cannot
+            return _ablation(given[2:])
         if given[:1] == ["evaluate"]:
             from model_runtime.evaluation.__main__ import main as evaluate
 
@@ -49,12 +51,25 @@ def _train(arguments: Sequence[str]) -> int:
     try:
         from model_runtime.training.__main__ import main as train
     except ModuleNotFoundError as error:
-        print(
-            f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[train]'`",
-            file=sys.stderr,
-        )
-        return 1
+        return _lacks(error, "train")
     return train(arguments)
+
+
+def _ablation(arguments: Sequence[str]) -> int:
+    try:
+        from model_runtime.training.ablation_command import main as ablation
+
+        return ablation(arguments)
+    except ModuleNotFoundError as error:
+        return _lacks(error, "train,eval")
+
+
+def _lacks(error: ModuleNotFoundError, extra: str) -> int:
+    print(
+        f"fim-runtime: training needs {error.name}; run `pip install 'fim-lsp[{extra}]'`",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -114,15 +114,16 @@ class FimTokenizer:
         self._tokenizer.save(str(path), pretty=False)
 
 
-def with_seed_sentinels(path: Path) -> FimTokenizer:
-    """The GPT-NeoX-20B tokenizer file plus the seed's three sentinels, as one tokenizer of 50,280
-    ids.
+def with_sentinels(path: Path, sentinels: Sequence[str] = SEED_SENTINELS) -> FimTokenizer:
+    """A tokenizer file with these special tokens; those that it lacks get the next ids.
+
+    The GPT-NeoX-20B file with the seed's three is a tokenizer of 50,280 ids.
     """
     from tokenizers import AddedToken, Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token in SEED_SENTINELS]
+        [AddedToken(token, special=True, normalized=False) for token in sentinels]
     )
     return FimTokenizer(tokenizer)
 

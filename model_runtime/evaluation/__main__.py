@@ -26,6 +26,10 @@ examples:
       --samples 20 --temperature 0.8              pass@1 and pass@10
   fim-runtime evaluate harness default --data ROWS
                                                   arc, lambada, piqa, sciq, wsc, winogrande
+  fim-runtime evaluate compare runs/a runs/b      paired differences of two evaluations
+  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA --out runs/ablation
+                                                  train and score three arms
+  fim-runtime evaluate plot AR=runs/ar FIM=runs/fim --out curves
   fim-runtime evaluate floor --data DATA --allow-code-execution
                                                   test the judge itself
   fim-runtime evaluate sandbox                    what confines programs on this machine
@@ -130,6 +134,36 @@ def _harness(args: argparse.Namespace) -> int:
     return 0
 
 
+def _compare(args: argparse.Namespace) -> int:
+    from model_runtime.evaluation.compare import compare
+
+    comparison = compare(args.runs, args.measure or ())
+    if args.json:
+        print(comparison.to_json(), end="")
+        return 0
+    from model_runtime.evaluation.terminal import show_comparison
+
+    show_comparison(comparison)
+    return 0
+
+
+def _ablation(_: argparse.Namespace) -> int:
+    print("fim-runtime evaluate: run it as `fim-runtime evaluate ablation`", file=sys.stderr)
+    return 2
+
+
+def _plot(args: argparse.Namespace) -> int:
+    from model_runtime.evaluation.plots import draw, read_course
+
+    courses = []
+    for given in args.runs:
+        label, _, folder = given.rpartition("=")
+        courses.append(read_course(label or Path(folder).name, Path(folder)))
+    for picture in draw(courses, args.out, args.title):
+        print(picture)
+    return 0
+
+
 def _floor(args: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -184,6 +218,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_infilling(commands)
     _add_harness(commands)
+    # For --help only: it trains as well, so `fim-runtime` hands it to the pipeline.
+    ablation = commands.add_parser("ablation", help="train arms with several seeds and score them")
+    ablation.set_defaults(run=_ablation)
+    _add_compare(commands)
+    _add_plot(commands)
     floor = commands.add_parser("floor", help="test the judge: run empty and reference answers")
     _add_data(floor)
     floor.set_defaults(run=_floor)
@@ -218,6 +257,45 @@ def _add_harness(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--out", type=Path, metavar="FOLDER", help="default runs/harness-MODEL")
     add("--json", action="store_true", help="print JSON for a program")
     harness.set_defaults(run=_harness)
+
+
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="paired differences of evaluations that were kept",
+        description="Compares runs of `evaluate infilling` or `evaluate harness` with the first "
+        "one, row by row: the same holes filled by both.  Intervals resample problems.",
+    )
+    add = compare.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or its report.json")
+    add(
+        "--measure",
+        action="append",
+        metavar="TEXT",
+        help="only measures whose name contains this, such as `pass@1, raw`; may be repeated",
+    )
+    add("--json", action="store_true", help="print JSON for a program")
+    compare.set_defaults(run=_compare)
+
+
+def _add_plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plot = commands.add_parser(
+        "plot",
+        help="loss, bits per byte and pass@k of training runs, against tokens",
+        description="Draws training runs beside each other as .svg and .png.  Reports of "
+        "`evaluate infilling` below a run's folder become points at the tokens its model had seen.",
+    )
+    add = plot.add_argument
+    add(
+        "runs",
+        nargs="+",
+        metavar="[LABEL=]RUN",
+        help="folder of `fim-runtime train`, or a bundle with its training log; runs of one "
+        "label share a colour",
+    )
+    add("--out", type=Path, default=Path("curves"), metavar="FILE", help="default curves")
+    add("--title", default="", metavar="TEXT")
+    plot.set_defaults(run=_plot)
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:

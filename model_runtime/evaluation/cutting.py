@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model_runtime.evaluation.infilling import text_of
+from model_runtime.evaluation.tasks import LANGUAGE
+from model_runtime.languages import language
 from model_runtime.prompt import Hole
 from model_runtime.stopping import StopRules, wants_single_line
 from model_runtime.tokenizer import FimTokenizer
@@ -54,7 +56,8 @@ def server(place: Place) -> Cutter:
     hole, end = place.hole, ""
     if place.is_whole_lines:
         hole, end = Hole(hole.prefix, "\n" + hole.suffix), "\n"
-    rules = StopRules(hole, wants_single_line(hole))
+    python = language(LANGUAGE)
+    rules = StopRules(hole, wants_single_line(hole, language=python), python)
 
     def cut(text: str) -> str | None:
         found = rules.cut(text)

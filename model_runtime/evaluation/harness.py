@@ -58,6 +58,9 @@ TASKS = {
     )
 }
 
+PERPLEXITY, LOG_LIKELIHOOD = "perplexity", "log-likelihood"
+"""The harness gives each row's log-likelihood as its perplexity; that of all is exp of -mean."""
+
 Measures = dict[str, dict[str, list[float]]]
 """Task -> measure -> its value for each row."""
 
@@ -162,14 +165,7 @@ def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOption
     store = JsonLines(folder.folder / "likelihoods.jsonl")
     ours = _run(EngineLM(bundle, engine, store), options, files)
     floor = _run(UniformBytes(), options, files)
-    rows = Rows()
-    for task, measures in ours.items():
-        for measure, values in measures.items():
-            for number, value in enumerate(values):
-                rows.add(
-                    f"{task}, {measure}", f"{task}/{number}", value, cluster=f"{task}/{number}"
-                )
-    rows.write(options.out)
+    _rows(ours).write(options.out)
     measured = [
         Measured(
             task,
@@ -189,6 +185,16 @@ def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOption
     write_text(options.out / "report.json", report.to_json())
     write_text(options.out / "report.md", report.to_markdown())
     return report
+
+
+def _rows(measured: Measures) -> Rows:
+    rows = Rows()
+    for task, measures in measured.items():
+        for measure, values in measures.items():
+            name = f"{task}, {LOG_LIKELIHOOD if measure == PERPLEXITY else measure}"
+            for number, value in enumerate(values):
+                rows.add(name, f"{task}/{number}", value, cluster=f"{task}/{number}")
+    return rows
 
 
 def _prepare(options: HarnessOptions) -> None:
@@ -274,7 +280,7 @@ def _summary(measure: str, values: Sequence[float]) -> Interval:
     Accuracies: Wilson's interval.  Perplexity: exp of minus the mean log-likelihood, with the
     normal interval of that mean.
     """
-    if measure != "perplexity":
+    if measure != PERPLEXITY:
         return wilson(round(sum(values)), len(values))
     mean = math.fsum(values) / len(values)
     spread = math.fsum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)

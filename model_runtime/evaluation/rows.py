@@ -7,7 +7,8 @@ sum(sums) / sum(weights): a mean where every weight is 1, bits per byte where it
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,13 +33,14 @@ class Rows:
         self.values.setdefault(measure, {})[row] = (float(value), float(weight))
         self.clusters[row] = cluster
 
-    def interval(self, measure: str) -> Interval:
-        """A measure over all its rows."""
-        rows = self.values[measure]
+    def interval(self, measure: str, rows: Sequence[str] | None = None) -> Interval:
+        """A measure over some of its rows, or all of them."""
+        values = self.values[measure]
+        chosen = list(values if rows is None else rows)
         return cluster_ratio(
-            [value for value, _ in rows.values()],
-            [weight for _, weight in rows.values()],
-            [self.clusters[row] for row in rows],
+            [values[row][0] for row in chosen],
+            [values[row][1] for row in chosen],
+            [self.clusters[row] for row in chosen],
         )
 
     def difference(self, other: Rows, measure: str) -> Interval:
@@ -47,20 +49,46 @@ class Rows:
         Raises:
             EvaluationError: they have none in common.
         """
-        ours, theirs = self.values[measure], other.values.get(measure, {})
-        shared = sorted(ours.keys() & theirs.keys())
+        shared = self.shared_with(other, measure)
         if not shared:
             raise EvaluationError(f"the two runs have no rows of {measure!r} in common")
+        ours, theirs = self.values[measure], other.values[measure]
         return paired_ratio_difference(
             [ours[row] for row in shared],
             [theirs[row] for row in shared],
             [self.clusters[row] for row in shared],
         )
 
+    def shared_with(self, other: Rows, measure: str) -> list[str]:
+        """Rows of a measure that both have; none if one lacks it."""
+        return sorted(self.values.get(measure, {}).keys() & other.values.get(measure, {}).keys())
+
     def write(self, folder: Path) -> None:
         """Into `rows.json` of a run's folder."""
         content = {"rows": self.values, "clusters": self.clusters}
         write_text(folder / FILE, json.dumps(content) + "\n")
+
+
+def pooled(runs: Sequence[Rows]) -> Rows:
+    """Several runs of one question as one: what all of them measured, summed row by row.
+
+    With equal weights a row's value is thus the mean over the runs, such as those of several seeds.
+    """
+    first, *others = runs
+    found = Rows(clusters=dict(first.clusters))
+    for measure, rows in first.values.items():
+        for row in rows:
+            pairs = [run.values.get(measure, {}).get(row) for run in runs]
+            known = [pair for pair in pairs if pair is not None]
+            if len(known) == 1 + len(others):
+                found.add(
+                    measure,
+                    row,
+                    math.fsum(value for value, _ in known),
+                    cluster=first.clusters[row],
+                    weight=math.fsum(weight for _, weight in known),
+                )
+    return found
 
 
 def read_rows(folder: Path) -> Rows:
@@ -81,6 +109,6 @@ def read_rows(folder: Path) -> Rows:
         raise EvaluationError(
             f"{path} cannot be read ({error.strerror}); give the folder of an evaluation that ended"
         ) from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise EvaluationError(f"{path} is damaged; run the evaluation again") from error
     return Rows(values, dict(clusters))

@@ -66,6 +66,23 @@ def evaluate_infilling(
     """
     split = SPLITS[options.split]
     tasks = choose(read_split(options.data, split), options.tasks, options.draw.seed)
+    return evaluate_tasks(bundle, engine, split, tasks, options, sandbox)
+
+
+def evaluate_tasks(
+    bundle: ModelBundle,
+    engine: Engine,
+    split: Split,
+    tasks: Sequence[Task],
+    options: InfillingOptions,
+    sandbox: Sandbox | None,
+    benchmark: str = BENCHMARK,
+) -> Report:
+    """The same for tasks of any origin; those without tests go without a sandbox.
+
+    Raises:
+        As `evaluate_infilling`.
+    """
     terms = _terms(bundle, engine, split, options)
     folder = RunFolder(options.out, terms)
     drawn = draw_samples(bundle, engine, tasks, options.draw, folder.samples, options.batch)
@@ -83,7 +100,7 @@ def evaluate_infilling(
             pass
     scores = tuple(score(label, tasks, arm, judge) for label, arm in arms.items())
     report = Report(
-        benchmark=f"{BENCHMARK}, {split.name}",
+        benchmark=f"{benchmark}, {split.name}",
         model=bundle.manifest.name,
         scores=scores,
         bits=summarise(texts),
@@ -92,6 +109,7 @@ def evaluate_infilling(
             "problems": len({task.problem for task in tasks}),
             "samples": options.draw.samples,
             **terms,
+            "tokens_seen": bundle.manifest.training.get("tokens_seen"),
             "batch": options.batch,
             **_circumstances(),
             "isolation": sandbox.isolation.value if sandbox else "nothing was executed",

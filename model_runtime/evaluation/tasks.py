@@ -24,6 +24,8 @@ from pathlib import Path
 from model_runtime.evaluation.errors import DataError, EvaluationError
 from model_runtime.prompt import Hole
 
+LANGUAGE = "python"
+"""Of every problem, by the id that editors send."""
 _SOURCE = "the folder data/ of https://github.com/openai/human-eval-infilling"
 
 
@@ -86,7 +88,7 @@ class Task:
 
     id: str
     problem: int
-    """0 to 163; the unit that is resampled for an interval."""
+    """The unit that is resampled for an interval; of HumanEval 0 to 163."""
     hole: Hole
     middle: str
     """What was cut out."""

@@ -25,9 +25,10 @@ from model_runtime.training.recipe import RecipeError
 RECIPES = Path(__file__).parents[1] / "recipes"
 _EXAMPLES = """\
 examples:
-  fim-runtime train tiny-cpu --root ~/wheels                     all stages, minutes on two cores
+  fim-runtime train tiny-cpu                                     all stages, minutes on two cores
+  fim-runtime train tiny-cpu --root ~/wheels --root ~/projects   with code of your own
   fim-runtime train my.toml --out runs/mine --stage train        one stage; again: it goes on
-  torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu --root ~/wheels
+  torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu
 
 SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."""
 
@@ -49,12 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--root",
-        type=Path,
         action="append",
         default=[],
-        help="folder with wheels or with Python files",
+        help="what the corpus is made of, in place of the recipe's: a folder of Python files, of "
+        "wheels, sdists or tables, a git work tree, one such file, `stdlib`, or `hf:NAME`",
     )
-    parser.add_argument("--benchmarks", type=Path, help="folder with tasks that must not leak")
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        help="folder with tasks that must not leak into the corpus; HumanEval-infilling in it is "
+        "scored, too",
+    )
+    parser.add_argument(
+        "--allow-code-execution",
+        action="store_true",
+        help="run what the model writes, in a sandbox, to score it",
+    )
     parser.add_argument(
         "--initial",
         type=Path,
@@ -78,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=given.device,
             initial=given.initial,
             most_steps=given.steps,
+            execute=given.allow_code_execution,
         )
     except ModelRuntimeError as error:
         where = f"process {rank}: " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""

@@ -6,9 +6,12 @@
     OUT/train       checkpoints, unpacked corpus, training_log.jsonl
     OUT/export      a Hugging Face GPT-NeoX folder
     OUT/bundle      the int8 bundle that the server opens
+    OUT/score       how well it fills holes
 
 A stage is skipped if its folder holds the mark of the same recipe and of the same earlier stages.
-A folder with the right files but no mark was made elsewhere, and is taken as it is.
+The mark is written before the stage begins, and again when it has ended; so a stage that was ended
+by force is begun anew.  A folder with the right files and no mark at all was made elsewhere, and is
+taken as it is.
 
 Under torchrun all processes train together; the other stages are the first one's work.
 """
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.training.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -44,18 +48,16 @@ class Run:
 
     recipe: Recipe
     out: Path
-    roots: tuple[Path, ...] = ()
+    roots: tuple[str, ...] = ()
     """Take the place of the recipe's."""
     benchmarks: Path | None = None
     device: str = "cpu"
-    processes: int | None = None
-    """For the corpus; None takes all processors, 0 this one process."""
-    table_bits: int = 32
-    """Size of the corpus's table of near-duplicates."""
     initial: Path | None = None
     """Another run, or a `.safetensors` file, whose weights this one begins with."""
     most_steps: int | None = None
     """Of this start; the next one goes on."""
+    sandbox: Sandbox | None = None
+    """Where code that the model wrote is run, to score it; None: it is not."""
     training: Processes | None = None
     """Those that torchrun has started; None for one alone."""
 
@@ -85,29 +87,26 @@ class Stage:
 
 
 def _corpus(run: Run) -> None:
-    from model_runtime.training.corpus import build_corpus
-
-    roots = run.roots or tuple(
-        Path(os.path.expandvars(r)).expanduser() for r in run.recipe.corpus.roots
-    )
+    roots = run.roots or run.recipe.corpus.roots
     if not roots:
         raise PipelineError(
-            "no corpus: give --root with folders of wheels, or put a corpus into OUT/corpus"
+            "no corpus: give --root with folders of code, or put a corpus into OUT/corpus"
         )
+    try:
+        from model_runtime.training.corpus.build import build_corpus
+    except ModuleNotFoundError as error:
+        raise PipelineError(
+            f"making a corpus needs {error.name}; run `pip install 'fim-lsp[train]'`"
+        ) from error
     build_corpus(
-        run.recipe.corpus,
-        roots,
-        run.benchmarks,
-        run.folder("corpus"),
-        processes=run.processes,
-        table_bits=run.table_bits,
+        run.recipe.corpus, roots, run.benchmarks, run.folder("corpus"), run.recipe.executor
     )
 
 
 def _tokenizer(run: Run) -> None:
-    from model_runtime.training.tokenizer_training import train_tokenizer
+    from model_runtime.training.tokenizer_training import make_tokenizer
 
-    density = train_tokenizer(run.recipe.tokenizer, run.folder("corpus"), run.tokenizer)
+    density = make_tokenizer(run.recipe.tokenizer, run.folder("corpus"), run.tokenizer)
     logger.info("tokenizer: %.3f bytes per token on held-out documents", density)
 
 
@@ -156,6 +155,18 @@ def _bundle(run: Run) -> None:
     )
 
 
+def _score(run: Run) -> None:
+    from model_runtime.training.score import score_bundle
+
+    score_bundle(
+        run.folder("bundle"),
+        run.folder("corpus"),
+        run.benchmarks,
+        run.folder("score"),
+        run.sandbox,
+    )
+
+
 STAGES = (
     Stage("corpus", _corpus, "manifest.json", lambda recipe: asdict(recipe.corpus)),
     Stage("tokenizer", _tokenizer, "tokenizer.json", lambda recipe: asdict(recipe.tokenizer)),
@@ -163,9 +174,10 @@ STAGES = (
     Stage("train", _train, "checkpoints", asdict),
     Stage("export", _export, "model.safetensors", asdict),
     Stage("bundle", _bundle, "manifest.json", asdict),
+    Stage("score", _score, "report.md", asdict),
 )
-ALWAYS = ("train", "export", "bundle")
-"""Never taken as they are: a checkpoint may be half-way, and what was made of it older than it."""
+REPEATED = ("export", "bundle", "score")
+"""Made anew by every start: a checkpoint may have gone on since."""
 
 
 def run(
@@ -173,25 +185,26 @@ def run(
     out: Path,
     stage: str | None = None,
     *,
-    roots: Sequence[Path] = (),
+    roots: Sequence[str | Path] = (),
     benchmarks: Path | None = None,
     device: str = "cpu",
-    processes: int | None = None,
-    table_bits: int = 32,
     initial: Path | None = None,
     most_steps: int | None = None,
+    execute: bool = False,
 ) -> Path:
-    """Run all stages, or one; gives back the folder of the last one run.
+    """Run all stages, or one; gives back the folder of the bundle, or of the one stage.
 
     Raises:
         RecipeError: the recipe is wrong.
         PipelineError: a stage lacks what an earlier one makes.
+        SandboxUnavailable: code may be executed, but nothing here can confine it.
         TrainingStopped: a signal, or `most_steps`, ended the training before its budget did.
     """
     recipe = read_recipe(recipe_path)
-    given = Run(
-        recipe, out, tuple(roots), benchmarks, device, processes, table_bits, initial, most_steps
-    )
+    # Before hours of training: is there a sandbox?
+    sandbox = Sandbox.open() if execute else None
+    named = tuple(map(str, roots))
+    given = Run(recipe, out, named, benchmarks, device, initial, most_steps, sandbox)
     if stage is not None and stage not in [entry.name for entry in STAGES]:
         raise PipelineError(
             f"there is no stage {stage!r}; the stages are "
@@ -207,7 +220,7 @@ def run(
                 _run_stage(given, number)
             if given.training is not None:
                 given.training.wait_long(entry.name)
-    return given.folder(stage or STAGES[-1].name)
+    return given.folder(stage or "bundle")
 
 
 def _run_stage(given: Run, number: int) -> None:
@@ -217,22 +230,48 @@ def _run_stage(given: Run, number: int) -> None:
         if not (given.folder(earlier.name) / earlier.result).exists():
             missing = given.folder(earlier.name) / earlier.result
             raise PipelineError(f"{missing} is missing; run the stage {earlier.name} first")
-    key = stage_key(given.recipe, number)
-    found = json.loads(mark.read_text("utf-8"))["key"] if mark.exists() else None
-    made_elsewhere = found is None and stage.name not in ALWAYS and (folder / stage.result).exists()
-    if (found == key and stage.name not in ("export", "bundle")) or made_elsewhere:
-        logger.info("%s is up to date", stage.name)
-        return
-    if given.is_main:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.unlink(missing_ok=True)
+    key = stage_key(given, number)
+    found = json.loads(mark.read_text("utf-8")) if mark.exists() else None
+    if (folder / stage.result).exists() and stage.name not in REPEATED:
+        made_elsewhere = found is None and stage.name != "train"
+        if made_elsewhere or (found and found["key"] == key and found["ended"]):
+            logger.info("%s is up to date", stage.name)
+            return
+
+    def write_mark(ended: bool) -> None:
+        if given.is_main:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"key": key, "ended": ended, "given": _given_there(given)})
+            mark.write_text(text + "\n", encoding="utf-8")
+
     logger.info("%s begins", stage.name)
+    write_mark(ended=False)
     stage.work(given)
-    if given.is_main:
-        mark.write_text(json.dumps({"key": key}) + "\n", encoding="utf-8")
+    write_mark(ended=True)
 
 
-def stage_key(recipe: Recipe, number: int) -> str:
-    """Hash of all settings that the results of a stage depend on."""
-    settings = [entry.settings(recipe) for entry in STAGES[: number + 1]]
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+def stage_key(given: Run, number: int) -> str:
+    """Hash of all that the results of a stage depend on.
+
+    Of the files below a root only their names are known here: `corpus/manifest.json` says what was
+    read, and training refuses another corpus than the one it began with.
+    """
+    settings: list[Any] = [entry.settings(given.recipe) for entry in STAGES[: number + 1]]
+    text = json.dumps([*settings, _given_there(given)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _given_there(given: Run) -> dict[str, Any]:
+    """Roots and benchmarks of the command line; of the start that made the corpus if none is given.
+
+    A run is thus continued without saying them again.
+    """
+    mark = given.folder("corpus") / MARK
+    if not given.roots and not given.benchmarks and mark.exists():
+        known: dict[str, Any] = json.loads(mark.read_text("utf-8")).get("given", {})
+        return known
+    tasks = sorted(given.benchmarks.rglob("*.jsonl*")) if given.benchmarks else []
+    return {
+        "roots": sorted(given.roots),
+        "benchmarks": [[path.name, path.stat().st_size] for path in tasks],
+    }

@@ -31,13 +31,32 @@ class RecipeError(ModelRuntimeError):
     """A recipe with an unknown key or an impossible value."""
 
 
+PERMISSIVE = (
+    "MIT", "MIT-0", "MIT-CMU", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation",
+    "Python-2.0", "Unlicense", "CC0", "Zlib", "0BSD", "HPND", "PIL",
+    "Historical Permission", "public domain", "Boost", "BSL-1.0", "NCSA", "WTFPL", "X11", "AFL",
+    "Academic Free", "Zope", "ZPL", "UPL",
+)  # fmt: skip
+"""Words by which a permissive licence is known, in expressions, classifiers and free text."""
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusRecipe:
     """Stage 1: which text, and what is thrown away."""
 
     roots: tuple[str, ...] = ()
-    """Folders with wheels, or plain folders of one package each; `$NAME` is expanded.
+    """Folders, files, data sets (`corpus/roots.py` says which); `$NAME` is expanded.
     Roots given on the command line take their place."""
+    suffixes: tuple[str, ...] = (".py", ".pyi")
+    """Of the files that are read."""
+    licences: tuple[str, ...] = PERMISSIVE
+    """The allow-list: words of the licences from whose code the model may learn."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of tables: which column is `text`, `path`, `licence`, `origin`, where it has an odd name."""
+    assumed_licence: str = ""
+    """Of folders and rows that say nothing of their licence: code of your own."""
+    scrub: bool = True
+    """Replace e-mail addresses, public IP addresses, keys and tokens."""
     cap_mb: float = 8.0
     """Most megabytes of one package."""
     part_mb: int = 50
@@ -46,8 +65,13 @@ class CorpusRecipe:
     """Text compressed together."""
     valid_share: float = 0.01
     """Share of the packages that is held out for validation."""
-    least_new_lines: float = 0.3
-    """A file is a near-duplicate if a smaller share of its three-line runs is new."""
+    minhash_buckets: int = 14
+    """Two documents are near-duplicates if the hashes of one bucket agree: at a similarity of
+    (1 / buckets) ** (1 / hashes), 0.72, with an even chance or better."""
+    minhash_hashes: int = 8
+    """Of a bucket."""
+    minhash_words: int = 5
+    """Of the runs whose sets are compared."""
     xz_preset: int = 1
     seed: int = 0
 
@@ -69,9 +93,13 @@ class SelectionRecipe:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerRecipe:
-    """Stage 2: the byte-level BPE."""
+    """Stage 2: a byte-level BPE of its own, or one that there is."""
 
+    file: str = ""
+    """A `tokenizer.json` that is taken instead, with the sentinels behind its ids where it has
+    none: the GPT-NeoX-20B one then gives the seed's 50277, 50278, 50279.  `$NAME` is expanded."""
     vocabulary: int = 16_384
+    """Ids, special ones included; of a `file` too, so that a wrong one is noticed."""
     sample_mb: float = 60.0
     """Megabytes of text it is trained on."""
     seed: int = 0
@@ -204,6 +232,21 @@ class ParallelRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutorRecipe:
+    """Who makes the corpus: where and how fast, never what."""
+
+    kind: Literal["local", "slurm", "ray"] = "local"
+    tasks: int = 16
+    """Into which each phase is divided; one that is done is not done again."""
+    workers: int = 0
+    """Tasks at the same time; 0: as many as this machine has processors, or all of a cluster's."""
+    slurm: dict[str, str] = field(default_factory=dict)
+    """`partition`, `time`, and what else datatrove's SlurmPipelineExecutor takes as text."""
+    ray_address: str = "local"
+    """Of the cluster; `local` starts one on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A whole model."""
 
@@ -211,6 +254,7 @@ class Recipe:
     level: str = "mixed"
     """What the cuts follow, as manifests say it."""
     corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    executor: ExecutorRecipe = field(default_factory=ExecutorRecipe)
     selection: SelectionRecipe = field(default_factory=SelectionRecipe)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
@@ -309,7 +353,32 @@ def check(recipe: Recipe) -> None:
                 raise RecipeError(f"data: {name} has no {key!r}; the nearest right one is {near!r}")
         if not weights or min(weights.values()) < 0 or not sum(weights.values()):
             raise RecipeError(f"data: {name} is {weights}; it needs at least one weight above 0")
+    check_corpus(recipe)
     check_training(recipe)
+
+
+def check_corpus(recipe: Recipe) -> None:
+    """The same for the corpus."""
+    corpus, executor = recipe.corpus, recipe.executor
+    for section, least, names in (
+        ("corpus", 1, ("minhash_buckets", "minhash_hashes", "minhash_words", "part_mb")),
+        ("corpus", 0, ("cap_mb", "block_mb", "valid_share")),
+        ("executor", 1, ("tasks",)),
+        ("executor", 0, ("workers",)),
+    ):
+        for name in names:
+            if (value := getattr(getattr(recipe, section), name)) < least:
+                raise RecipeError(f"{section}: {name} is {value}; it must be {least} or more")
+    for name in ("suffixes", "licences"):
+        if not getattr(corpus, name):
+            raise RecipeError(f"corpus: {name} is empty, so nothing could be read")
+    for key in corpus.columns:
+        if key not in COLUMNS:
+            near = difflib.get_close_matches(key, COLUMNS, n=1, cutoff=0.0)[0]
+            raise RecipeError(f"corpus: columns has no {key!r}; the nearest right one is {near!r}")
+    missing = [name for name in ("partition", "time") if name not in executor.slurm]
+    if executor.kind == "slurm" and missing:
+        raise RecipeError(f"executor: slurm needs {' and '.join(missing)}")
 
 
 def check_training(recipe: Recipe) -> None:
@@ -362,5 +431,6 @@ def check_training(recipe: Recipe) -> None:
         )
 
 
+COLUMNS = ("text", "path", "licence", "origin")
 ORDERS = ("spm1", "psm", "spm2")
 SPANS = ("line", "character", "syntax")

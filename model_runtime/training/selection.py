@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from model_runtime.training.corpus.parts import INDEX, TEXT, Stored, write_parts
 from model_runtime.training.documents import Entry
 from model_runtime.training.functions import plain_functions
-from model_runtime.training.parts import INDEX, TEXT, Stored, write_parts
 from model_runtime.training.recipe import SelectionRecipe
 
 logger = logging.getLogger(__name__)

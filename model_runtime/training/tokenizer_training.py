@@ -1,4 +1,4 @@
-"""Stage 2: a byte-level BPE tokenizer for code.
+"""Stage 2: a byte-level BPE tokenizer for code, or one that there is.
 
 Special tokens have the lowest ids.  There is no normaliser, so every text comes back as it went in.
 Before BPE, text is split into pieces that suit code: a newline with its indentation is one piece,
@@ -7,8 +7,9 @@ digits stand alone, an identifier takes the one space before it, a run of operat
 
 from __future__ import annotations
 
-import logging
+import heapq
 import lzma
+import os
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,11 +17,10 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.tokenizer import FimTokenizer, with_sentinels
 from model_runtime.training.recipe import TokenizerRecipe
-from model_runtime.training.special_tokens import NAMES, RESERVED
+from model_runtime.training.special_tokens import NAMES, OPTIONAL, RESERVED, tokens_of
 
-logger = logging.getLogger(__name__)
 PIECES = r"\n[ \t]*|[^\S\n]?[^\W\d]\w*|\d| ?[^\s\w]+|[^\S\n]+|\s"
 LONGEST_TOKEN = 32
 """Characters; longer pieces are licences and rulers, not words."""
@@ -28,32 +28,69 @@ LEAST_COUNT = 3
 
 
 class TokenizerDefect(ModelRuntimeError):
-    """A trained tokenizer changed a text or made a sentinel out of one."""
+    """A tokenizer changed a text, made a sentinel out of one, or is not that of the recipe."""
 
 
-def train_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
-    """Write `tokenizer.json`; bytes per token on held-out documents."""
-    sample = draw_sample(read_texts(corpus, "train"), int(recipe.sample_mb * 1e6), recipe.seed)
-    build(recipe.vocabulary, sample).save(str(path), pretty=False)
-    del sample
+def make_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
+    """Write `tokenizer.json`; bytes per token on held-out documents.
+
+    Raises:
+        TokenizerDefect: what was trained or taken is not fit; says why.
+    """
+    if recipe.file:
+        take(recipe, path)
+    else:
+        total = sum(1 for _ in read_texts(corpus, "train"))
+        sample = draw_sample(read_texts(corpus, "train"), total, recipe)
+        build(recipe.vocabulary, sample).save(str(path), pretty=False)
     return check(FimTokenizer.from_file(path), list(read_texts(corpus, "valid")))
+
+
+def take(recipe: TokenizerRecipe, path: Path) -> None:
+    """Copy a tokenizer, with the sentinels that it lacks behind its ids.
+
+    Raises:
+        TokenizerDefect: it is none, or has another number of ids than the recipe says.
+        BundleError: plain text gives one of its sentinels.
+    """
+    source = Path(os.path.expandvars(recipe.file)).expanduser()
+    try:
+        tokenizer = with_sentinels(source, [NAMES[role] for role in NAMES if role not in OPTIONAL])
+    except Exception as error:  # the library raises bare Exception
+        raise TokenizerDefect(f"tokenizer.file: {source} cannot be read ({error})") from error
+    if tokenizer.size != recipe.vocabulary:
+        raise TokenizerDefect(
+            f"{source} has {tokenizer.size} ids with its sentinels; tokenizer.vocabulary is "
+            f"{recipe.vocabulary}"
+        )
+    tokenizer.save(path)
 
 
 def read_texts(corpus: Path, kind: str) -> Iterator[str]:
     """Documents of all parts of a kind."""
     for part in sorted(corpus.glob(f"{kind}-*.txt.xz")):
-        yield from lzma.decompress(part.read_bytes()).decode("utf-8").split("\0")[:-1]
+        unfinished = ""
+        with lzma.open(part, "rt", encoding="utf-8", newline="") as file:
+            while chunk := file.read(1 << 22):
+                *whole, unfinished = (unfinished + chunk).split("\0")
+                yield from whole
 
 
-def draw_sample(texts: Iterable[str], size: int, seed: int) -> list[str]:
-    """Random documents of about so many bytes in all."""
-    shuffled = list(texts)
-    random.Random(seed).shuffle(shuffled)
-    sample: list[str] = []
-    while shuffled and size > 0:
-        sample.append(shuffled.pop())
-        size -= len(sample[-1].encode())
-    return sample
+def draw_sample(texts: Iterable[str], total: int, recipe: TokenizerRecipe) -> list[str]:
+    """Random documents of about `sample_mb`, out of `total` that are only looked at in passing."""
+    order = list(range(total))
+    random.Random(recipe.seed).shuffle(order)
+    rank = {number: place for place, number in enumerate(order)}
+    limit = int(recipe.sample_mb * 1e6)
+    kept: list[tuple[int, str]] = []  # heap: the last in the order, negated, on top
+    size = 0
+    for number, text in enumerate(texts):
+        heapq.heappush(kept, (-rank[number], text))
+        size += len(text.encode())
+        while size - (last := len(kept[0][1].encode())) >= limit:
+            heapq.heappop(kept)
+            size -= last
+    return [text for _, text in sorted(kept, reverse=True)]
 
 
 def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
@@ -88,14 +125,14 @@ def check(tokenizer: FimTokenizer, texts: list[str]) -> float:
         TokenizerDefect: a text does not come back, or plain text gives a special id.
     """
     num_bytes = num_tokens = 0
-    special = len(NAMES) + len(RESERVED)
+    special = {*tokens_of(tokenizer).all(), *map(tokenizer.id_of, RESERVED)}
     for text in [*ODD_TEXTS, *texts]:
         ids = tokenizer.encode(text)
         if tokenizer.decode(ids) != text:
-            raise TokenizerDefect(f"the tokenizer changes {text[:60]!r}; train it again")
-        if ids and min(ids) < special:
+            raise TokenizerDefect(f"the tokenizer changes {text[:60]!r}; train or take another")
+        if special.intersection(ids):
             raise TokenizerDefect(
-                f"the tokenizer makes a sentinel of {text[:60]!r}; train it again"
+                f"the tokenizer makes a sentinel of {text[:60]!r}; train or take another"
             )
     for text in texts:
         num_bytes += len(text.encode())

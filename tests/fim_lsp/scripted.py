@@ -9,7 +9,7 @@ from fim_lsp.engine_host import LoadedModel
 from model_runtime.engines.scripted_engine import ScriptedEngine
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.prompt import PromptEncoder
-from model_runtime.tokenizer import with_seed_sentinels
+from model_runtime.tokenizer import with_sentinels
 
 TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 
@@ -18,7 +18,7 @@ TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 def encoder() -> PromptEncoder:
     """The seed's tokenizer and format."""
     path = Path(__file__).parents[1] / "data" / "20B_tokenizer.json"
-    return PromptEncoder(with_seed_sentinels(path), TOKENS, Order.SPM1)
+    return PromptEncoder(with_sentinels(path), TOKENS, Order.SPM1)
 
 
 def scripted_model(answer: str | Callable[[str], str], **options: float) -> LoadedModel:

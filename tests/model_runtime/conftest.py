@@ -4,7 +4,7 @@ import pytest
 
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.prompt import PromptEncoder
-from model_runtime.tokenizer import FimTokenizer, with_seed_sentinels
+from model_runtime.tokenizer import FimTokenizer, with_sentinels
 
 DATA = Path(__file__).parents[1] / "data"
 SEED_TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
@@ -13,7 +13,7 @@ SEED_TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 @pytest.fixture(scope="session")
 def seed_tokenizer() -> FimTokenizer:
     """The GPT-NeoX-20B tokenizer with the seed's sentinels."""
-    return with_seed_sentinels(DATA / "20B_tokenizer.json")
+    return with_sentinels(DATA / "20B_tokenizer.json")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from model_runtime.bundle import ModelBundle
 from model_runtime.convert import convert_folder
 from model_runtime.errors import ConversionError
 from model_runtime.fim_format import FimTokens, Order
-from model_runtime.tokenizer import with_seed_sentinels
+from model_runtime.tokenizer import with_sentinels
 from model_runtime.weights import SCALE_SUFFIX, WeightsFile
 from tests.model_runtime.conftest import DATA
 from tests.random_models import VARIANTS, make_source
@@ -398,7 +398,7 @@ def test_the_seeds_tokenizer_is_known_by_its_sentinels(tmp_path):
     """A folder shaped as CarperAI/FIM-NeoX-1.3B states no order; its tokenizer is unmistakable."""
     variant = Variant(layers=1, hidden=16, heads=2, vocab=50280)
     write_folder(tmp_path / "source", variant)
-    with_seed_sentinels(DATA / "20B_tokenizer.json").save(tmp_path / "source" / "tokenizer.json")
+    with_sentinels(DATA / "20B_tokenizer.json").save(tmp_path / "source" / "tokenizer.json")
     bundle, report = convert(tmp_path / "source", "int8")
 
     assert FimTokens(end=0, suffix=50277, prefix=50278, middle=50279) == bundle.manifest.tokens

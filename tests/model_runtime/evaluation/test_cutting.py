@@ -27,6 +27,8 @@ def apply(rule, place, tokenizer, text):
         ("server", LINES, "    y = 1\n\n\ndef g():\n    pass\n", "    y = 1\n"),
         ("server", LINES, "    y = 1\n", "    y = 1\n"),
         ("server", SPAN, "x, 2)\n    return y\n    z = 3\n", "x, 2)"),
+        # A back quote begins no string in Python, though it does where the language is unknown.
+        ("server", SPAN, "x`)) + h(`", "x`)"),
     ],
 )
 def test_a_rule_leaves(seed_tokenizer, rule, place, text, expected):

@@ -97,6 +97,39 @@ def test_paired_differences_are_surer_than_two_intervals():
     assert 0.1 == pytest.approx(found.high)
 
 
+def test_a_paired_difference_of_ratios_with_equal_weights_is_one_of_means():
+    generator = random.Random(1)
+    problems = {f"task {number}": number // 3 for number in range(60)}
+    ours, theirs = ({task: generator.random() for task in problems} for _ in range(2))
+    found = metrics.paired_ratio_difference(
+        [(ours[task], 1.0) for task in sorted(problems)],
+        [(theirs[task], 1.0) for task in sorted(problems)],
+        [problems[task] for task in sorted(problems)],
+    )
+
+    assert metrics.paired_difference(ours, theirs, problems) == pytest.approx(found)
+
+
+def test_a_paired_difference_of_ratios_weighs_long_texts_more():
+    """(8 + 2) / (1 + 4) bits per byte, less (4 + 4) / (1 + 4)."""
+    found = metrics.paired_ratio_difference(
+        [(8.0, 1.0), (2.0, 4.0)], [(4.0, 1.0), (4.0, 4.0)], ["a", "b"]
+    )
+
+    assert 2.0 - 1.6 == pytest.approx(found.mean)
+    assert (2 - 4) / 4 == pytest.approx(found.low)  # "b" drawn twice
+    assert (8 - 4) / 1 == pytest.approx(found.high)  # "a" drawn twice
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "clusters"),
+    [([], [], []), ([(1.0, 1.0)], [], ["a"]), ([(1.0, 1.0)], [(1.0, 1.0)], [])],
+)
+def test_rows_that_cannot_be_paired_are_refused(ours, theirs, clusters):
+    with pytest.raises(ValueError, match="cannot be paired"):
+        metrics.paired_ratio_difference(ours, theirs, clusters)
+
+
 def test_arms_that_attempted_different_tasks_are_not_compared():
     with pytest.raises(ValueError, match="2 tasks are in one arm only, such as a"):
         metrics.paired_difference({"a": 1.0}, {"b": 1.0}, {"a": 0, "b": 1})

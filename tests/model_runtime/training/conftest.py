@@ -9,9 +9,9 @@ import pytest
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.batches import Source
-from model_runtime.training.corpus import build_corpus
+from model_runtime.training.corpus.build import build_corpus
 from model_runtime.training.documents import unpack
-from model_runtime.training.recipe import CorpusRecipe, DataRecipe
+from model_runtime.training.recipe import CorpusRecipe, DataRecipe, ExecutorRecipe
 from model_runtime.training.special_tokens import tokens_of
 from model_runtime.training.tokenizer_training import build
 
@@ -27,6 +27,8 @@ NOUNS = (
     "leaf",
     "\u00fcber",
 )
+ALONE = ExecutorRecipe(tasks=1, workers=1)
+"""In this process: quick for a few files."""
 MIT = "Metadata-Version: 2.1\nName: x\nLicense-Expression: MIT\n"
 
 
@@ -68,7 +70,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         texts = {f"part_{i}.py": python_text(100 * package + i, size) for i in range(10)}
         write_wheel(folder / "wheels", f"package{package}", texts)
     recipe = CorpusRecipe(valid_share=0.01, block_mb=0.02)
-    build_corpus(recipe, [folder / "wheels"], None, folder / "made", processes=0, table_bits=20)
+    build_corpus(recipe, [str(folder / "wheels")], None, folder / "made", ALONE)
     return folder / "made"
 
 

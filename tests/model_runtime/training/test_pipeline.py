@@ -1,6 +1,7 @@
 """Stages run in order, once."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from model_runtime.training.__main__ import main
 from .conftest import python_text, write_wheel
 
 RECIPE = """
+[executor]
+tasks = 1
+workers = 1
 [corpus]
 block_mb = 0.05
 [tokenizer]
@@ -47,8 +51,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "recipe.toml",
         folder / "out",
         roots=[folder / "wheels"],
-        processes=0,
-        table_bits=20,
     )
     return folder
 
@@ -73,7 +75,7 @@ def test_wheels_become_a_model_folder(made: Path):
 
 
 def test_stages_that_are_up_to_date_are_skipped(made: Path):
-    again = {"export", "bundle"}  # a checkpoint may have gone on since
+    again = {"export", "bundle", "score"}  # a checkpoint may have gone on since
     before = {
         p: p.stat().st_mtime_ns for p in (made / "out").rglob("*") if not again & set(p.parts)
     }
@@ -82,11 +84,53 @@ def test_stages_that_are_up_to_date_are_skipped(made: Path):
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
+def test_the_bundle_is_scored_on_what_the_corpus_held_out(made: Path):
+    score = made / "out" / "score"
+    report = json.loads((score / "held-out" / "report.json").read_text())
+
+    assert ["floor", "raw", "server"] == [entry["label"] for entry in report["scores"]]
+    assert report["scores"][0]["exact_match"]["mean"] == 0.0
+    assert "Corpus, held-out lines: recipe" in (score / "report.md").read_text()
+
+
+def test_a_run_goes_on_without_saying_its_roots_again(made: Path):
+    """So the corpus is not made anew, though the recipe names no root."""
+    before = (made / "out" / "corpus" / "manifest.json").stat().st_mtime_ns
+    pipeline.run(made / "recipe.toml", made / "out", "corpus")
+    pipeline.run(made / "recipe.toml", made / "out", "corpus", roots=[made / "wheels"])
+
+    assert before == (made / "out" / "corpus" / "manifest.json").stat().st_mtime_ns
+
+
+def test_a_stage_that_was_ended_by_force_is_begun_anew(made: Path, tmp_path: Path):
+    shutil.copytree(made / "out" / "corpus", tmp_path / "corpus")
+    shutil.copytree(made / "out" / "tokenizer", tmp_path / "tokenizer")
+    mark = tmp_path / "tokenizer" / "stage.json"
+    mark.write_text(mark.read_text().replace("true", "false"))
+    (tmp_path / "tokenizer" / "tokenizer.json").write_text("half of an older one")
+    pipeline.run(made / "recipe.toml", tmp_path, "tokenizer")
+    expected = (made / "out" / "tokenizer" / "tokenizer.json").read_bytes()
+
+    assert expected == (tmp_path / "tokenizer" / "tokenizer.json").read_bytes()
+
+
+def test_other_roots_make_another_corpus(made: Path, tmp_path: Path):
+    write_wheel(tmp_path / "more", "other", {f"{i}.py": python_text(900 + i) for i in range(9)})
+    shutil.copytree(made / "out" / "corpus", tmp_path / "corpus")
+    pipeline.run(made / "recipe.toml", tmp_path, "corpus", roots=[tmp_path / "more"])
+
+    assert "other" in (tmp_path / "corpus" / "licences.tsv").read_text()
+
+
 def test_a_changed_recipe_repeats_the_stages_that_depend_on_it(made: Path, tmp_path: Path):
     recipe = pipeline.read_recipe(made / "recipe.toml")
     (tmp_path / "recipe.toml").write_text(RECIPE.replace("vocabulary = 400", "vocabulary = 500"))
     changed = pipeline.read_recipe(tmp_path / "recipe.toml")
-    same = [pipeline.stage_key(recipe, n) == pipeline.stage_key(changed, n) for n in range(4)]
+    keys = [
+        [pipeline.stage_key(pipeline.Run(r, tmp_path), n) for n in range(4)]
+        for r in (recipe, changed)
+    ]
+    same = [one == other for one, other in zip(*keys, strict=True)]
 
     assert same == [True, False, False, False]
 

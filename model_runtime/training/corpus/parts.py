@@ -61,6 +61,8 @@ def write_parts(
     ],
 ) -> list[dict[str, Any]]:
     """Parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes."""
+    for left in out.glob(f"{kind}-*.xz"):  # of an earlier corpus, which may have had more of them
+        left.unlink()
     blocks = deal(documents, block_mb, seed)
     parts: list[Part] = []
     compressed = map_blocks(compress, (Job(spill, block, preset) for block in blocks))

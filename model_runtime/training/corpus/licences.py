@@ -1,23 +1,20 @@
 """Whether a package's licence lets a model learn from its code.
 
 The first of these that says anything decides: the licence expression, the classifiers, the licence
-field, the licence files.  Only `permissive` packages are read; the evidence is kept for every
-package.
+field, the licence files.  Only packages with a licence of the recipe's allow-list, and no copyleft
+beside it, are read; the evidence is kept for every package.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-PERMISSIVE = re.compile(
-    r"\b(MIT|MIT-0|MIT-CMU|BSD|Apache|ISC|PSF|Python Software Foundation|Python-2\.0|Unlicense|CC0"
-    r"|Zlib|0BSD|HPND|PIL|Historical Permission|public domain|Boost|BSL-1\.0|NCSA|WTFPL|X11|AFL"
-    r"|Academic Free|Zope|ZPL|UPL)\b",
-    re.IGNORECASE,
-)
+from model_runtime.training.recipe import PERMISSIVE
+
 COPYLEFT = re.compile(
     r"\bA?L?GPL|GNU (Affero|General|Lesser|Library)|\bMPL|Mozilla Public|\bEPL|Eclipse Public"
     r"|\bCDDL|EUPL|CeCILL|OSL-|CC[- ]BY[- ](SA|NC)|Artistic",
@@ -41,30 +38,44 @@ class Verdict(NamedTuple):
     """What was decided about a package, and from what."""
 
     kind: str
-    """`permissive`, `copyleft`, `proprietary`, `unknown` or `unreadable`."""
+    """`permissive`, `copyleft`, `proprietary`, `unknown`, `unreadable`, or `by document`."""
     evidence: str
     """Where `text` was found."""
     text: str
     """At most 120 characters, without tabs."""
 
 
-def judge(metadata: str, licence_files: Sequence[str]) -> Verdict:
-    """From a wheel's METADATA and the texts of its licence files.
+def judge(
+    metadata: str, licence_files: Sequence[str], allowed: Sequence[str] = PERMISSIVE
+) -> Verdict:
+    """From a package's METADATA or PKG-INFO and the texts of its licence files.
 
     >>> judge("License-Expression: MIT OR GPL-3.0-only", []).kind
     'permissive'
     >>> judge("License: GNU General Public License v3", []).kind
     'copyleft'
+    >>> judge("License-Expression: MIT", [], allowed=("Apache",)).kind
+    'unknown'
     """
-    evidence, text = _declared(metadata, licence_files)
+    return judge_text(*_declared(metadata, licence_files), allowed)
+
+
+def judge_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
+    """From what a package, or one row of a data set, says of its licence."""
+    permits = _any_of(tuple(allowed)).search(text)
     if COPYLEFT.search(text):
-        has_choice = evidence == "expression" and " OR " in text and PERMISSIVE.search(text)
+        has_choice = evidence == "expression" and " OR " in text and permits
         kind = "permissive" if has_choice else "copyleft"
-    elif PERMISSIVE.search(text):
+    elif permits:
         kind = "permissive"
     else:
         kind = "proprietary" if PROPRIETARY.search(text) else "unknown"
     return Verdict(kind, evidence, " ".join(text.split())[:120])
+
+
+@functools.cache
+def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)({'|'.join(map(re.escape, names))})(?!\w)", re.IGNORECASE)
 
 
 def _declared(metadata: str, licence_files: Sequence[str]) -> tuple[str, str]:

@@ -5,7 +5,9 @@ The names appear in the corpus manifest beside the number of files and bytes tha
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Callable
 
 GENERATED = re.compile(
@@ -56,10 +58,10 @@ RULES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("NUL byte", lambda data: b"\0" in data),
     ("generated", lambda data: GENERATED.search(data[:1500]) is not None),
     ("line over 1000", lambda data: max(map(len, data.split(b"\n"))) > 1000),
-    ("mean line over 100", lambda data: len(data) > 100 * (data.count(b"\n") + 1)),
-    ("letters below 35 %", lambda data: share(data, _LETTERS) < 0.35),
-    ("digits above 15 %", lambda data: share(data, _DIGITS) > 0.15),
-    ("not ASCII above 15 % of bytes", lambda data: foreign_share(data) > 0.15),
+    ("minified: mean line over 100", lambda data: len(data) > 100 * (data.count(b"\n") + 1)),
+    ("data: letters below 35 %", lambda data: share(data, _LETTERS) < 0.35),
+    ("data: digits above 15 %", lambda data: share(data, _DIGITS) > 0.15),
+    ("not ASCII above 10 % of bytes", lambda data: foreign_share(data) > 0.10),
     (
         "foreign licence header",
         lambda data: FOREIGN_LICENCE.search(data[:4000].decode("utf-8", "replace")) is not None,
@@ -73,6 +75,17 @@ RULES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 def reason_to_drop(data: bytes) -> str:
     """Name of the rule that drops a file; empty if it may stay."""
     return next((name for name, holds in RULES if holds(data)), "")
+
+
+def parses(text: str) -> bool:
+    """Whether the Python that runs takes it for Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def normalised(data: bytes) -> bytes:

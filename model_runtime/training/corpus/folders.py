@@ -1,0 +1,145 @@
+"""Folders of plain files, and git work trees."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_runtime.training.corpus.licences import Verdict, judge, judge_text
+from model_runtime.training.corpus.source import (
+    LARGEST_LICENCE,
+    LARGEST_READ,
+    CorpusError,
+    Opened,
+    Share,
+    SourceFile,
+)
+from model_runtime.training.recipe import CorpusRecipe
+
+_LICENCE_NAME = re.compile(r"LICEN[SC]E|COPYING|PKG-INFO", re.IGNORECASE)
+_FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
+"""Folders of other people's packages."""
+_STANDARD_LIBRARY = re.compile(r"python(\d[\d.]*)")
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+"""Nothing that the repository's own settings name is run."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """All files below a folder, as one package."""
+
+    path: Path
+    name: str
+    version: str = ""
+    is_shared = True
+
+    @classmethod
+    def standard_library(cls) -> Folder:
+        """Of the Python that runs."""
+        path = Path(sysconfig.get_path("stdlib"))
+        version = sysconfig.get_python_version()
+        return cls(path, f"cpython_{version}", version)
+
+    @classmethod
+    def at(cls, path: Path) -> Folder:
+        """A standard library is known by its name and `ast.py`."""
+        match = _STANDARD_LIBRARY.fullmatch(path.name)
+        if match and (path / "ast.py").exists():
+            return cls(path, f"cpython_{match[1]}", match[1])
+        return cls(path, path.name.lower())
+
+    def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
+        """See `Source.open`."""
+        if self.name.startswith("cpython_"):
+            verdict = judge("License-Expression: PSF-2.0", [], recipe.licences)
+        else:
+            verdict = _verdict(self.path, recipe)
+        paths = (path for path in sorted(self.path.rglob("*")))
+        own = (path for path in paths if not _FOREIGN & set(path.parts[len(self.path.parts) :]))
+        return verdict, _files(self, own, recipe, verdict, share)
+
+
+@dataclass(frozen=True)
+class GitTree:
+    """What git tracks in a work tree, as the files stand there now."""
+
+    path: Path
+    name: str
+    version: str
+    """Short hash of the commit."""
+    is_shared = True
+
+    @classmethod
+    def at(cls, path: Path) -> GitTree:
+        """The work tree at this folder.
+
+        Raises:
+            CorpusError: git is missing, or does not take the folder for a work tree.
+        """
+        return cls(path, path.name.lower(), git(path, "rev-parse", "--short=12", "HEAD").strip())
+
+    def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
+        """See `Source.open`."""
+        names = sorted(filter(None, git(self.path, "ls-files", "-z").split("\0")))
+        verdict = _verdict(self.path, recipe)
+        paths = (self.path / name for name in names)
+        return verdict, _files(self, paths, recipe, verdict, share)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints.
+
+    Raises:
+        CorpusError: git is missing, or fails; its own words are in the message.
+    """
+    try:
+        done = subprocess.run(
+            [*_GIT, "-C", str(folder), *arguments], capture_output=True, check=True
+        )
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"{folder} is a git work tree, and there is no git; install git"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        words = error.stderr.decode("utf-8", "replace").strip()
+        raise CorpusError(f"git cannot read the work tree {folder}: {words}") from error
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:
+    """From the files at the folder's top."""
+    texts = {}
+    for path in folder.iterdir():
+        if _LICENCE_NAME.match(path.name) and path.is_file():
+            with open(path, "rb") as file:
+                texts[path.name] = file.read(LARGEST_LICENCE).decode("utf-8", "replace")
+    if not texts:
+        return judge_text("assumed", recipe.assumed_licence, recipe.licences)
+    metadata = texts.pop("PKG-INFO", "")
+    return judge(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
+
+
+def _files(
+    source: Folder | GitTree,
+    paths: Iterable[Path],
+    recipe: CorpusRecipe,
+    verdict: Verdict,
+    share: Share,
+) -> Iterator[SourceFile]:
+    """Every `share.size`-th of the files that can be read."""
+    fit = (
+        path
+        for path in paths
+        if path.name.endswith(recipe.suffixes)
+        and path.is_file()
+        and not path.is_symlink()
+        and path.stat().st_size < LARGEST_READ
+    )
+    for path in itertools.islice(fit, share.rank, None, share.size):
+        name = path.relative_to(source.path).as_posix()
+        yield SourceFile(name, path.read_bytes(), source.name, source.version, verdict)

@@ -1,0 +1,64 @@
+"""What the readers of a corpus have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from model_runtime.errors import ModelRuntimeError
+from model_runtime.training.corpus.licences import Verdict
+from model_runtime.training.recipe import CorpusRecipe
+
+LARGEST_READ = 2_000_000
+"""Bytes; larger files are not even opened."""
+LARGEST_LICENCE = 100_000
+"""Bytes that are read of METADATA or of a licence file."""
+
+
+class CorpusError(ModelRuntimeError):
+    """A root that cannot be read, or a corpus of nothing."""
+
+
+class Share(NamedTuple):
+    """One of several equal tasks."""
+
+    rank: int = 0
+    size: int = 1
+
+
+class SourceFile(NamedTuple):
+    """One file of a package, or one row of a table."""
+
+    path: str
+    data: bytes
+    package: str
+    version: str
+    verdict: Verdict
+
+
+Opened = tuple[Verdict, Iterator[SourceFile]]
+"""The verdict about the whole, and its files one by one."""
+
+
+class Source(Protocol):
+    """One package, folder or table; small, since it is sent to other processes."""
+
+    @property
+    def name(self) -> str:
+        """Of the package or data set."""
+
+    @property
+    def version(self) -> str:
+        """Empty where there is none."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every task opens it and reads a share of its own."""
+
+    def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
+        """Begin to read it.
+
+        Raises:
+            OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error: it
+                cannot be read; also while its files are read.
+        """
