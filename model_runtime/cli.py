@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ _EXAMPLES = """\
 examples:
   fim-runtime models list                        what is installed
   fim-runtime models info default                shape, format, licence and scores of a model
+  fim-runtime models info default --check        hash its files, recompute its canary
   fim-runtime models add ./my-gpt-neox           read, convert, quantise and check a folder
   fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
@@ -90,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument(
         "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
     )
-    info.add_argument("--json", action="store_true", help="print the manifest")
+    info.add_argument("--json", action="store_true", help="print JSON for a program")
+    info.add_argument(
+        "--check",
+        action="store_true",
+        help="hash every file and recompute the canary; exit code 1 if anything differs",
+    )
     info.set_defaults(run=_info)
     add = actions.add_parser(
         "add",
@@ -163,6 +170,8 @@ def _entry_json(entry: ModelEntry) -> dict[str, object]:
 def _info(args: argparse.Namespace) -> int:
     from model_runtime import catalogue
 
+    if args.check:
+        return _check(args.name, args.json)
     bundle = catalogue.find(args.name)
     if args.json:
         print(bundle.manifest.to_json(), end="")
@@ -183,7 +192,42 @@ def _info(args: argparse.Namespace) -> int:
     console.print(table)
     card = bundle.path / "MODEL_CARD.md"
     if card.is_file():
-        console.print(Markdown(card.read_text(encoding="utf-8")))
+        text = card.read_text(encoding="utf-8")
+        console.print(Markdown(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)))
+    return 0
+
+
+def _check(name: str, as_json: bool) -> int:
+    """Opening compares sizes, the tokenizer's hash and the canary; the weights are left."""
+    from model_runtime import catalogue
+
+    try:
+        bundle = catalogue.find(name)
+        bundle.open_weights()
+    except ModelRuntimeError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"name": name, "problem": str(error)}))
+        return 1
+    manifest = bundle.manifest
+    checks = {
+        "manifest": f"read, {manifest.parameters:,} parameters as the architecture has",
+        "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
+        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.order.value})",
+        "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",
+    }
+    if as_json:
+        print(
+            json.dumps(
+                {"name": manifest.name, "path": str(bundle.path), "checks": checks}, indent=1
+            )
+        )
+        return 0
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for name, told in checks.items():
+        console.print(f"[green]ok[/]  [dim]{name:<10}[/]{told}", soft_wrap=True)
     return 0
 
 

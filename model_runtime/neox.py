@@ -21,6 +21,11 @@ HEAD = "embed_out.weight"
 """The output matrix of a model that is not tied; some files call it lm_head.weight."""
 FINAL_NORM = "gpt_neox.final_layer_norm"
 
+ALIBI_TYPE = "gpt_neox_alibi"
+"""Hugging Face's GPT-NeoX would rotate the heads of a model with ALiBi and say nothing, so our
+exports of such a model name a type that it refuses."""
+MODEL_TYPES = ("gpt_neox", ALIBI_TYPE)
+
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_pytorch_tanh",
@@ -151,7 +156,7 @@ def read_config(folder: Path) -> NeoxConfig:
     """
     path = folder / "config.json"
     raw = read_json(path)
-    if raw.get("model_type") != "gpt_neox":
+    if raw.get("model_type") not in MODEL_TYPES:
         raise ConversionError(
             f"{path}: model_type is {raw.get('model_type')!r}; only gpt_neox models can be added"
         )
@@ -203,7 +208,8 @@ def _parse(raw: Mapping[str, object], path: Path) -> NeoxConfig:
         (raw.get("rotary_emb_base"), rope.get("rope_theta"), raw.get("rope_theta")),
         default=10000.0,
     )
-    positions = raw.get("position_embedding_type", "rotary")
+    usual = "alibi" if raw.get("model_type") == ALIBI_TYPE else "rotary"
+    positions = raw.get("position_embedding_type", usual)
     if positions not in ("rotary", "alibi"):
         raise ConversionError(f"{path}: position_embedding_type {positions!r} is not supported")
     activation = str(raw.get("hidden_act", "gelu"))

@@ -97,7 +97,8 @@ def run_ablation(options: AblationOptions, sandbox: Sandbox | None) -> AblationR
             folder = files[seed].parent
             _train(files[seed], folder, options)
             for place in (*sorted(folder.glob("points/*")), folder):
-                _score(place, options, sandbox)
+                if _score(place, options, sandbox) and place is folder:
+                    _make_bundle(files[seed], folder, options)  # its card has the scores now
             trained[name].append(_read(folder, seed))
     arms = [Arm(name, tuple(runs)) for name, runs in trained.items()]
     courses = [read_course(name, file.parent) for name, files in recipes.items() for file in files]
@@ -156,11 +157,15 @@ def _train(file: Path, folder: Path, options: AblationOptions) -> None:
         except TrainingStopped as stopped:
             if stopped.number or is_last:
                 raise
-        for stage in ("export", "bundle"):
-            _run(file, folder, stage, options)
+        _make_bundle(file, folder, options)
         if not is_last:
             shutil.copytree(folder / "bundle", place / "bundle", dirs_exist_ok=True)
     write_text(mark, json.dumps(asked) + "\n")
+
+
+def _make_bundle(file: Path, folder: Path, options: AblationOptions) -> None:
+    for stage in ("export", "bundle"):
+        _run(file, folder, stage, options)
 
 
 def _legs(recipe: Recipe, folder: Path, points: int) -> Iterator[int]:
@@ -226,8 +231,9 @@ def _lay_out_data(recipe: Recipe, file: Path, folder: Path, options: AblationOpt
         _run(file, folder, stage, options)
 
 
-def _score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> None:
-    """All evaluations of one bundle, unless they were done."""
+def _score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> bool:
+    """All evaluations of one bundle, unless they were done; whether any was not."""
+    is_new = False
     bundle = ModelBundle.open(place / "bundle")
     for name in (INFILLING, HARNESS):
         asked = getattr(options, name)
@@ -256,6 +262,8 @@ def _score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> No
         finally:
             engine.close()
         write_text(out / "asked.json", json.dumps(terms) + "\n")
+        is_new = True
+    return is_new
 
 
 def _read(folder: Path, seed: int) -> Trained:

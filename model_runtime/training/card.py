@@ -16,6 +16,11 @@ from model_runtime.bundle import ModelBundle
 from model_runtime.training.curve import draw, read_logs
 
 CARD, CURVE = "MODEL_CARD.md", "loss_curve.svg"
+LIMITS = (
+    "So small a model, trained on so few tokens, knows the shapes of Python and little else. "
+    "It sees only the text around the cursor, makes mistakes with confidence, and has learned "
+    "no other language. Read what it writes."
+)
 
 
 def write_card(
@@ -41,7 +46,7 @@ def write_card(
     shutil.copyfile(corpus.with_name("licences.tsv"), bundle_path / "licences.tsv")
     facts = json.loads(corpus.read_text(encoding="utf-8"))
     shape = manifest.architecture
-    last_valid = _last_valid(logs[-1])
+    last_valid = last_validation(logs[-1])
     lines = [
         f"# {manifest.name}",
         "",
@@ -86,26 +91,26 @@ def write_card(
         "",
         "## Scores",
         "",
-        *_scores(reports),
+        *score_lines(reports),
         "",
         "## Limits",
         "",
-        "So small a model, trained on so few tokens, knows the shapes of Python and little else. "
-        "It sees only the text around the cursor, makes mistakes with confidence, and has learned "
-        "no other language. Read what it writes.",
+        LIMITS,
         "",
     ]
     (bundle_path / CARD).write_text("\n".join(lines), encoding="utf-8")
 
 
-def _last_valid(log: Path) -> dict[str, float]:
+def last_validation(log: Path) -> dict[str, float]:
+    """Figures on held-out packages at the end of a training log; none if there are none."""
     entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     valid = [entry for entry in entries if entry.get("event") == "valid"]
     names = ("ltr_bpb", "mid_bpb", "line_bpb", "eod", "exact_line", "exact_cursor")
     return {name: valid[-1][name] for name in names} if valid else {}
 
 
-def _scores(reports: Sequence[Path]) -> list[str]:
+def score_lines(reports: Sequence[Path]) -> list[str]:
+    """A table for each report of the judge."""
     if not reports:
         return ["Not measured."]
     lines: list[str] = []

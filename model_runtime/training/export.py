@@ -1,16 +1,23 @@
 """Stage 4: from a checkpoint to a Hugging Face GPT-NeoX folder.
 
 model.safetensors        weights under transformers' names; the output head is the embedding
-config.json              GPTNeoXForCausalLM, with rotary settings in the old and the new spelling
-tokenizer.json, tokenizer_config.json, generation_config.json
-fim_config.json          order of parts, sentinels and their ids, context: what a converter reads
+config.json              GPTNeoXForCausalLM, with rotary settings in the old and the new spelling,
+                         and the ids of the sentinels as GGUF names them
+tokenizer.json, generation_config.json
+tokenizer_config.json    with a block `fim`: order of parts, sentinels and their ids, context
+fim_config.json          the same, and how it was trained: what a converter reads
+README.md                the model card, from the recipe, the log and the scores
 training_log.jsonl, corpus_manifest.json, licences.tsv    where it comes from
+
+transformers' GPT-NeoX has no ALiBi: it would rotate the heads of such a model and say nothing.  Its
+folder therefore names another `model_type`, which transformers refuses and our converter reads.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +26,25 @@ from safetensors.torch import save_file
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.fim_format import FimTokens
+from model_runtime.neox import ALIBI_TYPE
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.checkpoint import Progress
+from model_runtime.training.folder_card import CARD, folder_card
 from model_runtime.training.network import Network, Shape
 from model_runtime.training.recipe import Recipe
 from model_runtime.training.shape import shape_of
 from model_runtime.training.special_tokens import NAMES, tokens_of
 
 FORMAT_VERSION = 1
+GGUF_NAMES = {
+    "prefix": "fim_pre",
+    "suffix": "fim_suf",
+    "middle": "fim_mid",
+    "pad": "fim_pad",
+    "file": "fim_sep",
+}
+"""Role -> what GGUF calls it: `tokenizer.ggml.fim_pre_token_id` and so on (ggml's docs/gguf.md)."""
 
 
 class ExportError(ModelRuntimeError):
@@ -41,8 +58,18 @@ def export(
     corpus: Path,
     out: Path,
     dtype: str = "float32",
+    reports: Sequence[Path] = (),
 ) -> Path:
     """Write the folder from the newest checkpoint; a run in progress is not disturbed.
+
+    Args:
+        recipe: by which it was trained.
+        state: folder of the train stage.
+        tokenizer_path: tokenizer.json.
+        corpus: folder of the corpus; what it keeps of its sources is taken along.
+        out: the folder.
+        dtype: of the weights.
+        reports: report.json files of the judge; those of these very weights go into the card.
 
     Raises:
         ExportError: there is no checkpoint, or its weights have another shape than the recipe's.
@@ -67,9 +94,11 @@ def export(
     }
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     _write(out / "config.json", model_config(shape, tokens, dtype))
-    fim = fim_config(recipe, tokens, progress, sum(w.numel() for w in weights.values()))
-    _write(out / "fim_config.json", fim)
-    _write(out / "tokenizer_config.json", tokenizer_config(shape, tokens))
+    fim = fim_block(recipe, tokens)
+    parameters = sum(weight.numel() for weight in weights.values())
+    described = {**fim, **training_facts(recipe, progress, parameters)}
+    _write(out / "fim_config.json", described)
+    _write(out / "tokenizer_config.json", {**tokenizer_config(shape, tokens), "fim": fim})
     _write(out / "generation_config.json", generation_config(tokens))
     for source, name in (
         (tokenizer_path, "tokenizer.json"),
@@ -79,21 +108,15 @@ def export(
     ):
         if source.exists():
             shutil.copyfile(source, out / name)
+    card = folder_card(recipe, shape, described, state, corpus, reports)
+    (out / CARD).write_text(card, encoding="utf-8")
     return out
 
 
 def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
     """What transformers reads; rotary settings as version 4 and as version 5 spells them."""
-    return {
-        "architectures": ["GPTNeoXForCausalLM"],
-        "model_type": "gpt_neox",
-        "vocab_size": shape.vocabulary,
-        "hidden_size": shape.width,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "intermediate_size": 4 * shape.width,
-        "hidden_act": "gelu",
-        "max_position_embeddings": shape.context,
+    is_alibi = shape.positions == "alibi"
+    rotary = {
         "rotary_pct": shape.rotary_share,
         "rotary_emb_base": int(shape.rotary_base),
         "rope_parameters": {
@@ -101,7 +124,18 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
             "rope_theta": shape.rotary_base,
             "partial_rotary_factor": shape.rotary_share,
         },
-        # transformers' GPT-NeoX would rotate; a model with ALiBi needs a runtime that reads this
+    }
+    return {
+        "architectures": ["GPTNeoXAlibiForCausalLM" if is_alibi else "GPTNeoXForCausalLM"],
+        "model_type": ALIBI_TYPE if is_alibi else "gpt_neox",
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "intermediate_size": 4 * shape.width,
+        "hidden_act": "gelu",
+        "max_position_embeddings": shape.context,
+        **({} if is_alibi else rotary),
         "position_embedding_type": shape.positions,
         "use_parallel_residual": shape.parallel_residual,
         "tie_word_embeddings": shape.tied,
@@ -115,28 +149,43 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
         "bos_token_id": tokens.end,
         "eos_token_id": tokens.end,
         "pad_token_id": tokens.pad,
+        **gguf_ids(tokens),
         "dtype": dtype,
         "torch_dtype": dtype,
     }
 
 
-def fim_config(
-    recipe: Recipe, tokens: FimTokens, progress: Progress, parameters: int
-) -> dict[str, Any]:
-    """How the model must be prompted, and how it was trained."""
+def gguf_ids(tokens: FimTokens) -> dict[str, int]:
+    """`fim_pre_token_id` and so on: where gguf's SpecialVocab looks for the ids of GGUF's keys."""
+    return {
+        f"{name}_token_id": id_
+        for role, name in GGUF_NAMES.items()
+        if (id_ := getattr(tokens, role)) is not None
+    }
+
+
+def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
+    """How the model must be prompted."""
     data = recipe.data
     ids = {role: id_ for role in NAMES if (id_ := getattr(tokens, role)) is not None}
     return {
         "format_version": FORMAT_VERSION,
-        "name": recipe.name,
         "order": next(iter(data.orders)),
-        "orders_trained": data.orders,
-        "level": recipe.level,
-        "spans": data.spans,
-        "rate": data.fim_rate,
-        "context": recipe.network.context,
         "tokens": {role: NAMES[role] for role in ids},
         "ids": ids,
+        "context": recipe.network.context,
+        "level": recipe.level,
+        "rate": data.fim_rate,
+        "position_embedding": recipe.network.positions,
+    }
+
+
+def training_facts(recipe: Recipe, progress: Progress, parameters: int) -> dict[str, Any]:
+    """How it was trained."""
+    return {
+        "name": recipe.name,
+        "orders_trained": recipe.data.orders,
+        "spans": recipe.data.spans,
         "parameters": parameters,
         "step": progress.step,
         "tokens_seen": progress.tokens,
@@ -153,12 +202,18 @@ def fim_config(
 
 def tokenizer_config(shape: Shape, tokens: FimTokens) -> dict[str, Any]:
     """What transformers' tokenizer reads."""
+    named = {
+        f"{role}_token": NAMES[role]
+        for role in ("suffix", "prefix", "middle", "file")
+        if getattr(tokens, role) is not None
+    }
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": shape.context,
         "bos_token": NAMES["end"],
         "eos_token": NAMES["end"],
         "pad_token": NAMES["end" if tokens.pad is None else "pad"],
+        "extra_special_tokens": named,
         "clean_up_tokenization_spaces": False,
     }
 

@@ -136,7 +136,12 @@ def _export(run: Run) -> None:
     from model_runtime.training.export import export
 
     export(
-        run.recipe, run.folder("train"), run.tokenizer, run.folder("corpus"), run.folder("export")
+        run.recipe,
+        run.folder("train"),
+        run.tokenizer,
+        run.folder("corpus"),
+        run.folder("export"),
+        reports=sorted(run.out.glob("*/report.json")),
     )
 
 

@@ -58,6 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheels_become_a_model_folder(made: Path):
     export = made / "out" / "export"
     expected = {
+        "README.md",
         "config.json",
         "corpus_manifest.json",
         "fim_config.json",
