@@ -1,4 +1,4 @@
-"""Matrices in 8 or 4 bits with one scale per block of a row, as ONNX Runtime's MatMulNBits reads them.
+"""Matrices in 8 or 4 bits, one scale per block of a row: as ONNX Runtime's MatMulNBits reads them.
 
     matrix[row, column] = (stored[row, column] - 2 ** (bits - 1)) * scale[row, column // block]
 
@@ -45,7 +45,7 @@ def quantise_blocks(matrix: Float32, blocks: Blocks) -> QuantisedMatrix:
 
 
 def blocks_of_int8(matrix: Array, scale: Float32, size: int) -> QuantisedMatrix:
-    """An int8 matrix [rows, columns] with a scale per row, unchanged: its blocks share the scale."""
+    """An int8 matrix [rows, columns] with a scale per row, unchanged: blocks share the scale."""
     grouped = _grouped(matrix, size)
     stored = (grouped.astype(np.int16) + 128).astype(np.uint8)
     return QuantisedMatrix(stored, np.repeat(scale.astype(np.float32), grouped.shape[1]))

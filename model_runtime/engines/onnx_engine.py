@@ -1,10 +1,11 @@
 """Runs a bundle with ONNX Runtime: several times as fast per key on CPUs as CTranslate2.
 
-The graph is ours (`onnx_folder`) and computes in float32 with weights in blocks of 8 bits.  KV state
-lies in slots of whole contexts (`slots`), which are read and written in place: a text that begins as
-a held one costs only what follows, and gives the tokens of a fresh engine.  Prompts run in passes of
-some hundred ids, and a thread watches the cancel flag meanwhile, so that a prefill is interrupted
-within a node of the graph; what was finished is kept.  A seed makes sampling reproducible.
+The graph is ours (`onnx_folder`) and computes in float32 with weights in blocks of 8 bits.  KV
+state lies in slots of whole contexts (`slots`), which are read and written in place: a text that
+begins as a held one costs only what follows, and gives the tokens of a fresh engine.  Prompts run
+in passes of some hundred ids, and a thread watches the cancel flag meanwhile, so that a prefill is
+interrupted within a node of the graph; what was finished is kept.  A seed makes sampling
+reproducible.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """ONNX model files, as much of the format as one graph of ours needs, written without the package.
 
-A model is a protobuf message; the field numbers below are those of onnx.proto (IR version 9).  Large
-constants lie beside it in a file of their own, from which the runtime maps them: so a model may be
-larger than protobuf's 2 GB, and is written a tensor at a time.
+A model is a protobuf message; the field numbers below are those of onnx.proto (IR version 9).
+Large constants lie beside it in a file of their own, from which the runtime maps them: so a model
+may be larger than protobuf's 2 GB, and is written a tensor at a time.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _ALIGNMENT = 4096
 
 Attribute = int | float
 Dimension = int | str
+_Field = tuple[int, int | float | str | bytes]
 
 
 class OnnxFile:
@@ -70,7 +71,7 @@ class OnnxFile:
     def constant(self, name: str, array: Array) -> str:
         """Store a tensor under `name`."""
         array = np.ascontiguousarray(array)
-        facts = [(1, size) for size in array.shape]
+        facts: list[_Field] = [(1, size) for size in array.shape]
         facts += [(2, _TYPES[array.dtype.name]), (8, name)]
         if array.nbytes <= _INLINE_BYTES:
             facts.append((9, array.tobytes()))
@@ -97,7 +98,7 @@ class OnnxFile:
             The name of the first output.
         """
         outputs = outputs or [f"{operator}_{len(self._nodes)}"]
-        fields = [(1, name) for name in inputs] + [(2, name) for name in outputs]
+        fields: list[_Field] = [(1, name) for name in inputs] + [(2, name) for name in outputs]
         fields += [(3, f"{operator}_{len(self._nodes)}"), (4, operator), (7, domain)]
         fields += [(5, _attribute(name, value)) for name, value in attributes.items()]
         self._nodes.append(_message(*fields))
@@ -122,7 +123,7 @@ def _value_info(name: str, dtype: str, shape: Sequence[Dimension]) -> bytes:
     return _message((1, name), (2, _message((1, tensor))))
 
 
-def _message(*fields: tuple[int, int | float | str | bytes]) -> bytes:
+def _message(*fields: _Field) -> bytes:
     """Encode (number, value) pairs as protobuf does.
 
     >>> _message((1, 300), (2, "ab")).hex(" ")

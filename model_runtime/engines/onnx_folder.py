@@ -1,13 +1,15 @@
 """A bundle -> an ONNX graph for ONNX Runtime's CPU kernels, with a KV cache that is kept in place.
 
-inputs    input_ids int64 [1, L]; position int64 [1], that of the first of them; seqlens_k int32 [1],
-          tokens in all less one; total int32 [], tokens in all; logits_kept int64 [1], how many of
-          the last places get logits; past_k<i>, past_v<i> float32 [1, heads, capacity, head_dim]
-outputs   logits float32 [1, logits_kept, vocabulary]; present_k<i>, present_v<i>, to be bound to the
-          buffers of past_*, into which the new rows are then written and nothing is copied
+inputs    input_ids int64 [1, L]; position int64 [1], that of the first of them; seqlens_k int32
+          [1], tokens in all less one; total int32 [], tokens in all; logits_kept int64 [1], how
+          many of the last places get logits; past_k<i> and past_v<i> float32 [1, heads, capacity,
+          head_dim]
+outputs   logits float32 [1, logits_kept, vocabulary]; present_k<i> and present_v<i>, to be bound
+          to the buffers of past_*: the new rows are written there, and nothing is copied
 
-Keys are rotated before they are stored, so a row belongs to its position and to all texts that begin
-with the same ids.  Rows beyond `total` are never read: to forget the end of a text is to count less.
+Keys are rotated before they are stored, so a row belongs to its position and to all texts that
+begin with the same ids.  Rows beyond `total` are never read: to forget a text's end is to count
+less.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.engines.blocks import Blocks, QuantisedMatrix, blocks_of_int8, quantise_blocks
-from model_runtime.engines.onnx_file import CONTRIB, OnnxFile
+from model_runtime.engines.onnx_file import CONTRIB, Dimension, OnnxFile
 from model_runtime.engines.qkv import rows_by_kind
 from model_runtime.neox import (
     EMBEDDING,
@@ -68,13 +70,14 @@ class _GraphWriter:
     def write(self) -> None:
         """The whole network."""
         node, constant = self._file.node, self._file.constant
-        for name, dtype, shape in (
+        inputs: tuple[tuple[str, str, list[Dimension]], ...] = (
             ("input_ids", "int64", [1, "L"]),
             ("position", "int64", [1]),
             ("seqlens_k", "int32", [1]),
             ("total", "int32", []),
             ("logits_kept", "int64", [1]),
-        ):
+        )
+        for name, dtype, shape in inputs:
             self._file.input(name, dtype, shape)
         self._write_positions()
         x = self._embedded()
@@ -150,7 +153,7 @@ class _GraphWriter:
             )
         past, present = [], []
         for kind in "kv":
-            shape = [1, a.heads, "capacity", a.head_dim]
+            shape: list[Dimension] = [1, a.heads, "capacity", a.head_dim]
             past.append(self._file.input(f"past_{kind}{number}", "float32", shape))
             present.append(self._file.output(f"present_{kind}{number}", "float32", shape))
         inputs = [query, key, value, *past, "seqlens_k", "total"]
