@@ -98,7 +98,8 @@ class OnnxFile:
             The name of the first output.
         """
         outputs = outputs or [f"{operator}_{len(self._nodes)}"]
-        fields: list[_Field] = [(1, name) for name in inputs] + [(2, name) for name in outputs]
+        fields: list[_Field] = [(1, name) for name in inputs]
+        fields += [(2, name) for name in outputs]
         fields += [(3, f"{operator}_{len(self._nodes)}"), (4, operator), (7, domain)]
         fields += [(5, _attribute(name, value)) for name, value in attributes.items()]
         self._nodes.append(_message(*fields))
