@@ -203,7 +203,7 @@ class OnnxEngine:
             self._buffers.append(self._new_buffers())
         if plan.slot != plan.source:
             self._buffers[plan.slot].copy(self._buffers[plan.source], plan.shared)
-        held = self._slots.take(plan)
+        held = self._slots.take(plan, ids)
         random = np.random.default_rng(sampling.seed)
         yield from self._continued(self._buffers[plan.slot], held, ids, sampling, random, cancel)
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from model_runtime.engines.prefix import common_prefix
 
-SURPLUS = 64
-"""Ids at a held text's end that are given up without a copy: an answer, and what was typed over."""
+SURPLUS = 32
+"""Ids at a held prompt's end that are given up without a copy: its sentinel, what was typed over."""
 
 
 class Plan(NamedTuple):
@@ -36,26 +36,33 @@ class Slots:
         self._most = most
         self.held: list[list[int]] = []
         """By number of the slot; the engine sets them as it fills a slot."""
+        self._prompts: list[int] = []
+        """By number of the slot, how many of its ids are prompt; answers are given up gladly."""
         self._recent: list[int] = []
         """Numbers of the slots, the one used last at the end."""
 
     def plan(self, ids: Sequence[int]) -> Plan:
         """Where `ids` should go; nothing is changed."""
         shared, source = self._longest(ids)
-        if self.held and len(self.held[source]) - shared <= SURPLUS:
+        if self.held and self._prompts[source] - shared <= SURPLUS:
             return Plan(source, shared, source)
         if len(self.held) < self._most:
             return Plan(len(self.held), shared, source)
         oldest = next((slot for slot in self._recent if slot != source), source)
         return Plan(oldest, shared, source)
 
-    def take(self, plan: Plan) -> list[int]:
-        """Note that a plan is carried out; returns the slot's ids, cut to what is shared."""
-        kept = self.held[plan.source][: plan.shared] if self.held else []
+    def take(self, plan: Plan, ids: Sequence[int]) -> list[int]:
+        """Note that the plan of `ids` is carried out.
+
+        Returns:
+            The slot's list of ids, cut to what is shared; the engine appends what it has run.
+        """
+        kept = list(ids[: plan.shared])
         if plan.slot == len(self.held):
             self.held.append(kept)
+            self._prompts.append(len(ids))
         else:
-            self.held[plan.slot] = kept
+            self.held[plan.slot], self._prompts[plan.slot] = kept, len(ids)
             self._recent.remove(plan.slot)
         self._recent.append(plan.slot)
         return kept
