@@ -122,16 +122,23 @@ class OnnxEngine:
 
             write_onnx_folder(bundle, folder, chosen)
 
-        folder = derived_folder(
-            bundle, kind=f"onnx-{chosen}", version=onnxruntime.__version__, build=build
-        )
-        return cls(
-            folder,
-            manifest.architecture,
-            manifest.context_length,
-            threads=threads,
-            cache_bytes=cache_bytes,
-        )
+        def load(*, anew: bool) -> OnnxEngine:
+            version = onnxruntime.__version__
+            folder = derived_folder(
+                bundle, kind=f"onnx-{chosen}", version=version, build=build, anew=anew
+            )
+            return cls(
+                folder,
+                manifest.architecture,
+                manifest.context_length,
+                threads=threads,
+                cache_bytes=cache_bytes,
+            )
+
+        try:
+            return load(anew=False)
+        except EngineUnavailable:  # the files may have been damaged since they were written
+            return load(anew=True)
 
     def generate(
         self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None

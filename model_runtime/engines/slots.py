@@ -15,7 +15,7 @@ from typing import NamedTuple
 from model_runtime.engines.prefix import common_prefix
 
 SURPLUS = 32
-"""Ids at a held prompt's end that are given up without a copy: its sentinel, what was typed over."""
+"""Ids at a held prompt's end that are given up without a copy: sentinel, what was typed over."""
 
 
 class Plan(NamedTuple):

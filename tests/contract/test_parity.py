@@ -94,3 +94,32 @@ def test_the_variants_differ(engine_of, prompt):
     ]
 
     assert len(set(answers)) == len(VARIANTS)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])  # CTranslate2 ignores seeds
+def test_a_seed_makes_samples_reproducible(engine_of, name, prompt):
+    engine = engine_of(name, "rotary quarter")
+
+    def sample(seed):
+        sampling = SamplingParams(20, frozenset(), temperature=1.0, top_p=0.95, seed=seed)
+        return [token.id for token in engine.generate(prompt, sampling)]
+
+    assert sample(1) == sample(1)
+    assert sample(1) != sample(2)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])  # CTranslate2 ignores seeds
+def test_a_seed_draws_the_same_sample_in_a_batch_and_alone(engine_of, name, prompt):
+    engine = engine_of(name, "rotary quarter")
+    sampling = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95)
+    short = prompt[:60]
+
+    def alone(given, seed):
+        own = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95, seed=seed)
+        return [token.id for token in engine.generate(given, own)]
+
+    batch = engine.generate_batch([prompt, short, prompt], sampling, [1, 2, 3])
+
+    assert [alone(prompt, 1), alone(short, 2), alone(prompt, 3)] == [
+        [token.id for token in found] for found in batch
+    ]
