@@ -103,30 +103,31 @@ def _compare(
     bundle: ModelBundle, open_engine: Callable[[str], Engine], names: list[str]
 ) -> tuple[Engine, Choice]:
     """Measure one after the other, so that no more than one model is in memory."""
-    speeds, engine, failure = [], None, None
+    speeds: list[Speed] = []
+    failures: list[ModelRuntimeError] = []
+    engine = None
     for name in names:
         if engine is not None:
             engine.close()
         try:
             engine = open_engine(name)
-            speeds.append(_measure(engine, bundle.manifest.architecture.vocab))
+            speeds.append(_measure(name, engine, bundle.manifest.architecture.vocab))
         except ModelRuntimeError as error:
-            engine, failure = None, failure or error
+            engine = None
+            failures.append(error)
             speeds.append(Speed(name, problem=str(error)))
-    running = [speed for speed in speeds if not speed.problem]
-    if not running:
-        assert failure is not None
-        raise failure
-    choice = Choice(min(running, key=lambda speed: speed.key_ms).engine, tuple(speeds))
-    logger.info("engine %s is fastest here: %s", choice.engine, choice.speeds)
-    if engine is None or engine.name != choice.engine:
+    if len(failures) == len(names):
+        raise failures[0]
+    fastest = min((speed for speed in speeds if not speed.problem), key=lambda it: it.key_ms)
+    logger.info("the engine %s is fastest here: %s", fastest.engine, speeds)
+    if engine is None or fastest.engine != names[-1]:
         if engine is not None:
             engine.close()
-        engine = open_engine(choice.engine)
-    return engine, choice
+        engine = open_engine(fastest.engine)
+    return engine, Choice(fastest.engine, tuple(speeds))
 
 
-def _measure(engine: Engine, vocab: int) -> Speed:
+def _measure(name: str, engine: Engine, vocab: int) -> Speed:
     """A cold prompt, and then the keys of someone who types on."""
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
     most = engine.context_length - _NEW_TOKENS - _KEYS * _TOKENS_PER_KEY
@@ -145,7 +146,7 @@ def _measure(engine: Engine, vocab: int) -> Speed:
     keys: list[float] = []
     while len(keys) < _KEYS and (not keys or time.perf_counter() - begun < _SECONDS):
         keys.append(timed(length + _TOKENS_PER_KEY * (len(keys) + 1))[1])
-    return Speed(engine.name, round(min(keys), 2), round(prompt_ms, 1))
+    return Speed(name, round(min(keys), 2), round(prompt_ms, 2))
 
 
 def _place(bundle: ModelBundle, threads: int) -> Path:

@@ -49,7 +49,7 @@ def test_the_demo_completes_offline_and_without_torch():
     assert 0 == done.returncode, done.stderr
     told = json.loads(done.stdout)
     assert {"items", "model", "engine", "promptTokens", "cachedTokens", "timingsMs"} == set(told)
-    assert "ctranslate2" == told["engine"]
+    assert told["engine"] in ("ctranslate2", "onnx")  # whichever is faster here
     assert told["promptTokens"] > 100
     for item in told["items"]:
         assert {"insertText", "range", "meanLogprob"} == set(item)
@@ -68,6 +68,8 @@ def test_the_doctor_finds_the_embedded_model_well():
 
     assert told["ok"]
     assert told["tokens_per_second"] > 0
+    assert {"ctranslate2", "onnx"} == {found["engine"] for found in told["engines"]}
+    assert told["engine"] in [found["engine"] for found in told["engines"] if found["key_ms"] > 0]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["complete", f"{DEMO}:1:1", "-n", "0"], 2, "at least one"),
         (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name or path 'nix'"),
         (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
-        (["complete", f"{DEMO}:1:1", "--engine", "onnx"], 1, "onnx"),
+        (["complete", f"{DEMO}:1:1", "--engine", "tensorflow"], 2, "invalid choice"),
         (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),
         (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
         (["nonsense"], 2, "invalid choice"),
