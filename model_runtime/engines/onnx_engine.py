@@ -82,7 +82,7 @@ class OnnxEngine:
         """
         self.context_length = context_length
         self._architecture = architecture
-        self._session: Any = _open_session(folder, threads or default_threads())
+        self._session: Any = _open_session(folder, usable_threads(threads))
         slots = cache_bytes // architecture.kv_bytes(context_length)
         self._slots = Slots(min(_MOST_SLOTS, max(1, slots)))
         self._buffers: list[_Buffers] = []
@@ -375,10 +375,13 @@ def _open_session(folder: Path, threads: int) -> Any:
         ) from error
 
 
-def default_threads() -> int:
-    """Half of the cores that this process may use, and eight at the most: never all of them."""
+def usable_threads(wanted: int) -> int:
+    """What is asked for, but no more than there are cores.
+
+    0 is half of the cores that this process may use, and eight at the most: never all of them.
+    """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return min(_MOST_THREADS, max(1, cores // 2))
+    return min(wanted, cores) if wanted else min(_MOST_THREADS, max(1, cores // 2))
