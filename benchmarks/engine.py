@@ -11,7 +11,8 @@ what else the machine does meets all of them: trust the ratios, not the figures 
     tail_1    milliseconds from 8 new ids on a cached prompt of 512 to the first token
     tail_16   the same to the sixteenth token
     key       milliseconds from 2 new ids to the eighth token: what a typist waits for
-    *_cpu     the same in milliseconds of processor time, whatever else ran meanwhile
+    *_cpu     milliseconds of processor time, of the prompt, of a decoded token and of a key: what
+              an engine takes from the other programs, and steadier when those are busy
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ SHAPES = {
 ENGINES = ("ctranslate2", "onnx")
 RATES = ("prompt", "decode")
 """More is faster; of the other measures less is."""
-MEASURES = (*RATES, "tail_1", "tail_16", "key", "prompt_cpu", "key_cpu")
+MEASURES = (*RATES, "tail_1", "tail_16", "key", "prompt_cpu", "decode_cpu", "key_cpu")
 
 _PROMPT = 512
 _DECODED = 32
@@ -88,6 +89,7 @@ def measure(engine: Engine, vocab: int, samples: Samples) -> None:
     samples["prompt"].append(_PROMPT / cold[0][0])
     samples["prompt_cpu"].append(cold[0][1] * 1e3)
     samples["decode"].append((_DECODED - 1) / (cold[-1][0] - cold[0][0]))
+    samples["decode_cpu"].append((cold[-1][1] - cold[0][1]) * 1e3 / (_DECODED - 1))
     # Each goes on from the same prompt: the state of it is what the engine has kept.
     for name, new, tokens in (("tail_1", 8, 1), ("tail_16", 8, 16), ("key", 2, 8)):
         tail = random.choices(range(8, vocab), k=new)

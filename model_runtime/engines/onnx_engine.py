@@ -10,7 +10,6 @@ reproducible.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from model_runtime.engines.numpy_sampling import pick, score
 from model_runtime.engines.onnx_file import MODEL
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
+from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.neox import Architecture
 from model_runtime.weights import Float32
@@ -82,7 +82,7 @@ class OnnxEngine:
         """
         self.context_length = context_length
         self._architecture = architecture
-        self._session: Any = _open_session(folder, usable_threads(threads))
+        self._session: Any = _open_session(folder, usable_threads(threads, _MOST_THREADS))
         slots = cache_bytes // architecture.kv_bytes(context_length)
         self._slots = Slots(min(_MOST_SLOTS, max(1, slots)))
         self._buffers: list[_Buffers] = []
@@ -373,15 +373,3 @@ def _open_session(folder: Path, threads: int) -> Any:
         raise EngineUnavailable(
             f"ONNX Runtime cannot load {folder} ({error}); set engine to ctranslate2"
         ) from error
-
-
-def usable_threads(wanted: int) -> int:
-    """What is asked for, but no more than there are cores.
-
-    0 is half of the cores that this process may use, and eight at the most: never all of them.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(wanted, cores) if wanted else min(_MOST_THREADS, max(1, cores // 2))

@@ -8,7 +8,7 @@ import pytest
 
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.blocks import Blocks, quantise_blocks
-from model_runtime.engines.onnx_engine import PASS, OnnxEngine, usable_threads
+from model_runtime.engines.onnx_engine import PASS, OnnxEngine
 from model_runtime.engines.onnx_folder import KINDS
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
@@ -202,16 +202,6 @@ def test_a_large_vocabulary_runs(tmp_path, prompt):
 def test_a_gpu_is_refused_with_what_to_do(bundle_of):
     with pytest.raises(EngineUnavailable, match="set device to cpu"):
         OnnxEngine.open(bundle_of("tied"), device="cuda")
-
-
-@pytest.mark.parametrize(
-    ("cores", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (16, 8), (32, 8), (128, 8)]
-)
-def test_some_cores_are_left_to_the_editor(monkeypatch, cores, threads):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
-
-    assert threads == usable_threads(0)
-    assert [1, cores, cores] == [usable_threads(wanted) for wanted in (1, cores, cores + 9)]
 
 
 @pytest.mark.parametrize("blocks", [Blocks(8, 32), Blocks(4, 32), Blocks(4, 128)])
