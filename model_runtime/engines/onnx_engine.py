@@ -40,7 +40,7 @@ from model_runtime.weights import Float32
 
 DEFAULT_KIND = "int8-128"
 """Of bundles with int8 weights."""
-PASS = 256
+PASS = 128
 """Most ids of a prompt that run at once."""
 
 _CACHE_BYTES = 96 * 2**20

@@ -132,6 +132,34 @@ async def test_one_more_key_reuses_the_state_of_the_prompt():
     assert typed["cachedTokens"] > cold["promptTokens"] / 2
 
 
+async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
+    """One engine serves them all; `cachedTokens` tells what was not run again."""
+    settings = Settings(debounce_ms=0, eagerness=1.0, engine="onnx")
+    host = EngineHost()
+    await host.ready(settings)
+    editors = [Completer(host), Completer(host)]
+    places = [("a.py", 800), ("b.py", 1800)]
+
+    async def type_a_key(version: int) -> list[int]:
+        costs = []
+        for number, editor in enumerate(editors):
+            for uri, cursor in places:
+                start = 2000 * number
+                text = TEXT[start : start + cursor + version] + TEXT[start + cursor + 50 :]
+                shot = DocumentSnapshot(uri, "python", version, text, cursor + version)
+                await editor.complete(shot, Trigger.INVOKED, settings)
+                told = editor.explain()[0]
+                costs.append(told["promptTokens"] - told["cachedTokens"])
+        return costs
+
+    prefills = await type_a_key(0)
+    typed = [cost for version in (1, 2, 3) for cost in await type_a_key(version)]
+    host.close()
+
+    assert min(prefills) > 100
+    assert max(typed) <= 8
+
+
 async def test_the_event_loop_turns_while_the_model_works(record_property):
     """The longest gap is reported; `benchmarks/event_loop.py` measures it on a quiet machine."""
     host = EngineHost()
