@@ -15,7 +15,7 @@ from fim_lsp.engine_host import LoadedModel, load_model
 from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.fastest import PACKAGES, Choice, installed_engines
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
@@ -66,7 +66,13 @@ def examine(settings: Settings) -> Report:
         started = time.perf_counter()
         model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        report.add(str(error), "fim-runtime models list shows what is installed")
+        unavailable = isinstance(error, EngineUnavailable) and settings.engine != "auto"
+        report.add(
+            str(error),
+            "or leave the engine at auto, which takes what is installed"
+            if unavailable
+            else "fim-runtime models list shows what is installed",
+        )
         return report
     report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
     manifest = model.bundle.manifest
@@ -136,7 +142,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
 def _in_words(found: dict[str, Any]) -> str:
     name = found["engine"]
     if not found["installed"]:
-        hint = "; often much faster: pip install 'fim-lsp\\[onnx]'" if name == "onnx" else ""
+        hint = "; often much faster: pip install 'fim-lsp[onnx]'" if name == "onnx" else ""
         return f"{name} is not installed{hint}"
     if problem := found.get("problem"):
         return f"{name} does not run here: {problem}"
@@ -147,6 +153,7 @@ def _in_words(found: dict[str, Any]) -> str:
 
 def _print(report: Report) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
@@ -158,7 +165,7 @@ def _print(report: Report) -> None:
         table.add_row("model", f"{report.model}, {report.parameters / 1e6:.1f} M parameters")
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
         for found in report.engines:
-            table.add_row("", _in_words(found))
+            table.add_row("", escape(_in_words(found)))
         table.add_row("context", f"{report.context_tokens} tokens")
     if report.ok:
         table.add_row(
@@ -168,7 +175,8 @@ def _print(report: Report) -> None:
     console.print(table)
     for entry in report.problems:
         console.print(
-            f"[yellow]problem[/]: {entry['problem']}\n  [bold]remedy[/]: {entry['remedy']}"
+            f"[yellow]problem[/]: {escape(entry['problem'])}\n"
+            f"  [bold]remedy[/]: {escape(entry['remedy'])}"
         )
     if report.ok and not report.problems:
         console.print("[green]everything works[/]")
