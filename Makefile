@@ -47,6 +47,7 @@ check: $(VENV)/.dev  ## lint, types, import contracts
 bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.prefix_reuse
+	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.event_loop
 	$(BIN)/python -m benchmarks.training
 

@@ -35,7 +35,7 @@ def first_token(engine: Engine, prompt: list[int]) -> tuple[float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engine", default="ctranslate2", choices=("ctranslate2", "torch"))
+    parser.add_argument("--engine", default="ctranslate2", choices=("ctranslate2", "onnx", "torch"))
     args = parser.parse_args()
     bundle = catalogue.find("default")
     engine = open_engine(bundle, engine=args.engine)

@@ -7,13 +7,15 @@ import os
 import platform
 import statistics
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from fim_lsp import version
 from fim_lsp.engine_host import LoadedModel, load_model
 from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.engines.fastest import PACKAGES, Choice, installed_engines
+from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
@@ -35,6 +37,8 @@ class Report:
     parameters: int = 0
     context_tokens: int = 0
     engine: str = ""
+    engines: list[dict[str, Any]] = field(default_factory=list)
+    """Those for processors: name, installed, and with the setting auto what a comparison found."""
     load_ms: float = 0.0
     first_token_ms: float = 0.0
     """Median, for a prompt that nothing is cached of."""
@@ -56,15 +60,24 @@ def examine(settings: Settings) -> Report:
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,
     )
-    started = time.perf_counter()
     try:
-        model = load_model(settings)
+        compared = load_model(settings, measure=True)
+        compared.engine.close()  # what it did at the first time is done, so this is a usual start:
+        started = time.perf_counter()
+        model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        report.add(str(error), "fim-runtime models list shows what is installed")
+        unavailable = isinstance(error, EngineUnavailable) and settings.engine != "auto"
+        report.add(
+            str(error),
+            "or leave the engine at auto, which takes what is installed"
+            if unavailable
+            else "fim-runtime models list shows what is installed",
+        )
         return report
     report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
     manifest = model.bundle.manifest
     report.model, report.engine = manifest.name, model.engine.name
+    report.engines = _engines(compared.choice)
     report.parameters = manifest.parameters
     report.context_tokens = model.engine.context_length
     try:
@@ -82,6 +95,16 @@ def examine(settings: Settings) -> Report:
             "close busy programs, choose a smaller model, or lower fimLsp.contextTokens",
         )
     return report
+
+
+def _engines(choice: Choice | None) -> list[dict[str, Any]]:
+    """What is known of the engines among which `auto` chooses."""
+    installed = installed_engines()
+    speeds = {speed.engine: asdict(speed) for speed in (choice.speeds if choice else ())}
+    return [
+        {"engine": name, "installed": name in installed, **speeds.get(name, {})}
+        for name in PACKAGES
+    ]
 
 
 def _measure(model: LoadedModel) -> tuple[float, float]:
@@ -116,8 +139,21 @@ def run(settings: Settings, *, as_json: bool) -> int:
     return 0 if report.ok else 1
 
 
+def _in_words(found: dict[str, Any]) -> str:
+    name = found["engine"]
+    if not found["installed"]:
+        hint = "; often much faster: pip install 'fim-lsp[onnx]'" if name == "onnx" else ""
+        return f"{name} is not installed{hint}"
+    if problem := found.get("problem"):
+        return f"{name} does not run here: {problem}"
+    if "key_ms" not in found:
+        return f"{name} is installed"
+    return f"{name}: {found['key_ms']:.1f} ms a key, {found['prompt_ms']:.0f} ms for a new prompt"
+
+
 def _print(report: Report) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
@@ -128,6 +164,8 @@ def _print(report: Report) -> None:
     if report.model:
         table.add_row("model", f"{report.model}, {report.parameters / 1e6:.1f} M parameters")
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
+        for found in report.engines:
+            table.add_row("", escape(_in_words(found)))
         table.add_row("context", f"{report.context_tokens} tokens")
     if report.ok:
         table.add_row(
@@ -137,7 +175,8 @@ def _print(report: Report) -> None:
     console.print(table)
     for entry in report.problems:
         console.print(
-            f"[yellow]problem[/]: {entry['problem']}\n  [bold]remedy[/]: {entry['remedy']}"
+            f"[yellow]problem[/]: {escape(entry['problem'])}\n"
+            f"  [bold]remedy[/]: {escape(entry['remedy'])}"
         )
     if report.ok and not report.problems:
         console.print("[green]everything works[/]")

@@ -22,6 +22,7 @@ from model_runtime.errors import ModelRuntimeError
 if TYPE_CHECKING:
     from model_runtime.bundle import ModelBundle
     from model_runtime.engine import Engine
+    from model_runtime.engines.fastest import Choice
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class LoadedModel:
 
     bundle: ModelBundle
     engine: Engine
+    choice: Choice | None = None
+    """Why this engine, where the settings left that open."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -44,20 +47,31 @@ class LoadedModel:
 ModelLoader = Callable[[Settings], LoadedModel]
 
 
-def load_model(settings: Settings) -> LoadedModel:
+def load_model(settings: Settings, *, measure: bool = False) -> LoadedModel:
     """Open the bundle and the engine that the settings name.
+
+    Where they leave the engine open, it is the fastest one on this machine's processor.
+
+    Args:
+        settings: name the model, and how to run it.
+        measure: compare the engines also where it is known which one is fastest.
 
     Raises:
         ModelRuntimeError: one sentence, with the remedy.
     """
     from model_runtime import catalogue
     from model_runtime.engines import open_engine
+    from model_runtime.engines.fastest import open_fastest
 
     bundle = catalogue.find(settings.model)
-    engine = open_engine(
-        bundle, engine=settings.engine, device=settings.device, threads=settings.threads
-    )
-    return LoadedModel(bundle, engine)
+
+    def open_named(name: str) -> Engine:
+        return open_engine(bundle, engine=name, device=settings.device, threads=settings.threads)
+
+    if settings.engine != "auto" or settings.device == "cuda":
+        return LoadedModel(bundle, open_named(settings.engine))
+    engine, choice = open_fastest(bundle, open_named, threads=settings.threads, anew=measure)
+    return LoadedModel(bundle, engine, choice)
 
 
 class EngineHost:

@@ -32,7 +32,12 @@ _LAYOUT_VERSION = 1
 
 
 def derived_folder(
-    bundle: ModelBundle, *, kind: str, version: str, build: Callable[[Path], None]
+    bundle: ModelBundle,
+    *,
+    kind: str,
+    version: str,
+    build: Callable[[Path], None],
+    anew: bool = False,
 ) -> Path:
     """The folder of `kind` for this bundle; `build` fills an empty one where there is none.
 
@@ -41,10 +46,11 @@ def derived_folder(
         kind: backend and number type, as in "ctranslate2-int8".
         version: of the backend, whose format may change.
         build: writes the engine's files.
+        anew: also where there is one that looks whole, because it cannot be loaded.
     """
     key = _key(bundle, kind, version)
     target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
-    if _is_complete(target, key):
+    if not anew and _is_complete(target, key):
         return target
     logger.info("preparing %s for %s, once", bundle.manifest.name, kind)
     try:

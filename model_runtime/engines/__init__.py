@@ -1,4 +1,4 @@
-"""Engines: CTranslate2 and PyTorch behind one protocol, and a scripted one for tests.
+"""Engines: CTranslate2, ONNX Runtime and PyTorch behind one protocol, and a scripted one for tests.
 
 Backends are imported when an engine is opened, never before.
 """
@@ -9,7 +9,7 @@ from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine
 from model_runtime.errors import EngineUnavailable
 
-ENGINES = ("auto", "ctranslate2", "torch")
+ENGINES = ("auto", "ctranslate2", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -33,6 +33,8 @@ def open_engine(
             raise EngineUnavailable(f"{name} {value!r} is not one of {', '.join(known)}")
     if engine == "torch" or (engine == "auto" and device == "cuda"):
         return _open_torch(bundle, device, threads)
+    if engine == "onnx":
+        return _open_onnx(bundle, device, threads)
     return _open_ctranslate2(bundle, device, threads)
 
 
@@ -47,6 +49,17 @@ def _open_ctranslate2(bundle: ModelBundle, device: str, threads: int) -> Engine:
     return CTranslate2Engine.open(
         bundle, device="cpu" if device == "auto" else device, threads=threads
     )
+
+
+def _open_onnx(bundle: ModelBundle, device: str, threads: int) -> Engine:
+    try:
+        from model_runtime.engines.onnx_engine import OnnxEngine
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"the engine onnx needs ONNX Runtime ({error}); install it with: "
+            "pip install 'fim-lsp[onnx]'"
+        ) from error
+    return OnnxEngine.open(bundle, device=device, threads=threads)
 
 
 def _open_torch(bundle: ModelBundle, device: str, threads: int) -> Engine:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import sys
 import threading
 import weakref
@@ -38,6 +37,7 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.anchors import Anchors, Cut
+from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.neox import Architecture
 
@@ -79,7 +79,7 @@ class CTranslate2Engine:
         """
         self.context_length = context_length
         self._vocab = architecture.vocab
-        self._model = _Model(folder, device, threads or default_threads())
+        self._model = _Model(folder, device, usable_threads(threads, _MOST_THREADS))
         if cache_bytes is None:
             cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
         self._anchors = Anchors(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
@@ -319,10 +319,3 @@ class _Model:
 
         output = self._generator.forward_batch([ids], return_log_probs=True)
         return np.array(output.to_device(ctranslate2.Device.cpu))[0]
-
-
-def default_threads() -> int:
-    """All cores that this process may use, but no more than help."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    return min(_MOST_THREADS, os.cpu_count() or 1)

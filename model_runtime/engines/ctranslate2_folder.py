@@ -15,6 +15,7 @@ import numpy as np
 from ctranslate2.specs import common_spec, transformer_spec
 
 from model_runtime.bundle import ModelBundle
+from model_runtime.engines.qkv import rows_by_kind
 from model_runtime.neox import EMBEDDING, FINAL_NORM, HEAD, Architecture, layer_prefix
 from model_runtime.weights import SCALE_SUFFIX, Array, WeightsFile, quantise_rows
 
@@ -82,7 +83,7 @@ class _Filler:
         self._matrix(decoder.embeddings, EMBEDDING)
         self._matrix(decoder.projection, EMBEDDING if architecture.tied else HEAD)
         self._norm(decoder.layer_norm, FINAL_NORM)
-        by_kind = _rows_by_kind(architecture)
+        by_kind = rows_by_kind(architecture)
         for number, layer in enumerate(decoder.layer):
             prefix = layer_prefix(number)
             if architecture.parallel_residual:  # two norms of the layer, both over its input
@@ -121,14 +122,3 @@ class _Filler:
             weight, scale = weight[rows], scale[rows]
         target.weight = np.ascontiguousarray(weight)
         target.weight_scale = (1 / scale).astype(np.float32)
-
-
-def _rows_by_kind(architecture: Architecture) -> Array:
-    """QKV rows: [head, (q, k, v), head_dim] in checkpoints, [(q, k, v), head, head_dim] there.
-
-    Returns: the checkpoint's row for each of CTranslate2's, int [3 * hidden].
-    """
-    rows = np.arange(3 * architecture.hidden)
-    grouped = rows.reshape(architecture.heads, 3, architecture.head_dim)
-    by_kind: Array = grouped.swapaxes(0, 1).reshape(-1)
-    return by_kind

@@ -10,11 +10,12 @@ import pytest
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine
 from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+from model_runtime.engines.onnx_engine import OnnxEngine
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 
 # One thread each: these models are too small for two, and the tests often share the machine.
-ENGINES = ("ctranslate2", "torch")
+ENGINES = ("ctranslate2", "onnx", "torch")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +58,8 @@ def open_with(engine: str, bundle: ModelBundle) -> Engine:
     """Open by name; the test is skipped where PyTorch is not installed."""
     if engine == "ctranslate2":
         return CTranslate2Engine.open(bundle, threads=1)
+    if engine == "onnx":
+        return OnnxEngine.open(bundle, threads=1)
     pytest.importorskip("torch")
     from model_runtime.engines.torch_engine import TorchEngine
 

@@ -6,6 +6,7 @@ from model_runtime import catalogue
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+from model_runtime.engines.onnx_engine import OnnxEngine
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
 
 pytestmark = pytest.mark.skipif(
@@ -32,22 +33,24 @@ def test_its_files_are_whole_and_fit_the_wheel(bundle):
     assert sum(path.stat().st_size for path in bundle.path.rglob("*") if path.is_file()) <= 50e6
 
 
-def test_both_engines_decode_the_same_ids_in_float32(bundle):
+def test_the_engines_decode_the_same_ids_in_float32(bundle):
     pytest.importorskip("torch")
     from model_runtime.engines.torch_engine import TorchEngine
 
     engines = [
         CTranslate2Engine.open(bundle, threads=1, kind="float32"),
+        OnnxEngine.open(bundle, threads=1, kind="float32"),
         TorchEngine.open(bundle, device="cpu", threads=1),
     ]
     sampling = SamplingParams(24, bundle.stop_ids)
     budget = PromptBudget(bundle.manifest.context_length - 24)
     for hole in HOLES:
         prompt = bundle.encoder.prompt(CompletionRequest(hole), budget).ids
-        one, other = (list(engine.generate(prompt, sampling)) for engine in engines)
-        assert [token.id for token in one] == [token.id for token in other]
-        assert [token.logprob for token in one] == pytest.approx(
-            [token.logprob for token in other], abs=1e-3
-        )
+        one, *others = (list(engine.generate(prompt, sampling)) for engine in engines)
+        for other in others:
+            assert [token.id for token in one] == [token.id for token in other]
+            assert [token.logprob for token in one] == pytest.approx(
+                [token.logprob for token in other], abs=1e-3
+            )
     for engine in engines:
         engine.close()

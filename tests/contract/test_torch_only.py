@@ -10,17 +10,6 @@ from tests.contract.conftest import open_with, random_ids
 torch = pytest.importorskip("torch")
 
 
-def test_a_seed_makes_samples_reproducible(engine_of, prompt):
-    engine = engine_of("torch", "rotary quarter")
-
-    def sample(seed):
-        sampling = SamplingParams(20, frozenset(), temperature=1.0, top_p=0.95, seed=seed)
-        return [token.id for token in engine.generate(prompt, sampling)]
-
-    assert sample(1) == sample(1)
-    assert sample(1) != sample(2)
-
-
 def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
     """A long prompt runs in chunks; those after the cancel are not run, those before are kept."""
     engine = open_with("torch", bundle_of("rotary quarter"))
@@ -80,19 +69,3 @@ def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
     expected = oracle_of("rotary quarter").logprobs([*prompt, *ids])[len(prompt) - 1 : -1]
     for place, token in enumerate(tokens):
         assert token.logprob == pytest.approx(expected[place, token.id], abs=0.1)
-
-
-def test_a_seed_draws_the_same_sample_in_a_batch_and_alone(engine_of, prompt):
-    engine = engine_of("torch", "rotary quarter")
-    sampling = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95)
-    short = prompt[:60]
-
-    def alone(given, seed):
-        own = SamplingParams(12, frozenset(), temperature=1.0, top_p=0.95, seed=seed)
-        return [token.id for token in engine.generate(given, own)]
-
-    batch = engine.generate_batch([prompt, short, prompt], sampling, [1, 2, 3])
-
-    assert [alone(prompt, 1), alone(short, 2), alone(prompt, 3)] == [
-        [token.id for token in found] for found in batch
-    ]

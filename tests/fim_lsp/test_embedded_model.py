@@ -49,7 +49,7 @@ def test_the_demo_completes_offline_and_without_torch():
     assert 0 == done.returncode, done.stderr
     told = json.loads(done.stdout)
     assert {"items", "model", "engine", "promptTokens", "cachedTokens", "timingsMs"} == set(told)
-    assert "ctranslate2" == told["engine"]
+    assert told["engine"] in ("ctranslate2", "onnx")  # whichever is faster here
     assert told["promptTokens"] > 100
     for item in told["items"]:
         assert {"insertText", "range", "meanLogprob"} == set(item)
@@ -68,6 +68,8 @@ def test_the_doctor_finds_the_embedded_model_well():
 
     assert told["ok"]
     assert told["tokens_per_second"] > 0
+    assert {"ctranslate2", "onnx"} == {found["engine"] for found in told["engines"]}
+    assert told["engine"] in [found["engine"] for found in told["engines"] if found["key_ms"] > 0]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["complete", f"{DEMO}:1:1", "-n", "0"], 2, "at least one"),
         (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name or path 'nix'"),
         (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
-        (["complete", f"{DEMO}:1:1", "--engine", "onnx"], 1, "onnx"),
+        (["complete", f"{DEMO}:1:1", "--engine", "tensorflow"], 2, "invalid choice"),
         (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),
         (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
         (["nonsense"], 2, "invalid choice"),
@@ -128,6 +130,34 @@ async def test_one_more_key_reuses_the_state_of_the_prompt():
 
     assert 0 == cold["cachedTokens"]
     assert typed["cachedTokens"] > cold["promptTokens"] / 2
+
+
+async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
+    """One engine serves them all; `cachedTokens` tells what was not run again."""
+    settings = Settings(debounce_ms=0, eagerness=1.0, engine="onnx")
+    host = EngineHost()
+    await host.ready(settings)
+    editors = [Completer(host), Completer(host)]
+    places = [("a.py", 800), ("b.py", 1800)]
+
+    async def type_a_key(version: int) -> list[int]:
+        costs = []
+        for number, editor in enumerate(editors):
+            for uri, cursor in places:
+                start = 2000 * number
+                text = TEXT[start : start + cursor + version] + TEXT[start + cursor + 50 :]
+                shot = DocumentSnapshot(uri, "python", version, text, cursor + version)
+                await editor.complete(shot, Trigger.INVOKED, settings)
+                told = editor.explain()[0]
+                costs.append(told["promptTokens"] - told["cachedTokens"])
+        return costs
+
+    prefills = await type_a_key(0)
+    typed = [cost for version in (1, 2, 3) for cost in await type_a_key(version)]
+    host.close()
+
+    assert min(prefills) > 100
+    assert max(typed) <= 8
 
 
 async def test_the_event_loop_turns_while_the_model_works(record_property):

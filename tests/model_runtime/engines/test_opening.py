@@ -24,7 +24,7 @@ def cache(tmp_path_factory):
         yield folder
 
 
-def run(bundle, code, cache):
+def run(bundle, code, cache, engine="ctranslate2"):
     """Run Python code in which `engine` is an opened engine."""
     before = (
         "import sys\n"
@@ -34,7 +34,7 @@ def run(bundle, code, cache):
         "import model_runtime.derived\n"
         "from pathlib import Path\n"
         f"model_runtime.derived.user_cache_path = lambda *_, **__: Path({str(cache)!r})\n"
-        f"engine = open_engine(ModelBundle.open({str(bundle.path)!r}), threads=1)\n"
+        f"engine = open_engine(ModelBundle.open({str(bundle.path)!r}), engine={engine!r}, threads=1)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", before + code], capture_output=True, text=True, timeout=60
@@ -57,8 +57,17 @@ def test_serving_imports_no_torch(bundle, cache):
     assert "[]" == run(bundle, code, cache)
 
 
+def test_onnx_runtime_needs_neither_torch_nor_the_package_onnx(bundle, cache):
+    code = (
+        "print([m for m in ('torch', 'transformers', 'onnx', 'ctranslate2') if m in sys.modules])"
+    )
+
+    assert "[]" == run(bundle, code, cache, engine="onnx")
+
+
+@pytest.mark.parametrize("engine", ["ctranslate2", "onnx"])
 @pytest.mark.parametrize("taken", [1, 400])
-def test_a_process_may_end_with_an_engine_open(bundle, cache, taken):
+def test_a_process_may_end_with_an_engine_open(bundle, cache, taken, engine):
     """CTranslate2's threads would abort it: they wait for an interpreter that is gone."""
     code = (
         f"stream = engine.generate([7] * 100, SamplingParams({taken}, frozenset()))\n"
@@ -66,7 +75,7 @@ def test_a_process_may_end_with_an_engine_open(bundle, cache, taken):
         "print('done')"
     )
     for _ in range(3):
-        assert "done" == run(bundle, code, cache)
+        assert "done" == run(bundle, code, cache, engine)
 
 
 @pytest.mark.parametrize(("option", "value"), [("engine", "tensorflow"), ("device", "tpu")])
@@ -77,12 +86,16 @@ def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
 
 @pytest.mark.parametrize(
     ("missing", "engine", "remedy"),
-    [("ctranslate2", "auto", "ctranslate2"), ("transformers", "torch", r"fim-lsp\[torch\]")],
+    [
+        ("ctranslate2", "auto", "ctranslate2"),
+        ("onnxruntime", "onnx", r"fim-lsp\[onnx\]"),
+        ("transformers", "torch", r"fim-lsp\[torch\]"),
+    ],
 )
 def test_a_backend_that_is_not_installed_names_what_to_install(
     bundle, monkeypatch, missing, engine, remedy
 ):
-    for name in ("ctranslate2_engine", "torch_engine"):
+    for name in ("ctranslate2_engine", "onnx_engine", "torch_engine"):
         monkeypatch.delitem(sys.modules, f"model_runtime.engines.{name}", raising=False)
         monkeypatch.delattr(engines, name, raising=False)
     monkeypatch.setitem(sys.modules, missing, None)

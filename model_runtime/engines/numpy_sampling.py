@@ -1,0 +1,47 @@
+"""How to pick a token from one row of logits, without torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model_runtime.engine import GeneratedToken, SamplingParams, ScoredToken
+from model_runtime.weights import Array, Float32
+
+
+def pick(logits: Float32, sampling: SamplingParams, random: np.random.Generator) -> GeneratedToken:
+    """Choose the next token.
+
+    Args:
+        logits: float32 [vocabulary].
+        sampling: greedy at temperature 0; else the smallest set of tokens whose probabilities
+            reach `top_p` is sampled from (Holtzman et al. 2019, arXiv:1904.09751).
+        random: draws are from here, one for each token.
+    """
+    if sampling.temperature <= 0:
+        id_ = int(logits.argmax())
+    else:
+        chances = np.exp((logits - logits.max()).astype(np.float64) / sampling.temperature)
+        order = np.argsort(-chances, kind="stable")
+        ranked = chances[order].cumsum() / chances.sum()
+        within = 1 + int(np.searchsorted(ranked, sampling.top_p))
+        drawn = random.random() * ranked[:within][-1]
+        id_ = int(order[min(np.searchsorted(ranked, drawn, side="right"), within - 1)])
+    return GeneratedToken(id_, float(logits[id_] - _log_total(logits)))
+
+
+def score(logits: Float32, ids: Array) -> list[ScoredToken]:
+    """How likely each id was at its place.
+
+    Args:
+        logits: float32 [places, vocabulary].
+        ids: int [places].
+    """
+    chosen = logits[np.arange(len(ids)), ids] - _log_total(logits)
+    return list(map(ScoredToken, chosen.tolist(), logits.argmax(-1).tolist()))
+
+
+def _log_total(logits: Float32) -> Float32:
+    """Log of the sum of exponentials over the vocabulary, float32 [...]."""
+    largest = logits.max(-1, keepdims=True)
+    total: Float32 = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]
+    return total

@@ -1,0 +1,23 @@
+"""How many threads an engine takes: never all of the cores, for an editor runs on them as well.
+
+On a busy machine a thread for each core is worse than useless: the threads of one product wait for
+each other, spinning, while another program has the core.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def usable_threads(wanted: int, most: int) -> int:
+    """What is asked for, but no more than there are cores.
+
+    Args:
+        wanted: 0 for half of the cores that this process may use.
+        most: what 0 stands for at the most.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(wanted, cores) if wanted else min(most, max(1, cores // 2))

@@ -1,0 +1,220 @@
+"""What only the ONNX engine promises."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from model_runtime.engine import SamplingParams
+from model_runtime.engines.blocks import Blocks, quantise_blocks
+from model_runtime.engines.onnx_engine import PASS, OnnxEngine
+from model_runtime.engines.onnx_folder import KINDS
+from model_runtime.errors import EngineError, EngineUnavailable
+from tests.contract.conftest import random_ids
+from tests.contract.test_cache import HISTORIES, TEXT
+from tests.random_models import VARIANTS, Variant, make_bundle
+
+FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
+QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
+
+
+@pytest.fixture
+def fresh(bundle_of):
+    """A function that opens an engine of its own."""
+    opened = []
+
+    def make(variant="rotary quarter", quantization="float32", **options):
+        opened.append(OnnxEngine.open(bundle_of(variant, quantization), threads=1, **options))
+        return opened[-1]
+
+    yield make
+    for engine in opened:
+        engine.close()
+
+
+def ask(engine, prompt, sampling=FREE, cancel=None):
+    """The tokens, and how much of the prompt was cached."""
+    with engine.generate(prompt, sampling, cancel) as stream:
+        return list(stream), stream.cached_tokens
+
+
+@pytest.mark.parametrize("kind", QUANTISED)
+@pytest.mark.parametrize("history", ["typing", "jumping"])
+def test_block_quantised_models_decode_the_same_cached_and_cold(fresh, kind, history):
+    """In whatever parts the prompt has been run; only the order of float additions may differ."""
+    warm, cold = fresh("tied", "int8", kind=kind), fresh("tied", "int8", kind=kind)
+    for prompt in HISTORIES[history]:
+        cold._slots.held[:] = [[] for _ in cold._slots.held]
+        expected, none = ask(cold, prompt)
+        found, _ = ask(warm, prompt)
+
+        assert 0 == none
+        assert [token.id for token in expected] == [token.id for token in found]
+        assert [token.logprob for token in expected] == pytest.approx(
+            [token.logprob for token in found], abs=1e-3
+        )
+
+
+@pytest.mark.parametrize("kind", QUANTISED)
+@pytest.mark.parametrize(
+    "variant", ["rotary quarter", "sequential", "alibi, six heads, sequential"]
+)
+def test_every_number_type_runs_near_the_floats(fresh, oracle_of, kind, variant):
+    """Eight bits of a bundle are taken as they are, so only the inputs are rounded; four are coarse."""
+    ids = random_ids(300, seed=51)
+    found = fresh(variant, "int8", kind=kind).logprobs(ids)
+
+    expected = oracle_of(variant, "int8").logprobs(ids[:-1])[np.arange(299), ids[1:]]
+    difference = np.abs([token.logprob for token in found] - expected).mean()
+    assert difference < (0.1 if kind.startswith("int8") else 1.0)
+
+
+def test_keys_in_an_editor_cost_their_own_tokens(fresh):
+    """`cachedTokens` over a small session: typing, an undo, a jump and back, another file and back."""
+    engine = fresh("tied", "int8")
+    other = random_ids(250, seed=52)
+    session = [
+        ([1, *TEXT[:100], 3], 0),
+        ([1, *TEXT[:101], 3], 101),
+        ([1, *TEXT[:102], 3], 102),
+        ([1, *TEXT[:100], 3], 101),
+        ([1, *TEXT[200:300], 3], 1),
+        ([1, *TEXT[:101], 3], 101),
+        ([2, *other, 3], 0),
+        ([1, *TEXT[:102], 3], 102),
+        ([2, *other, 9, 3], 251),
+        ([1, *TEXT[:50], 7, *TEXT[50:101], 3], 51),
+        ([1, *TEXT[:103], 3], 103),
+    ]
+
+    assert [cached for _, cached in session] == [ask(engine, prompt)[1] for prompt, _ in session]
+
+
+def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
+    kv_bytes = bundle_of("rotary quarter").manifest.architecture.kv_bytes
+    engine = fresh(cache_bytes=3 * kv_bytes(512))
+    for seed in (61, 62, 63, 64, 61, 65, 64):
+        prompt = random_ids(200, seed)
+        ids = [token.id for token in ask(engine, prompt)[0]]
+
+        assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
+    assert 3 == len(engine._buffers)
+    assert 199 == ask(engine, random_ids(200, 64))[1]
+
+
+def test_without_a_budget_one_text_is_kept(fresh, prompt):
+    engine = fresh(cache_bytes=0)
+
+    assert [0, 199, 0, 0] == [
+        ask(engine, ids)[1] for ids in (prompt, prompt, random_ids(90, seed=66), prompt)
+    ]
+
+
+@pytest.fixture(scope="module")
+def slow_bundle(tmp_path_factory):
+    """Large enough that a pass takes many looks at the cancel flag."""
+    variant = Variant(layers=4, hidden=512, heads=8, positions=1024)
+    return make_bundle(tmp_path_factory.mktemp("slow"), variant)
+
+
+def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch):
+    """What was run before is kept; the pass in which it came is not, and nothing else changes."""
+    engine = OnnxEngine.open(slow_bundle, threads=1)
+    prompt = random_ids(3 * PASS, seed=71)
+    expected, _ = ask(engine, prompt)
+    engine._slots.held[0].clear()
+    cancel = threading.Event()
+    run, passes = engine._run, []
+
+    def cancel_in_the_second(buffers, start, ids, options, kept=1):
+        passes.append(start)
+        if start == PASS:
+            cancel.set()
+        return run(buffers, start, ids, options, kept)
+
+    monkeypatch.setattr(engine, "_run", cancel_in_the_second)
+    assert ([], 0) == ask(engine, prompt, FREE, cancel)
+    assert [0, PASS] == passes
+    monkeypatch.undo()
+    assert (expected, PASS) == ask(engine, prompt)
+    engine.close()
+
+
+def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(fresh, monkeypatch):
+    engine, prompt = fresh(), random_ids(100, seed=72)
+    expected, _ = ask(engine, prompt)
+
+    def break_down(*_):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_session", SimpleNamespace(run_with_iobinding=break_down))
+        with pytest.raises(EngineError, match="ONNX Runtime failed"):
+            ask(engine, [*prompt[:90], 9])
+
+    assert (expected, 90) == ask(engine, prompt)
+
+
+DAMAGES = {
+    "missing": lambda path: path.unlink(),
+    "half written": lambda path: path.write_bytes(path.read_bytes()[:-40]),
+    "foreign": lambda path: path.write_bytes(b"\xff" * path.stat().st_size),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("model.onnx", "missing"),
+        ("model.onnx", "half written"),
+        ("model.onnx", "foreign"),
+        ("constants.bin", "missing"),
+        ("constants.bin", "half written"),
+        ("derived.json", "foreign"),
+    ],
+)
+def test_a_damaged_form_is_made_again(tmp_path, monkeypatch, damage, name, prompt):
+    monkeypatch.setattr(
+        "model_runtime.derived.user_cache_path", lambda *_, **__: tmp_path / "cache"
+    )
+    bundle = make_bundle(tmp_path, VARIANTS["tied"], "int8")
+    engine = OnnxEngine.open(bundle, threads=1)
+    expected, _ = ask(engine, prompt)
+    engine.close()
+    (folder,) = (tmp_path / "cache" / "derived").iterdir()
+    DAMAGES[damage](folder / name)
+
+    engine = OnnxEngine.open(bundle, threads=1)
+    assert expected == ask(engine, prompt)[0]
+    engine.close()
+    assert [folder] == list((tmp_path / "cache" / "derived").iterdir())
+
+
+def test_a_large_vocabulary_runs(tmp_path, prompt):
+    bundle = make_bundle(tmp_path, Variant(vocab=100_000, layers=1), "int8")
+    engine = OnnxEngine.open(bundle, threads=1)
+
+    assert 4 == len(ask(engine, [*prompt, 99_999])[0])
+    engine.close()
+
+
+def test_a_gpu_is_refused_with_what_to_do(bundle_of):
+    with pytest.raises(EngineUnavailable, match="set device to cpu"):
+        OnnxEngine.open(bundle_of("tied"), device="cuda")
+
+
+@pytest.mark.parametrize("blocks", [Blocks(8, 32), Blocks(4, 32), Blocks(4, 128)])
+def test_blocks_hold_a_matrix_to_half_a_step(blocks):
+    matrix = np.random.default_rng(0).normal(size=(6, 80)).astype(np.float32)
+    matrix[2] = 0
+    stored, scales = quantise_blocks(matrix, blocks)
+    if blocks.bits == 4:
+        stored = np.stack([stored & 15, stored >> 4], axis=-1).reshape(*stored.shape[:2], -1)
+    scales = scales.reshape(6, -1, 1)
+    restored = (stored.astype(int) - 2 ** (blocks.bits - 1)) * scales
+
+    steps = np.abs(restored.reshape(6, -1)[:, :80] - matrix).reshape(6, -1)
+    allowed = np.repeat(np.abs(scales[..., 0]), blocks.size, axis=1)[:, :80]
+    assert (steps <= allowed * 1.001).all()  # a whole one at the far end of the other sign
+    assert (np.median(steps / allowed)) <= 0.3

@@ -1,0 +1,171 @@
+"""`auto`: measured once, remembered, and measured again when something has changed."""
+
+import itertools
+import json
+
+import pytest
+
+from model_runtime.engines import fastest
+from model_runtime.engines.fastest import Choice, Speed, open_fastest
+from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.errors import EngineUnavailable
+from tests.random_models import VARIANTS, make_bundle
+
+SLOW, QUICK = {"token_seconds": 0.004}, {}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("model"), VARIANTS["tied"])
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(fastest, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(fastest, "PACKAGES", {"one": "pytest", "other": "hypothesis"})
+    return tmp_path / "cache" / "engines"
+
+
+class Opener:
+    """Opens scripted engines by name; a name without options cannot be opened."""
+
+    def __init__(self, **options):
+        self.options = options
+        self.opened = []
+
+    def __call__(self, name):
+        if name not in self.options:
+            raise EngineUnavailable(f"{name} does not run here")
+        self.opened.append((name, ScriptedEngine(range(6, 400), **self.options[name])))
+        return self.opened[-1][1]
+
+    @property
+    def names(self):
+        return [name for name, _ in self.opened]
+
+    def all_but_the_last_are_closed(self):
+        return [False] == [engine.is_closed for _, engine in self.opened if not engine.is_closed]
+
+
+@pytest.mark.parametrize(
+    ("options", "winner", "opened"),
+    [
+        ({"one": SLOW, "other": QUICK}, "other", ["one", "other"]),
+        ({"one": QUICK, "other": SLOW}, "one", ["one", "other", "one"]),
+    ],
+)
+def test_the_faster_engine_is_opened_and_no_other_stays_in_memory(bundle, options, winner, opened):
+    open_engine = Opener(**options)
+
+    engine, choice = open_fastest(bundle, open_engine)
+
+    assert winner == choice.engine
+    assert opened == open_engine.names
+    assert engine is open_engine.opened[-1][1]
+    assert open_engine.all_but_the_last_are_closed()
+    assert all(speed.key_ms > 0 for speed in choice.speeds)
+
+
+def test_a_key_is_measured_with_the_prompt_in_the_cache(bundle):
+    """Each prompt begins as the one before and is a little longer, as while someone types."""
+    open_engine = Opener(one=QUICK, other=QUICK)
+    open_fastest(bundle, open_engine)
+
+    prompts = open_engine.opened[0][1].prompts
+    assert len(prompts) > 2
+    for earlier, later in itertools.pairwise(prompts):
+        assert later[: len(earlier)] == earlier
+        assert len(later) == len(earlier) + 2
+    assert max(map(max, prompts)) < bundle.manifest.architecture.vocab
+
+
+def test_what_was_measured_is_remembered(bundle, cache):
+    _, measured = open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    open_engine = Opener(one=SLOW, other=QUICK)
+    _, remembered = open_fastest(bundle, open_engine)
+
+    assert measured == remembered
+    assert ["other"] == open_engine.names
+    assert 1 == len(list(cache.iterdir()))
+
+
+def test_it_can_be_measured_again(bundle, cache):
+    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    _, choice = open_fastest(bundle, Opener(one=QUICK, other=SLOW), anew=True)
+
+    assert "one" == choice.engine
+    assert "one" == open_fastest(bundle, Opener(one=QUICK))[1].engine
+    assert 1 == len(list(cache.iterdir()))
+
+
+@pytest.mark.parametrize("change", ["threads", "version", "processor", "model"])
+def test_a_change_is_measured_anew(bundle, cache, monkeypatch, tmp_path, change):
+    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    if change == "version":
+        monkeypatch.setattr(fastest, "_version", lambda package: f"{package} 99")
+    if change == "processor":
+        monkeypatch.setattr(fastest, "_processor", lambda: "another one")
+    if change == "model":
+        bundle = make_bundle(tmp_path, VARIANTS["sequential"])
+
+    threads = 2 if change == "threads" else 0
+    _, choice = open_fastest(bundle, Opener(one=QUICK, other=SLOW), threads=threads)
+
+    assert "one" == choice.engine
+    assert 2 == len(list(cache.iterdir()))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        "[]",
+        '{"engine": "one"}',
+        '{"engine": "gone", "speeds": []}',
+        '{"engine": 1, "speeds": 2}',
+    ],
+)
+def test_a_damaged_memory_is_replaced(bundle, cache, damage):
+    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    (path,) = cache.iterdir()
+    path.write_text(damage)
+
+    _, choice = open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+
+    assert "other" == choice.engine
+    assert "other" == json.loads(path.read_text())["engine"]
+
+
+def test_a_cache_that_cannot_be_written_is_no_hindrance(bundle, cache):
+    cache.parent.write_text("a file where the folder should be")
+
+    assert "other" == open_fastest(bundle, Opener(one=SLOW, other=QUICK))[1].engine
+
+
+def test_an_engine_that_does_not_run_loses_and_says_why(bundle):
+    _, choice = open_fastest(bundle, Opener(other=SLOW))
+
+    assert Speed("one", problem="one does not run here") == choice.speeds[0]
+    assert "other" == choice.engine
+
+
+def test_when_none_runs_the_first_says_why(bundle):
+    with pytest.raises(EngineUnavailable, match="one does not run here"):
+        open_fastest(bundle, Opener())
+
+
+def test_one_that_was_chosen_and_does_not_open_any_more_is_measured_again(bundle):
+    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+
+    assert "one" == open_fastest(bundle, Opener(one=SLOW))[1].engine
+
+
+def test_a_single_engine_is_not_measured(bundle, cache, monkeypatch):
+    monkeypatch.setattr(fastest, "PACKAGES", {"one": "pytest", "other": "a-package-of-no-one"})
+    open_engine = Opener(one=SLOW)
+    engine, choice = open_fastest(bundle, open_engine)
+
+    assert Choice("one") == choice
+    assert [] == engine.prompts
+    assert not cache.exists()

@@ -1,0 +1,113 @@
+"""How many ids each movement in an editor costs, with prompts of the embedded model's encoder."""
+
+from pathlib import Path
+
+import pytest
+
+from model_runtime import catalogue
+from model_runtime.bundle import ModelBundle
+from model_runtime.engines.slots import Slots
+from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+
+ROOT = Path(__file__).parents[3]
+TEXT, OTHER = (
+    (ROOT / "model_runtime" / name).read_text(encoding="utf-8") for name in ("prompt.py", "neox.py")
+)
+CURSOR = 4000
+ANSWER = [7] * 48
+FEW = 8
+"""Ids of a key: its word once more, and the sentinel."""
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return ModelBundle.open(catalogue.default_folder()).encoder
+
+
+class Editor:
+    """Asks at a cursor, as the server does; tells how many ids were run, and of how many."""
+
+    def __init__(self, encoder, most=7):
+        self._encoder = encoder
+        self._slots = Slots(most)
+
+    def ask(self, prefix, suffix):
+        request = CompletionRequest(Hole(prefix, suffix))
+        ids = self._encoder.prompt(request, PromptBudget(768)).ids
+        plan = self._slots.plan(ids)
+        self._slots.take(plan, ids).extend([*ids[plan.shared :], *ANSWER])
+        return len(ids) - plan.shared, len(ids)
+
+    def cost(self, prefix, suffix):
+        return self.ask(prefix, suffix)[0]
+
+
+@pytest.fixture
+def editor(encoder):
+    return Editor(encoder)
+
+
+def test_a_key_costs_its_own_tokens(editor):
+    """But where the window's left edge moves on: by a quarter of it, so once in some hundred keys."""
+    editor.ask(TEXT[:CURSOR], TEXT[CURSOR:])
+    costs = [editor.cost(TEXT[:end], TEXT[CURSOR + 300 :]) for end in range(CURSOR, CURSOR + 300)]
+    more = [cost for cost in costs[1:] if cost > FEW]
+
+    assert len(more) <= 2
+    assert sum(costs[1:]) - sum(more) < 3 * 300
+
+
+def test_deleting_costs_no_more_than_typing(editor):
+    editor.ask(TEXT[:CURSOR], TEXT[CURSOR:])
+
+    assert FEW >= max(
+        editor.cost(TEXT[:end], TEXT[CURSOR:]) for end in range(CURSOR, CURSOR - 60, -1)
+    )
+
+
+def test_a_jump_and_back_costs_one_prefill(editor):
+    editor.ask(TEXT[:CURSOR], TEXT[CURSOR:])
+    away, all_ids = editor.ask(TEXT[:2000], TEXT[2000:])
+
+    assert all_ids - 2 <= away
+    assert 1 == editor.cost(TEXT[:CURSOR], TEXT[CURSOR:])
+    assert 1 == editor.cost(TEXT[:2000], TEXT[2000:])
+
+
+def test_a_paste_and_its_undo_cost_the_paste(editor):
+    """In a file that fits into the window; in a longer one its edges may move."""
+    before, after = TEXT[:1000], TEXT[1000:1400]
+    pasted = before + OTHER[1000:1300]
+    editor.ask(before, after)
+    cost, all_ids = editor.ask(pasted, after)
+
+    assert cost < all_ids / 3
+    assert 1 == editor.cost(before, after)
+    assert 1 == editor.cost(pasted, after)
+
+
+def test_an_edit_far_above_costs_what_follows_it(editor):
+    above = TEXT[:100] + "x = 1\n" + TEXT[100:1200]
+    editor.ask(TEXT[:1200], TEXT[1200:])
+    cost, all_ids = editor.ask(above, TEXT[1200:])
+
+    assert cost < all_ids - 300
+    assert 1 == editor.cost(TEXT[:1200], TEXT[1200:])
+
+
+def test_two_files_in_two_editors_cost_their_keys(editor):
+    places = [(TEXT, CURSOR), (OTHER, 3000), (TEXT, 2000), (OTHER, 5000)]
+    for text, cursor in places:
+        editor.ask(text[:cursor], text[cursor + 20 :])
+
+    for key in range(1, 6):
+        for text, cursor in places:
+            assert FEW >= editor.cost(text[: cursor + key], text[cursor + 20 :])
+
+
+def test_more_places_than_slots_cost_a_prefill_each(encoder):
+    editor = Editor(encoder, most=2)
+    places = [1500, 3000, 4500]
+    costs = [editor.ask(TEXT[:place], TEXT[place:]) for place in places * 2]
+
+    assert all(cost > ids / 2 for cost, ids in costs)
