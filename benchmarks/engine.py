@@ -37,13 +37,14 @@ from model_runtime.bundle import ModelBundle
 from model_runtime.convert import convert_folder
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
+from model_runtime.engines.onnx_engine import OnnxEngine
 
 SHAPES = {
     "34m": Variant(layers=8, hidden=512, heads=8, vocab=8192, positions=1024),
     "162m": Variant(layers=12, hidden=768, heads=12, vocab=50280, positions=1024),
     "1.3b": Variant(layers=24, hidden=2048, heads=16, vocab=50280, positions=1024),
 }
-ENGINES = ("ctranslate2", "onnx")
+ENGINES = ("ctranslate2", "onnx", "onnx int8-32")
 RATES = ("prompt", "decode")
 """More is faster; of the other measures less is."""
 MEASURES = (*RATES, "tail_1", "tail_16", "key", "prompt_cpu", "decode_cpu", "key_cpu")
@@ -99,13 +100,21 @@ def measure(engine: Engine, vocab: int, samples: Samples) -> None:
             samples["key_cpu"].append(busy * 1e3)
 
 
-def compare(bundle: ModelBundle, threads: list[int], rounds: int) -> dict[str, Samples]:
+def open_named(bundle: ModelBundle, name: str, threads: int) -> Engine:
+    """An engine, or the ONNX engine with another number type, as in "onnx int8-32"."""
+    engine, _, kind = name.partition(" ")
+    if kind:
+        return OnnxEngine.open(bundle, threads=threads, kind=kind)
+    return open_engine(bundle, engine=engine, threads=threads)
+
+
+def compare(
+    bundle: ModelBundle, engines: list[str], threads: list[int], rounds: int
+) -> dict[str, Samples]:
     """Samples by engine and threads, as in "onnx, 2 threads"."""
     opened = {
-        f"{name}, {count} {'thread' if count == 1 else 'threads'}": open_engine(
-            bundle, engine=name, threads=count
-        )
-        for count, name in itertools.product(threads, ENGINES)
+        f"{name}, {count} {'thread' if count == 1 else 'threads'}": open_named(bundle, name, count)
+        for count, name in itertools.product(threads, engines)
     }
     samples: dict[str, Samples] = {name: defaultdict(list) for name in opened}
     vocab = bundle.manifest.architecture.vocab
@@ -134,7 +143,7 @@ def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]
 
 
 def draw(path: Path, figures: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
-    """A picture of the ratios: a row of bars for each model."""
+    """A picture of the ratios: a group of bars for each measure, a panel for each model."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -163,13 +172,14 @@ def main() -> None:
     parser.add_argument(
         "--shapes", nargs="*", default=["embedded", "34m"], choices=("embedded", *SHAPES)
     )
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), help='also "onnx int8-32"')
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     figures = {}
     with bundles(args.shapes) as opened:
         for shape, bundle in opened.items():
-            samples = compare(bundle, args.threads, args.rounds)
+            samples = compare(bundle, args.engines, args.threads, args.rounds)
             found = ratios(samples, next(iter(samples)))
             figures[shape] = {
                 "parameters": bundle.manifest.parameters,
