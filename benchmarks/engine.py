@@ -194,11 +194,13 @@ def draw(path: Path, figures: dict[str, dict[str, dict[str, dict[str, float]]]])
             positions = [number + place / (len(shown) + 1) for number in range(len(MEASURES))]
             axis.bar(positions, [row[it] for it in MEASURES], 1 / (len(shown) + 1), label=name)
         axis.axhline(1, color="grey", linewidth=0.8)
-        axis.set_xticks([number + 0.3 for number in range(len(MEASURES))], MEASURES)
+        middles = [number + 0.4 for number in range(len(MEASURES))]
+        axis.set_xticks(middles, MEASURES, rotation=35, ha="right")
         axis.set_title(shape)
     axes[0][0].set_ylabel("times as fast as the first")
-    axes[0][0].legend(fontsize=8)
-    plot.tight_layout()
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    plot.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8)
+    plot.tight_layout(rect=(0, 0.08, 1, 1))
     plot.savefig(path, metadata={"Date": None})
 
 

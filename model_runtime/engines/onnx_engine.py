@@ -11,8 +11,7 @@ reproducible.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.numpy_sampling import pick, score
-from model_runtime.engines.onnx_file import MODEL
+from model_runtime.engines.onnx_session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
 from model_runtime.engines.threads import usable_threads
@@ -46,12 +45,8 @@ PASS = 128
 _CACHE_BYTES = 96 * 2**20
 _MOST_SLOTS = 16
 _MOST_THREADS = 8
-_POLL_SECONDS = 0.002
-"""Between two looks at the cancel flag during a prefill."""
 _WATCHED = 16
 """Prompts with fewer ids to run are over before a thread could watch them."""
-_SILENT = 4
-"""A log level; a pass that is cancelled would else be reported on standard error."""
 
 
 class OnnxEngine:
@@ -82,10 +77,10 @@ class OnnxEngine:
         """
         self.context_length = context_length
         self._architecture = architecture
-        self._session: Any = _open_session(folder, usable_threads(threads, _MOST_THREADS))
+        self._session: Any = open_session(folder, usable_threads(threads, _MOST_THREADS))
         slots = cache_bytes // architecture.kv_bytes(context_length)
         self._slots = Slots(min(_MOST_SLOTS, max(1, slots)))
-        self._buffers: list[_Buffers] = []
+        self._buffers: list[Buffers] = []
 
     @classmethod
     def open(
@@ -174,7 +169,7 @@ class OnnxEngine:
         check_scorable(ids, self.context_length)
         self._check_known(ids)
         self._check_open()
-        buffers, options = self._new_buffers(), _run_options()
+        buffers, options = self._new_buffers(), run_options()
         scored: list[ScoredToken] = []
         for start in range(0, len(ids) - 1, PASS):
             part = ids[start : min(start + PASS, len(ids) - 1)]
@@ -198,8 +193,8 @@ class OnnxEngine:
         if self._session is None:
             raise EngineError("the engine is closed; open a new one")
 
-    def _new_buffers(self) -> _Buffers:
-        return _Buffers(self._session, self._architecture, self.context_length)
+    def _new_buffers(self) -> Buffers:
+        return Buffers(self._session, self._architecture, self.context_length)
 
     def _tokens(
         self, ids: list[int], sampling: SamplingParams, cancel: threading.Event
@@ -216,7 +211,7 @@ class OnnxEngine:
 
     def _continued(
         self,
-        buffers: _Buffers,
+        buffers: Buffers,
         held: list[int],
         ids: list[int],
         sampling: SamplingParams,
@@ -236,7 +231,7 @@ class OnnxEngine:
         if sampling.max_tokens < 1:
             return
         logits = self._prefill(buffers, held, ids, cancel)
-        options = _run_options()
+        options = run_options()
         for place in range(sampling.max_tokens):
             if logits is None or cancel.is_set():
                 return
@@ -251,11 +246,11 @@ class OnnxEngine:
             held.append(token.id)
 
     def _prefill(
-        self, buffers: _Buffers, held: list[int], ids: list[int], cancel: threading.Event
+        self, buffers: Buffers, held: list[int], ids: list[int], cancel: threading.Event
     ) -> Float32 | None:
         """Run what is not held; the logits after the last id, or None where it was cancelled."""
         logits = None
-        with _cancellable(cancel, watched=len(ids) - len(held) >= _WATCHED) as options:
+        with cancellable(cancel, watched=len(ids) - len(held) >= _WATCHED) as options:
             while len(held) < len(ids) and not cancel.is_set():
                 part = ids[len(held) : len(held) + PASS]
                 try:
@@ -268,7 +263,7 @@ class OnnxEngine:
         return logits
 
     def _run(
-        self, buffers: _Buffers, start: int, ids: Sequence[int], options: Any, kept: int = 1
+        self, buffers: Buffers, start: int, ids: Sequence[int], options: Any, kept: int = 1
     ) -> Float32:
         """One pass over `ids`, the first of which is at `start`; logits [kept, vocabulary]."""
         logits = buffers.bind(start, ids, kept)
@@ -277,99 +272,3 @@ class OnnxEngine:
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
         return logits
-
-
-class _Buffers:
-    """Keys and values of one text, and the small tensors of a pass, all bound to a session once.
-
-    ONNX Runtime reads and writes the memory of these numpy arrays.
-    """
-
-    def __init__(self, session: Any, architecture: Architecture, capacity: int) -> None:
-        self.binding = session.io_binding()
-        self._vocab = architecture.vocab
-        shape = (1, architecture.heads, capacity, architecture.head_dim)
-        self._rows: list[Float32] = []
-        self._bound: dict[str, Any] = {}
-        self._position = self._input("position", np.zeros(1, np.int64))
-        self._last = self._input("seqlens_k", np.zeros(1, np.int32))
-        self._total = self._input("total", np.zeros((), np.int32))
-        self._kept = self._input("logits_kept", np.zeros(1, np.int64))
-        for number in range(architecture.layers):
-            for kind in "kv":
-                # Zeros take no memory before they are written.
-                self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))
-                past = self._bound[f"past_{kind}{number}"]
-                self.binding.bind_ortvalue_output(f"present_{kind}{number}", past)
-
-    def _input(self, name: str, array: Any) -> Any:
-        self._bound[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        self.binding.bind_ortvalue_input(name, self._bound[name])
-        return array
-
-    def bind(self, start: int, ids: Sequence[int], kept: int) -> Float32:
-        """Prepare a pass over `ids` from position `start` on.
-
-        Returns:
-            Where it will write its logits, float32 [kept, vocabulary].
-        """
-        total = start + len(ids)
-        self._position[0], self._last[0], self._total[()] = start, total - 1, total
-        self._kept[0] = kept
-        self._input("input_ids", np.array([ids], np.int64))
-        logits = np.empty((1, kept, self._vocab), np.float32)
-        self._bound["logits"] = onnxruntime.OrtValue.ortvalue_from_numpy(logits)
-        self.binding.bind_ortvalue_output("logits", self._bound["logits"])
-        row: Float32 = logits[0]
-        return row
-
-    def copy(self, other: _Buffers, count: int) -> None:
-        """Take over the first `count` rows of another text."""
-        for mine, theirs in zip(self._rows, other._rows, strict=True):
-            mine[:, :, :count] = theirs[:, :, :count]
-
-
-@contextmanager
-def _cancellable(cancel: threading.Event, *, watched: bool) -> Iterator[Any]:
-    """Options of passes that end when `cancel` is set, which raises a failure in them."""
-    options = _run_options()
-    if not watched:
-        yield options
-        return
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_POLL_SECONDS):
-            if cancel.is_set():
-                options.terminate = True
-                return
-
-    watcher = threading.Thread(target=watch, name="onnx cancel", daemon=True)
-    watcher.start()
-    try:
-        yield options
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _run_options() -> Any:
-    options = onnxruntime.RunOptions()
-    options.log_severity_level = _SILENT
-    return options
-
-
-def _open_session(folder: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = _SILENT
-    # Threads that spin between two keys would take a core from the editor.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    try:
-        return onnxruntime.InferenceSession(
-            str(folder / MODEL), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its own classes, which derive from nothing else
-        raise EngineUnavailable(
-            f"ONNX Runtime cannot load {folder} ({error}); set engine to ctranslate2"
-        ) from error
