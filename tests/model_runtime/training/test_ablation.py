@@ -1,6 +1,9 @@
 """Arms are trained and scored with several seeds, and set beside each other."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -153,6 +156,31 @@ def test_points_along_a_run_are_scored_and_training_ends_in_the_same_weights(
     assert seen == sorted(set(seen))
     weights = (folder / "bundle" / "model.safetensors").read_bytes()
     assert weights == (out / "fim" / "seed-0" / "bundle" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_an_ablation_that_was_ended_goes_on(recipes, data_of, tmp_path):
+    """SIGTERM while the first arm is trained; the next start goes on from its checkpoint."""
+    arguments = ["evaluate", "ablation", str(recipes["ar"]), str(recipes["fim"]), "--steps", "60"]
+    arguments += ["--data-of", str(data_of), "--out", str(tmp_path)]
+    log = tmp_path / "ar" / "seed-0" / "train" / "training_log.jsonl"
+    program = "import sys; from model_runtime.cli import main; sys.exit(main(sys.argv[1:]))"
+    first = [sys.executable, "-c", program, *arguments]
+    with subprocess.Popen(first, stderr=subprocess.PIPE, text=True) as process:
+        while not (log.exists() and '"step": 2,' in log.read_text()):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        process.terminate()
+        _, told = process.communicate()
+
+    assert 0 == process.returncode
+    assert "the same command goes on from there" in told
+    assert not (tmp_path / "report.json").exists()
+    assert 0 == main(arguments)
+    steps = [json.loads(line) for line in log.read_text().splitlines()]
+    steps = [line["step"] for line in steps if "event" not in line]
+    assert list(range(1, 61)) == steps
+    assert (tmp_path / "report.json").exists()
 
 
 @pytest.mark.slow
