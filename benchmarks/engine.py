@@ -13,6 +13,10 @@ what else the machine does meets all of them: trust the ratios, not the figures 
     key       milliseconds from 2 new ids to the eighth token: what a typist waits for
     *_cpu     milliseconds of processor time, of the prompt, of a decoded token and of a key: what
               an engine takes from the other programs, and steadier when those are busy
+
+`share_of_bound` compares decoding with what memory allows: each token reads all weights (a byte
+each) and the float32 keys and values of the text, at a bandwidth that is measured in the same
+rounds.  It means little for a model that fits into the processor's cache, as the embedded one.
 """
 
 from __future__ import annotations
@@ -26,9 +30,12 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks import record
 from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
@@ -37,13 +44,14 @@ from model_runtime.bundle import ModelBundle
 from model_runtime.convert import convert_folder
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
+from model_runtime.engines.onnx_engine import OnnxEngine
 
 SHAPES = {
     "34m": Variant(layers=8, hidden=512, heads=8, vocab=8192, positions=1024),
     "162m": Variant(layers=12, hidden=768, heads=12, vocab=50280, positions=1024),
     "1.3b": Variant(layers=24, hidden=2048, heads=16, vocab=50280, positions=1024),
 }
-ENGINES = ("ctranslate2", "onnx")
+ENGINES = ("ctranslate2", "onnx", "onnx int8-32")
 RATES = ("prompt", "decode")
 """More is faster; of the other measures less is."""
 MEASURES = (*RATES, "tail_1", "tail_16", "key", "prompt_cpu", "decode_cpu", "key_cpu")
@@ -99,25 +107,63 @@ def measure(engine: Engine, vocab: int, samples: Samples) -> None:
             samples["key_cpu"].append(busy * 1e3)
 
 
-def compare(bundle: ModelBundle, threads: list[int], rounds: int) -> dict[str, Samples]:
-    """Samples by engine and threads, as in "onnx, 2 threads"."""
-    opened = {
-        f"{name}, {count} {'thread' if count == 1 else 'threads'}": open_engine(
-            bundle, engine=name, threads=count
+def open_named(bundle: ModelBundle, name: str, threads: int) -> Engine:
+    """An engine, or the ONNX engine with another number type, as in "onnx int8-32"."""
+    engine, _, kind = name.partition(" ")
+    if kind:
+        return OnnxEngine.open(bundle, threads=threads, kind=kind)
+    return open_engine(bundle, engine=engine, threads=threads)
+
+
+def bandwidth(threads: int) -> float:
+    """Bytes per second that so many threads read together, each its own 64 MB."""
+    parts = [np.ones(2**24, np.float32) for _ in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(np.max, parts))
+        started = time.perf_counter()
+        list(pool.map(np.max, parts))
+        return sum(part.nbytes for part in parts) / (time.perf_counter() - started)
+
+
+def shares(
+    bundle: ModelBundle, samples: dict[str, Samples], read: dict[int, list[float]]
+) -> dict[str, float]:
+    """Decoding as a share of what the bandwidth would allow, medians."""
+    architecture = bundle.manifest.architecture
+    size = architecture.count_parameters() + architecture.kv_bytes(_PROMPT + _DECODED // 2)
+    return {
+        name: round(
+            statistics.median(own["decode"])
+            * size
+            / statistics.median(read[int(name.split(", ")[1].split()[0])]),
+            2,
         )
-        for count, name in itertools.product(threads, ENGINES)
+        for name, own in samples.items()
+    }
+
+
+def compare(
+    bundle: ModelBundle, engines: list[str], threads: list[int], rounds: int
+) -> tuple[dict[str, Samples], dict[int, list[float]]]:
+    """Samples by engine and threads, as in "onnx, 2 threads", and of the bandwidth by threads."""
+    opened = {
+        f"{name}, {count} {'thread' if count == 1 else 'threads'}": open_named(bundle, name, count)
+        for count, name in itertools.product(threads, engines)
     }
     samples: dict[str, Samples] = {name: defaultdict(list) for name in opened}
     vocab = bundle.manifest.architecture.vocab
     for engine in opened.values():
         measure(engine, vocab, defaultdict(list))  # first runs allocate
+    read: dict[int, list[float]] = defaultdict(list)
     for _ in range(rounds):
+        for count in threads:
+            read[count].append(bandwidth(count))
         for name, engine in opened.items():
             time.sleep(_PAUSE)
             measure(engine, vocab, samples[name])
     for engine in opened.values():
         engine.close()
-    return samples
+    return samples, read
 
 
 def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]]:
@@ -134,7 +180,7 @@ def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]
 
 
 def draw(path: Path, figures: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
-    """A picture of the ratios: a row of bars for each model."""
+    """A picture of the ratios: a group of bars for each measure, a panel for each model."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -163,17 +209,23 @@ def main() -> None:
     parser.add_argument(
         "--shapes", nargs="*", default=["embedded", "34m"], choices=("embedded", *SHAPES)
     )
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), help='also "onnx int8-32"')
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     figures = {}
     with bundles(args.shapes) as opened:
         for shape, bundle in opened.items():
-            samples = compare(bundle, args.threads, args.rounds)
+            samples, read = compare(bundle, args.engines, args.threads, args.rounds)
             found = ratios(samples, next(iter(samples)))
             figures[shape] = {
                 "parameters": bundle.manifest.parameters,
                 "times_as_fast": found,
+                "share_of_bound": shares(bundle, samples, read),
+                "bandwidth_gb_per_s": {
+                    count: record.spread([value / 1e9 for value in values])
+                    for count, values in read.items()
+                },
                 "medians": {
                     name: {it: record.spread(values) for it, values in own.items()}
                     for name, own in samples.items()

@@ -29,7 +29,7 @@ class Settings:
     model: str = "default"
     """Name or folder of a model bundle; `fim-runtime models list` prints the names."""
     engine: str = "auto"
-    """What runs the model: auto, ctranslate2, onnx or torch."""
+    """What runs the model: ctranslate2, onnx, torch, or auto for what is fastest here."""
     device: str = "auto"
     """auto, cpu or cuda."""
     threads: int = 0

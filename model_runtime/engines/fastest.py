@@ -6,6 +6,7 @@ The key is a hash of the processor, the cores, the weights, the setting of threa
 of all that takes part; a change of any of them is measured again.  The file may be deleted at any
 time.  What is measured is a key in an editor: two more ids on a long prompt that is otherwise
 cached, and eight ids decoded.  Only engines for processors take part; PyTorch is far behind them.
+A large model, whose forms take long to write, is measured only when that is asked for.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from model_runtime.errors import ModelRuntimeError
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = {"ctranslate2": "ctranslate2", "onnx": "onnxruntime"}
-"""Engines that are compared, and the packages that they need."""
+PACKAGES = {"onnx": "onnxruntime", "ctranslate2": "ctranslate2"}
+"""Engines that are compared, and their packages; unmeasured, the first one is taken."""
 
 _PROMPT_TOKENS = 256
 _NEW_TOKENS = 8
@@ -38,6 +39,8 @@ _TOKENS_PER_KEY = 2
 _KEYS = 8
 _SECONDS = 2.0
 """No further key is measured on an engine after so long; a slow one gets at least one."""
+_LARGE_BYTES = 256 * 2**20
+"""Weights of more than this are not measured at a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def open_fastest(
         bundle: the model.
         open_engine: opens the engine of a name.
         threads: as the engines are opened; what is fastest may depend on it.
-        anew: measure also what is remembered.
+        anew: measure also what is remembered, and large models.
 
     Raises:
         EngineUnavailable, BundleError: no engine can run the bundle.
@@ -94,9 +97,22 @@ def open_fastest(
             return open_engine(remembered.engine), remembered
         except ModelRuntimeError as error:
             logger.warning("%s was chosen and does not open any more: %s", path, error)
+    if not anew and bundle.manifest.weights.size > _LARGE_BYTES:
+        return _open_first(open_engine, installed)
     engine, choice = _compare(bundle, open_engine, installed)
     _remember(path, choice)
     return engine, choice
+
+
+def _open_first(open_engine: Callable[[str], Engine], names: list[str]) -> tuple[Engine, Choice]:
+    """The first engine that opens, unmeasured."""
+    *others, last = names
+    for name in others:
+        try:
+            return open_engine(name), Choice(name)
+        except ModelRuntimeError as error:
+            logger.warning("the engine %s does not run here: %s", name, error)
+    return open_engine(last), Choice(last)
 
 
 def _compare(

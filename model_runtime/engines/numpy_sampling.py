@@ -23,9 +23,9 @@ def pick(logits: Float32, sampling: SamplingParams, random: np.random.Generator)
         chances = np.exp((logits - logits.max()).astype(np.float64) / sampling.temperature)
         order = np.argsort(-chances, kind="stable")
         ranked = chances[order].cumsum() / chances.sum()
-        within = 1 + int(np.searchsorted(ranked, sampling.top_p))
-        drawn = random.random() * ranked[:within][-1]
-        id_ = int(order[min(np.searchsorted(ranked, drawn, side="right"), within - 1)])
+        last = min(int(np.searchsorted(ranked, sampling.top_p)), len(ranked) - 1)
+        drawn = random.random() * ranked[last]
+        id_ = int(order[min(int(np.searchsorted(ranked, drawn, side="right")), last)])
     return GeneratedToken(id_, float(logits[id_] - _log_total(logits)))
 
 

@@ -242,7 +242,9 @@ def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Meas
         tasks=list(names),
         num_fewshot=0,
         limit=options.limit,
-        task_manager=TaskManager(include_path=str(yaml_folder)),
+        # Reading the thousands of the harness's own task files takes longer than a short run, and
+        # ours name what they include.
+        task_manager=TaskManager(include_path=str(yaml_folder), include_defaults=not files),
         bootstrap_iters=0,
     )
     found: Measures = {}

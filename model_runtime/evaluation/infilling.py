@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.evaluation.errors import EvaluationError
@@ -20,7 +20,12 @@ from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt import CompletionRequest, Prompt, PromptBudget, PromptEncoder
 from model_runtime.tokenizer import FimTokenizer
 
+T = TypeVar("T")
+
 _UNFINISHED = "\ufffd"
+_MOST_SPREAD = 3
+"""Ids by which the prompts of a group may differ in length: what is longer than the shortest one
+is read token by token (CTranslate2), which soon costs more than the group saves."""
 
 
 class InfillingModel(Protocol):
@@ -146,16 +151,32 @@ def _groups(
     budget: PromptBudget,
     size: int,
 ) -> Iterator[list[_Ask]]:
-    """What is decoded together: neighbours in the order of their prompts' lengths."""
+    """What is decoded together."""
     asks = []
     for task in tasks:
         numbers = sorted(number for id_, number in wanted if id_ == task.id)
         if numbers:
             prompt = model.encoder.prompt(CompletionRequest(task.hole), budget)
             asks += [_Ask(task, number, prompt) for number in numbers]
-    asks.sort(key=lambda ask: len(ask.prompt.ids))  # stable: samples of a task stay together
-    for start in range(0, len(asks), size):
-        yield asks[start : start + size]
+    return of_like_length(asks, lambda ask: len(ask.prompt.ids), size)
+
+
+def of_like_length(items: Iterable[T], length: Callable[[T], int], size: int) -> Iterator[list[T]]:
+    """Groups of up to `size` items whose lengths differ by a few ids, the shortest ones first.
+
+    The order of items of one length is kept, so that samples of a task stay together.
+
+    >>> list(of_like_length([9, 30, 11, 10, 10], int, 3))
+    [[9, 10, 10], [11], [30]]
+    """
+    group: list[T] = []
+    for item in sorted(items, key=length):
+        if group and (len(group) == size or length(item) > length(group[0]) + _MOST_SPREAD):
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
 
 
 def _draw(

@@ -79,7 +79,9 @@ def read_course(label: str, folder: Path) -> Course:
             f"{folder} holds no {LOG}; give the folder of a training run, or LABEL=FOLDER"
         )
     try:
-        lines = [json.loads(line) for line in logs[0].read_text(encoding="utf-8").splitlines()]
+        text = logs[0].read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a run in progress may be writing its last line
+        lines = [json.loads(line) for line in whole.splitlines()]
         reports = [line for line in lines if "event" not in line]
         valid = [line for line in lines if line.get("event") == "valid"]
         return Course(
@@ -89,8 +91,8 @@ def read_course(label: str, folder: Path) -> Course:
             left_to_right=_points(valid, "ltr_bpb"),
             scores=tuple(sorted(_scores(folder), key=lambda score: (score.k, score.tokens))),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"{logs[0]} is damaged ({error!r})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"{logs[0]} or a report below it is damaged ({error!r})") from error
 
 
 def draw(courses: Sequence[Course], path: Path, title: str = "") -> tuple[Path, Path]:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.evaluation.records import write_text
 from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.training.recipe import Recipe, read_recipe
 
@@ -247,7 +248,7 @@ def _run_stage(given: Run, number: int) -> None:
         if given.is_main:
             folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps({"key": key, "ended": ended, "given": _given_there(given)})
-            mark.write_text(text + "\n", encoding="utf-8")
+            write_text(mark, text + "\n")  # at once: other processes may be reading it
 
     logger.info("%s begins", stage.name)
     write_mark(ended=False)

@@ -169,3 +169,18 @@ def test_a_single_engine_is_not_measured(bundle, cache, monkeypatch):
     assert Choice("one") == choice
     assert [] == engine.prompts
     assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "opened"), [({"one": SLOW}, "one"), ({"other": QUICK}, "other")]
+)
+def test_a_large_model_is_measured_only_on_request(bundle, cache, monkeypatch, options, opened):
+    monkeypatch.setattr(fastest, "_LARGE_BYTES", 1000)
+    engine, choice = open_fastest(bundle, Opener(**options))
+
+    assert Choice(opened) == choice
+    assert [] == engine.prompts
+    assert not cache.exists()
+
+    open_fastest(bundle, Opener(one=SLOW, other=QUICK), anew=True)
+    assert "other" == open_fastest(bundle, Opener(one=SLOW, other=QUICK))[1].engine

@@ -4,11 +4,13 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_runtime.engines.scripted_engine import ScriptedEngine
 from model_runtime.errors import EngineError
 from model_runtime.evaluation.errors import EvaluationError
-from model_runtime.evaluation.infilling import DrawSettings, draw_samples
+from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_like_length
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
 from model_runtime.prompt import CompletionRequest, PromptBudget, PromptEncoder
@@ -202,3 +204,11 @@ def test_the_size_of_a_batch_changes_no_sample(model, tasks, tmp_path, batch):
 def test_new_tokens_must_leave_room_for_a_prompt(model, tasks, store):
     with pytest.raises(EvaluationError, match="lower --max-new-tokens"):
         draw(model, saying(model, "x", context_length=64), tasks, store, max_new_tokens=60)
+
+
+@given(st.lists(st.integers(1, 60), max_size=80), st.integers(1, 8))
+def test_prompts_that_are_decoded_together_are_of_like_length(lengths, size):
+    groups = list(of_like_length(lengths, int, size))
+
+    assert sorted(lengths) == [length for group in groups for length in group]
+    assert all(1 <= len(group) <= size and group[-1] - group[0] <= 3 for group in groups)

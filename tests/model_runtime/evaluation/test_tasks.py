@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.evaluation.sandbox import Limits, Sandbox
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
 
 SINGLE, LIGHT = SPLITS["single-line"], SPLITS["random-span-light"]
@@ -132,9 +133,30 @@ def test_the_known_empty_completions_of_two_problems_pass(sandbox, single_line):
 @pytest.mark.slow
 @pytest.mark.parametrize("split", [SINGLE, LIGHT], ids=lambda split: split.name)
 def test_the_floor_is_the_known_one(sandbox, data, split):
-    """All empty completions: 27 of 1,033 pass, and 0 of 164."""
-    tasks = read_split(data, split)
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(lambda task: sandbox.run(task.program("")), tasks))
+    """All empty completions: 27 of 1,033 pass, and 0 of 164.
 
-    assert split.empty_passes == sum(outcome.passed for outcome in outcomes)
+    What does not compile passes nowhere, so it is not run.  Programs that never end are stopped
+    early, and get the benchmark's whole time only where the count falls short (a slow machine).
+    """
+    tasks = [task for task in read_split(data, split) if compiles(task.program(""))]
+    early = Sandbox(sandbox.isolation, Limits(seconds=0.5))
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda task: early.run(task.program("")), tasks))
+    passed = sum(outcome.passed for outcome in outcomes)
+    if passed < split.empty_passes:
+        late = [task for task, outcome in zip(tasks, outcomes, strict=True) if is_late(outcome)]
+        passed += sum(sandbox.run(task.program("")).passed for task in late)
+
+    assert split.empty_passes == passed
+
+
+def compiles(program):
+    try:
+        compile(program, "<program>", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def is_late(outcome):
+    return outcome.reason == "time limit"
