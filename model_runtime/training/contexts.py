@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from model_runtime.fim_format import NUM_SENTINELS
 from model_runtime.training.encode import Encoder, Sequence
 
-RESERVED = NUM_SENTINELS + 1 + 4
-"""Places that a piece needs beside its text: sentinels, END, and a few for tokens that are cut."""
+RESERVED = NUM_SENTINELS + 1 + 12
+"""Places that a piece needs beside its text: sentinels, END, and some for the two tokens that a
+hole cuts in pieces."""
 LEAST = 16
 """A row with room for fewer ids of text is full."""
 
@@ -30,8 +31,8 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
                 yield row
                 row, room = [], encoder.context
             end = piece_end(encoder, reading.text, at, room - RESERVED)
-            for sequence in encoder.of_window(reading, (at, end), room, begins=not row):
-                if len(sequence.ids) > room:  # the rest of a piece that was longer than foreseen
+            for sequence in encoder.of_window(reading, (at, end), encoder.context, begins=not row):
+                if len(sequence.ids) > room:  # the hole has made more tokens than foreseen
                     yield row
                     row, room = [], encoder.context
                 row.append(sequence)

@@ -101,10 +101,8 @@ class Encoder:
         if rng.random() < self.data.snippet_rate:
             snippets = self._snippets(reading.number, reading.text[slice(*window)], rng)
         if rng.random() >= self.data.fim_rate:
-            ids, ends = (
-                self.tokenizer.encode(reading.text[slice(*window)]),
-                window[1] == len(reading.text),
-            )
+            ids = self.tokenizer.encode(reading.text[slice(*window)])
+            ends = window[1] == len(reading.text)
             for piece in left_to_right(self.tokens, ids, most_tokens, begins, ends):
                 yield Sequence(piece, LEFT_TO_RIGHT)
             return
@@ -112,10 +110,22 @@ class Encoder:
         request = CompletionRequest(Hole(cut.prefix, cut.suffix), reading.entry.path, snippets)
         order = rng.choices(list(self.data.orders), list(self.data.orders.values()))[0]
         try:
-            example = self.prompts[order].example(request, cut.middle, most_tokens)
-            yield Sequence(example.ids, cut.kind)
+            yield Sequence(self._example(order, request, cut.middle, most_tokens), cut.kind)
         except PromptTooLong:
             yield Sequence([], TOO_LONG)
+
+    def _example(
+        self, order: str, request: CompletionRequest, middle: str, most_tokens: int
+    ) -> list[int]:
+        """All of the text if that fits, to the last id; else what serving would send of it.
+
+        The shares of a prompt change in steps, so that ids stay stable while somebody types; a
+        budget that is just large enough would lose some text to that.
+        """
+        whole = self.prompts[order].example(request, middle, 2 * most_tokens).ids
+        if len(whole) <= most_tokens:
+            return whole
+        return self.prompts[order].example(request, middle, most_tokens).ids
 
     @cached_property
     def holes(self) -> Holes:
