@@ -73,7 +73,7 @@ class Encoder:
         reading = self.read(number, epoch)
         if reading is None:
             return
-        for window in self._windows(reading):
+        for window in self.windows(reading):
             yield from self.of_window(reading, window, self.context)
 
     def read(self, number: int, epoch: int) -> Reading | None:
@@ -161,7 +161,8 @@ class Encoder:
         wanted = self.data.least_docstrings
         return wanted > 0 and len(_DOCSTRING.findall(text)) < wanted
 
-    def _windows(self, reading: Reading) -> Iterator[Span]:
+    def windows(self, reading: Reading) -> Iterator[Span]:
+        """Those of a document, as offsets."""
         data = self.data
         text, rng = reading.text, reading.rng
         if data.windows_per_document == 0:
