@@ -1,8 +1,10 @@
 """Several processes train as one does, and go on where any other number stopped."""
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
 
-from .runs import TrainingRun, worker
+from .runs import ONE_THREAD, TrainingRun, worker
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,49 @@ def test_a_checkpoint_of_two_processes_is_read_by_one_and_the_reverse(
     assert alone.curve() == pytest.approx(run.curve(), abs=1e-3)
     assert alone.curve("row") == run.curve("row")
     assert alone.curve("tokens") == run.curve("tokens")
+
+
+SPOILED = """
+import math, os, sys
+from model_runtime.training import train
+from model_runtime.training.__main__ import main
+
+class Spoiled(train.Trainer):
+    def step(self, *arguments, **options):
+        if os.environ["RANK"] == "1" and self.progress.step == 3:
+            weight = self.network.gpt_neox.final_layer_norm.weight
+            hook = weight.register_hook(lambda gradient: gradient * math.nan)
+            try:
+                return super().step(*arguments, **options)
+            finally:
+                hook.remove()
+        return super().step(*arguments, **options)
+
+if __name__ == "__main__":
+    train.Trainer = Spoiled
+    sys.exit(main())
+"""
+
+
+def test_a_gradient_that_is_not_finite_on_one_process_moves_no_process(
+    corpus: Path, tokenizer_path: Path, tmp_path: Path
+):
+    """They would go apart for ever, or wait for each other."""
+    run = TrainingRun(tmp_path, corpus, tokenizer_path, strategy="ddp")
+    (tmp_path / "spoiled.py").write_text(SPOILED)
+    command = run.command(processes=2)
+    at = command.index("-m", command.index("--max-restarts"))
+    command[at : at + 2] = [str(tmp_path / "spoiled.py")]
+    subprocess.run(
+        command, check=True, timeout=300, capture_output=True, env={**os.environ, **ONE_THREAD}
+    )
+    log = [json.loads(line) for line in (run.train / "training_log.jsonl").read_text().splitlines()]
+    skipped = [line for line in log if line.get("event") == "skipped a step"]
+
+    assert 1 == len(skipped)
+    assert "norm is nan" in str(skipped[0]["reason"])
+    assert all(bool(weight.isfinite().all()) for weight in weights_of(run).values())
+    assert run.curve()[0] - run.curve()[-1] > 0.3
 
 
 def test_a_process_that_dies_ends_the_others_with_a_sentence(
