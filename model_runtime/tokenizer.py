@@ -87,6 +87,14 @@ class FimTokenizer:
             raise BundleError("two ids of the tokenizer share one string; the tokenizer is damaged")
         return strings
 
+    def bytes_of_ids(self) -> list[int]:
+        """For each id the UTF-8 bytes of text it stands for; 0 for special tokens."""
+        # A byte-level token's string has one character per byte; an added token is plain text.
+        sizes = [len(self._tokenizer.id_to_token(id_) or "") for id_ in range(self.size)]
+        for id_, token in self._tokenizer.get_added_tokens_decoder().items():
+            sizes[id_] = 0 if token.special else len(token.content.encode())
+        return sizes
+
     def id_of(self, token: str) -> int | None:
         """Id of a token by its exact string, special or not."""
         id_ = self._tokenizer.token_to_id(token)

@@ -13,7 +13,6 @@ import math
 import multiprocessing
 import os
 import queue as queues_module
-import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,9 +25,11 @@ import numpy.typing as npt
 
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
+from model_runtime.training.contexts import contexts
 from model_runtime.training.documents import Documents
-from model_runtime.training.encode import Encoder
-from model_runtime.training.packing import Rows, join, pack
+from model_runtime.training.draws import Draws
+from model_runtime.training.encode import TOO_LONG, Encoder, Sequence
+from model_runtime.training.packing import Rows, join, lay, pack
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import DataRecipe
 
@@ -89,6 +90,8 @@ class Block(NamedTuple):
 
     rows: Rows
     bytes_per_token: float
+    too_long: int
+    """Windows left out because their middle did not fit into the context."""
 
 
 class Blocks:
@@ -118,17 +121,33 @@ class Blocks:
 
     def make(self, number: int) -> Block:
         """Rows of a block; there may be none."""
+        rng = Draws(self.source.seed, "block", number)
+        pad, length = self.source.tokens.pad or 0, self.source.context
+        if self.source.data.level == "context":
+            drawn = self._contexts(number)
+            members = [[sequence.ids for sequence in row if sequence.ids] for row in drawn]
+            rng.shuffle(members)
+            rows = lay(members, length, pad)
+        else:
+            drawn = [self._sequences(number)]
+            ids = [sequence.ids for sequence in drawn[0] if sequence.ids]
+            rows = pack(ids, length, pad, rng)
+        text_bytes = int(self.encoder.bytes_of_ids[rows.ids_RT].sum())
+        num_tokens = sum(map(sum, rows.lengths))
+        too_long = sum(sequence.kind == TOO_LONG for row in drawn for sequence in row)
+        return Block(rows, text_bytes / max(1, num_tokens), too_long)
+
+    def _sequences(self, number: int) -> list[Sequence]:
         epoch = number // self.per_epoch
-        sequences = [
+        return [
             sequence
             for document in self.documents_of(number)
             for sequence in self.encoder.sequences(document, epoch)
         ]
-        rng = random.Random(f"{self.source.seed}/block/{number}")
-        ids = [sequence.ids for sequence in sequences]
-        text_bytes = sum(sequence.text_bytes for sequence in sequences)
-        rows = pack(ids, self.source.context, self.source.tokens.pad or 0, rng)
-        return Block(rows, text_bytes / max(1, sum(map(len, ids))))
+
+    def _contexts(self, number: int) -> list[list[Sequence]]:
+        epoch = number // self.per_epoch
+        return list(contexts(self.encoder, self.documents_of(number), epoch))
 
 
 class RowStream:
@@ -144,6 +163,8 @@ class RowStream:
         """Of the next row that `take` gives."""
         self.bytes_per_token = 1.0
         """Of the block read last."""
+        self.too_long = 0
+        """Windows left out of the blocks read since the start; their middle did not fit."""
         self.waited = 0.0
         """Seconds in which `take` had nothing to give."""
         self._ready: Rows | None = None
@@ -161,6 +182,7 @@ class RowStream:
                 block = next(self._blocks)
                 self.waited += time.monotonic() - started
                 self._ready, self.bytes_per_token = block.rows, block.bytes_per_token
+                self.too_long += block.too_long
             piece = self._ready.take(self.place.row, self.place.row + count)
             count -= len(piece)
             self.place = Place(self.place.block, self.place.row + len(piece))

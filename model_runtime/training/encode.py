@@ -13,20 +13,26 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder, Snippet
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training import windows
-from model_runtime.training.documents import Documents
-from model_runtime.training.holes import Cut, draw_cut
+from model_runtime.training.documents import Documents, Entry
+from model_runtime.training.draws import Draws
+from model_runtime.training.holes import Holes
 from model_runtime.training.recipe import DataRecipe
 from model_runtime.training.syntax import Span, Syntax
 
 LARGEST_PARSED = 200_000
 """Characters; larger documents get no syntax holes."""
+LEFT_TO_RIGHT, TOO_LONG = "ltr", "too long"
 _WORD = re.compile(r"[^\W\d]\w{2,}")
 _DOCSTRING = re.compile(r'^\s*[rR]?"""', re.MULTILINE)
 
@@ -36,9 +42,19 @@ class Sequence(NamedTuple):
 
     ids: list[int]
     kind: str
-    """Of the hole, or `ltr`."""
-    text_bytes: int
-    """UTF-8 bytes of the text in it, for bits per byte."""
+    """Of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle is
+    never cut, so there are no ids then."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A document in one epoch, and all that is drawn for it."""
+
+    number: int
+    entry: Entry
+    text: str
+    syntax: Syntax
+    rng: random.Random
 
 
 @dataclass(frozen=True)
@@ -53,33 +69,81 @@ class Encoder:
     seed: int
 
     def sequences(self, number: int, epoch: int) -> Iterator[Sequence]:
-        """Every sequence of one document in one epoch."""
-        entry = self.documents.entries[number]
-        rng = random.Random(f"{self.seed}/{epoch}/{entry.sha1}")
-        text = self.documents.text(number)
-        if not text or self._is_left_out(text, entry.is_test, rng):
+        """Every sequence of one document in one epoch, windows one after the other."""
+        reading = self.read(number, epoch)
+        if reading is None:
             return
-        encoders = {
+        for window in self._windows(reading):
+            yield from self.of_window(reading, window, self.context)
+
+    def read(self, number: int, epoch: int) -> Reading | None:
+        """A document and its draws; None where the recipe leaves it out of this epoch."""
+        entry = self.documents.entries[number]
+        rng, text = Draws(self.seed, epoch, entry.sha1), self.documents.text(number)
+        if not text or self._is_left_out(text, entry.is_test, rng):
+            return None
+        parsed = text if self._needs_syntax and len(text) <= LARGEST_PARSED else ""
+        return Reading(number, entry, text, Syntax(parsed, entry.path), rng)
+
+    def of_window(
+        self, reading: Reading, window: Span, most_tokens: int, begins: bool = True
+    ) -> Iterator[Sequence]:
+        """One sequence; several where a window without a hole is longer than so many ids.
+
+        Args:
+            reading: the document.
+            window: offsets in it.
+            most_tokens: of a sequence.
+            begins: whether END stands before text without a hole.
+        """
+        rng = reading.rng
+        snippets: tuple[Snippet, ...] = ()
+        if rng.random() < self.data.snippet_rate:
+            snippets = self._snippets(reading.number, reading.text[slice(*window)], rng)
+        if rng.random() >= self.data.fim_rate:
+            ids, ends = (
+                self.tokenizer.encode(reading.text[slice(*window)]),
+                window[1] == len(reading.text),
+            )
+            for piece in left_to_right(self.tokens, ids, most_tokens, begins, ends):
+                yield Sequence(piece, LEFT_TO_RIGHT)
+            return
+        cut = self.holes.draw(reading.text, window, reading.syntax, rng)
+        request = CompletionRequest(Hole(cut.prefix, cut.suffix), reading.entry.path, snippets)
+        order = rng.choices(list(self.data.orders), list(self.data.orders.values()))[0]
+        try:
+            example = self.prompts[order].example(request, cut.middle, most_tokens)
+            yield Sequence(example.ids, cut.kind)
+        except PromptTooLong:
+            yield Sequence([], TOO_LONG)
+
+    @cached_property
+    def holes(self) -> Holes:
+        """The recipe's mix."""
+        return Holes(self.data.spans, self.data.no_suffix_rate, self._borders)
+
+    @cached_property
+    def prompts(self) -> dict[str, PromptEncoder]:
+        """For each order of the recipe."""
+        return {
             name: PromptEncoder(self.tokenizer, self.tokens, Order(name))
             for name in self.data.orders
         }
-        syntax = Syntax(text if len(text) <= LARGEST_PARSED else "")
-        for window in self._windows(text, syntax, rng):
-            request = CompletionRequest(Hole("", ""))
-            snippets: tuple[Snippet, ...] = ()
-            if rng.random() < self.data.snippet_rate:
-                snippets = self._snippets(number, text[slice(*window)], rng)
-            if rng.random() >= self.data.fim_rate:
-                yield self._left_to_right(text, window)
-                continue
-            cut = draw_cut(text, window, syntax, self.data.spans, self.data.no_suffix_rate, rng)
-            request = CompletionRequest(Hole(cut.prefix, cut.suffix), entry.path, snippets)
-            order = rng.choices(list(self.data.orders), list(self.data.orders.values()))[0]
-            try:
-                example = encoders[order].example(request, cut.middle, self.context)
-            except PromptTooLong:
-                continue  # a middle is never cut
-            yield Sequence(example.ids, cut.kind, _text_bytes(cut, snippets))
+
+    @cached_property
+    def bytes_of_ids(self) -> npt.NDArray[np.int64]:
+        """UTF-8 bytes of text that each id stands for."""
+        return np.array(self.tokenizer.bytes_of_ids(), np.int64)
+
+    @cached_property
+    def _needs_syntax(self) -> bool:
+        """Whether any draw looks at functions or nodes."""
+        data = self.data
+        starts_at_functions = data.windows_per_document > 0 and data.function_rate > 0
+        return starts_at_functions or any(data.spans.get(kind) for kind in ("line", "syntax"))
+
+    def _borders(self, text: str) -> list[int]:
+        return sorted({0, len(text), *self.tokenizer.encode_with_offsets(text)[1]})
 
     def _is_left_out(self, text: str, is_test: bool, rng: random.Random) -> bool:
         if is_test and rng.random() >= self.data.test_share:
@@ -87,20 +151,19 @@ class Encoder:
         wanted = self.data.least_docstrings
         return wanted > 0 and len(_DOCSTRING.findall(text)) < wanted
 
-    def _windows(self, text: str, syntax: Syntax, rng: random.Random) -> Iterator[Span]:
+    def _windows(self, reading: Reading) -> Iterator[Span]:
         data = self.data
+        text, rng = reading.text, reading.rng
         if data.windows_per_document == 0:
             return windows.whole(text, data.window_tokens, rng)
         return windows.some(
-            text, syntax, data.windows_per_document, data.window_tokens, data.function_rate, rng
+            text,
+            reading.syntax,
+            data.windows_per_document,
+            data.window_tokens,
+            data.function_rate,
+            rng,
         )
-
-    def _left_to_right(self, text: str, window: Span) -> Sequence:
-        piece = text[slice(*window)]
-        ids = [self.tokens.end, *self.tokenizer.encode(piece)]
-        if window[1] == len(text):
-            ids.append(self.tokens.end)
-        return Sequence(ids[: self.context], "ltr", len(piece.encode()))
 
     def _snippets(self, number: int, window: str, rng: random.Random) -> tuple[Snippet, ...]:
         """Up to two pieces of other files of the package: of four drawn, the most alike."""
@@ -120,8 +183,22 @@ class Encoder:
         return tuple(Snippet(path, snippet) for _, path, snippet in best)
 
 
-def _text_bytes(cut: Cut, snippets: tuple[Snippet, ...]) -> int:
-    return sum(
-        len(part.encode())
-        for part in (cut.prefix, cut.middle, cut.suffix, *(snippet.text for snippet in snippets))
-    )
+def left_to_right(
+    tokens: FimTokens, text: list[int], most_tokens: int, begins: bool, ends: bool
+) -> Iterator[list[int]]:
+    """Text without a hole, END in front of it, and END behind it if the document ends there.
+
+    What is longer than `most_tokens`, 3 or more, comes in several pieces; the last one has the
+    END behind it, and nothing is lost.
+
+    >>> tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    >>> list(left_to_right(tokens, [7, 8, 9], 4, begins=True, ends=True))
+    [[0, 7, 8], [0, 9, 0]]
+    """
+    front, at = [tokens.end] * begins, 0
+    while len(front) + len(text) - at + ends > most_tokens:
+        # END never stands alone: one id is left for the last piece.
+        taken = min(most_tokens - len(front), len(text) - at - 1)
+        yield [*front, *text[at : at + taken]]
+        front, at = [tokens.end], at + taken
+    yield [*front, *text[at:], *[tokens.end] * ends]

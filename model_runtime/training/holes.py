@@ -1,9 +1,16 @@
 """Where to cut a window into prefix, middle and suffix.
 
-    line        whole lines; half of the holes contain indentation and newline, as in
-                HumanEval-infilling, half neither, as behind the indentation in an editor
-    character   two free cuts, a short run, or what a cursor sees: the rest of its line
-    syntax      a node of the syntax tree
+    character      two free cuts, each uniform in [0, n]: the transform of Bavarian et al. 2022
+                   (arXiv:2207.14255, section 3) and of the seed; each part is n / 3 on average
+    token          the same, at borders of tokens
+    short-run      up to 200 characters from anywhere
+    rest-of-line   what a cursor sees: the rest of its line
+    line           whole lines
+    syntax         a node of the syntax tree of at most 700 characters
+
+Half of the line holes contain their indentation and newline, as in HumanEval-infilling, half
+neither, as behind the indentation in an editor.  A node that begins its line, too, takes its
+indentation along half of the times.  A window without nodes gets a line hole for a syntax hole.
 
 Pure functions of the text and a random generator; the generator's key is made in `encode.py`.
 """
@@ -12,10 +19,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model_runtime.training.syntax import Span, Syntax
+
+LONGEST_RUN = 200
+"""Characters of a `short-run`; short ones are as likely as long ones by ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +38,72 @@ class Cut:
     kind: str
 
 
-def draw_cut(
-    text: str,
-    window: Span,
-    syntax: Syntax,
-    weights: Mapping[str, float],
-    no_suffix_rate: float,
-    rng: random.Random,
-) -> Cut:
-    """One hole in `text[window]`."""
-    start, end = window
-    piece = text[start:end]
-    kind = rng.choices(list(weights), list(weights.values()))[0]
-    span = None
-    if kind == "syntax":
-        span = _syntax_span(text, window, syntax, rng)
-        if span is None:
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """The mix of holes of a recipe."""
+
+    weights: Mapping[str, float]
+    """Of each kind."""
+    no_suffix_rate: float
+    borders: Callable[[str], Sequence[int]]
+    """Offsets of a text at which a token begins, and its end; at least one."""
+
+    def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> Cut:
+        """One hole in `text[window]`."""
+        start, end = window
+        piece = text[start:end]
+        kind = rng.choices(list(self.weights), list(self.weights.values()))[0]
+        span = _syntax_span(text, window, syntax, rng) if kind == "syntax" else None
+        if kind == "syntax" and span is None:
             kind = "line"
-    if kind == "line":
-        span = line_span(piece, rng, _body_within(window, syntax, rng))
-    elif kind == "character":
-        span = character_span(piece, rng)
-    assert span is not None
-    suffix = "" if rng.random() < no_suffix_rate else piece[span[1] :]
-    return Cut(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
+        if kind == "line":
+            span = line_span(piece, rng, _body_within(window, syntax, rng))
+        elif kind == "token":
+            span = token_span(self.borders(piece), rng)
+        elif kind in CHARACTER_KINDS:
+            span = CHARACTER_KINDS[kind](piece, rng)
+        assert span is not None, kind
+        suffix = "" if rng.random() < self.no_suffix_rate else piece[span[1] :]
+        return Cut(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
+
+
+def character_span(text: str, rng: random.Random) -> Span:
+    """Two free cuts: empty with probability 1 / (n + 1)."""
+    first, second = rng.randint(0, len(text)), rng.randint(0, len(text))
+    return min(first, second), max(first, second)
+
+
+def token_span(borders: Sequence[int], rng: random.Random) -> Span:
+    """Two free cuts at borders of tokens."""
+    first, second = rng.choice(borders), rng.choice(borders)
+    return min(first, second), max(first, second)
+
+
+def short_run(text: str, rng: random.Random) -> Span:
+    """A few characters from anywhere."""
+    start = rng.randint(0, len(text))
+    return start, min(len(text), start + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+
+
+def rest_of_line(text: str, rng: random.Random) -> Span:
+    """From a cursor anywhere to the end of its line."""
+    return to_line_end(text, rng.randint(0, len(text)), rng)
+
+
+CHARACTER_KINDS: Mapping[str, Callable[[str, random.Random], Span]] = {
+    "character": character_span,
+    "short-run": short_run,
+    "rest-of-line": rest_of_line,
+}
+"""Holes that need nothing but the text."""
+
+
+def to_line_end(text: str, start: int, rng: random.Random) -> Span:
+    """From a cursor to the end of its line; at the end of a line mostly the next one."""
+    end = text.find("\n", start)
+    if 0 <= end == start and rng.random() < 0.8:
+        end = text.find("\n", start + 1)
+    return start, len(text) if end < 0 else end
 
 
 def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
@@ -73,42 +125,21 @@ def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span
     return start + min(stripped, len(body) - len(body.lstrip(" \t"))), start + stripped
 
 
-def character_span(text: str, rng: random.Random) -> Span:
-    """Two free cuts, a short run, or the rest of the line from some place on."""
-    style, start = rng.random(), rng.randint(0, len(text))
-    if style < 0.2:
-        other = rng.randint(0, len(text))
-        return min(start, other), max(start, other)
-    if style < 0.4:
-        return start, min(len(text), start + int(math.exp(rng.uniform(0, math.log(200)))))
-    return rest_of_line(text, start, rng)
-
-
-def rest_of_line(text: str, start: int, rng: random.Random) -> Span:
-    """From a cursor to the end of its line; at the end of a line mostly the next one."""
-    end = text.find("\n", start)
-    if 0 <= end == start and rng.random() < 0.8:
-        end = text.find("\n", start + 1)
-    return start, len(text) if end < 0 else end
-
-
 def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """A node as offsets in the window, three of ten times with its indentation."""
+    """A node as offsets in the window; half of those that begin a line with its indentation."""
     found = syntax.draw(*window, rng)
     if found is None:
         return None
     start, end = found[0] - window[0], found[1] - window[0]
     line = text.rfind("\n", window[0], found[0]) + 1 or window[0]
-    if rng.random() < 0.3 and not text[line : found[0]].strip():
+    if rng.random() < 0.5 and not text[line : found[0]].strip():
         start = line - window[0]
     return start, end
 
 
 def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
     """Two of three times the code of a function, without docstring, as offsets in the window."""
-    bodies = [
-        (f.body, f.end) for f in syntax.functions if window[0] <= f.start and f.body < window[1]
-    ]
+    bodies = [body for body in syntax.bodies(*window) if body[0] < window[1]]
     if not bodies or rng.random() < 1 / 3:
         return None
     start, end = rng.choice(bodies)

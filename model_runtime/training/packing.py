@@ -57,9 +57,15 @@ def pack(sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.
         rows[row].append(ids)
         bisect.insort(free, (space - len(ids), row))
     rng.shuffle(rows)
+    for members in rows:
+        rng.shuffle(members)
+    return lay(rows, length, pad)
+
+
+def lay(rows: Sequence[Sequence[Sequence[int]]], length: int, pad: int) -> Rows:
+    """A table of rows whose examples are known and in order."""
     table = np.full((len(rows), length), pad, np.int32)
     for line, members in zip(table, rows, strict=True):
-        rng.shuffle(members)
         flat = [id_ for ids in members for id_ in ids]
         line[: len(flat)] = flat
     return Rows(table, [[len(ids) for ids in members] for members in rows])

@@ -104,9 +104,19 @@ class DataRecipe:
     orders: dict[str, float] = field(default_factory=lambda: {"spm1": 0.9, "psm": 0.1})
     """Weight of each order of parts; the first one is what a server uses."""
     spans: dict[str, float] = field(
-        default_factory=lambda: {"line": 0.40, "character": 0.35, "syntax": 0.25}
+        default_factory=lambda: {
+            "line": 0.40,
+            "rest-of-line": 0.21,
+            "character": 0.07,
+            "short-run": 0.07,
+            "syntax": 0.25,
+        }
     )
-    """Weight of each kind of hole."""
+    """Weight of each kind of hole; `holes.py` says what they are."""
+    level: Literal["document", "context"] = "document"
+    """`document`: holes lie in windows of one document, packed in any order.  `context`: documents
+    follow each other with END between them and are cut into rows; each document's piece of a row
+    may have a hole (arXiv:2207.14255, section 4.4), as the seed's had."""
     no_suffix_rate: float = 0.06
     """Share of holes with nothing after them: typing at the end of a file."""
     snippet_rate: float = 0.15
@@ -309,6 +319,13 @@ def check(recipe: Recipe) -> None:
                 raise RecipeError(f"data: {name} has no {key!r}; the nearest right one is {near!r}")
         if not weights or min(weights.values()) < 0 or not sum(weights.values()):
             raise RecipeError(f"data: {name} is {weights}; it needs at least one weight above 0")
+    if data.level == "context":
+        for name, only in (("snippet_rate", 0.0), ("windows_per_document", 0)):
+            if (value := getattr(data, name)) != only:
+                raise RecipeError(
+                    f"data: {name} is {value}; level 'context' reads whole documents and nothing "
+                    f"else, so it must be {only}"
+                )
     check_training(recipe)
 
 
@@ -363,4 +380,4 @@ def check_training(recipe: Recipe) -> None:
 
 
 ORDERS = ("spm1", "psm", "spm2")
-SPANS = ("line", "character", "syntax")
+SPANS = ("line", "rest-of-line", "character", "short-run", "token", "syntax")

@@ -94,6 +94,7 @@ class Report:
                 waiting=(rows.waited - self._waited) / passed,
                 norm=result.norm,
                 skipped=skipped,
+                too_long=rows.too_long,
                 row=progress.row,
             )
             self._resume(progress, rows.waited)

@@ -1,97 +1,63 @@
-"""Spans of syntax nodes in a Python document, in characters."""
+"""Spans of syntax nodes in a document, in characters.
+
+tree-sitter reads what does not parse, too: spans then come from the parts that do.
+"""
 
 from __future__ import annotations
 
-import ast
 import bisect
 import random
-import re
-import warnings
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model_runtime.languages import language_id
+from model_runtime.training.grammars import grammar
 
 Span = tuple[int, int]
-Placed = ast.expr | ast.stmt | ast.keyword
-"""Nodes that know where they are."""
 KINDS = {"statement": 0.3, "expression": 0.25, "arguments": 0.25, "body": 0.2}
 """What a hole may be, and how often it is tried first."""
 LONGEST = 700
 """Characters of a hole; as Mellum's (arXiv:2510.05788)."""
-_NEWLINE = re.compile(r"\r\n|\r|\n")
+_TRIES = 8
 
 
 class Function(NamedTuple):
-    """A function definition, from the line of its first decorator to its last line."""
+    """A function definition, from the line of its first decorator to its end."""
 
     start: int
     end: int
-    body: int
-    """Where the code after the docstring begins."""
+    body: Span
+    """The code after the docstring, without braces."""
     weight: float
     """How much it looks like one that stands alone: at the margin, with a docstring."""
 
 
 class Syntax:
-    """All spans of one document; no spans at all if it does not parse."""
+    """All spans of one document; none at all if its language has no grammar here."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, path: str = "x.py") -> None:
         self.spans: dict[str, list[Span]] = {kind: [] for kind in KINDS}
         self.functions: list[Function] = []
-        # ast counts lines so: a lone carriage return ends one, a form feed does not.
-        self._lines = _NEWLINE.split(text)
-        self._begins = [0, *(found.end() for found in _NEWLINE.finditer(text))]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        found = grammar(language_id(path)) if text else None
+        if found is None:
             return
-        self._collect(tree)
-        for spans in self.spans.values():
-            spans.sort()
-        self.functions.sort()
-
-    def _place(self, line: int, column: int) -> int:
-        """Offset of a place that ast gives as line from 1 and column in UTF-8 bytes."""
-        content = self._lines[line - 1]
-        if not content.isascii():
-            column = len(content.encode()[:column].decode(errors="ignore"))
-        return self._begins[line - 1] + column
-
-    def _span(self, first: Placed, last: Placed) -> Span:
-        return (
-            self._place(first.lineno, first.col_offset),
-            self._place(last.end_lineno or last.lineno, last.end_col_offset or 0),
-        )
-
-    def _collect(self, tree: ast.AST) -> None:
-        stack = [tree]
-        while stack:
-            node = stack.pop()
-            stack.extend(ast.iter_child_nodes(node))
-            if isinstance(node, ast.stmt):
-                self.spans["statement"].append(self._span(node, node))
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    self._function(node)
-            elif isinstance(node, ast.expr) and not isinstance(node, (ast.Name, ast.Constant)):
-                self.spans["expression"].append(self._span(node, node))
-                parts: list[Placed] = (
-                    [*node.args, *node.keywords] if isinstance(node, ast.Call) else []
-                )
-                if parts:
-                    spans = [self._span(part, part) for part in parts]
-                    span = min(start for start, _ in spans), max(end for _, end in spans)
-                    self.spans["arguments"].append(span)
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        has_doc = ast.get_docstring(node, clean=False) is not None
-        end = self._span(node, node)[1]
-        if has_doc and len(node.body) == 1:
-            return  # nothing but a docstring
-        body = self._span(node.body[has_doc], node.body[-1])
-        self.spans["body"].append(body)
-        first_line = min([node.lineno, *(entry.lineno for entry in node.decorator_list)])
-        weight = (1.0 + has_doc) * (1.0 + 4.0 * (node.col_offset == 0))
-        self.functions.append(Function(self._begins[first_line - 1], end, body[0], weight))
+        self._text = text
+        data = text.encode("utf-8", "surrogatepass")
+        self._places = _places(text, data)
+        has_error, nodes = found.captures(data)
+        if has_error:
+            nodes = {
+                name: [node for node in every if not node.has_error]
+                for name, every in nodes.items()
+            }
+        for kind in ("statement", "expression"):
+            self.spans[kind] = self._sorted(map(self._span, nodes.get(kind, ())))
+        self.spans["arguments"] = self._sorted(map(self._inside, nodes.get("arguments", ())))
+        functions = [self._function(node) for node in nodes.get("function", ())]
+        self.functions = sorted(function for function in functions if function is not None)
+        self.spans["body"] = self._sorted(function.body for function in self.functions)
 
     def draw(self, start: int, end: int, rng: random.Random) -> Span | None:
         """A node inside a window, as offsets in the document."""
@@ -99,8 +65,71 @@ class Syntax:
         for kind in (first, *KINDS):
             spans = self.spans[kind]
             low, high = bisect.bisect_left(spans, (start, 0)), bisect.bisect_left(spans, (end, 0))
-            for _ in range(8 if high > low else 0):
+            for _ in range(_TRIES if high > low else 0):
                 found = spans[rng.randrange(low, high)]
                 if found[1] <= end and found[1] - found[0] <= LONGEST:
                     return found
         return None
+
+    def bodies(self, start: int, end: int) -> list[Span]:
+        """Those of the functions that begin inside a window."""
+        first = bisect.bisect_left(self.functions, (start,))
+        last = bisect.bisect_left(self.functions, (end,))
+        return [function.body for function in self.functions[first:last]]
+
+    @staticmethod
+    def _sorted(spans: Any) -> list[Span]:
+        return sorted(span for span in spans if span[0] < span[1])
+
+    def _span(self, node: Any) -> Span:
+        return self._places[node.start_byte], self._places[node.end_byte]
+
+    def _inside(self, node: Any) -> Span:
+        """Without the brackets and the white space behind and before them."""
+        start, end = self._span(node)
+        inside = self._text[start + 1 : end - 1]
+        start += 1 + len(inside) - len(inside.lstrip())
+        return start, start + len(inside.strip())
+
+    def _function(self, node: Any) -> Function | None:
+        """None where there is nothing but a docstring, or no body."""
+        body = node.child_by_field_name("body")
+        if body is None:
+            return None
+        start, body_end = self._span(body)
+        has_doc = False
+        if self._text.startswith("{", start):
+            start, body_end = self._inside(body)
+        else:
+            statements = [child for child in body.named_children if child.type != "comment"]
+            has_doc = bool(statements) and _is_docstring(statements[0])
+            if len(statements) == has_doc:
+                return None
+            start = self._span(statements[has_doc])[0]
+        if start >= body_end:
+            return None
+        at, end = self._span(node.parent if _is_decorated(node) else node)
+        first_line = self._text.rfind("\n", 0, at) + 1
+        weight = (1.0 + has_doc) * (1.0 + 4.0 * (at == first_line))
+        return Function(first_line, end, (start, body_end), weight)
+
+
+def _is_decorated(node: Any) -> bool:
+    return node.parent is not None and node.parent.type == "decorated_definition"
+
+
+def _is_docstring(statement: Any) -> bool:
+    """A statement that is a string and nothing else, as only Python's docstrings are."""
+    return (
+        statement.type == "expression_statement"
+        and statement.named_child_count == 1
+        and statement.named_child(0).type in ("string", "concatenated_string")
+    )
+
+
+def _places(text: str, data: bytes) -> Sequence[int]:
+    """For every offset in UTF-8 the offset in characters."""
+    if text.isascii():
+        return range(len(data) + 1)
+    begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
+    return [0, *np.cumsum(begins).tolist()]

@@ -17,18 +17,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.fim_format import Order
-from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder
+from model_runtime.prompt import CompletionRequest, Hole
 from model_runtime.training.batches import Source
-from model_runtime.training.encode import Encoder
+from model_runtime.training.draws import Draws
+from model_runtime.training.encode import Encoder, left_to_right
 from model_runtime.training.forward import Batch, hidden_states
-from model_runtime.training.holes import Cut, character_span, line_span, rest_of_line
+from model_runtime.training.holes import CHARACTER_KINDS, line_span, to_line_end
 from model_runtime.training.network import Network
 from model_runtime.training.packing import Rows
 from model_runtime.training.windows import whole
 
 KINDS = ("ltr", "line", "cursor", "character")
 WINDOW_TOKENS = (100, 600)
+CHARACTER_MIX = {"character": 0.2, "short-run": 0.2, "rest-of-line": 0.6}
+"""Of the figures named `character`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Validation:
     def __init__(self, source: Source, count: int) -> None:
         self.context = source.context
         encoder = source.open("valid").encoder
-        rng = random.Random(1)
+        rng = Draws("validation")
         self.examples: list[Judged] = []
         while len(self.examples) < count:
             kind = KINDS[len(self.examples) % len(KINDS)]
@@ -120,26 +122,30 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
     start, end = rng.choice(list(whole(text, WINDOW_TOKENS, rng)))
     window = text[start:end]
     if kind == "ltr":
-        ids = [encoder.tokens.end, *encoder.tokenizer.encode(window)][: encoder.context]
-        size = len(encoder.tokenizer.decode(ids[1:]).encode())
+        # Without the END behind a document: it has no bytes.
+        text_ids = encoder.tokenizer.encode(window)
+        pieces = left_to_right(encoder.tokens, text_ids, encoder.context, begins=True, ends=False)
+        ids = next(pieces)
+        size = int(encoder.bytes_of_ids[ids].sum())
         return Judged(kind, ids, 1, size) if len(ids) > 1 else None
-    first, last = character_span(window, rng) if kind == "character" else line_span(window, rng)
+    if kind == "character":
+        drawn = rng.choices(list(CHARACTER_MIX), list(CHARACTER_MIX.values()))[0]
+        first, last = CHARACTER_KINDS[drawn](window, rng)
+    else:
+        first, last = line_span(window, rng)
     if kind == "cursor":
-        first, last = rest_of_line(window, first, rng)
-    if (
-        kind == "line"
-    ):  # single lines from the margin on, newline included, as HumanEval-infilling has them
+        first, last = to_line_end(window, first, rng)
+    if kind == "line":
+        # Single lines from the margin on, newline included, as HumanEval-infilling has them.
         first = window.rfind("\n", 0, first) + 1
         last = window.find("\n", first) + 1
-    if not window[first:last].strip():
+    middle = window[first:last]
+    if not middle.strip():
         return None
-    cut = Cut(window[:first], window[first:last], window[last:], kind)
-    prompt = PromptEncoder(
-        encoder.tokenizer, encoder.tokens, Order(next(iter(encoder.data.orders)))
-    )
-    request = CompletionRequest(Hole(cut.prefix, cut.suffix))
+    prompt = encoder.prompts[next(iter(encoder.data.orders))]
+    request = CompletionRequest(Hole(window[:first], window[last:]))
     try:
-        example = prompt.example(request, cut.middle, encoder.context)
+        example = prompt.example(request, middle, encoder.context)
     except PromptTooLong:
         return None
-    return Judged(kind, example.ids, example.prompt_length, len(cut.middle.encode()))
+    return Judged(kind, example.ids, example.prompt_length, len(middle.encode()))

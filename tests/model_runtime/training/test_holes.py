@@ -2,12 +2,23 @@
 
 import itertools
 import random
+import statistics
+from collections import Counter
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model_runtime.training.holes import character_span, draw_cut, line_span
+from model_runtime.training.draws import Draws
+from model_runtime.training.holes import (
+    CHARACTER_KINDS,
+    LONGEST_RUN,
+    Holes,
+    character_span,
+    line_span,
+    token_span,
+)
+from model_runtime.training.recipe import SPANS
 from model_runtime.training.syntax import Syntax
 from model_runtime.training.windows import some, whole
 
@@ -17,29 +28,40 @@ TEXT = (
     python_text(1)
     + "\n# \u4f60\u597d \U0001f600 e\u0301\x0c\nclass Last:\n    x = '\u00fc', f(\u00e4, b=[1])\n"
 )
-SPANS = {"line": 0.4, "character": 0.35, "syntax": 0.25}
+
+
+def every_third(text: str) -> list[int]:
+    """Borders of imagined tokens."""
+    return [*range(0, len(text), 3), len(text)]
+
+
+def holes(no_suffix_rate: float = 0.0, **weights: float) -> Holes:
+    return Holes(
+        {kind.replace("_", "-"): weight for kind, weight in weights.items()}
+        or dict.fromkeys(SPANS, 1.0),
+        no_suffix_rate,
+        every_third,
+    )
 
 
 def test_the_parts_of_ten_thousand_cuts_join_to_their_window():
-    syntax, rng = Syntax(TEXT), random.Random(0)
+    syntax, rng, every = Syntax(TEXT), random.Random(0), holes()
     kinds = set()
     for _ in range(10_000):
         start, end = sorted((rng.randrange(len(TEXT)), rng.randrange(1, len(TEXT) + 1)))
-        cut = draw_cut(TEXT, (start, end), syntax, SPANS, 0.0, rng)
+        cut = every.draw(TEXT, (start, end), syntax, rng)
         kinds.add(cut.kind)
 
         assert TEXT[start:end] == cut.prefix + cut.middle + cut.suffix
     assert set(SPANS) == kinds
 
 
-@given(st.text(max_size=300), st.integers())
-@example("\r0", 0)
-@example("f(\r\n  a)\rg(b)", 0)
-def test_any_text_can_be_cut(text: str, seed: int):
-    rng = random.Random(seed)
-    for span in (line_span(text, rng), character_span(text, rng)):
-        assert 0 <= span[0] <= span[1] <= len(text)
-    cut = draw_cut(text, (0, len(text)), Syntax(text), SPANS, 0.0, rng)
+@given(st.text(max_size=300), st.integers(), st.sampled_from(SPANS))
+@example("\r0", 0, "line")
+@example("f(\r\n  a)\rg(b)", 0, "syntax")
+@example("def f(\x00):\n  '\ud800'", 0, "syntax")
+def test_any_text_can_be_cut(text: str, seed: int, kind: str):
+    cut = holes(**{kind: 1.0}).draw(text, (0, len(text)), Syntax(text), random.Random(seed))
     assert text == cut.prefix + cut.middle + cut.suffix
 
 
@@ -60,6 +82,55 @@ def test_drawn_windows_are_whole_lines_and_do_not_overlap():
         assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
 
 
+def test_each_part_between_two_free_cuts_is_a_third_on_average():
+    """The seed's "thirds".  A part has the standard deviation n / sqrt(18)."""
+    rng, text, count = Draws("thirds"), "x" * 300, 20_000
+    spans = [character_span(text, rng) for _ in range(count)]
+    parts = zip(*((a, b - a, 300 - b) for a, b in spans), strict=True)
+
+    for lengths in parts:
+        assert 100 == pytest.approx(statistics.mean(lengths), abs=4 * 300 / (18 * count) ** 0.5)
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 99])
+def test_two_free_cuts_meet_with_probability_one_in_n_plus_one(n: int):
+    """n = 2048 gives 0.000488; smaller ones are seen more often."""
+    rng, count, share = Draws("empty", n), 20_000, 1 / (n + 1)
+    empty = sum(a == b for a, b in (character_span("x" * n, rng) for _ in range(count)))
+
+    assert abs(empty - count * share) <= 4 * (count * share * (1 - share)) ** 0.5
+
+
+def test_two_free_cuts_reach_both_ends():
+    spans = Counter(character_span("ab", Draws("ends", i)) for i in range(900))
+
+    assert {(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)} == set(spans)
+    # 9 pairs, of which each span with two different cuts is two
+    assert all(spans[span] > 130 for span in ((0, 1), (1, 2), (0, 2)))
+
+
+def test_token_holes_begin_and_end_at_borders():
+    every, syntax = holes(token=1.0), Syntax("")
+    for seed in range(300):
+        cut = every.draw(TEXT, (5, 205), syntax, random.Random(seed))
+        assert len(cut.prefix) % 3 == 0 or len(cut.prefix) == 200
+        assert (len(cut.prefix) + len(cut.middle)) % 3 == 0 or cut.suffix == ""
+
+
+def test_one_border_gives_an_empty_middle():
+    assert (0, 0) == token_span([0], random.Random(0))
+
+
+def test_short_runs_are_short_and_rests_of_lines_stay_in_their_line():
+    rng = random.Random(0)
+    for _ in range(2000):
+        start, end = CHARACTER_KINDS["short-run"](TEXT, rng)
+        assert end - start < LONGEST_RUN
+        start, end = CHARACTER_KINDS["rest-of-line"](TEXT, rng)
+        assert TEXT[start + 1 : end].count("\n") == 0
+        assert end == len(TEXT) or TEXT[end] == "\n"
+
+
 def test_half_of_the_line_holes_begin_with_their_indentation():
     rng = random.Random(0)
     middles = [text[slice(*line_span(text, rng))] for text in [TEXT] * 1000]
@@ -74,32 +145,27 @@ def test_half_of_the_line_holes_begin_with_their_indentation():
     )
 
 
+def test_half_of_the_nodes_that_begin_a_line_take_their_indentation_along():
+    text = "class A:\n" + "".join(f"    def f{i}(self):\n        return {i}\n" for i in range(40))
+    syntax, every, rng = Syntax(text), holes(syntax=1.0), random.Random(0)
+    cuts = [every.draw(text, (9, len(text)), syntax, rng) for _ in range(4000)]
+    at_line_start = [cut for cut in cuts if not cut.prefix.rpartition("\n")[2].strip()]
+    with_indentation = sum(cut.middle.startswith(" ") for cut in at_line_start)
+
+    assert len(at_line_start) > 1000
+    share = with_indentation / len(at_line_start)
+    assert 0.5 == pytest.approx(share, abs=4 * 0.5 / len(at_line_start) ** 0.5)
+    assert {"syntax"} == {cut.kind for cut in cuts}
+
+
 def test_without_suffix_the_rest_of_the_window_is_dropped():
-    cut = draw_cut(TEXT, (0, len(TEXT)), Syntax(TEXT), {"line": 1.0}, 1.0, random.Random(0))
+    cut = holes(1.0, line=1.0).draw(TEXT, (0, len(TEXT)), Syntax(TEXT), random.Random(0))
 
     assert cut.suffix == ""
     assert TEXT.startswith(cut.prefix + cut.middle)
 
 
-@pytest.mark.parametrize(
-    ("source", "kind", "expected"),
-    [
-        ("x = f(a, b=[1])\n", "arguments", ["a, b=[1]"]),
-        ("\u00fc = f(\u00e4, 'x')\n", "arguments", ["\u00e4, 'x'"]),
-        ("x = 1\n\x0cy = a + b\n", "expression", ["a + b"]),
-        ('def f():\n    """Doc."""\n    return 1\n', "body", ["return 1"]),
-        ("@once\ndef f():\n    pass\n", "statement", ["def f():\n    pass", "pass"]),
-        ("def broken(:\n", "statement", []),
-    ],
-)
-def test_syntax_spans_are_characters(source: str, kind: str, expected: list[str]):
-    assert expected == [source[slice(*span)] for span in Syntax(source).spans[kind]]
+def test_a_window_without_nodes_gets_a_line_hole():
+    cut = holes(syntax=1.0).draw("a\nb\n", (0, 4), Syntax("a\nb\n", "a.txt"), random.Random(0))
 
-
-def test_a_function_begins_at_its_first_decorator():
-    (function,) = Syntax(
-        "import a\n\n@once\n@twice\ndef f():\n    '''Doc.'''\n    pass\n"
-    ).functions
-
-    assert len("import a\n\n") == function.start
-    assert len("import a\n\n@once\n@twice\ndef f():\n    '''Doc.'''\n    ") == function.body
+    assert "line" == cut.kind

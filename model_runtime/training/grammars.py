@@ -1,0 +1,108 @@
+"""Grammars of tree-sitter, and which of their nodes may be holes.
+
+Grammars name the kinds of their nodes much alike (`if_statement`, `binary_expression`,
+`argument_list`), so the rules below go by the names and need no table for each language.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from model_runtime.errors import ModelRuntimeError
+
+MODULES = {
+    "python": ("tree_sitter_python", "language"),
+    "javascript": ("tree_sitter_javascript", "language"),
+    "javascriptreact": ("tree_sitter_javascript", "language"),
+    "typescript": ("tree_sitter_typescript", "language_typescript"),
+    "typescriptreact": ("tree_sitter_typescript", "language_tsx"),
+    "c": ("tree_sitter_c", "language"),
+    "cpp": ("tree_sitter_cpp", "language"),
+    "go": ("tree_sitter_go", "language"),
+    "rust": ("tree_sitter_rust", "language"),
+    "java": ("tree_sitter_java", "language"),
+}
+"""Package and function of each language, by the id that editors send."""
+
+_ARGUMENTS = re.compile(r"argument_list|arguments")
+_STATEMENT = re.compile(
+    r"(?!.*parameter|with_item|attribute_item)"
+    r"(.*_statement|.*_definition|.*_declaration|.*_item|declaration)"
+)
+_FUNCTION = re.compile(r".*(function|method|constructor).*")
+_EXPRESSION = re.compile(
+    r"(?!format_expression)(.*_expression|.*_operator|.*_comprehension|expression_list|array"
+    r"|arrow_function|attribute|await|call|composite_literal|concatenated_string|dictionary"
+    r"|initializer_list|lambda|list|macro_invocation|method_invocation|object|set|subscript"
+    r"|template_string|tuple|yield)"
+)
+
+
+class GrammarMissing(ModelRuntimeError):
+    """A language whose grammar is not installed."""
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A language as tree-sitter reads it."""
+
+    language: Any
+    query: Any
+    """Captures `statement`, `expression`, `arguments` and `function`."""
+
+    def captures(self, data: bytes) -> tuple[bool, dict[str, list[Any]]]:
+        """Whether the text has errors, and its nodes by capture."""
+        from tree_sitter import Parser, QueryCursor
+
+        root = Parser(self.language).parse(data).root_node
+        return root.has_error, QueryCursor(self.query).captures(root)
+
+
+@cache
+def grammar(language_id: str) -> Grammar | None:
+    """The grammar of a language; None for one that has none here.
+
+    Raises:
+        GrammarMissing: it has one, which is not installed.  Holes may not depend on that.
+    """
+    if language_id not in MODULES:
+        return None
+    module, function = MODULES[language_id]
+    try:
+        from tree_sitter import Language, Query
+
+        language = Language(getattr(importlib.import_module(module), function)())
+    except ImportError as error:
+        raise GrammarMissing(
+            f"syntax holes in {language_id} need the package {error.name}: "
+            "pip install 'fim-lsp[train]'"
+        ) from error
+    numbers = range(language.node_kind_count)
+    kinds = {
+        str(language.node_kind_for_id(i))
+        for i in numbers
+        if language.node_kind_is_named(i) and language.node_kind_is_visible(i)
+    }
+    wanted: dict[str, list[str]] = {}
+    for kind in sorted(kinds):
+        for name in roles(kind):
+            wanted.setdefault(name, []).append(f"({kind})")
+    source = "\n".join(f"[{' '.join(nodes)}] @{name}" for name, nodes in wanted.items())
+    return Grammar(language, Query(language, source))
+
+
+def roles(kind: str) -> list[str]:
+    """What a node of this kind counts as.
+
+    >>> roles("if_statement"), roles("function_item"), roles("argument_list"), roles("identifier")
+    (['statement'], ['statement', 'function'], ['arguments'], [])
+    """
+    if _ARGUMENTS.fullmatch(kind):
+        return ["arguments"]
+    if _STATEMENT.fullmatch(kind):
+        return ["statement", "function"] if _FUNCTION.fullmatch(kind) else ["statement"]
+    return ["expression"] if _EXPRESSION.fullmatch(kind) else []
