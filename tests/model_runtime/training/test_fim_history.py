@@ -1,7 +1,4 @@
-"""Faults that public implementations of the transform had, one test for each.
-
-Where each was seen is in docs/training.md.
-"""
+"""Faults that public implementations of the transform had, and two of our own; a test for each."""
 
 import random
 from collections import Counter
