@@ -87,6 +87,9 @@ class NetworkRecipe:
     context: int = 1024
     """Most ids of a prompt and its answer."""
     positions: Literal["rotary", "alibi"] = "rotary"
+    alibi_restart: bool = False
+    """Whether ALiBi's distances begin again in each part of a prompt with a hole; an arm to be
+    compared, which no serving engine knows."""
     rotary_share: float = 1.0
     rotary_base: float = 10_000.0
     tied: bool = True
@@ -356,6 +359,8 @@ def check_training(recipe: Recipe) -> None:
         raise RecipeError(
             "train: compile_layers needs data.attention_within = 'row'; examples differ in length"
         )
+    if network.alibi_restart and network.positions != "alibi":
+        raise RecipeError("network: alibi_restart needs positions = 'alibi'")
     low, high = data.window_tokens
     if not 0 < low <= high <= network.context:
         raise RecipeError(
