@@ -1,8 +1,11 @@
 """Several processes train as one does, and go on where any other number stopped."""
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ import torch
 from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
 
-from .runs import TrainingRun, worker
+from .runs import ONE_THREAD, TrainingRun, worker
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +66,24 @@ def test_a_checkpoint_of_two_processes_is_read_by_one_and_the_reverse(
     assert alone.curve() == pytest.approx(run.curve(), abs=1e-3)
     assert alone.curve("row") == run.curve("row")
     assert alone.curve("tokens") == run.curve("tokens")
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_a_nan_on_one_process_makes_all_skip_the_step(
+    corpus: Path, tokenizer_path: Path, tmp_path: Path, strategy: str
+):
+    run = TrainingRun(tmp_path, corpus, tokenizer_path, strategy=strategy)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "tests.model_runtime.training.spoiled", str(run.recipe), str(run.out)]
+    done = subprocess.run(
+        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, cwd=ROOT
+    )
+
+    assert done.returncode == 0, done.stderr
+    # The rate of the first step is 0.
+    expected = {"moved": [False, True, False, True], "skipped": 1}
+    for rank in (0, 1):
+        assert expected == json.loads((run.out / f"rank-{rank}.json").read_text())
 
 
 def test_a_process_that_dies_ends_the_others_with_a_sentence(
