@@ -49,8 +49,8 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results
 	$(BIN)/python -m benchmarks.prefix_reuse
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.event_loop
-	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.holes
+	$(BIN)/python -m benchmarks.training
 
 format: $(VENV)/.dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

@@ -72,8 +72,14 @@ def export(
         reports: report.json files of the judge; those of these very weights go into the card.
 
     Raises:
-        ExportError: there is no checkpoint, or its weights have another shape than the recipe's.
+        ExportError: there is no checkpoint, its weights have another shape than the recipe's, or
+            no engine could run the model.
     """
+    if recipe.network.alibi_restart:
+        raise ExportError(
+            f"{recipe.name!r} restarts ALiBi in each part, which no engine can serve; compare it "
+            "by the figures in its log, or train with alibi_restart = false to export"
+        )
     path = checkpoints.newest(state / "checkpoints")
     if path is None:
         raise ExportError(

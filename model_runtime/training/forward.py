@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model_runtime.training.alibi import Parts, Sentinels, parts_of
 from model_runtime.training.loss import IGNORED
 from model_runtime.training.network import Network, Segments
 from model_runtime.training.packing import Rows
@@ -24,9 +25,16 @@ class Batch:
     segments: Segments
     num_tokens: int
     """Without padding."""
+    parts: Parts | None = None
 
     @classmethod
-    def of(cls, rows: Rows, per_row: bool, device: torch.device) -> Batch:
+    def of(
+        cls,
+        rows: Rows,
+        per_row: bool,
+        device: torch.device,
+        sentinels: Sentinels | None = None,
+    ) -> Batch:
         """Tensors of these rows; a segment is a row with `per_row`, else an example or padding."""
         T = rows.ids_RT.shape[1]
         flat = rows.ids_RT.reshape(-1).astype(np.int64)
@@ -50,10 +58,11 @@ class Batch:
             places_N=tensor(np.concatenate(places)),
             segments=T if per_row else segments,
             num_tokens=sum(sum(lengths) for lengths in rows.lengths),
+            parts=parts_of(rows.ids_RT, rows.lengths, sentinels).to(device) if sentinels else None,
         )
 
 
 def hidden_states(network: Network, batch: Batch, dtype: torch.dtype) -> Tensor:
     """[N, d]."""
-    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype)
+    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype, batch.parts)
     return hidden

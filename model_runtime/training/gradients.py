@@ -42,7 +42,7 @@ class Gradients:
         processes: Processes,
     ) -> None:
         self.recipe, self.per_row, self.device = recipe, per_row, device
-        self.processes = processes
+        self.processes, self.sentinels = processes, network.shape.sentinels
         objective = Objective(network, recipe)
         self.objective = processes.wrap(network, objective, objective.dtype)
 
@@ -60,7 +60,7 @@ class Gradients:
             share = weight * num_targets(part) / counted
             last = number == len(parts)
             with nullcontext() if last else self.processes.local_only(self.objective):
-                batch = Batch.of(part, self.per_row, self.device)
+                batch = Batch.of(part, self.per_row, self.device, self.sentinels)
                 loss = self.objective(batch) * share
                 (loss * self.processes.loss_weight()).backward()
             total += loss.detach()

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from model_runtime.training.alibi import Parts, Sentinels, alibi_bias, plain_distances
+
 Segments = int | Sequence[int]
 """Length of every segment if they are equal, else one length per segment; they sum to N."""
 
@@ -35,6 +37,8 @@ class Shape:
     context: int
     positions: str = "rotary"
     """`rotary`, or `alibi` (an arm for ablations; needs rows of one length)."""
+    sentinels: Sentinels | None = None
+    """Where ALiBi's distances begin again; None: nowhere."""
     rotary_share: float = 1.0
     """Share of each head that is rotated."""
     rotary_base: float = 10_000.0
@@ -165,7 +169,12 @@ class Network(nn.Module):
         return (self.gpt_neox.embed_in if self.shape.tied else self.embed_out).weight
 
     def forward(
-        self, ids_N: Tensor, places_N: Tensor, segments: Segments, dtype: torch.dtype
+        self,
+        ids_N: Tensor,
+        places_N: Tensor,
+        segments: Segments,
+        dtype: torch.dtype,
+        parts: Parts | None = None,
     ) -> Tensor:
         """Hidden states [N, d] after the final norm, in `dtype`; logits are `hidden @ head.T`.
 
@@ -174,8 +183,9 @@ class Network(nn.Module):
             places_N: int64, place of each token in its segment, from 0.
             segments: lengths of the segments.
             dtype: of products and of the residual stream; sums inside norms are float32.
+            parts: of the prompts in the rows, where the shape has sentinels.
         """
-        angles = Angles.of(self.shape, places_N, segments, dtype)
+        angles = Angles.of(self.shape, places_N, segments, dtype, parts)
         with torch.autocast(ids_N.device.type, dtype, enabled=dtype is not torch.float32):
             x_Nd = self.gpt_neox.embed_in(ids_N).to(dtype)
             for layer in self.gpt_neox.layers:
@@ -193,12 +203,21 @@ class Angles:
     bias: Tensor | None = None
 
     @classmethod
-    def of(cls, shape: Shape, places_N: Tensor, segments: Segments, dtype: torch.dtype) -> Angles:
+    def of(
+        cls,
+        shape: Shape,
+        places_N: Tensor,
+        segments: Segments,
+        dtype: torch.dtype,
+        parts: Parts | None = None,
+    ) -> Angles:
         """For tokens at these places of their segments."""
         if shape.positions == "alibi":
             if not isinstance(segments, int):
                 raise ValueError("ALiBi needs rows of one length")
-            return cls(None, None, alibi_bias(shape.heads, segments, places_N.device).to(dtype))
+            plain = plain_distances(segments, places_N.device)
+            distances = plain if parts is None else parts.distances()
+            return cls(None, None, alibi_bias(shape.heads, distances).to(dtype))
         half = torch.arange(0, shape.rotated, 2, device=places_N.device).float() / shape.rotated
         angle_Nr = places_N[:, None].float() * (1.0 / shape.rotary_base**half)
         angle_N1r = torch.cat((angle_Nr, angle_Nr), dim=-1)[:, None]
@@ -213,14 +232,6 @@ class Angles:
         first, second = turned.chunk(2, dim=-1)
         turned = turned * self.cos + torch.cat((-second, first), dim=-1) * self.sin
         return torch.cat((turned, kept), dim=-1) if kept.shape[-1] else turned
-
-
-def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:
-    """Causal bias [H, length, length] of arXiv:2108.12409: minus slope x distance."""
-    slope_H = 2.0 ** (-8 / heads * torch.arange(1, heads + 1, device=device))
-    place = torch.arange(length, device=device)
-    distance = (place[None, :] - place[:, None]).float()
-    return (slope_H[:, None, None] * distance).masked_fill(distance > 0, float("-inf"))
 
 
 def initialise(network: Network, shape: Shape) -> None:

@@ -97,7 +97,7 @@ class Trainer:
         self.dtype: torch.dtype = getattr(torch, recipe.train.dtype)
         self.per_row = recipe.data.attention_within == "row"
         torch.manual_seed(recipe.train.seed)
-        self.network = Network(shape_of(recipe, words.size)).to(self.device)
+        self.network = Network(shape_of(recipe, words.size, self.tokens)).to(self.device)
         self.size = sum(weight.numel() for weight in self.network.parameters())
         prepare_layers(self.network, recipe.train)
         self.gradients = Gradients(

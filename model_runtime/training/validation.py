@@ -82,7 +82,7 @@ class Validation:
         else:
             flat = torch.tensor([[id_ for example in group for id_ in example.ids]])
             rows = Rows(flat.int().numpy(), [lengths])
-        batch = Batch.of(rows, per_row, network.head.device)
+        batch = Batch.of(rows, per_row, network.head.device, network.shape.sentinels)
         hidden_Nd = hidden_states(network, batch, dtype)
         sizes = [self.context] * len(group) if per_row else lengths
         starts = [sum(sizes[:i]) for i in range(len(group))]

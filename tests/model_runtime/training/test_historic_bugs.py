@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_runtime.errors import BundleError
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.batches import START, RowStream, Source
 from model_runtime.training.encode import TOO_LONG, Sequence, left_to_right
+from model_runtime.training.packing import lay
 
 from .conftest import python_text
 
@@ -189,3 +191,46 @@ def test_text_without_a_hole_loses_neither_its_end_nor_anything_else(
     assert all(len(piece) <= most for piece in pieces)
     assert ends == (len(flat) > 0 and flat[-1] == 0 and len(pieces[-1]) > begins)
     assert Counter(flat)[0] == (len(pieces) if begins else len(pieces) - 1) + ends
+
+
+def test_a_sentinel_that_is_a_word_of_the_vocabulary_is_refused(
+    tokenizer: FimTokenizer, tokens: FimTokens
+):
+    word = tokenizer.encode("return")[0]
+
+    with pytest.raises(BundleError, match="not a special token"):
+        PromptEncoder(tokenizer, replace(tokens, suffix=word), Order.SPM1)
+
+
+def test_adjacent_leading_and_trailing_ends_survive():
+    table = lay([[[7], [7, 5, 7], [7]], [[7, 7]]], 6, 0).ids_RT.tolist()
+
+    assert [[7, 7, 5, 7, 7, 0], [7, 7, 0, 0, 0, 0]] == table
+
+
+def test_what_is_left_out_is_counted_in_its_block(source: Source):
+    small = replace(source, context=32, data=replace(source.data, fim_rate=1.0)).open()
+    found = [s for n in small.documents_of(0) for s in small.encoder.sequences(n, epoch=0)]
+
+    assert sum(not s.ids for s in found) == small.make(0).too_long > 0
+
+
+def test_documents_read_in_another_order_have_the_same_sequences(source: Source):
+    forward, backward = source.open().encoder, source.open().encoder
+    numbers = range(6)
+    expected = {n: list(forward.sequences(n, 2)) for n in numbers}
+
+    assert expected == {n: list(backward.sequences(n, 2)) for n in reversed(numbers)}
+
+
+def test_bytes_per_token_count_what_is_in_the_rows(source: Source, tokenizer: FimTokenizer):
+    blocks = replace(source, context=64).open()
+    block = blocks.make(0)
+    ids = [id_ for row in block.rows.ids_RT.tolist() for id_ in row]
+    special = {tokenizer.id_of(name) for name in ("<|pad|>", "<|SUF|>", "<|PRE|>", "<|MID|>")}
+    special |= {tokenizer.id_of("<|endoftext|>"), tokenizer.id_of("<|file|>")}
+    text = sum(int(blocks.encoder.bytes_of_ids[id_]) for id_ in ids if id_ not in special)
+
+    assert text / sum(map(sum, block.rows.lengths)) == pytest.approx(block.bytes_per_token)
+    sample = "a = '\u00fc\U0001f600'\n\n    b"
+    assert len(sample.encode()) == blocks.encoder.bytes_of_ids[tokenizer.encode(sample)].sum()
