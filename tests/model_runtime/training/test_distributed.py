@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
 
 from .runs import ONE_THREAD, TrainingRun, worker
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.slow
 
@@ -65,47 +68,22 @@ def test_a_checkpoint_of_two_processes_is_read_by_one_and_the_reverse(
     assert alone.curve("tokens") == run.curve("tokens")
 
 
-SPOILED = """
-import math, os, sys
-from model_runtime.training import train
-from model_runtime.training.__main__ import main
-
-class Spoiled(train.Trainer):
-    def step(self, *arguments, **options):
-        if os.environ["RANK"] == "1" and self.progress.step == 3:
-            weight = self.network.gpt_neox.final_layer_norm.weight
-            hook = weight.register_hook(lambda gradient: gradient * math.nan)
-            try:
-                return super().step(*arguments, **options)
-            finally:
-                hook.remove()
-        return super().step(*arguments, **options)
-
-if __name__ == "__main__":
-    train.Trainer = Spoiled
-    sys.exit(main())
-"""
-
-
-def test_a_gradient_that_is_not_finite_on_one_process_moves_no_process(
-    corpus: Path, tokenizer_path: Path, tmp_path: Path
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_a_nan_on_one_process_makes_all_skip_the_step(
+    corpus: Path, tokenizer_path: Path, tmp_path: Path, strategy: str
 ):
-    """They would go apart for ever, or wait for each other."""
-    run = TrainingRun(tmp_path, corpus, tokenizer_path, strategy="ddp")
-    (tmp_path / "spoiled.py").write_text(SPOILED)
-    command = run.command(processes=2)
-    at = command.index("-m", command.index("--max-restarts"))
-    command[at : at + 2] = [str(tmp_path / "spoiled.py")]
-    subprocess.run(
-        command, check=True, timeout=300, capture_output=True, env={**os.environ, **ONE_THREAD}
+    run = TrainingRun(tmp_path, corpus, tokenizer_path, strategy=strategy)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "tests.model_runtime.training.spoiled", str(run.recipe), str(run.out)]
+    done = subprocess.run(
+        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, cwd=ROOT
     )
-    log = [json.loads(line) for line in (run.train / "training_log.jsonl").read_text().splitlines()]
-    skipped = [line for line in log if line.get("event") == "skipped a step"]
 
-    assert 1 == len(skipped)
-    assert "norm is nan" in str(skipped[0]["reason"])
-    assert all(bool(weight.isfinite().all()) for weight in weights_of(run).values())
-    assert run.curve()[0] - run.curve()[-1] > 0.3
+    assert done.returncode == 0, done.stderr
+    # The rate of the first step is 0.
+    expected = {"moved": [False, True, False, True], "skipped": 1}
+    for rank in (0, 1):
+        assert expected == json.loads((run.out / f"rank-{rank}.json").read_text())
 
 
 def test_a_process_that_dies_ends_the_others_with_a_sentence(
