@@ -26,8 +26,6 @@ from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.display import LiveLine
 from model_runtime.training.recipe import ExecutorRecipe
 
-MOST_TASKS_OF_A_JOB = 8
-"""Of Ray; they run at the same time."""
 SLURM_NUMBERS = ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job")
 
 
@@ -93,13 +91,9 @@ def executor_of(
         return QuietLocalExecutor(workers=workers, start_method="spawn", **common)
     workers = recipe.workers or -1
     if recipe.kind == "ray":
-        from datatrove.executor.ray import RayPipelineExecutor
+        from model_runtime.training.corpus.ray_executor import RayExecutor
 
-        # A job is a process of Ray, which takes seconds to start: each worker gets one with its
-        # share of the tasks.
-        jobs = recipe.workers or os.cpu_count() or 1
-        each = min(MOST_TASKS_OF_A_JOB, -(-phase.tasks // jobs))
-        return RayPipelineExecutor(workers=workers, mem_per_cpu_gb=0, tasks_per_job=each, **common)
+        return RayExecutor(workers=workers, mem_per_cpu_gb=0, **common)
     from datatrove.executor.slurm import SlurmPipelineExecutor
 
     options: dict[str, Any] = {
@@ -150,6 +144,8 @@ def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
         except ImportError as error:
             raise CorpusError("executor.kind is 'ray'; run `pip install 'fim-lsp[ray]'`") from error
         options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+        if recipe.workers:
+            options["num_cpus"] = recipe.workers
         if recipe.ray_address != "local":
             options = {"log_to_driver": False, "address": recipe.ray_address}
         ray.init(**options)
