@@ -220,6 +220,8 @@ def _leaks(folder: Path) -> list[str]:
 def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
     kinds = ", ".join(f"{kind} {n}" for kind, n in verdicts.most_common())
     hint = "; corpus.assumed_licence says it of code of your own" if verdicts["unknown"] else ""
+    if verdicts["unreadable"]:
+        hint += "; licences.tsv says why a source could not be read"
     return f"{_dropped(counts)}; licences of sources: {kinds}{hint}"
 
 

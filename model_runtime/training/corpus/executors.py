@@ -60,10 +60,9 @@ def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> d
         CorpusError: tasks did not end; the message says where their logs are.
     """
     with _cluster(recipe):
-        earlier: PipelineExecutor | None = None
         for phase in phases:
             folder = logs / phase.name
-            executor = executor_of(recipe, phase, folder, earlier)
+            executor = executor_of(recipe, phase, folder)
             with _shown(phase, folder):
                 executor.run()
                 if recipe.kind == "slurm":
@@ -73,13 +72,10 @@ def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> d
                     f"{len(missing)} of {phase.tasks} tasks of the phase {phase.name} failed; "
                     f"their logs are in {folder / 'logs'}"
                 )
-            earlier = executor
     return counts_of(logs)
 
 
-def executor_of(
-    recipe: ExecutorRecipe, phase: Phase, logs: Path, earlier: PipelineExecutor | None = None
-) -> PipelineExecutor:
+def executor_of(recipe: ExecutorRecipe, phase: Phase, logs: Path) -> PipelineExecutor:
     """The executor of a phase, not yet started."""
     common: dict[str, Any] = {
         "pipeline": phase.steps,

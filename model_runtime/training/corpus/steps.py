@@ -1,9 +1,9 @@
 """The phases of a corpus, as steps of datatrove pipelines.
 
-    read     ReadSources -> DropByRule -> Scrub -> Keep -> CodeSignatures
+    read     ReadSources -> DropByRule -> Scrub -> Hash -> Keep -> CodeSignatures
     match    datatrove's MinhashDedupBuckets
     choose   ChooseFirst: of equal and of nearly equal documents the first
-    check    ReadKept -> DropRepeated -> DropByContent -> Keep
+    check    ReadKept -> DropByContent -> Keep
 
 Each step counts the documents and bytes that it drops, under the reason.  The counts are
 datatrove's statistics, so those of a task that is not run again are still there.
