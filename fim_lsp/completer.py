@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fim_lsp import context, postprocess
+from fim_lsp import context, postprocess, recall
+from fim_lsp.adaptation import Learner
 from fim_lsp.cache import Seen, TypeThroughCache
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
@@ -38,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 _CANDIDATE_TEMPERATURE = 0.8
 _MOST_TRIES_PER_CANDIDATE = 2
-_LEAST_PROBABILITIES = (0.8, 0.5, 0.25, 0.08, 0.02)
-"""At eagerness 0, 0.25, 0.5, 0.75 and 1."""
 
 
 class Completer:
@@ -50,6 +49,8 @@ class Completer:
         self._scheduler = Scheduler()
         self._cache = TypeThroughCache()
         self._trail = Trail()
+        self._recall = recall.Recall()
+        self._learner = Learner()
         self.shown = 0
         self.accepted_ids: set[str] = set()
 
@@ -67,6 +68,7 @@ class Completer:
             asyncio.CancelledError: the editor took the request back; decoding has been stopped.
         """
         decision = Decision(snapshot.uri, trigger.name.lower())
+        self._learner.look(snapshot)
         try:
             completions = await self._decide(
                 decision, snapshot, trigger, settings, selected, other_documents
@@ -74,6 +76,8 @@ class Completer:
             if completions:
                 decision.outcome = "shown"
                 self.shown += 1
+                if trigger is Trigger.AUTOMATIC and settings.learn_from_use:
+                    self._learner.show(snapshot, completions[0], settings.eagerness)
             return completions
         except Superseded:
             decision.outcome = "superseded"
@@ -102,10 +106,16 @@ class Completer:
         """Stop work for the document and forget what was cached of it."""
         self._scheduler.supersede(uri)
         self._cache.forget(uri)
+        self._learner.close_document(uri)
+
+    def close(self) -> None:
+        """The editor is gone: keep what was learned of its user."""
+        self._learner.close()
 
     def accepted(self, completion_id: str) -> None:
-        """Count an accepted suggestion; the count stays in this process."""
+        """Count an accepted suggestion; the count stays on this machine."""
         self.accepted_ids.add(completion_id)
+        self._learner.accept(completion_id)
 
     def explain(self) -> list[dict[str, Any]]:
         """The last decisions, newest first."""
@@ -135,11 +145,21 @@ class Completer:
                 if not known:
                     decision.nothing("the same place gave nothing before")
                 return known
+            if is_typing and settings.project_memory:
+                with decision.step("project memory"):
+                    self._recall.learn(snapshot, settings)
+                    recalled = self._recall.complete(snapshot, settings.eagerness)
+                if recalled is not None:
+                    decision.source = recall.SOURCE
+                    decision.details["projectMemory"] = recalled.notes
+                    self._cache.store(seen, [recalled.completion])
+                    return [recalled.completion]
             if trigger is Trigger.AUTOMATIC:
                 with decision.step("debounce"):
                     await ticket.pause(settings.debounce_ms / 1e3)
             decision.source = "model"
-            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel)
+            least = self._least_probability(settings)
+            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel, least)
             completions, notes = await ticket.until_superseded(self._host.run(task.run))
             decision.absorb(notes)
             self._cache.store(seen, completions)
@@ -158,6 +178,15 @@ class Completer:
                 return f"engine error: {self._host.message}"
             return "loading"
         return ""
+
+    def _least_probability(self, settings: Settings) -> float:
+        """Probability of its first line below which nothing is shown unasked."""
+        model = self._host.loaded
+        assert model is not None
+        eagerness = settings.eagerness
+        if settings.learn_from_use:
+            eagerness = self._learner.eagerness(eagerness, model.name, model.calibration)
+        return model.calibration.least_probability(eagerness)
 
     def _seen(
         self,
@@ -190,6 +219,7 @@ class _Task:
         selected: SelectedSuggestion | None,
         others: Sequence[DocumentSnapshot],
         cancel: threading.Event,
+        least_probability: float,
     ) -> None:
         self._snapshot = snapshot
         self._trigger = trigger
@@ -197,6 +227,7 @@ class _Task:
         self._selected = selected
         self._others = others
         self._cancel = cancel
+        self._least_probability = least_probability
         self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
@@ -209,6 +240,7 @@ class _Task:
         if self._cancel.is_set():  # superseded while it waited for the engine
             return []
         settings, decision = self._settings, self._decision
+        self._model_name = model.name
         hole, start = self._hole()
         with decision.step("context"):
             snippets = context.gather(self._snapshot, self._others)
@@ -231,7 +263,7 @@ class _Task:
         }
         rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
-        least = least_probability(settings.eagerness)
+        least = self._least_probability
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         is_typing = self._trigger is Trigger.AUTOMATIC
         best = self._generate(
@@ -328,20 +360,10 @@ class _Task:
             end = self._selected.end + cleaned.replaced
         if not text.strip() or any(text == other.text for other in before):
             return before
-        completion = Completion(uuid.uuid4().hex, text, start, end, generation.mean_logprob)
+        completion = Completion(
+            uuid.uuid4().hex, text, start, end, generation.mean_logprob, self._model_name
+        )
         return [*before, completion]
-
-
-def least_probability(eagerness: float) -> float:
-    """Probability of its first line below which nothing is shown unasked.
-
-    Between the points of the table it is interpolated in the logarithm, in which users feel it:
-    from nearly certain (0) over one in four (0.5) to one in fifty (1).
-    """
-    place = min(max(eagerness, 0.0), 1.0) * (len(_LEAST_PROBABILITIES) - 1)
-    below = min(int(place), len(_LEAST_PROBABILITIES) - 2)
-    low, high = _LEAST_PROBABILITIES[below], _LEAST_PROBABILITIES[below + 1]
-    return float(low * (high / low) ** (place - below))
 
 
 def _normal_line_ends(hole: Hole) -> Hole:

@@ -34,3 +34,5 @@ class Completion:
     start: int
     end: int
     mean_logprob: float
+    origin: str = ""
+    """Who made it: the name of a model, or "project memory"."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fim_lsp.errors import FimLspError
 from fim_lsp.settings import Settings
+from model_runtime.calibration import UNCALIBRATED, Calibration
 from model_runtime.errors import ModelRuntimeError
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ class LoadedModel:
     engine: Engine
     choice: Choice | None = None
     """Why this engine, where the settings left that open."""
+
+    @property
+    def name(self) -> str:
+        """As its manifest says it."""
+        return self.bundle.manifest.name
+
+    @property
+    def calibration(self) -> Calibration:
+        """How sure it must be at each eagerness."""
+        return self.bundle.manifest.calibration or UNCALIBRATED
 
     @property
     def identity(self) -> tuple[str, str]:

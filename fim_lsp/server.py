@@ -190,6 +190,7 @@ class FimServer(LanguageServer):
         self._status.stop()
         for uri in list(self._recent.values()):
             self.completer.document_closed(uri)
+        self.completer.close()
         for task in self._tasks:
             task.cancel()
         for future in list(self.protocol._request_futures.values()):

@@ -48,6 +48,10 @@ class Settings:
     """From 0 (only what is nearly certain) to 1 (whatever comes to mind)."""
     cross_file_context: bool = False
     """Let the model see parts of other open files; the embedded one has not learned to."""
+    project_memory: bool = True
+    """Offer the rest of a line as this project has written it before, without asking the model."""
+    learn_from_use: bool = True
+    """Count, on this machine only, what is taken of what is shown, and move the dial a little."""
     completion_fallback: bool = False
     """Offer an entry in the completion list of an editor that has no inline completion."""
     exclude: tuple[str, ...] = ()
@@ -185,6 +189,8 @@ _RULES: dict[str, _Rule] = {
     "candidates": _whole(1, 10),
     "eagerness": _number(0, 1),
     "crossFileContext": _Rule(_boolean, "true or false"),
+    "projectMemory": _Rule(_boolean, "true or false"),
+    "learnFromUse": _Rule(_boolean, "true or false"),
     "completionFallback": _Rule(_boolean, "true or false"),
     "exclude": _Rule(_globs, "a list of globs"),
     "languages": _Rule(_languages, "a map from language ids to true or false"),

@@ -5,7 +5,8 @@
  "context_length": 1024, "position_embedding": "rotary", "architecture": {"layers": 8, ...},
  "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
  "tokenizer": {"sha256": "...", "size": 1200000}, "license": "Apache-2.0",
- "languages": ["python"], "training": {...}, "canary": {"prefix": "...", ..., "ids": [...]}}
+ "languages": ["python"], "training": {...}, "canary": {"prefix": "...", ..., "ids": [...]},
+ "calibration": {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], ...}}
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from model_runtime.calibration import Calibration, DialPoint
 from model_runtime.errors import BundleError
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.neox import Architecture
@@ -75,10 +77,14 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
+    calibration: Calibration | None = None
+    """How sure the model must be at each eagerness, as measured; None where nobody measured."""
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
         values = {"format_version": FORMAT_VERSION, **asdict(self), "order": self.order.value}
+        if self.calibration is None:
+            del values["calibration"]
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -135,6 +141,7 @@ class _Reader:
         training = raw.get("training", {})
         if not isinstance(training, dict):
             self.problems.append("training must be an object")
+        calibration = self._calibration(raw.get("calibration"))
         if weights is not None and weights.dtype not in WEIGHT_DTYPES:
             self.problems.append(f"weights.dtype {weights.dtype!r} is not one of {WEIGHT_DTYPES}")
         if isinstance(context_length, int) and context_length < 8:
@@ -163,6 +170,7 @@ class _Reader:
             license=license_,
             languages=tuple(languages),
             training=training,
+            calibration=calibration,
         )
 
     def _order(self, value: object) -> Any:
@@ -226,6 +234,26 @@ class _Reader:
             path=value.get("path", ""),
             snippets=tuple((path, text) for path, text in value.get("snippets", [])),
         )
+
+    def _calibration(self, value: object) -> Calibration | None:
+        if value is None:
+            return None
+        before = len(self.problems)
+        raw = value if isinstance(value, dict) else {}
+        points: Any = raw.get("points")
+        measured = raw.get("measured", "")
+        if not _is_list_of(points, dict) or not _is(measured, str):
+            self.problems.append("calibration must be an object of points and measured")
+            return None
+        named = [{f"calibration.points[{n}]": point} for n, point in enumerate(points)]
+        read = [self._record(one, name, DialPoint) for one in named for name in one]
+        if len(self.problems) > before:
+            return None
+        try:
+            return Calibration(tuple(read), measured)
+        except ValueError as error:
+            self.problems.append(f"calibration: {error}")
+            return None
 
 
 _TYPES: dict[str, type] = {

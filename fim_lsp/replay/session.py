@@ -63,8 +63,10 @@ def run(
         FimLspError: the server or its model does not work.
         UsageError: a setting is wrong.
     """
-    # An answer that is waited for needs no pause in which another key may follow.
-    sent = {"debounceMs": 0, **settings} if manner.is_fast else dict(settings)
+    # What a made-up user takes says nothing of the real one; and an answer that is waited for needs
+    # no pause in which another key may follow.
+    ours = {"learnFromUse": False, **({"debounceMs": 0} if manner.is_fast else {})}
+    sent = {**ours, **settings}
     replay = Replay("", "", settings, description)
     asyncio.run(
         _type_all(

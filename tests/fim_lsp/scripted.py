@@ -30,7 +30,9 @@ def scripted_model(answer: str | Callable[[str], str], **options: float) -> Load
         return [*tokenizer.encode(text), TOKENS.end]
 
     bundle = SimpleNamespace(
-        manifest=SimpleNamespace(name="scripted", weights=SimpleNamespace(sha256="0" * 64)),
+        manifest=SimpleNamespace(
+            name="scripted", weights=SimpleNamespace(sha256="0" * 64), calibration=None
+        ),
         encoder=encoder(),
         tokenizer=tokenizer,
         stop_ids=frozenset(TOKENS.all()),

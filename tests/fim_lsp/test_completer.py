@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from fim_lsp.completer import Completer, least_probability
+from fim_lsp.completer import Completer
 from fim_lsp.completion import SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
@@ -187,12 +187,6 @@ async def test_unsure_text_is_shown_only_when_asked_for():
     assert completer.explain()[0]["reason"].startswith("too unsure")
     assert await ask(completer, "x = |\n", Trigger.INVOKED)
     host.close()
-
-
-def test_eagerness_is_one_dial_from_fewer_to_more():
-    levels = [least_probability(step / 10) for step in range(11)]
-
-    assert sorted(levels, reverse=True) == levels
 
 
 async def test_line_ends_of_windows_are_invisible_to_the_model():

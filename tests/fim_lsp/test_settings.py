@@ -21,6 +21,8 @@ GOOD = {
     "candidates": (1, 1),
     "eagerness": (1, 1.0),
     "crossFileContext": (True, True),
+    "projectMemory": (False, False),
+    "learnFromUse": (False, False),
     "completionFallback": (True, True),
     "exclude": (["*.gen.py"], ("*.gen.py",)),
     "languages": ({"markdown": False}, (("markdown", False),)),

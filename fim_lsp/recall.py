@@ -1,0 +1,94 @@
+"""When what the project has written before is worth showing in place of asking a model."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import Any, NamedTuple
+
+from fim_lsp import postprocess
+from fim_lsp.completion import Completion
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.exclusions import is_excluded
+from fim_lsp.language_rules import is_too_short
+from fim_lsp.project_memory import ProjectMemory
+from fim_lsp.settings import Settings
+from model_runtime.calibration import UNCALIBRATED
+from model_runtime.languages import language
+from model_runtime.prompt import Hole
+from model_runtime.stopping import rest_of_line
+
+SOURCE = "project memory"
+"""Its name in the decision trail and in the counts."""
+
+_MOST_CHARACTERS = 300_000
+"""Of a document; to split a larger one into lines would hold up the event loop."""
+
+
+class Recalled(NamedTuple):
+    """What to show, and why, for the decision trail."""
+
+    completion: Completion
+    notes: dict[str, Any]
+
+
+class Recall:
+    """The memory of one editor's project: learns from what is completed, and answers from it."""
+
+    def __init__(self) -> None:
+        self.memory = ProjectMemory()
+        self._excluded: tuple[str, ...] = ()
+        self._last = ("", "", "")
+
+    def learn(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
+        """Know the document without the line that is being written.
+
+        The caller has made sure that it is no secret.
+        """
+        if settings.exclude != self._excluded:
+            self._excluded = settings.exclude
+            for path in self.memory.paths:
+                if is_excluded(path, settings.exclude) is not None:
+                    self.memory.forget(path)
+        if len(snapshot.text) <= _MOST_CHARACTERS:
+            above = snapshot.hole.prefix.rpartition("\n")[0]
+            below = snapshot.hole.suffix.partition("\n")[2]
+            now = (snapshot.uri, above, below)
+            if now != self._last:  # else only the cursor's line is another one
+                self.memory.add(snapshot.uri, f"{above}\n{below}")
+                self._last = now
+
+    def complete(self, snapshot: DocumentSnapshot, eagerness: float) -> Recalled | None:
+        """The rest of the line, if it is likely enough for this setting of the dial."""
+        least = UNCALIBRATED.least_probability(eagerness)  # its estimates need no other table
+        hole = snapshot.hole
+        if rest_of_line(hole).strip():
+            return None
+        for proposal in self.memory.propose(hole.prefix):
+            if proposal.probability < least:
+                continue
+            text, replaced, _ = postprocess.clean(
+                proposal.text,
+                Hole(hole.prefix, hole.suffix.replace("\r\n", "\n")),
+                language(snapshot.language_id),
+                snapshot.indentation,
+            )
+            if is_too_short(text):
+                continue
+            completion = Completion(
+                uuid.uuid4().hex,
+                text,
+                snapshot.offset,
+                snapshot.offset + replaced,
+                math.log(proposal.probability),
+                SOURCE,
+            )
+            notes = {
+                "support": proposal.support,
+                "seen": proposal.seen,
+                "isUnderSameLine": proposal.is_under_same_line,
+                "probability": round(proposal.probability, 3),
+                "leastProbability": round(least, 3),
+            }
+            return Recalled(completion, notes)
+        return None

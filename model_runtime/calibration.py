@@ -1,0 +1,81 @@
+"""From the dial `eagerness` to the probability from which on a suggestion is shown.
+
+A model that is right as often as it is sure needs no table but the general one.  Small models are
+surer than they should be, each in its own way; so replay measures at which probability how much of
+what is shown is right, and the manifest keeps the answer:
+
+    {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], "measured": "..."}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class DialPoint:
+    """One setting of the dial."""
+
+    eagerness: float
+    """0 to 1."""
+    probability: float
+    """That the model must give to a suggestion's first line; above 0, at most 1."""
+    acceptance: float
+    """Share that is right of what is shown at this setting, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Settings of the dial in order; between them all is interpolated.
+
+    Raises:
+        ValueError: the points are not in order; the message says what is wrong.
+    """
+
+    points: tuple[DialPoint, ...]
+    measured: str = ""
+    """On what, and when, in words."""
+
+    def __post_init__(self) -> None:
+        points = self.points
+        if len(points) < 2 or points[0].eagerness != 0 or points[-1].eagerness != 1:
+            raise ValueError("points must go from eagerness 0 to eagerness 1")
+        if any(one.eagerness >= other.eagerness for one, other in pairwise(points)):
+            raise ValueError("the eagerness of the points must rise")
+        if any(one.probability < other.probability for one, other in pairwise(points)):
+            raise ValueError("a higher eagerness cannot ask for a higher probability")
+        if not all(0 < point.probability <= 1 and 0 <= point.acceptance <= 1 for point in points):
+            raise ValueError("a probability must be above 0 and at most 1, an acceptance 0 to 1")
+
+    def least_probability(self, eagerness: float) -> float:
+        """Probability of its first line below which nothing is shown unasked.
+
+        Interpolated in the logarithm, in which users feel it.
+        """
+        low, high, part = self._around(eagerness)
+        return float(low.probability * (high.probability / low.probability) ** part)
+
+    def acceptance(self, eagerness: float) -> float:
+        """Share that is expected to be right of what is shown."""
+        low, high, part = self._around(eagerness)
+        return low.acceptance + (high.acceptance - low.acceptance) * part
+
+    def _around(self, eagerness: float) -> tuple[DialPoint, DialPoint, float]:
+        """The points before and behind a setting, and how far it is from one to the other."""
+        place = min(max(eagerness, 0.0), 1.0)
+        low, high = next(pair for pair in pairwise(self.points) if place <= pair[1].eagerness)
+        return low, high, (place - low.eagerness) / (high.eagerness - low.eagerness)
+
+
+def table(rows: Sequence[tuple[float, float, float]], measured: str = "") -> Calibration:
+    """A calibration of rows (eagerness, probability, acceptance)."""
+    return Calibration(tuple(DialPoint(*row) for row in rows), measured)
+
+
+UNCALIBRATED = table(
+    [(0, 0.8, 0.8), (0.25, 0.5, 0.5), (0.5, 0.25, 0.25), (0.75, 0.08, 0.08), (1, 0.02, 0.02)],
+    "assumed: a model that is right as often as it is sure",
+)
+"""From nearly certain over one in four to one in fifty; for models that were never measured."""
