@@ -60,10 +60,10 @@ def adapted(
 def dial_name(eagerness: float) -> str:
     """A setting of the dial as it is counted.
 
-    >>> dial_name(0.5), dial_name(1)
-    ('0.5', '1')
+    >>> dial_name(0.5), dial_name(1), dial_name(0.001)
+    ('0.5', '1', '0')
     """
-    return f"{eagerness:.2g}"
+    return f"{round(eagerness, 2):g}"
 
 
 class Learner:

@@ -24,6 +24,7 @@ examples:
   fim-lsp complete main.py:12:9           print the completion at line 12, column 9
   fim-lsp complete main.py:12:9 --json    the same for a program
   fim-lsp replay --fast src/              what it would save you, typing these files
+  fim-lsp stats                           how many suggestions you took
   fim-lsp doctor                          what runs here, how fast, and what is wrong"""
 
 
@@ -32,6 +33,12 @@ examples:
   fim-lsp replay --fast src/                        type the files of a folder
   fim-lsp replay --git HEAD~20..HEAD --html r.html  type your own last commits
   fim-lsp replay --fast --model NAME --json src/    the same with another model, for a program"""
+
+_STATS_EXAMPLES = """\
+examples:
+  fim-lsp stats            a table, and where the file lies
+  fim-lsp stats --clear    forget what you took; the dial is where you set it
+To stop the counting, set fimLsp.learnFromUse to false in your editor."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,6 +99,18 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON for a program")
     _add_model_options(doctor)
     doctor.set_defaults(run=_doctor)
+    stats = commands.add_parser(
+        "stats",
+        help="how many suggestions you took, as counted on this machine; or delete that",
+        description="Show how many suggestions you accepted, typed by hand and rejected, by model "
+        "and setting of the dial `eagerness`, and how far that has moved the dial.  The counts lie "
+        "in one small file on this machine, hold no code, and are sent nowhere.",
+        epilog=_STATS_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    stats.add_argument("--json", action="store_true", help="print JSON for a program")
+    stats.add_argument("--clear", action="store_true", help="delete the counts")
+    stats.set_defaults(run=_stats)
     _add_replay(commands.add_parser(
         "replay",
         help="type files through the server and count the keys it saves",
@@ -221,6 +240,12 @@ def _doctor(args: argparse.Namespace) -> int:
     from fim_lsp import doctor
 
     return doctor.run(_settings(args), as_json=args.json)
+
+
+def _stats(args: argparse.Namespace) -> int:
+    from fim_lsp import stats
+
+    return stats.run(as_json=args.json, clear=args.clear)
 
 
 def _replay(args: argparse.Namespace) -> int:

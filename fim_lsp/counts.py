@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ Key = tuple[str, str, str]
 
 _VERSION = 1
 _NAMES = tuple(fate.value for fate in Fate)
+_DIAL = re.compile(r"0|1|0\.\d\d?")
 _MOST_KEYS = 1000
 _LOCK_SECONDS = 0.2
 """How long a writer waits for another one; then it keeps its counts for the next time."""
@@ -51,6 +53,8 @@ def read(path: Path) -> Counter[Key]:
     models = raw.get("counts") if isinstance(raw, dict) and raw.get("version") == _VERSION else None
     for model, dials in _items(models):
         for dial, numbers in _items(dials):
+            if not _DIAL.fullmatch(dial):
+                continue
             for name, number in _items(numbers):
                 if name in _NAMES and type(number) is int and 0 < number < 2**53:
                     counts[model, dial, name] = number
@@ -69,22 +73,34 @@ def add(path: Path, new: Mapping[Key, int]) -> Counter[Key] | None:
             tree: dict[str, dict[str, dict[str, int]]] = {}
             for (model, dial, name), number in sorted(counts.items()):
                 tree.setdefault(model, {}).setdefault(dial, {})[name] = number
-            fresh = path.with_name(f"{path.name}.{os.getpid()}")
-            fresh.write_text(json.dumps({"version": _VERSION, "counts": tree}), encoding="utf-8")
-            fresh.replace(path)
+            _replace(path, json.dumps({"version": _VERSION, "counts": tree}))
             return counts
     except OSError as error:
         logger.info("%s cannot be written: %s", path, error)
         return None
 
 
-def clear(path: Path) -> None:
-    """Delete the file.
+def clear(path: Path) -> bool:
+    """Delete the file; whether there was one.
 
     Raises:
         OSError: it is there and cannot be deleted.
     """
-    path.unlink(missing_ok=True)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a whole file in the place of another."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextmanager

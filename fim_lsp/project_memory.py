@@ -37,16 +37,16 @@ class Proposal(NamedTuple):
 
     @property
     def probability(self) -> float:
-        """That it goes on so here as well: an estimate on the careful side, and 0 for what was seen
-        once.
+        """That it goes on so here as well, an estimate on the careful side.
 
-        The share, less one for chance, squared.  In replays, of what was seen twice and always
-        so a half to three quarters was right; of what was seen more often, all but a few.
+        The share, less something for having been seen seldom, squared.  In replays, of what was
+        seen once one in five was right, of what was seen twice and always so a half to three
+        quarters, of what was seen more often and always so all but a few.
 
-        >>> [round(Proposal("", *seen, True).probability, 2) for seen in ((2, 2), (4, 4), (4, 8))]
-        [0.2, 0.5, 0.13]
+        >>> [round(Proposal("", *seen, True).probability, 2) for seen in ((1, 1), (2, 2), (2, 4))]
+        [0.04, 0.31, 0.09]
         """
-        return ((self.support - 1) / (self.seen + 0.25)) ** 2
+        return ((self.support - 0.75) / (self.seen + 0.25)) ** 2
 
 
 class ProjectMemory:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from model_runtime import catalogue
 from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
 from model_runtime.calibration import Calibration, DialPoint, table
 
-PROBABILITIES = (0.02, 0.04, 0.08, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.6, 0.25: 0.4, 0.5: 0.25, 0.75: 0.12, 1.0: 0.05}
 """Share that should be right, by the setting of the dial."""
 _PRIOR_SHOWN = 10
@@ -65,22 +66,32 @@ def measure(
 def fit(measured: Sequence[Measured], words: str) -> Calibration:
     """The table of the dial: for each setting the smallest probability that is right often enough.
 
-    Where none is, the one that is right most often.  A higher probability is taken to be right at
-    least as often as a lower one; what speaks against that is chance.
+    A higher probability is taken to be right at least as often as a lower one; what speaks against
+    that is chance.  Where no probability is right often enough, it is the one from which on it
+    gets no better.
     """
     shares: list[tuple[float, float]] = []
     share = 0.0
     for one in sorted(measured):
         found = (one.right + _PRIOR_SHOWN * share) / (one.shown + _PRIOR_SHOWN)
-        share = max(share, found)
-        shares.append((one.probability, share))
-    points = []
-    for eagerness, target in TARGETS.items():
-        enough = [(probability, share) for probability, share in shares if share >= target]
-        best = max(share for _, share in shares)
-        probability, share = next(iter(enough), next(pair for pair in shares if pair[1] == best))
-        points.append(DialPoint(eagerness, probability, round(share, 3)))
+        if found > share or not shares:
+            share = found
+            shares.append((one.probability, share))
+    points = (
+        DialPoint(eagerness, round(_reaching(shares, target), 3), round(min(target, share), 3))
+        for eagerness, target in TARGETS.items()
+    )
     return Calibration(tuple(points), words)
+
+
+def _reaching(shares: Sequence[tuple[float, float]], target: float) -> float:
+    """The probability at which a rising share reaches a target, between points logarithmically."""
+    if target <= shares[0][1]:
+        return shares[0][0]
+    for (low, below), (high, above) in pairwise(shares):
+        if target <= above:
+            return float(low * (high / low) ** ((target - below) / (above - below)))
+    return shares[-1][0]
 
 
 def write(bundle: ModelBundle, calibration: Calibration) -> None:

@@ -97,7 +97,7 @@ def test_the_estimate_rises_with_support_and_falls_with_exceptions():
     memory.add("other.py", "for item in items:\n    print(item)\n")
     (proposal,) = memory.propose("for item in items:\n")
 
-    assert 0 == estimates[0]
+    assert estimates[0] < 0.05
     assert sorted(set(estimates)) == estimates
     assert proposal.probability < estimates[-1] < 1
 

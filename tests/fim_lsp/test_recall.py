@@ -41,7 +41,7 @@ async def test_what_it_answered_is_typed_through_and_then_asked_again():
     "text",
     [
         LOOP * 4 + "for item in items:\n    |print(item)\n",
-        LOOP * 2 + "for item in items:\n    |\n",
+        LOOP + "for item in items:\n    |\n",
         LOOP * 4 + "for item in items:\n    total += item.pri|\n",
     ],
     ids=["text follows", "seen too seldom", "hardly anything is left"],

@@ -1,0 +1,103 @@
+"""The dial moves a little by what is taken, within bounds, and the counts survive the server."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fim_lsp import counts
+from fim_lsp.adaptation import MOST_SHIFT, Learner, adapted, shift
+from fim_lsp.completion import Trigger
+from fim_lsp.fates import Fate
+from model_runtime.calibration import UNCALIBRATED
+
+from .test_completer import NO_PAUSE, ask, ready, snapshot
+
+numbers = st.integers(0, 10**6)
+shares = st.floats(0, 1)
+
+
+@given(numbers, numbers, shares)
+def test_the_dial_never_moves_further_than_half_a_step(taken, rejected, expected):
+    assert -MOST_SHIFT <= shift(taken, rejected, expected) <= MOST_SHIFT
+
+
+@given(numbers, numbers, shares)
+def test_one_more_that_is_taken_never_shows_less_and_one_more_rejected_never_more(
+    taken, rejected, expected
+):
+    moved = shift(taken, rejected, expected)
+
+    assert shift(taken + 1, rejected, expected) >= moved - 1e-12
+    assert shift(taken, rejected + 1, expected) <= moved + 1e-12
+
+
+@given(shares, numbers, numbers)
+def test_whatever_is_rejected_a_sure_suggestion_is_still_shown(eagerness, taken, rejected):
+    known = {("m", f"{round(eagerness, 2):g}", "rejected"): rejected}
+    dial = adapted(eagerness, "m", UNCALIBRATED, known)
+
+    assert UNCALIBRATED.least_probability(dial) <= UNCALIBRATED.least_probability(0)
+    assert abs(dial - eagerness) <= MOST_SHIFT + 1e-9
+
+
+def test_a_user_who_takes_what_is_expected_moves_nothing():
+    assert 0 == shift(25, 75, 0.25)
+    assert 0 == shift(0, 0, 0.25)
+
+
+def test_the_first_few_suggestions_move_next_to_nothing():
+    assert abs(shift(0, 3, 0.25)) < 0.01
+
+
+async def rejecting(tmp_path, times: int, **settings):
+    """A completer, and what is in the file, after suggestions in whose place others were typed."""
+    file = tmp_path / "accepted.json"
+    completer, _, host = await ready("a + b")
+    completer._learner = Learner(file)
+    chosen = replace(NO_PAUSE, **settings)
+    for number in range(times):
+        uri = f"file:///{number}.py"
+        for text in ("x = |\n", "x = other|\n"):
+            await completer.complete(snapshot(text, uri=uri), Trigger.AUTOMATIC, chosen)
+    return completer, host, file
+
+
+async def test_rejections_raise_the_bar_and_are_in_the_file_when_the_editor_leaves(tmp_path):
+    completer, host, file = await rejecting(tmp_path, 34)
+    before = UNCALIBRATED.least_probability(0.5)
+    while not counts.read(file):  # written in the background
+        await asyncio.sleep(0.01)
+    completer.close()
+    await ask(completer, "y = |\n")
+
+    # Each second text has a suggestion of its own, of which nothing is known.
+    assert {("scripted", "0.5", "rejected"): 34} == counts.read(file)
+    assert before < completer.explain()[0]["leastProbability"]
+    host.close()
+
+
+async def test_an_acceptance_counts_for_the_model_that_made_it(tmp_path):
+    file = tmp_path / "accepted.json"
+    completer, _, host = await ready("a + b")
+    completer._learner = Learner(file)
+    (completion,) = await ask(completer, "x = |\n")
+    completer.accepted(completion.id)
+    completer.close()
+
+    assert {("scripted", "0.5", Fate.ACCEPTED.value): 1} == counts.read(file)
+    host.close()
+
+
+@pytest.mark.parametrize("settings", [{"learn_from_use": False}])
+async def test_who_switches_it_off_is_not_counted_and_the_dial_stays(tmp_path, settings):
+    completer, host, file = await rejecting(tmp_path, 12, **settings)
+    counts.add(file, {("scripted", "0.5", "rejected"): 10_000})
+    completer.close()
+    await ask(completer, "y = |\n", settings=replace(NO_PAUSE, **settings))
+
+    assert {("scripted", "0.5", "rejected"): 10_000} == counts.read(file)
+    assert 0.25 == completer.explain()[0]["leastProbability"]
+    host.close()
