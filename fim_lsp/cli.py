@@ -40,6 +40,11 @@ examples:
   fim-lsp stats --clear    forget what you took; the dial is where you set it
 To stop the counting, set fimLsp.learnFromUse to false in your editor."""
 
+_CALIBRATE_EXAMPLES = """\
+examples:
+  fim-lsp calibrate src/                        look; takes minutes
+  fim-lsp calibrate --model NAME --write src/   and keep it with an added model"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
@@ -120,6 +125,16 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_REPLAY_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ))  # fmt: skip
+    _add_calibrate(commands.add_parser(
+        "calibrate",
+        help="measure what the dial `eagerness` should ask of a model",
+        description="Type files that the model has not learned from, once for each of a series of "
+        "probabilities, and find from which one on how much of what is shown is right.  With "
+        "--write the table becomes a part of the model, and `eagerness` then means the same for "
+        "it as for any other: at 0.5 one suggestion in four is right.",
+        epilog=_CALIBRATE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ))  # fmt: skip
     return parser
 
 
@@ -161,6 +176,24 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
     _add_model_options(replay)
     replay.set_defaults(run=_replay)
+
+
+def _add_calibrate(calibrate: argparse.ArgumentParser) -> None:
+    calibrate.add_argument(
+        "files", nargs="+", metavar="FILE", help="files to type; of a folder, all its source files"
+    )
+    calibrate.add_argument(
+        "--keys", type=int, default=300, metavar="N", help="of each file (default 300)"
+    )
+    calibrate.add_argument(
+        "--words", default="", metavar="TEXT", help="what the files are, to be kept with the table"
+    )
+    calibrate.add_argument(
+        "--write", action="store_true", help="keep the table in the model's manifest.json"
+    )
+    calibrate.add_argument("--json", action="store_true", help="print JSON for a program")
+    _add_model_options(calibrate)
+    calibrate.set_defaults(run=_calibrate)
 
 
 class _PrintVersion(argparse.Action):
@@ -246,6 +279,12 @@ def _stats(args: argparse.Namespace) -> int:
     from fim_lsp import stats
 
     return stats.run(as_json=args.json, clear=args.clear)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from fim_lsp import calibrate
+
+    return calibrate.run(args)
 
 
 def _replay(args: argparse.Namespace) -> int:

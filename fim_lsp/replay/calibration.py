@@ -21,7 +21,7 @@ from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
 from model_runtime import catalogue
 from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
-from model_runtime.calibration import Calibration, DialPoint, table
+from model_runtime.calibration import UNCALIBRATED, Calibration, DialPoint, table
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.6, 0.25: 0.4, 0.5: 0.25, 0.75: 0.12, 1.0: 0.05}
@@ -67,8 +67,8 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
     """The table of the dial: for each setting the smallest probability that is right often enough.
 
     A higher probability is taken to be right at least as often as a lower one; what speaks against
-    that is chance.  Where no probability is right often enough, it is the one from which on it
-    gets no better.
+    that is chance.  Where none is right often enough, the probability is at least that of a model
+    that was never measured: who wants little, and all of it right, gets little.
     """
     shares: list[tuple[float, float]] = []
     share = 0.0
@@ -77,21 +77,25 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
         if found > share or not shares:
             share = found
             shares.append((one.probability, share))
-    points = (
-        DialPoint(eagerness, round(_reaching(shares, target), 3), round(min(target, share), 3))
+    points = [
+        DialPoint(
+            eagerness,
+            round(_reaching(shares, target, UNCALIBRATED.least_probability(eagerness)), 3),
+            round(min(target, share), 3),
+        )
         for eagerness, target in TARGETS.items()
-    )
+    ]
     return Calibration(tuple(points), words)
 
 
-def _reaching(shares: Sequence[tuple[float, float]], target: float) -> float:
+def _reaching(shares: Sequence[tuple[float, float]], target: float, otherwise: float) -> float:
     """The probability at which a rising share reaches a target, between points logarithmically."""
     if target <= shares[0][1]:
         return shares[0][0]
     for (low, below), (high, above) in pairwise(shares):
         if target <= above:
             return float(low * (high / low) ** ((target - below) / (above - below)))
-    return shares[-1][0]
+    return max(shares[-1][0], otherwise)
 
 
 def write(bundle: ModelBundle, calibration: Calibration) -> None:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     description = f"{'without waiting' if args.fast else pauses}, accepting by {args.accept}" + (
         f", the first {args.keys} keys of each" if args.keys else ""
     )
-    with _progress() as bar:
+    with progress() as bar:
         task = bar.add_task("", total=len(scripts))
 
         def after_each(done: Script, _: Figures) -> None:
@@ -85,7 +85,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _progress() -> Progress:
+def progress() -> Progress:
+    """A bar for work that types; on standard error, and only where a person looks."""
     return Progress(
         TextColumn("typing"),
         BarColumn(),
