@@ -487,6 +487,7 @@ class _Task:
 
 async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion], Decision]:
     """What a generation gives; on the way out, for whatever reason, it is left."""
+    flight.enter()
     try:
         result: tuple[list[Completion], Decision] = await ticket.until_superseded(flight.work)
         return result

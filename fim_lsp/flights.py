@@ -41,6 +41,7 @@ class Flight:
         self.is_joinable = is_joinable
         self._text = ""
         self._typed = ""
+        self._waiting = 0
         self._landing: asyncio.TimerHandle | None = None
 
     def wrote(self, text: str) -> None:
@@ -50,19 +51,24 @@ class Flight:
             self.cancel.set()
 
     def join(self, seen: Seen) -> bool:
-        """Go on for a request that sees this now; False where that cannot be."""
+        """Whether this may go on for a request that sees this now; it then does."""
         typed = typed_between(self.seen, seen)
         if typed is None or self.cancel.is_set() or not self.is_joinable:
             return False
         if typed and not (self._text and agree(self._text, typed)):
             return False
         self._typed = typed
-        self._stay()
         return True
 
+    def enter(self) -> None:
+        """A request waits for this."""
+        self._waiting += 1
+        self._stay()
+
     def leave(self) -> None:
-        """The request is over: land soon, or at once where nothing is written yet."""
-        if self.work.done():
+        """It does no more: land soon, or at once where nothing is written yet."""
+        self._waiting -= 1
+        if self._waiting or self.work.done():  # the next request may have come before
             return
         if self._text and self.is_joinable:
             self._stay()

@@ -377,7 +377,7 @@ async def test_after_a_pause_the_model_has_read_up_to_the_cursor():
     """So the next key, which no suggestion fits, costs its own tokens."""
     completer, model, host = await ready("value_of(one) + other")
     text = "import os\n\n" + "value = 1\n" * 40 + "x = |\n"
-    (completion,) = await ask(completer, text)
+    await ask(completer, text)
     typed = text.replace("|", "value_of(|")
     await ask(completer, typed)
     assert "cache" == completer.explain()[0]["source"]
@@ -417,7 +417,7 @@ async def test_without_budget_nothing_is_prepared():
 
 
 async def test_after_the_time_limit_what_is_whole_is_shown():
-    completer, model, host = await ready("alpha beta gamma delta", token_seconds=0.05)
+    completer, _, host = await ready("alpha beta gamma delta", token_seconds=0.05)
     limited = Settings(debounce_ms=0, time_limit_ms=1)
     (completion,) = await ask(completer, "x = |\n", settings=limited)
 

@@ -14,6 +14,7 @@ THEN = Seen("file:///a.py", "x = ", "\n", surroundings="settings")
 async def flying(flights: Flights, text: str, seen: Seen = THEN, **options: bool) -> Flight:
     """A generation that has written a text and does not end by itself."""
     flight = flights.start(Flight(seen, **options), asyncio.Event().wait)
+    flight.enter()
     if text:
         flight.wrote(text)
     return flight
@@ -86,13 +87,17 @@ async def test_nobody_comes_and_it_ends_after_a_moment():
     flight.work.cancel()
 
 
-async def test_who_joins_keeps_it_from_ending():
+@pytest.mark.parametrize("order", [("enter", "leave"), ("leave", "enter")])
+async def test_who_joins_keeps_it_from_ending(order):
+    """The older request may notice that it is over before the newer one comes, or after."""
     flights = Flights()
     flight = await flying(flights, "value")
-    flight.leave()
-    flights.join(typing("v"))
+    assert flights.join(typing("v")) is flight
+    for step in order:
+        getattr(flight, step)()
 
     assert flight._landing is None
+    assert not flight.cancel.is_set()
     flight.work.cancel()
 
 
