@@ -73,7 +73,7 @@ class Learner:
         self._file = file
         self._watch = Watch()
         self._new: Counter[Key] = Counter()
-        """Not in the file yet."""
+        """Not in the file yet, nor on the way."""
         self._known: Counter[Key] | None = None
         self._is_writing = False
 
@@ -102,23 +102,25 @@ class Learner:
     def close(self) -> None:
         """Write what is left; waits for the file."""
         if self._new:
-            self._written(self._new, counts.add(self._path(), self._new))
+            counts.add(self._path(), self._new)
 
     def _note(self, found: tuple[Fate, tuple[str, str]] | None) -> None:
         if found is None:
             return
         fate, (source, dial) = found
         self._new[source, dial, fate.value] += 1
-        if sum(self._new.values()) % _WRITE_EVERY == 0 and not self._is_writing:
+        if sum(self._new.values()) >= _WRITE_EVERY and not self._is_writing:
             self._is_writing = True
-            new = Counter(self._new)
+            new, self._new = self._new, Counter()
             work = asyncio.get_running_loop().run_in_executor(None, counts.add, self._path(), new)
             work.add_done_callback(lambda done: self._written(new, done.result()))
 
     def _written(self, new: Counter[Key], all_: Counter[Key] | None) -> None:
         self._is_writing = False
-        if all_ is not None:  # else they are kept for the next time
-            self._new, self._known = self._new - new, all_
+        if all_ is None:
+            self._new += new  # for the next time
+        else:
+            self._known = all_
 
     def _path(self) -> Path:
         return self._file or counts.default_file()

@@ -36,3 +36,5 @@ class Completion:
     mean_logprob: float
     origin: str = ""
     """Who made it: the name of a model, or "project memory"."""
+    is_prepared: bool = False
+    """Made before it was asked for."""

@@ -30,7 +30,7 @@ _VERSION = 1
 _NAMES = tuple(fate.value for fate in Fate)
 _DIAL = re.compile(r"0|1|0\.\d\d?")
 _MOST_KEYS = 1000
-_LOCK_SECONDS = 0.2
+_LOCK_SECONDS = 1.0
 """How long a writer waits for another one; then it keeps its counts for the next time."""
 _STALE_SECONDS = 10.0
 """A lock that is older belongs to a program that has died."""
