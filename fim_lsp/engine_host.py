@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fim_lsp.errors import FimLspError
+from fim_lsp.idle import IdleUnload, give_back_memory
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
 
@@ -80,6 +81,8 @@ class EngineHost:
     def __init__(self, loader: ModelLoader = load_model) -> None:
         self._loader = loader
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._idle = IdleUnload(self._unload, self._reload)
+        self._settings = Settings()
         self._wanted: tuple[object, ...] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._running = 0
@@ -104,10 +107,11 @@ class EngineHost:
 
     def apply(self, settings: Settings) -> None:
         """Load the model that the settings name, unless it is loaded or loading already."""
+        self._idle.allow(settings.unload_after_minutes)
         wanted = (settings.model, settings.engine, settings.device, settings.threads)
         if self._closed or wanted == self._wanted:
             return
-        self._wanted = wanted
+        self._wanted, self._settings = wanted, settings
         self.message = f"loading {settings.model}"
         if self.loaded is None:
             self._load_state, self.model, self.engine = "starting", settings.model, settings.engine
@@ -155,6 +159,9 @@ class EngineHost:
             self.model = self.loaded.bundle.manifest.name
             self.engine = self.loaded.engine.name
             self.message, self._load_state = "", "ready"
+            self._idle.is_unloaded = False
+            if not self._running:
+                self._idle.rest()
         self._notify()
 
     async def ready(self, settings: Settings) -> None:
@@ -180,25 +187,53 @@ class EngineHost:
 
         Call only when `loaded` is not None.
         """
-        model = self.loaded
-        assert model is not None
+        assert self.loaded is not None
         self._running += 1
         if self._running == 1:
+            self._idle.stir()
             self._notify()
         try:
+            await self._idle.awake()
+            model = self.loaded
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, model)
         finally:
             self._running -= 1
-            if self._running == 0:
+            if self._running == 0 and not self._closed:
+                self._idle.rest()
                 self._notify()
 
     def close(self) -> None:
         """Free the engine; pending work is dropped."""
         self._closed = True
+        self._idle.stir()
         self._callbacks.clear()
         if self.loaded is not None:
             self._thread.submit(self.loaded.engine.close)
         self._thread.shutdown(wait=False, cancel_futures=False)
+
+    def _unload(self) -> None:
+        """Nobody has asked for a while; what is known of the model stays."""
+        assert self.loaded is not None
+        self._thread.submit(self.loaded.engine.close)
+        self._thread.submit(give_back_memory)
+        logger.info("unloaded %s, which nobody has used for a while", self.model)
+        self.message = "unloaded while idle; the next request loads it again"
+        self._notify()
+
+    async def _reload(self) -> None:
+        """Open the engine that was unloaded, unless another model has come meanwhile."""
+        old = self.loaded
+        assert old is not None
+        settings = replace(self._settings, engine=old.engine.name)
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._thread, self._loader, settings)
+        logger.info("loaded %s again in %.0f ms", self.model, (time.perf_counter() - started) * 1e3)
+        if self.loaded is old:
+            self.loaded, self.message = model, ""
+            self._notify()
+        else:
+            self._thread.submit(model.engine.close)
 
     def _notify(self) -> None:
         for callback in list(self._callbacks):
