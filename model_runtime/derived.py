@@ -23,6 +23,7 @@ from platformdirs import user_cache_path
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.files import building
+from model_runtime.progress import step
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,14 @@ def derived_folder(
     target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
     if not anew and _is_complete(target, key):
         return target
-    logger.info("preparing %s for %s, once", bundle.manifest.name, kind)
+    what = f"preparing {bundle.manifest.name} for {kind}, once"
+    logger.info("%s", what)
+    with step(what):
+        return _built(target, key, build)
+
+
+def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """`target`, filled; a temporary folder where that cannot be written."""
     try:
         with building(target) as folder:
             build(folder)
