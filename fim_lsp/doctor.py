@@ -142,8 +142,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
 def _in_words(found: dict[str, Any]) -> str:
     name = found["engine"]
     if not found["installed"]:
-        hint = "; often much faster: pip install 'fim-lsp[onnx]'" if name == "onnx" else ""
-        return f"{name} is not installed{hint}"
+        return f"{name} is not installed; put it back with: pip install {PACKAGES[name]}"
     if problem := found.get("problem"):
         return f"{name} does not run here: {problem}"
     if "key_ms" not in found:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fim_lsp.errors import FimLspError
+from fim_lsp.idle import IdleUnload, give_back_memory
 from fim_lsp.idle_budget import IdleBudget, is_on_battery
 from fim_lsp.settings import Settings
 from model_runtime import progress
@@ -98,6 +99,7 @@ class EngineHost:
     def __init__(self, loader: ModelLoader = load_model) -> None:
         self._loader = loader
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._idle = IdleUnload(self._unload, self._reload)
         self._wanted: tuple[object, ...] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._running = 0
@@ -130,6 +132,7 @@ class EngineHost:
 
     def apply(self, settings: Settings) -> None:
         """Load the model that the settings name, unless it is loaded or loading already."""
+        self._idle.allow(settings.unload_after_minutes)
         wanted = (settings.model, settings.engine, settings.device, settings.threads)
         if self._closed or wanted == self._wanted:
             return
@@ -203,6 +206,9 @@ class EngineHost:
             self.model = self.loaded.bundle.manifest.name
             self.engine = self.loaded.engine.name
             self.message, self._load_state = self.warning, "ready"
+            self._idle.is_unloaded = False
+            if not self._running:
+                self._idle.rest()
         self._notify()
 
     async def ready(self, settings: Settings) -> None:
@@ -239,15 +245,20 @@ class EngineHost:
             flag.set()
         self._running += 1
         if self._running == 1:
+            self._idle.stir()
             self._notify()
         try:
+            await self._idle.awake()
+            model = self.loaded or model
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, model)
         except (EngineError, MemoryError) as error:
             if not await self._fall_back(model, error):
                 raise
         finally:
             self._running -= 1
-            if self._running == 0:
+            if self._running == 0 and not self._closed:
+                if self.loaded is not None:
+                    self._idle.rest()
                 self._notify()
         return await self.run(work)
 
@@ -259,7 +270,9 @@ class EngineHost:
             cancel: is set when somebody wants the engine.
         """
         model = self.loaded
-        if model is None or self._running or not self._idle_budget.allows(time.monotonic()):
+        if model is None or self._idle.is_unloaded or self._running:
+            return None
+        if not self._idle_budget.allows(time.monotonic()):
             return None
         spent = 0.0
 
@@ -302,10 +315,35 @@ class EngineHost:
     def close(self) -> None:
         """Free the engine; pending work is dropped."""
         self._closed = True
+        self._idle.stir()
         self._callbacks.clear()
         if self.loaded is not None:
             self._thread.submit(self.loaded.engine.close)
         self._thread.shutdown(wait=False, cancel_futures=False)
+
+    def _unload(self) -> None:
+        """Nobody has asked for a while; what is known of the model stays."""
+        assert self.loaded is not None
+        self._thread.submit(self.loaded.engine.close)
+        self._thread.submit(give_back_memory)
+        logger.info("unloaded %s, which nobody has used for a while", self.model)
+        self.message = "unloaded while idle; the next request loads it again"
+        self._notify()
+
+    async def _reload(self) -> None:
+        """Open the engine that was unloaded, unless another model has come meanwhile."""
+        old = self.loaded
+        assert old is not None
+        settings = replace(self._settings, engine=old.engine.name)
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._thread, self._loader, settings)
+        logger.info("loaded %s again in %.0f ms", self.model, (time.perf_counter() - started) * 1e3)
+        if self.loaded is old:
+            self.loaded, self.message = model, self.warning
+            self._notify()
+        else:
+            self._thread.submit(model.engine.close)
 
     def _notify(self) -> None:
         for callback in list(self._callbacks):

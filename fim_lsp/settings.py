@@ -38,6 +38,8 @@ class Settings:
     """Most tokens of code that the model reads per request; more is slower."""
     max_new_tokens: int = 48
     """Most tokens that it writes."""
+    unload_after_minutes: float = 30
+    """Minutes without a request after which the model leaves memory until the next; 0: never."""
     debounce_ms: int | str = "auto"
     """Wait after a key, in milliseconds, in case another one follows; auto goes by the rhythm of
     the typing and the speed of the model.
@@ -197,6 +199,7 @@ _RULES: dict[str, _Rule] = {
     "threads": _whole(0, 1024),
     "contextTokens": _whole(32, 1_000_000),
     "maxNewTokens": _whole(1, 4096),
+    "unloadAfterMinutes": _number(0, 10_080),
     "debounceMs": _auto_or(_whole(0, 10_000)),
     "timeLimitMs": _whole(0, 60_000),
     "idleWork": _Rule(_boolean, "true or false"),

@@ -7,8 +7,10 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_runtime import gguf_names
 from model_runtime.errors import ModelRuntimeError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ examples:
   fim-runtime models info default --check        hash its files, recompute its canary
   fim-runtime models add ./my-gpt-neox           read, convert, quantise and check a folder
   fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
+  fim-runtime models export default --gguf       a file for llama.cpp
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
   fim-runtime evaluate infilling default --help  the judge"""
 
@@ -83,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    models = commands.add_parser("models", help="list, describe and add models")
+    models = commands.add_parser("models", help="list, describe, add and export models")
     actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="models on this machine")
     listing.add_argument("--json", action="store_true", help="print JSON for a program")
@@ -119,6 +122,27 @@ def _parser() -> argparse.ArgumentParser:
         help="order of the prompt's parts, where the source does not state it",
     )
     add.set_defaults(run=_add)
+
+    export = actions.add_parser(
+        "export",
+        help="write a model as one GGUF file for llama.cpp",
+        description="One GGUF file with weights, tokenizer and sentinels, which stock llama.cpp "
+        "reads: see docs/models.md.",
+    )
+    export.add_argument(
+        "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
+    )
+    export.add_argument("--gguf", action="store_true", required=True, help="the format")
+    export.add_argument(
+        "--type",
+        choices=gguf_names.TYPES,
+        default="q8_0",
+        help="of the matrices (default q8_0, the nearest to a bundle's int8)",
+    )
+    export.add_argument(
+        "--out", metavar="FILE", type=Path, help="default: NAME-TYPE.gguf in this folder"
+    )
+    export.set_defaults(run=_export)
 
     # For --help only: main() hands these to parsers of their own.
     commands.add_parser("train", help="run the training pipeline of a recipe")
@@ -261,4 +285,26 @@ def _add(args: argparse.Namespace) -> int:
     ):
         console.print(f"  [dim]{label:<13}[/]{value}")
     console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from model_runtime import catalogue
+    from model_runtime.gguf_export import export_gguf
+
+    bundle = catalogue.find(args.name)
+    target = args.out or Path(f"{Path(args.name).resolve().name}-{args.type}.gguf")
+    console = Console(highlight=False, stderr=True)
+    with console.status("reading") as status:
+        report = export_gguf(bundle, target, args.type, progress=status.update)
+    console.print(f"[green]{target} is written[/], {report.bytes / 1e6:.1f} MB {report.type}")
+    splits = f"{report.pre_tokenizer}, which splits text as this model's does"
+    if report.agreement < 1:
+        splits = f"{report.pre_tokenizer}, llama.cpp's nearest: {report.agreement:.1%} of ids agree"
+    console.print(f"  [dim]pre-tokenizer[/] {splits}")
+    if report.agreement < 1:
+        console.print("  [dim]note[/]          prompts that are sent as ids are not affected")
+    console.print(f"use it: {report.command}", soft_wrap=True)
     return 0

@@ -3,6 +3,7 @@
     ModelRuntimeError         every error below; catch this one at a border
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
       ConversionError         a model folder that cannot be turned into a bundle
+      GgufError               a bundle that cannot be written as GGUF
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
       EngineError             the backend failed; open a new engine
@@ -24,6 +25,10 @@ class BundleError(ModelRuntimeError):
 
 class ConversionError(ModelRuntimeError):
     """The source is not a GPT-NeoX model that this package can read."""
+
+
+class GgufError(ModelRuntimeError):
+    """The bundle cannot be written as GGUF, or llama.cpp could not run what was written."""
 
 
 class ModelNotFound(ModelRuntimeError):

@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.fim_format import FimTokens
+from model_runtime.gguf_names import fim_token_ids
 from model_runtime.neox import ALIBI_TYPE
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
@@ -37,14 +38,6 @@ from model_runtime.training.shape import shape_of
 from model_runtime.training.special_tokens import NAMES, tokens_of
 
 FORMAT_VERSION = 1
-GGUF_NAMES = {
-    "prefix": "fim_pre",
-    "suffix": "fim_suf",
-    "middle": "fim_mid",
-    "pad": "fim_pad",
-    "file": "fim_sep",
-}
-"""Role -> what GGUF calls it: `tokenizer.ggml.fim_pre_token_id` and so on (ggml's docs/gguf.md)."""
 
 
 class ExportError(ModelRuntimeError):
@@ -155,18 +148,9 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
         "bos_token_id": tokens.end,
         "eos_token_id": tokens.end,
         "pad_token_id": tokens.pad,
-        **gguf_ids(tokens),
+        **fim_token_ids(tokens),
         "dtype": dtype,
         "torch_dtype": dtype,
-    }
-
-
-def gguf_ids(tokens: FimTokens) -> dict[str, int]:
-    """`fim_pre_token_id` and so on: where gguf's SpecialVocab looks for the ids of GGUF's keys."""
-    return {
-        f"{name}_token_id": id_
-        for role, name in GGUF_NAMES.items()
-        if (id_ := getattr(tokens, role)) is not None
     }
 
 

@@ -16,6 +16,7 @@ GOOD = {
     "threads": (4, 4),
     "contextTokens": (512, 512),
     "maxNewTokens": (32.0, 32),
+    "unloadAfterMinutes": (0.5, 0.5),
     "debounceMs": (0, 0),
     "timeLimitMs": (0, 0),
     "idleWork": (False, False),

@@ -205,6 +205,9 @@ class ScriptedCompleter:
 
     document_closed = document_changed
 
+    def close(self) -> None:
+        pass
+
     def rests(self, *_: object) -> None:
         pass
 

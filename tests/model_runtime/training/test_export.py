@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
 import yaml
@@ -180,7 +181,6 @@ def test_the_block_of_the_tokenizer_says_how_to_prompt(trained, tmp_path):
 
 def test_gguf_finds_the_sentinels_and_the_merges(trained):
     """Where llama.cpp's converters look for special tokens."""
-    gguf = pytest.importorskip("gguf")
     names = ("fim_pre", "fim_suf", "fim_mid", "fim_pad", "fim_sep")
     types = ("bos", "eos", "pad", *names)
     folder = trained("rotary").folder

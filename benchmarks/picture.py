@@ -1,0 +1,34 @@
+"""Pictures of figures: SVG that is the same for the same figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def picture(
+    path: Path, *, panels: int = 1, size: tuple[float, float] = (6, 3.6)
+) -> Iterator[tuple[Any, list[Any]]]:
+    """A figure and its axes side by side, written to `path` when the block ends.
+
+    Args:
+        path: of the SVG file.
+        panels: how many axes.
+        size: of each, in inches.
+    """
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "fim-lsp"
+    from matplotlib import pyplot
+
+    width, height = size
+    figure, axes = pyplot.subplots(1, panels, figsize=(width * panels, height), squeeze=False)
+    yield figure, list(axes[0])
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    print(f"drawn in {path.relative_to(path.parents[2])}")

@@ -1,0 +1,149 @@
+"""The real server on stdin and stdout, with a record of what reached its engine.
+
+    python -m benchmarks.recording_server RECORD
+
+RECORD gets a line of JSON for each request of the engine when it ends: `ids` of the prompt, how
+many of them were `cached`, how many `tokens` came, and whether it was `cancelled`.  The custom
+request fimLsp/benchmark answers with the longest time since it was asked last in which the event
+loop did nothing else: `blockMs`, one callback, or, while the engine runs, the lateness of a timer,
+which sees the waiting for Python's lock and for a core as well; and `busyMs`, the processor time of
+one callback, which other programs on the machine do not change.
+
+Every answer is as long as the rules for the text make it: the model's doubt ends none, which is how
+a model would answer that knows the code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from fim_lsp import completer, handlers, stdio
+from fim_lsp.engine_host import EngineHost, LoadedModel, load_model
+from fim_lsp.settings import Settings
+from model_runtime.engine import Engine, GeneratedToken, SamplingParams, TokenStream
+
+_BEAT_SECONDS = 0.002
+
+
+class RecordingEngine:
+    """An engine that writes down what it is asked."""
+
+    def __init__(self, engine: Engine, record: TextIO) -> None:
+        self._engine, self._record = engine, record
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def generate(
+        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+    ) -> TokenStream:
+        """As `Engine.generate`."""
+        stream = self._engine.generate(prompt, sampling, cancel)
+        tokens = self._tokens(list(prompt), stream, cancel)
+        return TokenStream(tokens, cached_tokens=stream.cached_tokens)
+
+    def _tokens(
+        self, prompt: list[int], stream: TokenStream, cancel: threading.Event | None
+    ) -> Iterator[GeneratedToken]:
+        count = 0
+        try:
+            with stream:
+                for token in stream:
+                    count += 1
+                    yield token
+        finally:
+            is_cancelled = cancel is not None and cancel.is_set()
+            line = {
+                "ids": prompt,
+                "cached": stream.cached_tokens,
+                "tokens": count,
+                "cancelled": is_cancelled,
+            }
+            print(json.dumps(line), file=self._record, flush=True)
+
+
+class LoopWatch:
+    """The longest block of the running event loop."""
+
+    def __init__(self, host: EngineHost) -> None:
+        self._host, self._block, self._busy = host, 0.0, 0.0
+        self._beat: asyncio.TimerHandle | None = None
+        host.subscribe(self._follow)
+        run = asyncio.Handle._run
+
+        def timed(handle: asyncio.Handle) -> None:
+            begun, busy = time.perf_counter(), time.thread_time()
+            run(handle)
+            self._block = max(self._block, time.perf_counter() - begun)
+            self._busy = max(self._busy, time.thread_time() - busy)
+
+        asyncio.Handle._run = timed  # type: ignore[method-assign]
+
+    def take(self) -> dict[str, float]:
+        """The longest since the last call."""
+        told = {"blockMs": self._block * 1e3, "busyMs": self._busy * 1e3}
+        self._block = self._busy = 0.0
+        return told
+
+    def _follow(self) -> None:
+        if self._host.state == "busy" and self._beat is None:
+            self._schedule()
+        elif self._host.state != "busy" and self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+
+    def _schedule(self) -> None:
+        due = time.perf_counter() + _BEAT_SECONDS
+
+        def beat() -> None:
+            self._block = max(self._block, time.perf_counter() - due)
+            self._schedule()
+
+        self._beat = asyncio.get_running_loop().call_later(_BEAT_SECONDS, beat)
+
+
+def main() -> None:
+    with Path(sys.argv[1]).open("w", encoding="utf-8") as record:
+        serve(record)
+
+
+def serve(record: TextIO) -> None:
+    """Until the client has gone."""
+    assert callable(completer.least_probability)
+    completer.least_probability = lambda *_: 0.0  # no doubt; see the top
+    watches: list[LoopWatch] = []
+
+    def load(settings: Settings) -> LoadedModel:
+        model = load_model(settings)
+        return replace(model, engine=RecordingEngine(model.engine, record))
+
+    def make_host() -> EngineHost:
+        host = EngineHost(load)
+        watches.append(LoopWatch(host))
+        return host
+
+    new_server = handlers.new_server
+
+    def with_benchmark(*arguments: Any) -> Any:
+        server = new_server(*arguments)
+
+        @server.feature("fimLsp/benchmark")
+        def benchmark(*_: Any) -> dict[str, float]:
+            return watches[0].take()
+
+        return server
+
+    stdio.new_server = with_benchmark
+    stdio.leave(stdio.serve_stdio(make_host))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A bundle's tokenizer in the terms of GGUF: token types, merges, and a pre-tokenizer by name.
+
+A GGUF file does not carry the pattern that splits text before merging; it names one of those which
+are compiled into llama.cpp (`tokenizer.ggml.pre`).  Which one splits as a tokenizer does is
+measured here, on this package's own sources.  Ids are the same in any case: the name only matters
+to who sends llama.cpp text in place of ids.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.errors import GgufError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+PRE_TOKENIZERS = {
+    "gpt-2": (_GPT2,),
+    "starcoder": (r"\p{N}", _GPT2),
+    "llama-bpe": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ),
+    "qwen2": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ),
+    "superbpe": (r"\p{N}+", r"(?=(\d{3})+(?!\d))"),
+}
+"""llama.cpp's name -> patterns, each of which splits the pieces of the one before (its
+llama-vocab.cpp).  The last one parts nothing but numbers and leaves the rest to the merges."""
+
+
+class TokenType(IntEnum):
+    """`tokenizer.ggml.token_type`."""
+
+    NORMAL = 1
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GgufVocabulary:
+    """What the keys `tokenizer.ggml.*` hold."""
+
+    tokens: list[str]
+    types: list[TokenType]
+    merges: list[str]
+    pre_tokenizer: str
+    agreement: float
+    """Share of the ids of the sample that llama.cpp's pre-tokenizer gives as well."""
+
+
+def gguf_vocabulary(path: Path, size: int) -> GgufVocabulary:
+    """Read a `tokenizer.json`; rows of the embedding without a token get an unused one.
+
+    Args:
+        path: of the file.
+        size: rows of the embedding.
+
+    Raises:
+        GgufError: it is no byte-level BPE.
+    """
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    if raw["model"].get("type") != "BPE" or "ByteLevel" not in json.dumps(raw["pre_tokenizer"]):
+        raise GgufError(
+            f"{path} is no byte-level BPE tokenizer, the only kind that can be exported"
+        )
+    tokens = [f"<|unused {id_}|>" for id_ in range(size)]
+    types = [TokenType.UNUSED] * size
+    for token, id_ in raw["model"]["vocab"].items():
+        tokens[id_], types[id_] = token, TokenType.NORMAL
+    for added in raw["added_tokens"]:
+        tokens[added["id"]] = added["content"]
+        types[added["id"]] = TokenType.CONTROL if added["special"] else TokenType.USER_DEFINED
+    pairs = (
+        merge if isinstance(merge, str) else " ".join(merge) for merge in raw["model"]["merges"]
+    )
+    return GgufVocabulary(tokens, types, list(pairs), *_pre_tokenizer(raw))
+
+
+def _pre_tokenizer(raw: dict[str, Any]) -> tuple[str, float]:
+    """The name whose patterns give the most ids of the sample as they are, and their share."""
+    from tokenizers import Regex, Tokenizer, pre_tokenizers
+
+    tokenizer = Tokenizer.from_str(json.dumps({**raw, "normalizer": None}))
+    own = _located_ids(tokenizer)
+    shares = {}
+    for name, patterns in PRE_TOKENIZERS.items():
+        splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]
+        bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, bytes_])
+        shares[name] = len(own & _located_ids(tokenizer)) / len(own)
+    best = max(shares, key=lambda name: shares[name])  # of equals the first
+    return best, shares[best]
+
+
+def _located_ids(tokenizer: Tokenizer) -> set[tuple[int, int, int]]:
+    encoding = tokenizer.encode(_sample(), add_special_tokens=False)
+    return {(*span, id_) for span, id_ in zip(encoding.offsets, encoding.ids, strict=True)}
+
+
+@cache
+def _sample() -> str:
+    """Code with numbers, tables and other scripts: the modules beside this one, and some more."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in sources) + _MORE
+
+
+_MORE = "\n\n\nx = 1234567 + 0xFF\r\n\tname_2 = 'straße'   # 数字 १२३ it's\n\n    \n  end"
