@@ -239,7 +239,7 @@ class Completer:
         if recalled is None:
             return []
         decision.source = recall.SOURCE
-        decision.details["projectMemory"] = recalled.notes
+        decision.details |= recalled.notes
         self._cache.store(seen, [recalled.completion])
         return [recalled.completion]
 
@@ -323,7 +323,7 @@ class Completer:
         if self._host.loaded is None:
             if self._host.state == "error":
                 return f"engine error: {self._host.message}"
-            return "loading"
+            return f"loading: {self._host.message}" if self._host.message else "loading"
         return ""
 
     def _adapted(self, settings: Settings) -> Settings:
@@ -437,6 +437,7 @@ class _Task:
             "meanLogprob": round(best.mean_logprob, 3),
             "probability": round(best.probability, 3),
             "leastProbability": round(least, 3),
+            "eagerness": round(settings.eagerness, 3),
         }
         completions = self._show(best, hole, start, [])
         if self._trigger is Trigger.INVOKED:
@@ -453,6 +454,8 @@ class _Task:
             decision.nothing("too short")
         elif not completions and best.rule == UNSURE:
             decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
+            if (enough := model.calibration.eagerness_for(best.probability)) is not None:
+                decision.details["eagernessToShow"] = enough
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
             decision.nothing(f"filtered: {changed}")

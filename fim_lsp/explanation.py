@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_SOURCES = {
+    "cache": "what was shown before",
+    "running": "a generation that was under way",
+    "project memory": "what the project has written before",
+    "model": "the model",
+}
+
 
 def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of a name and what there is to say; those of which nothing is known are left out."""
@@ -13,6 +20,7 @@ def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("outcome", _outcome(decision)),
         ("prompt", _prompt(decision)),
         ("written", _written(decision)),
+        ("written before", _written_before(decision)),
         ("sureness", _sureness(decision)),
         ("rules", ", ".join(decision.get("rules", ()))),
         ("remedy", decision.get("remedy", "")),
@@ -26,7 +34,8 @@ def _trigger(decision: Mapping[str, Any]) -> str:
 
 
 def _outcome(decision: Mapping[str, Any]) -> str:
-    source = f", from the {decision['source']}" if decision["source"] else ""
+    source = _SOURCES.get(decision["source"], decision["source"])
+    source = f", from {source}" if source else ""
     reason = f": {decision['reason']}" if decision["reason"] else ""
     return f"{decision['outcome']}{source}{reason}"
 
@@ -48,11 +57,20 @@ def _written(decision: Mapping[str, Any]) -> str:
     return f"{decision['newTokens']} tokens, {lines}; ended by: {decision['finish']}"
 
 
+def _written_before(decision: Mapping[str, Any]) -> str:
+    if "writtenBefore" not in decision:
+        return ""
+    where = "under the same line" if decision["underSameLine"] else "after the same beginning"
+    return f"{decision['writtenBefore']} of {decision['ofTimes']} times {where}"
+
+
 def _sureness(decision: Mapping[str, Any]) -> str:
     if "probability" not in decision:
         return ""
+    dial = f" {decision['eagerness']:g}" if "eagerness" in decision else ""
+    mean = decision.get("meanLogprob")
     return (
         f"{decision['probability']:.2f} for the first line; typing shows it from "
-        f"{decision['leastProbability']:.2f} on (eagerness); "
-        f"mean log-probability {decision['meanLogprob']:.2f}"
+        f"{decision['leastProbability']:.2f} on (eagerness{dial})"
+        + ("" if mean is None else f"; mean log-probability {mean:.2f}")
     )

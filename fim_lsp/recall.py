@@ -84,11 +84,12 @@ class Recall:
                 SOURCE,
             )
             notes = {
-                "support": proposal.support,
-                "seen": proposal.seen,
-                "isUnderSameLine": proposal.is_under_same_line,
+                "writtenBefore": proposal.support,
+                "ofTimes": proposal.seen,
+                "underSameLine": proposal.is_under_same_line,
                 "probability": round(proposal.probability, 3),
                 "leastProbability": round(least, 3),
+                "eagerness": eagerness,
             }
             return Recalled(completion, notes)
         return None

@@ -9,19 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-_KEPT = 50
+from fim_lsp.remedies import remedy
 
-REMEDIES = {
-    "disabled": "set fimLsp.enabled to true",
-    "language": "set fimLsp.languages for this language to true",
-    "excluded": "the file is on the list of secrets, or matches fimLsp.exclude",
-    "loading": "wait until the model is loaded; fimLsp/status says when",
-    "engine error": "run `fim-lsp doctor`",
-    "inside a word": "ask for a completion there by the editor's own command",
-    "too unsure": "raise fimLsp.eagerness to see less certain suggestions, or ask for one",
-    "too short": "ask for a completion by the editor's own command to see it",
-}
-"""What a user can do about an outcome.  Outcomes that need nothing are not listed."""
+_KEPT = 50
 
 
 @dataclass(slots=True)
@@ -36,7 +26,7 @@ class Decision:
     reason: str = ""
     """Why nothing was shown; empty when something was."""
     source: str = ""
-    """cache or model."""
+    """cache, running (a generation that was under way), project memory, or model."""
     details: dict[str, Any] = field(default_factory=dict)
     """Tokens by source, log-probabilities, rules that changed the text."""
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -73,14 +63,14 @@ class Decision:
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `fimLsp/explain` answers with."""
-        remedy = REMEDIES.get(self.reason.partition(":")[0], "")
+        todo = remedy(self.outcome, self.reason, self.details)
         return {
             "number": self.number,
             "uri": self.uri,
             "trigger": self.trigger,
             "outcome": self.outcome,
             "reason": self.reason,
-            **({"remedy": remedy} if remedy else {}),
+            **({"remedy": todo} if todo else {}),
             "source": self.source,
             **self.details,
             "timingsMs": {name: round(ms, 2) for name, ms in self.timings_ms.items()},

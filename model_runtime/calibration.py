@@ -62,6 +62,11 @@ class Calibration:
         low, high, part = self._around(eagerness)
         return low.acceptance + (high.acceptance - low.acceptance) * part
 
+    def eagerness_for(self, probability: float) -> float | None:
+        """The lowest setting, in hundredths, that shows what has this probability; None: none."""
+        steps = (step / 100 for step in range(101))
+        return next((one for one in steps if self.least_probability(one) <= probability), None)
+
     def _around(self, eagerness: float) -> tuple[DialPoint, DialPoint, float]:
         """The points before and behind a setting, and how far it is from one to the other."""
         place = min(max(eagerness, 0.0), 1.0)

@@ -21,8 +21,8 @@ async def test_the_project_answers_in_place_of_the_model():
     assert "total += item.price" == completion.text
     assert [] == model.engine.prompts
     assert ("shown", "project memory") == (decision["outcome"], decision["source"])
-    assert 4 == decision["projectMemory"]["support"]
-    assert math.exp(completion.mean_logprob) >= decision["projectMemory"]["leastProbability"]
+    assert 4 == decision["writtenBefore"]
+    assert math.exp(completion.mean_logprob) >= decision["leastProbability"]
     host.close()
 
 

@@ -7,13 +7,14 @@ def test_a_decision_tells_outcome_reason_remedy_and_times():
     decision = Decision("file:///a.py", "automatic")
     with decision.step("prompt"):
         pass
-    decision.nothing("too unsure: mean log-probability below -1.40")
+    decision.nothing("too unsure: 0.10, below 0.25")
+    decision.details["eagernessToShow"] = 0.72
     decision.finish()
     told = decision.as_json()
 
     assert "nothing" == told["outcome"]
-    assert "too unsure: mean log-probability below -1.40" == told["reason"]
-    assert "eagerness" in told["remedy"]
+    assert "too unsure: 0.10, below 0.25" == told["reason"]
+    assert "fimLsp.eagerness 0.72" in told["remedy"]
     assert {"prompt", "total"} == set(told["timingsMs"])
 
 

@@ -13,9 +13,22 @@ const LABELS: Readonly<Record<string, string>> = {
   cachedTokens: 'of them still in memory',
   newTokens: 'tokens written',
   finish: 'stopped by',
+  writtenBefore: 'written so in this project before',
+  ofTimes: 'of how many times',
+  underSameLine: 'under the same line',
+  probability: 'probability of the first line',
+  leastProbability: 'shown while typing from',
+  eagerness: 'at the eagerness',
+  eagernessToShow: 'eagerness that would let it pass',
   meanLogprob: 'mean log-probability per token',
   singleLine: 'one line only',
   rules: 'changed by the rules',
+};
+
+const SOURCES: Readonly<Record<string, string>> = {
+  cache: 'what was known already',
+  running: 'a generation that was under way',
+  'project memory': 'what this project has written before',
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -56,7 +69,7 @@ function told(decision: Decision, name: (uri: string) => string): string[] {
     `- asked by: ${text(decision, 'trigger') === 'invoked' ? 'you' : 'typing'}`,
   );
   const source = text(decision, 'source');
-  if (source !== '') lines.push(`- answered by: ${source === 'cache' ? 'what was known already' : `the ${source}`}`);
+  if (source !== '') lines.push(`- answered by: ${SOURCES[source] ?? `the ${source}`}`);
   const told = new Set(['number', 'uri', 'trigger', 'outcome', 'reason', 'remedy', 'source', 'timingsMs']);
   for (const [key, value] of Object.entries(decision)) {
     if (!told.has(key)) lines.push(`- ${LABELS[key] ?? key}: ${shown(value)}`);

@@ -46,3 +46,18 @@ What to do: raise fimLsp.eagerness
 - shown in b.py after 0 ms
 `);
 });
+
+test('what the project has written before and how sure it is are told in words', () => {
+  const text = explanation([{
+    uri: 'file:///work/a.py', trigger: 'automatic', outcome: 'shown', reason: '', source: 'project memory',
+    writtenBefore: 4, ofTimes: 5, underSameLine: true, probability: 0.41, leastProbability: 0.25, eagerness: 0.5,
+  }], name);
+
+  for (const line of [
+    '- answered by: what this project has written before',
+    '- written so in this project before: 4',
+    '- of how many times: 5',
+    '- probability of the first line: 0.41',
+    '- shown while typing from: 0.25',
+  ]) assert.ok(text.includes(`${line}\n`), line);
+});
