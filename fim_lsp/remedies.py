@@ -33,8 +33,8 @@ REMEDIES: Mapping[str, str] = {
 """By the reason's name, or by the outcome where that says it all."""
 
 _OTHERWISE = {
-    "too unsure": "no setting of fimLsp.eagerness lets it pass; ask for a completion by the editor's "
-    "own command",
+    "too unsure": "no setting of fimLsp.eagerness lets it pass; ask for a completion by the "
+    "editor's own command",
 }
 """Where a detail that the sentence needs is not known."""
 
