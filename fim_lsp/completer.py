@@ -128,6 +128,11 @@ class Completer:
             self._trail.add(decision)
             logger.info("completion %s", decision.summary())
 
+    def document_opened(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
+        """Another file of the project is there to learn from."""
+        if settings.project_memory and settings.enabled:
+            self._recall.learn(snapshot, settings)
+
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
         self._pace.key(time.monotonic())

@@ -98,7 +98,7 @@ async def _pull_settings(server: FimServer) -> None:
 
 def did_open(server: FimServer, params: lsp.DidOpenTextDocumentParams) -> None:
     """A document was opened, or opened again with another text."""
-    server.changed(params.text_document.uri)
+    server.opened(params.text_document.uri)
 
 
 def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> None:

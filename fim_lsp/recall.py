@@ -21,7 +21,7 @@ from model_runtime.stopping import rest_of_line
 SOURCE = "project memory"
 """Its name in the decision trail and in the counts."""
 
-_MOST_CHARACTERS = 300_000
+_MOST_CHARACTERS = 120_000
 """Of a document; to split a larger one into lines would hold up the event loop."""
 
 
@@ -43,7 +43,8 @@ class Recall:
     def learn(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
         """Know the document without the line that is being written.
 
-        The caller has made sure that it is no secret.
+        The caller has made sure that it is no secret.  It is known after it was closed, too: it is
+        a file of the project still.
         """
         if settings.exclude != self._excluded:
             self._excluded = settings.exclude

@@ -130,6 +130,13 @@ class FimServer(LanguageServer):
                 partial(self.other_documents, uri),
             )
 
+    def opened(self, uri: str) -> None:
+        """A document is there, perhaps one to learn from."""
+        self.changed(uri)
+        snapshot = self.snapshot(uri, _START)
+        if snapshot is not None and is_excluded(uri, self.settings.exclude) is None:
+            self.completer.document_opened(snapshot, self.settings)
+
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.completer.document_closed(self._recent.pop(unquote(uri), uri))

@@ -65,6 +65,18 @@ async def test_lines_of_another_file_are_known_once_it_was_worked_on():
     host.close()
 
 
+async def test_lines_of_a_file_are_known_once_it_is_open():
+    completer, _, host = await ready("a + b")
+    for settings in (replace(NO_PAUSE, project_memory=False), NO_PAUSE):
+        completer.document_opened(snapshot(LOOP * 4 + "|", uri="file:///other.py"), settings)
+        (completion,) = await ask(completer, "for item in items:\n    |\n", settings=settings)
+        completer.document_closed("file:///a.py")
+
+        is_known = settings.project_memory
+        assert ("total += item.price" if is_known else "a + b") == completion.text
+    host.close()
+
+
 async def test_a_file_that_is_excluded_later_is_forgotten():
     completer, _, host = await ready("a + b")
     await completer.complete(

@@ -29,6 +29,17 @@ def cut(least, *tokens):
         ([("a", 0.6), ("\n  ", 0.9), ("b", 0.1)], "a"),
         ([("\n  ", 0.6), ("b", 0.6)], "\n  "),
         ([("x", 0.4)], ""),
+        # Of a block, the first unsure line goes whole, with all that follows it.
+        (
+            [("a:", 0.9), ("\n  b", 0.9), (" = 1", 0.9), ("\n  c", 0.9), (" = 2", 0.2)],
+            "a:\n  b = 1",
+        ),
+        ([("a:", 0.9), ("\n  b", 0.9), (" = 1", 0.5), ("\n  c", 0.9)], "a:"),
+        ([("a:", 0.9), ("\n\n  b", 0.9), (" = 1", 0.2)], "a:\n"),
+        # Each line is judged by itself: doubts do not add up over lines.
+        ([("a", 0.6), ("\nb", 0.6), ("\nc", 0.6), ("\nd", 0.6)], "a\nb\nc\nd"),
+        # The doubt whether a line ends here belongs to the line that would follow.
+        ([("a", 0.9), ("\n", 0.4)], "a"),
     ],
 )
 def test_a_line_ends_where_it_becomes_less_probable_than_it_should(tokens, left):

@@ -208,6 +208,9 @@ class ScriptedCompleter:
     def close(self) -> None:
         pass
 
+    def document_opened(self, *_: object) -> None:
+        pass
+
     def rests(self, *_: object) -> None:
         pass
 
