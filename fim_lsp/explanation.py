@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _SOURCES = {
-    "cache": "what was shown before",
-    "running": "a generation that was under way",
-    "project memory": "what the project has written before",
-    "model": "the model",
+    "cache": ", from the cache",
+    "model": ", from the model",
+    "project memory": ", from what the project has written before",
+    "running": ", from what the model was writing when it was typed",
 }
 
 
@@ -18,6 +18,7 @@ def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("asked by", _trigger(decision)),
         ("outcome", _outcome(decision)),
+        ("waited", _wait(decision)),
         ("prompt", _prompt(decision)),
         ("written", _written(decision)),
         ("written before", _written_before(decision)),
@@ -34,10 +35,22 @@ def _trigger(decision: Mapping[str, Any]) -> str:
 
 
 def _outcome(decision: Mapping[str, Any]) -> str:
-    source = _SOURCES.get(decision["source"], decision["source"])
-    source = f", from {source}" if source else ""
+    source = _SOURCES.get(decision["source"], "")
+    if decision.get("prepared"):
+        source = ", prepared when the suggestion before was accepted"
     reason = f": {decision['reason']}" if decision["reason"] else ""
     return f"{decision['outcome']}{source}{reason}"
+
+
+def _wait(decision: Mapping[str, Any]) -> str:
+    if "waitMs" not in decision:
+        return ""
+    if "answerMs" not in decision:
+        return f"{decision['waitMs']:.0f} ms for another key"
+    return (
+        f"{decision['waitMs']:.0f} ms for another key: they come every {decision['keyGapMs']} ms, "
+        f"and the model takes {decision['answerMs']} ms"
+    )
 
 
 def _prompt(decision: Mapping[str, Any]) -> str:

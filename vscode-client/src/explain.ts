@@ -23,6 +23,15 @@ const LABELS: Readonly<Record<string, string>> = {
   meanLogprob: 'mean log-probability per token',
   singleLine: 'one line only',
   rules: 'changed by the rules',
+  waitMs: 'milliseconds waited for another key',
+  keyGapMs: 'milliseconds between your keys, usually',
+  answerMs: 'milliseconds that the model takes, usually',
+  prepared: 'prepared when the suggestion before was accepted',
+};
+
+const SOURCES: Readonly<Record<string, string>> = {
+  cache: 'what was known already',
+  running: 'what the model was writing when you typed it',
 };
 
 const SOURCES: Readonly<Record<string, string>> = {
