@@ -32,11 +32,6 @@ const LABELS: Readonly<Record<string, string>> = {
 const SOURCES: Readonly<Record<string, string>> = {
   cache: 'what was known already',
   running: 'what the model was writing when you typed it',
-};
-
-const SOURCES: Readonly<Record<string, string>> = {
-  cache: 'what was known already',
-  running: 'a generation that was under way',
   'project memory': 'what this project has written before',
 };
 
