@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -263,3 +264,29 @@ def test_a_notebooks_cell_is_completed(ready: Wire):
     assert ready.complete(LINE, CHARACTER, uri=cell, kind=1)["items"]
     assert last_decision(ready)["uri"] == cell
     assert ready.complete(LINE, CHARACTER, uri=URI, kind=1)["items"]
+
+
+def test_what_became_of_suggestions_is_in_the_file_when_the_server_has_gone(
+    start: StartStdio, environment: dict[str, str]
+):
+    """And nothing else is: no code, and no name of a file."""
+    process, wire = start()
+    wire.initialize(recorded("vscode"))
+    wire.notification("fimLsp/status", state="ready")
+    again = "for item in items:\n    total += item.price\n\n" * 12
+    wire.open(f"{again}for item in items:\n")
+    line = again.count("\n") + 1
+    wire.send(did_change(2, {"text": f"{again}for item in items:\n    "}))
+    (shown,) = wire.complete(line, 4)["items"]
+    assert shown["insertText"] == "total += item.price"
+    assert last_decision(wire)["source"] == "project memory"
+    wire.send(did_change(3, {"text": f"{again}for item in items:\n    x = 1"}))
+    wire.complete(line, 9)
+    wire.shut_down()
+    assert process.wait(10) == 0
+
+    kept = Path(environment["XDG_STATE_HOME"]) / "fim-lsp" / "accepted.json"
+    counts = json.loads(kept.read_text("utf-8"))["counts"]
+    assert {"0.5": {"rejected": 1}} == counts["project memory"]
+    assert "item" not in kept.read_text("utf-8")
+    assert ".py" not in kept.read_text("utf-8")
