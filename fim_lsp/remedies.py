@@ -13,7 +13,7 @@ from typing import Any
 REMEDIES: Mapping[str, str] = {
     "disabled": "set fimLsp.enabled to true",
     "language": "set this language to true in fimLsp.languages",
-    "excluded": "take the glob out of fimLsp.exclude; the built-in list of secrets always holds",
+    "excluded": "take the glob out of fimLsp.exclude",
     "loading": "wait until the model is there; fimLsp/status and the editor's status bar tell how "
     "far it is",
     "engine error": "run `fim-lsp doctor`; it names what is wrong and what to do",
@@ -38,6 +38,14 @@ _OTHERWISE = {
 }
 """Where a detail that the sentence needs is not known."""
 
+_SPECIAL = {
+    (
+        "excluded",
+        "list of secrets",
+    ): "the list always holds: rename the file if it keeps no secrets",
+}
+"""Where what is special about this time asks for another sentence."""
+
 
 def remedy(outcome: str, reason: str, details: Mapping[str, Any]) -> str:
     """What can be done; empty for a suggestion that was shown.
@@ -48,7 +56,10 @@ def remedy(outcome: str, reason: str, details: Mapping[str, Any]) -> str:
     if outcome == "shown":
         return ""
     name, _, said = reason.partition(": ")
-    sentence = REMEDIES.get(name or outcome, "")
+    sentence = next(
+        (one for (special, part), one in _SPECIAL.items() if special == name and part in said),
+        REMEDIES.get(name or outcome, ""),
+    )
     try:
         return sentence.format_map({**details, "said": said})
     except KeyError:

@@ -60,6 +60,7 @@ def test_every_reason_that_the_code_can_give_has_a_remedy():
     ("outcome", "reason", "details", "said"),
     [
         ("nothing", "excluded: fimLsp.exclude names *.py", {}, "fimLsp.exclude"),
+        ("nothing", "excluded: .env* is on the built-in list of secrets", {}, "rename the file"),
         ("nothing", "too unsure: 0.01, below 0.25", {"eagernessToShow": 0.8}, "eagerness 0.8"),
         ("nothing", "too unsure: 0.01, below 0.25", {}, "ask for"),
         ("nothing", "loading: loading default: 40 %", {}, "wait until"),
