@@ -30,6 +30,7 @@ _VERSION = 1
 _NAMES = tuple(fate.value for fate in Fate)
 _DIAL = re.compile(r"0|1|0\.\d\d?")
 _MOST_KEYS = 1000
+_MOST_BYTES = 1_000_000
 _LOCK_SECONDS = 1.0
 """How long a writer waits for another one; then it keeps its counts for the next time."""
 _STALE_SECONDS = 10.0
@@ -46,6 +47,8 @@ def default_file() -> Path:
 def read(path: Path) -> Counter[Key]:
     """What has been counted; nothing where there is no file that can be understood."""
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            return Counter()
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return Counter()

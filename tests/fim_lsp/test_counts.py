@@ -50,6 +50,7 @@ def test_the_file_holds_names_of_models_settings_and_numbers_only(path):
         b'{"version": 1, "counts": {"model": {"0.5": {"accepted": true, "typed": 1e999}}}}',
         b'{"version": 1, "counts": {"model": {"often": {"accepted": 3}}}}',
         b"[" * 100_000,
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": 1}}}}' + b" " * 1_000_000,
     ],
 )
 def test_a_file_that_is_none_of_ours_counts_as_nothing_and_is_replaced(path, content):
