@@ -54,7 +54,7 @@ def main() -> None:
     print(f"longest gap during a completion: {record.spread(gaps)} ms; idle loop {idle:.2f} ms")
     record.write(
         "event_loop",
-        {"longest_gap_ms": record.spread(gaps), "idle_gap_ms": round(idle, 2), "goal": "<= 20 ms"},
+        {"longest_gap_ms": record.spread(gaps), "idle_gap_ms": round(idle, 2), "goal": "<= 10 ms"},
         "python -m benchmarks.event_loop",
     )
 

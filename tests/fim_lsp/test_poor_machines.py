@@ -13,14 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ["onnx", "ctranslate2"]
+COMMAND = [sys.executable, "-m", "fim_lsp", "complete", "examples/inventory.py:29:9"]
 GIBIBYTE = 2**30
 
 
 def complete(cache, *arguments, before=lambda: None, **environment):
     """What `fim-lsp complete --json` prints in a process of its own, with a cache folder of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "fim_lsp", "complete", "examples/inventory.py:29:9", "--json"]
-        + list(arguments),
+        [*COMMAND, "--json", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -82,7 +82,7 @@ def test_where_not_even_an_engine_fits_one_sentence_says_so(usual):
     cache, _ = usual
     limit = GIBIBYTE // 8
     done = subprocess.run(
-        [sys.executable, "-m", "fim_lsp", "complete", "examples/inventory.py:29:9"],
+        COMMAND,
         capture_output=True,
         text=True,
         timeout=120,
