@@ -66,7 +66,7 @@ class ScriptedEngine:
         self._script: Script = answer if callable(answer) else lambda _: answer
         self._logprob = logprob
         self.prefill_seconds, self.token_seconds = prefill_seconds, token_seconds
-        """As given; may be changed between two requests."""
+        """As given; may be changed between two requests, also by the script."""
         self._fail, self._fail_after = fail, fail_after
 
     @classmethod
@@ -113,8 +113,9 @@ class ScriptedEngine:
     def _tokens(
         self, prompt: list[int], sampling: SamplingParams, cancel: threading.Event
     ) -> Generator[GeneratedToken, None, None]:
+        answer = list(self._script(prompt))[: sampling.max_tokens]
         pause = self.prefill_seconds
-        for id_ in list(self._script(prompt))[: sampling.max_tokens]:
+        for id_ in answer:
             if self._fail is not None and self.tokens_decoded >= self._fail_after:
                 raise self._fail
             if cancel.wait(pause) if pause else cancel.is_set():
