@@ -12,6 +12,7 @@ VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package
 # llama.cpp: a wheel to test with, and its sources, built for this machine, to measure with.
 XLLAMACPP    := $(EDITORS)/xllamacpp-2026.10.11549
 LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
+export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-llama-cpp llama-server test-editors check bench format clean
@@ -29,7 +30,7 @@ test-llama-cpp: $(VENV)/.dev $(XLLAMACPP)/.installed  ## exported models in stoc
 	FIM_LSP_LLAMA_SERVER= FIM_LSP_XLLAMACPP=$(XLLAMACPP) $(BIN)/python -m pytest -m llama_cpp
 
 llama-server: $(LLAMA_SERVER)/llama-server  ## build llama.cpp's server for this machine; some minutes
-	@echo "measure with it: export FIM_LSP_LLAMA_SERVER=$<"
+	@echo "make bench measures with it; elsewhere: export FIM_LSP_LLAMA_SERVER=$<"
 
 test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs test-vscode  ## install clients and editors, and test with them
 	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
