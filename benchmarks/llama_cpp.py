@@ -1,7 +1,7 @@
-"""llama.cpp's own server beside the engines: stock llama.cpp, the bundle's weights, one prompt cache.
+"""llama.cpp's own server beside the engines: stock, with the bundle's weights and a prompt cache.
 
     with LlamaCpp.start(bundle, "q8_0", threads=1) as llama:
-        ids = llama.complete(prompt_ids, 8)      # greedy; what the slot still holds is not run again
+        ids = llama.complete(prompt_ids, 8)      # greedy; what the slot holds is not run again
         llama.last.cached, llama.last.prompt_ms  # the server's own figures of that request
         llama.program                            # which llama.cpp it was, for the record
 
@@ -145,7 +145,11 @@ class LlamaCpp:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 _wait_until_loaded(process, port, log)
-                yield cls(program.name, port, process.pid, bundle.manifest.tokens.end)
+                server = cls(program.name, port, process.pid, bundle.manifest.tokens.end)
+                try:
+                    yield server
+                finally:
+                    server.close()
             finally:
                 process.terminate()
                 process.wait()
@@ -176,14 +180,25 @@ class LlamaCpp:
 
     def post(self, path: str, request: dict[str, object]) -> dict:
         """Any other request of the server, as JSON."""
-        self._connection.request(
-            "POST", path, json.dumps(request), {"Content-Type": "application/json"}
-        )
-        answer = self._connection.getresponse()
+        try:
+            answer = self._send(path, request)
+        except (ConnectionError, http.client.HTTPException):
+            # The server ends a connection after a hundred requests, or some idle seconds.
+            self.close()
+            answer = self._send(path, request)
         told = json.loads(answer.read())
         if answer.status != 200:
             raise RuntimeError(f"llama.cpp answers {path} with {answer.status}: {told}")
         return told
+
+    def close(self) -> None:
+        """End the connection; the next request makes another."""
+        self._connection.close()
+
+    def _send(self, path: str, request: dict[str, object]) -> http.client.HTTPResponse:
+        body, kind = json.dumps(request), {"Content-Type": "application/json"}
+        self._connection.request("POST", path, body, kind)
+        return self._connection.getresponse()
 
     def processor_seconds(self) -> float:
         """Processor time of all its threads since the start; NaN where there is no /proc."""

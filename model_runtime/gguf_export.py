@@ -12,6 +12,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -114,7 +115,8 @@ def export_gguf(
     except OSError as error:
         raise GgufError(f"cannot write {target} ({error})") from error
     finally:
-        work.unlink(missing_ok=True)
+        with suppress(OSError):
+            work.unlink()
     return GgufReport(
         target,
         type_,

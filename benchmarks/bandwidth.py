@@ -1,0 +1,84 @@
+"""How fast this machine reads memory, and what that allows an engine.
+
+    python -m benchmarks.bandwidth [--threads 1 2]
+
+Decoding a token reads every matrix and all keys and values once, whatever the engine; so bandwidth
+over those bytes bounds the tokens per second.  A working set that fits into a processor's cache is
+read faster than memory, so the probe reads one of the same size, again and again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+
+from model_runtime.neox import Architecture
+
+_SECONDS = 0.04
+"""Of one probe at least."""
+BYTES_PER_WEIGHT = {
+    "ctranslate2": 1.0,
+    "onnx": 1 + 4 / 128,
+    "onnx int8-32": 1 + 4 / 32,
+    "llama.cpp q8_0": 34 / 32,
+    "llama.cpp q4_0": 18 / 32,
+}
+"""With its share of a block's scale."""
+
+
+def bandwidth(threads: int, size: int) -> float:
+    """Bytes per second that so many threads read together, of `size` bytes that are read in turns.
+
+    The kernel is numpy's maximum, which reads and keeps nothing else.
+    """
+    parts = _parts(threads, size)
+    passes, started = 0, time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(np.max, parts))
+        started = time.perf_counter()
+        while time.perf_counter() - started < _SECONDS:
+            list(pool.map(np.max, parts))
+            passes += 1
+        seconds = time.perf_counter() - started
+    return passes * sum(part.nbytes for part in parts) / seconds
+
+
+@cache
+def _parts(threads: int, size: int) -> list[np.ndarray]:
+    return [np.ones(size // 4 // threads, np.float32) for _ in range(threads)]
+
+
+def bytes_per_token(
+    name: str, architecture: Architecture, held: int, bytes_of_a_number: int
+) -> int:
+    """What decoding one token reads.
+
+    Args:
+        name: of the contestant, as in `BYTES_PER_WEIGHT`.
+        architecture: of the model.
+        held: tokens whose keys and values are in the cache.
+        bytes_of_a_number: of a key or value: 4 for float32, 2 for float16.
+    """
+    a = architecture
+    matrices = a.layers * (4 * a.hidden**2 + 2 * a.hidden * a.intermediate) + a.vocab * a.hidden
+    kept = a.kv_bytes(held) * bytes_of_a_number // 4
+    return int(matrices * BYTES_PER_WEIGHT[name]) + kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
+    for threads in parser.parse_args().threads:
+        for megabytes in (1, 8, 32, 128, 512):
+            best = max(bandwidth(threads, megabytes * 2**20) for _ in range(5))
+            print(f"{threads} threads, {megabytes:4} MB: {best / 1e9:6.1f} GB/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The engines that benchmarks.engine compares, behind one interface: ours, and llama.cpp's server.
+
+Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  What a
+whole path costs is measured by benchmarks.keystroke.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from benchmarks.llama_cpp import LlamaCpp
+from model_runtime.bundle import ModelBundle
+from model_runtime.engine import Engine, SamplingParams
+from model_runtime.engines import open_engine
+from model_runtime.engines.onnx_engine import PASS, OnnxEngine
+from model_runtime.engines.onnx_session import run_options
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds of one request, on the wall and on the processors."""
+
+    first: float
+    """To the first token."""
+    rest: float
+    """Of the others."""
+    first_busy: float
+    rest_busy: float
+
+    @property
+    def wall(self) -> float:
+        return self.first + self.rest
+
+    @property
+    def busy(self) -> float:
+        return self.first_busy + self.rest_busy
+
+
+class Contestant(Protocol):
+    """One engine, with its number type and threads."""
+
+    bytes_of_a_number: int
+    """Of a cached key or value."""
+
+    def run(self, ids: list[int], tokens: int) -> Run:
+        """Decode so many; what is held of `ids` is not run again."""
+
+    def verify(self, ids: list[int], drafts: list[int]) -> float | None:
+        """Seconds of one pass over `drafts`, with `ids` held; None where that cannot be asked."""
+
+
+class Own:
+    """CTranslate2 or ONNX Runtime, in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._held: list[int] = []
+        self.bytes_of_a_number = 4
+        if isinstance(engine, OnnxEngine):
+            self._buffers = engine._new_buffers()
+            self.bytes_of_a_number = self._buffers._rows[0].itemsize
+
+    def run(self, ids: list[int], tokens: int) -> Run:
+        wall, busy = time.perf_counter(), time.process_time()
+        with self._engine.generate(ids, SamplingParams(tokens, frozenset())) as stream:
+            times = [(time.perf_counter(), time.process_time()) for _ in stream]
+        (first, first_busy), (last, last_busy) = times[0], times[-1]
+        return Run(first - wall, last - first, first_busy - busy, last_busy - first_busy)
+
+    def verify(self, ids: list[int], drafts: list[int]) -> float | None:
+        """A pass with logits at every place: what checks that many drafts."""
+        if not isinstance(self._engine, OnnxEngine):
+            return None
+        options = run_options()
+        if self._held != ids:
+            for start in range(0, len(ids), PASS):
+                self._engine._run(self._buffers, start, ids[start : start + PASS], options)
+            self._held = ids
+        started = time.perf_counter()
+        self._engine._run(self._buffers, len(ids), drafts, options, kept=len(drafts))
+        return time.perf_counter() - started
+
+
+class Llama:
+    """llama.cpp's server, in a process of its own."""
+
+    bytes_of_a_number = 2
+
+    def __init__(self, server: LlamaCpp) -> None:
+        self._server = server
+
+    def run(self, ids: list[int], tokens: int) -> Run:
+        busy = self._server.processor_seconds()
+        self._server.complete(ids, tokens, ignore_end=True)
+        busy = self._server.processor_seconds() - busy
+        told = self._server.last
+        first, rest = told.prompt_ms / 1e3, told.decode_ms / 1e3 if tokens > 1 else 0.0
+        # /proc tells of the whole request; it is shared out as the wall's time is.
+        part = first / (first + rest)
+        return Run(first, rest, busy * part, busy * (1 - part))
+
+    def verify(self, ids: list[int], drafts: list[int]) -> float | None:
+        """A pass over as many ids; logits of the last one only, which is a little less."""
+        self._server.complete(ids, 1, ignore_end=True)
+        self._server.complete([*ids, *drafts], 1, ignore_end=True)
+        assert self._server.last.cached == len(ids), self._server.last
+        return self._server.last.prompt_ms / 1e3
+
+
+@contextmanager
+def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contestant]:
+    """By name: "ctranslate2", "onnx", "onnx int8-32", "llama.cpp q8_0", ..."""
+    kind, _, numbers = name.partition(" ")
+    if kind == "llama.cpp":
+        with LlamaCpp.start(bundle, numbers, threads=threads) as server:
+            yield Llama(server)
+        return
+    if numbers:
+        engine: Engine = OnnxEngine.open(bundle, threads=threads, kind=numbers)
+    else:
+        engine = open_engine(bundle, engine=kind, threads=threads)
+    yield Own(engine)
+    engine.close()
