@@ -271,6 +271,8 @@ class EngineHost:
         finally:
             self._idle_flags.discard(cancel)
             self._idle_budget.spend(spent, time.monotonic())
+            if spent:
+                logger.info("idle work took %.0f ms of processor time", spent * 1e3)
 
     async def _fall_back(self, broken: LoadedModel, error: Exception) -> bool:
         """Replace an engine that broke; whether there is another one now."""
