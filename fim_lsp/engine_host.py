@@ -220,10 +220,16 @@ class EngineHost:
         """Run `work` on the engine's thread, after what was asked for earlier; idle work ends.
 
         Where the engine breaks, the work is done again by the one that takes its place.
-        Call only when `loaded` is not None.
+        Call only when `loaded` is not None, or has been a moment ago.
+
+        Raises:
+            EngineError: the engine broke, and no other one took its place.
         """
+        if self.loaded is None:
+            await self._settled()
         model = self.loaded
-        assert model is not None
+        if model is None:
+            raise EngineError(self.message)
         for flag in self._idle_flags:
             flag.set()
         self._running += 1
