@@ -64,7 +64,7 @@ def main() -> None:
         for wait, values in by_wait.items():
             print(f"{typist}, {wait}: {values}")
     command = f"python -m benchmarks.waiting --keys {args.keys} --engine {args.engine}"
-    record.write("waiting", {"keys of each file": args.keys, **figures}, command)
+    record.write(f"waiting_{args.engine}", {"keys of each file": args.keys, **figures}, command)
 
 
 if __name__ == "__main__":

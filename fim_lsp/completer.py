@@ -218,12 +218,11 @@ class Completer:
         begun = time.monotonic()
         completions, notes = await self._host.run(task.run)
         milliseconds = (time.monotonic() - begun) * 1e3
-        if flight.cancel.is_set():
-            self._pace.gave_up(milliseconds)
-        else:
+        is_whole = not flight.cancel.is_set()
+        if is_whole:
             self._cache.store(flight.seen, completions)
-            if flight.is_joinable:
-                self._pace.answered(milliseconds)
+        if flight.is_joinable:  # who asks gets several suggestions, and their time is another one
+            (self._pace.answered if is_whole else self._pace.gave_up)(milliseconds)
         return completions, notes
 
     async def _ride(

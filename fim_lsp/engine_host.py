@@ -226,10 +226,16 @@ class EngineHost:
         """Run `work` on the engine's thread, after what was asked for earlier; idle work ends.
 
         Where the engine breaks, the work is done again by the one that takes its place.
-        Call only when `loaded` is not None.
+        Call only when `loaded` is not None, or has been a moment ago.
+
+        Raises:
+            EngineError: the engine broke, and no other one took its place.
         """
+        if self.loaded is None:
+            await self._settled()
         model = self.loaded
-        assert model is not None
+        if model is None:
+            raise EngineError(self.message)
         for flag in self._idle_flags:
             flag.set()
         self._running += 1
@@ -284,6 +290,8 @@ class EngineHost:
         finally:
             self._idle_flags.discard(cancel)
             self._idle_budget.spend(spent, time.monotonic())
+            if spent:
+                logger.info("idle work took %.0f ms of processor time", spent * 1e3)
 
     async def _fall_back(self, broken: LoadedModel, error: Exception) -> bool:
         """Replace an engine that broke; whether there is another one now."""

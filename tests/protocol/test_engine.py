@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.protocol.wire import Wire, ask, cancel, did_change, did_close, replace
+from tests.protocol.wire import PATIENCE_SECONDS, Wire, ask, cancel, did_change, did_close, replace
 
 pytestmark = pytest.mark.own
 
@@ -110,7 +111,7 @@ def test_the_preparation_of_a_model_shows_how_far_it_is(start: StartStdio, tmp_p
     wire.notification("fimLsp/status", state="starting", message=message)
     wire.open("x = \n")
     assert {"items": []} == wire.complete(0, 4)
-    assert "loading" == wire.result("fimLsp/explain")[0]["reason"]
+    assert wire.result("fimLsp/explain")[0]["reason"].startswith("loading")
     go_on.touch()
 
     while (value := wire.notification("$/progress", token=token)["value"])["kind"] == "report":
@@ -118,6 +119,37 @@ def test_the_preparation_of_a_model_shows_how_far_it_is(start: StartStdio, tmp_p
     assert "end" == value["kind"]
     assert "" == wire.notification("fimLsp/status", state="ready")["message"]
     assert wire.complete(0, 4)["items"]
+
+
+def test_after_an_edit_the_model_reads_up_to_it_before_it_is_asked(start: StartStdio, read_log):
+    _, wire = start()
+    wire.initialize()
+    wire.notification("fimLsp/status", state="ready")
+    text = "import os\n\n" + "value = os.sep\n" * 40
+    wire.open(text)
+    wire.send(did_change(2, replace((42, 0), (42, 0), "x = ")))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "idle work took" not in read_log() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert wire.complete(42, 4)["items"]
+
+    (decision,) = wire.result("fimLsp/explain")
+    assert "model" == decision["source"]
+    assert decision["promptTokens"] > 100
+    assert 1 == decision["promptTokens"] - decision["cachedTokens"]
+
+
+def test_switched_off_it_reads_nothing_before_it_is_asked(start: StartStdio, read_log):
+    _, wire = start()
+    wire.initialize({"initializationOptions": {"idleWork": False}})
+    wire.notification("fimLsp/status", state="ready")
+    wire.open("x = \n")
+    for version in range(2, 5):
+        (item,) = wire.complete(0, 4)["items"]
+        wire.result("workspace/executeCommand", item["command"])
+        wire.send(did_change(version, replace((0, 0), (0, 0), "y")))
+
+    assert "idle work took" not in read_log()
 
 
 def test_what_follows_an_accepted_suggestion_is_there_when_it_is_asked_for(start: StartStdio):
