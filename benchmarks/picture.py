@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def picture(
-    path: Path, *, panels: int = 1, size: tuple[float, float] = (6, 3.6)
+    path: Path, *, panels: int = 1, size: tuple[float, float] = (6, 3.6), margin: float = 0.0
 ) -> Iterator[tuple[Any, list[Any]]]:
     """A figure and its axes side by side, written to `path` when the block ends.
 
@@ -18,6 +18,7 @@ def picture(
         path: of the SVG file.
         panels: how many axes.
         size: of each, in inches.
+        margin: share of the height that is left free below them, for a legend.
     """
     import matplotlib
 
@@ -28,7 +29,7 @@ def picture(
     width, height = size
     figure, axes = pyplot.subplots(1, panels, figsize=(width * panels, height), squeeze=False)
     yield figure, list(axes[0])
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, margin, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
     print(f"drawn in {path.relative_to(path.parents[2])}")

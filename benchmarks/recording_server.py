@@ -5,9 +5,10 @@
 RECORD gets a line of JSON for each request of the engine when it ends: `ids` of the prompt, how
 many of them were `cached`, how many `tokens` came, and whether it was `cancelled`.  The custom
 request fimLsp/benchmark answers with the longest time since it was asked last in which the event
-loop did nothing else: `blockMs`, one callback, or, while the engine runs, the lateness of a timer,
-which sees the waiting for Python's lock and for a core as well; and `busyMs`, the processor time of
-one callback, which other programs on the machine do not change.
+loop did nothing else: `blockMs`, one callback; with the parameter `beat`, from now on also the
+lateness of a timer while the engine runs, which sees the waiting for Python's lock and for a core
+as well, and costs a little of both; and `busyMs`, the processor time of one callback, which other
+programs on the machine do not change.
 
 Every answer is as long as the rules for the text make it: the model's doubt ends none, which is how
 a model would answer that knows the code.
@@ -76,6 +77,7 @@ class LoopWatch:
     def __init__(self, host: EngineHost) -> None:
         self._host, self._block, self._busy = host, 0.0, 0.0
         self._beat: asyncio.TimerHandle | None = None
+        self.beats = False
         host.subscribe(self._follow)
         run = asyncio.Handle._run
 
@@ -94,7 +96,7 @@ class LoopWatch:
         return told
 
     def _follow(self) -> None:
-        if self._host.state == "busy" and self._beat is None:
+        if self._host.state == "busy" and self._beat is None and self.beats:
             self._schedule()
         elif self._host.state != "busy" and self._beat is not None:
             self._beat.cancel()
@@ -136,7 +138,8 @@ def serve(record: TextIO) -> None:
         server = new_server(*arguments)
 
         @server.feature("fimLsp/benchmark")
-        def benchmark(*_: Any) -> dict[str, float]:
+        def benchmark(params: dict[str, Any]) -> dict[str, float]:
+            watches[0].beats = bool(params["beat"])
             return watches[0].take()
 
         return server

@@ -3,8 +3,9 @@
     <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
 
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
-backend can meet old files.  A folder whose files are not those of its receipt, by size and checksum,
-is made again; where the cache cannot be written, a temporary folder serves until the process ends.
+backend can meet old files.  A folder whose files are not those of its receipt, by size and
+checksum, is made again; where the cache cannot be written, a temporary folder serves until the
+process ends.
 """
 
 from __future__ import annotations
