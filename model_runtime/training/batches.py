@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from model_runtime.errors import ModelRuntimeError
 from model_runtime.fim_format import FimTokens
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training.contexts import contexts
@@ -227,7 +228,10 @@ class RowStream:
         for queue, process in itertools.cycle(zip(queues, self._processes, strict=True)):
             while True:
                 try:
-                    yield queue.get(timeout=5)
+                    made: Block | ModelRuntimeError = queue.get(timeout=5)
+                    if isinstance(made, ModelRuntimeError):
+                        raise made
+                    yield made
                     break
                 except queues_module.Empty:
                     if not process.is_alive():
@@ -238,14 +242,20 @@ class RowStream:
 
 def _work(source: Source, first: int, stride: int, queue: Any, parent: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core each
-    blocks = source.open()
-    for number in itertools.count(first, stride):
-        block = blocks.make(number)
-        while True:
-            if os.getppid() != parent:  # the trainer was killed
-                os._exit(0)  # without waiting for a queue that nobody reads
-            try:
-                queue.put(block, timeout=5)
-                break
-            except queues_module.Full:
-                continue
+    try:
+        blocks = source.open()
+        for number in itertools.count(first, stride):
+            _hand_over(blocks.make(number), queue, parent)
+    except ModelRuntimeError as error:  # one sentence, which the trainer says in its own name
+        _hand_over(error, queue, parent)
+
+
+def _hand_over(made: Block | ModelRuntimeError, queue: Any, parent: int) -> None:
+    while True:
+        if os.getppid() != parent:  # the trainer was killed
+            os._exit(0)  # without waiting for a queue that nobody reads
+        try:
+            queue.put(made, timeout=5)
+            return
+        except queues_module.Full:
+            continue

@@ -1,7 +1,12 @@
 """The stream of rows is the same however it is made."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from model_runtime.errors import ModelRuntimeError
 from model_runtime.training.batches import START, RowStream, Source
 
 
@@ -15,6 +20,16 @@ def test_any_number_of_workers_gives_the_same_rows(source: Source, workers: int)
         expected = take(stream, [7, 5])
     with RowStream(source, START, workers) as stream:
         assert expected == take(stream, [3, 9])
+
+
+def test_what_a_worker_cannot_do_is_said_by_the_trainer(source: Source, tmp_path: Path):
+    broken = tmp_path / "tokenizer.json"
+    broken.write_text("{}")
+    with (
+        RowStream(replace(source, tokenizer=broken), START, 1) as stream,
+        pytest.raises(ModelRuntimeError, match=re.escape(str(broken))),
+    ):
+        stream.take(1)
 
 
 def test_a_stream_goes_on_where_another_stopped(source: Source):

@@ -78,6 +78,10 @@ PARAMETERS = {
     "ablation-fim": 46_218_240,
     "ablation-alibi": 46_218_240,
     "ablation-alibi-restart": 46_218_240,
+    "ablation-cpu-ar": 2_566_272,
+    "ablation-cpu-fim": 2_566_272,
+    "ablation-cpu-alibi": 2_566_272,
+    "ablation-cpu-alibi-restart": 2_566_272,
     "embedded-cpu": 10_244_352,
     "embedded-cpu-general": 10_244_352,
     "tiny-cpu": 1_445_376,
@@ -111,6 +115,7 @@ def test_the_seeds_arms_see_as_many_tokens_as_the_card_says(name: str):
 def test_arms_differ_in_what_they_compare_alone():
     for first, arms in (
         ("ablation-fim", ("ablation-ar", "ablation-alibi")),
+        ("ablation-cpu-fim", ("ablation-cpu-ar", "ablation-cpu-alibi")),
         ("fim-neox-1.3b", ("ar-1.3b", "fim-1.3b-alibi")),
     ):
         fim, ar, alibi = (
