@@ -327,7 +327,8 @@ class Completer:
         if self._host.loaded is None:
             if self._host.state == "error":
                 return f"engine error: {self._host.message}"
-            return f"loading: {self._host.message}" if self._host.message else "loading"
+            how_far = self._host.message.removeprefix("loading ")
+            return f"loading: {how_far}" if how_far else "loading"
         return ""
 
     def _adapted(self, settings: Settings) -> Settings:

@@ -132,7 +132,7 @@ def test_a_request_before_the_model_is_loaded_is_answered_empty_and_at_once(star
         ask("early", LINE, CHARACTER, kind=1),
     )
     assert wire.response("early")["result"] == {"items": []}
-    assert last_decision(wire)["reason"] == "loading"
+    assert last_decision(wire)["reason"] == "loading: default"
     wire.notification("fimLsp/status", state="ready")
     assert wire.complete(LINE, CHARACTER, kind=1)["items"]
 
