@@ -11,12 +11,13 @@ cache on, on a connection that stays open.  So what else the machine does meets 
     model answers    from the key to the text, less the debounce: through LSP, tokenizer, model and
                      filters for fim-lsp; for llama.cpp from ready ids to ids, over HTTP
     all answers      that have a text, with those from fim-lsp's cache: what the user sees
-    event loop       longest time in which the server read no message
+    event loop       longest time in which the server read no message, less what other programs took
+                     of the processor meanwhile (Linux)
 
 A key that is due before the answer has come waits for it and is counted as late, so that no slow
-answer is missing from the figures.  Answers are as long as a model's would be that is sure of them (benchmarks/recording_server.py): the
-embedded one is weak, and would mostly stop after a token or two.  --shape takes a larger model with
-random weights, whose answers are eight tokens each.
+answer is missing from the figures.  Answers are as long as a model's would be that is sure of them
+(benchmarks/recording_server.py): the embedded one is weak, and would mostly stop after a token or
+two.  --shape takes a larger model with random weights, whose answers are eight tokens each.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Match:
             self._ask_others(requests)
         told = await self._editor.request("fimLsp/benchmark", {"beat": self.beats})
         typing.blocks_ms.append(told["blockMs"])
-        typing.busy_ms.append(told["busyMs"])
+        typing.ours_ms.append(told["oursMs"])
 
     async def _quiet(self) -> None:
         """Until the server does nothing behind its answer, so that it disturbs nobody."""
@@ -148,9 +149,11 @@ async def type_all(
             # which is watched with a timer now: it would slow down the keys that do count.
             match.beats = True
             await match.type(traces(_WATCHED_KEYS)[-1])
-            blocks_ms, match.beats = match.typing.blocks_ms, False
+            watched, match.beats = match.typing, False
             match.typing = Typing(
-                model_ms={name: [] for name in (OURS, *others)}, blocks_ms=blocks_ms
+                model_ms={name: [] for name in (OURS, *others)},
+                blocks_ms=watched.blocks_ms,
+                ours_ms=watched.ours_ms,
             )
             await editor.request("fimLsp/benchmark", {"beat": False})
             busy = editor.cpu_seconds() or 0.0

@@ -7,8 +7,8 @@ many of them were `cached`, how many `tokens` came, and whether it was `cancelle
 request fimLsp/benchmark answers with the longest time since it was asked last in which the event
 loop did nothing else: `blockMs`, one callback; with the parameter `beat`, from now on also the
 lateness of a timer while the engine runs, which sees the waiting for Python's lock and for a core
-as well, and costs a little of both; and `busyMs`, the processor time of one callback, which other
-programs on the machine do not change.
+as well, and costs a little of both.  `oursMs` is the same without the time in which other programs
+had the processor.
 
 Every answer is as long as the rules for the text make it: the model's doubt ends none, which is how
 a model would answer that knows the code.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 import time
@@ -26,7 +27,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from fim_lsp import completer, handlers, stdio
+from benchmarks.event_loop import waits_ms
+from fim_lsp import cli, completer, handlers, stdio
 from fim_lsp.engine_host import EngineHost, LoadedModel, load_model
 from fim_lsp.settings import Settings
 from model_runtime.engine import Engine, GeneratedToken, SamplingParams, TokenStream
@@ -75,7 +77,7 @@ class LoopWatch:
     """The longest block of the running event loop."""
 
     def __init__(self, host: EngineHost) -> None:
-        self._host, self._block, self._busy = host, 0.0, 0.0
+        self._host, self._block, self._ours = host, 0.0, 0.0
         self._beat: asyncio.TimerHandle | None = None
         self.beats = False
         host.subscribe(self._follow)
@@ -85,14 +87,14 @@ class LoopWatch:
             begun, busy = time.perf_counter(), time.thread_time()
             run(handle)
             self._block = max(self._block, time.perf_counter() - begun)
-            self._busy = max(self._busy, time.thread_time() - busy)
+            self._ours = max(self._ours, time.thread_time() - busy)
 
         asyncio.Handle._run = timed  # type: ignore[method-assign]
 
     def take(self) -> dict[str, float]:
         """The longest since the last call."""
-        told = {"blockMs": self._block * 1e3, "busyMs": self._busy * 1e3}
-        self._block = self._busy = 0.0
+        told = {"blockMs": self._block * 1e3, "oursMs": self._ours * 1e3}
+        self._block = self._ours = 0.0
         return told
 
     def _follow(self) -> None:
@@ -103,10 +105,12 @@ class LoopWatch:
             self._beat = None
 
     def _schedule(self) -> None:
-        due = time.perf_counter() + _BEAT_SECONDS
+        due, waited = time.perf_counter() + _BEAT_SECONDS, waits_ms()
 
         def beat() -> None:
-            self._block = max(self._block, time.perf_counter() - due)
+            late = time.perf_counter() - due
+            elsewhere = sum(wait - waited.get(it, 0.0) for it, wait in waits_ms().items()) / 1e3
+            self._block, self._ours = max(self._block, late), max(self._ours, late - elsewhere)
             self._schedule()
 
         self._beat = asyncio.get_running_loop().call_later(_BEAT_SECONDS, beat)
@@ -145,7 +149,9 @@ def serve(record: TextIO) -> None:
         return server
 
     stdio.new_server = with_benchmark
-    stdio.leave(stdio.serve_stdio(make_host))
+    serve_stdio = stdio.serve_stdio
+    stdio.serve_stdio = lambda *_: serve_stdio(make_host)
+    cli.main(["serve", "--log-level", "error", "--log-file", os.devnull])
 
 
 if __name__ == "__main__":
