@@ -15,7 +15,7 @@ from model_runtime.prompt import CompletionRequest, PromptBudget
 from tests.contract.conftest import random_ids
 from tests.contract.test_embedded_model import HOLES
 
-DRAFTING_ENGINES = ("onnx",)
+DRAFTING_ENGINES = ("onnx", "torch")
 GREEDY = SamplingParams(max_tokens=24, stop_ids=frozenset())
 TEXT = random_ids(12, seed=81)
 
