@@ -65,7 +65,7 @@ class Network:
         return sum(matrix.weight.nbytes for matrix in matrices)
 
     def new_cache(self, texts: int, capacity: int) -> torch.Tensor:
-        """Keys and values, [layers, 2, texts, H, capacity, W].  Masked rows are read, too: zeros."""
+        """Keys and values, [layers, 2, texts, H, capacity, W]; zeros, for masked rows are read."""
         a = self.architecture
         shape = (a.layers, 2, texts, a.heads, capacity, a.head_dim)
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
