@@ -22,7 +22,7 @@ from model_runtime import derived
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
-from model_runtime.engines.onnx_engine import PASS, OnnxEngine
+from model_runtime.engines.onnx_engine import OnnxEngine
 from model_runtime.engines.onnx_session import run_options
 
 
@@ -67,7 +67,7 @@ class Own:
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine._new_buffers()
+            self._buffers = engine._new_text()
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:
@@ -83,8 +83,10 @@ class Own:
             return None
         options = run_options()
         if self._held != ids:
-            for start in range(0, len(ids), PASS):
-                self._engine._run(self._buffers, start, ids[start : start + PASS], options)
+            for start in range(0, len(ids), OnnxEngine.PASS):
+                self._engine._run(
+                    self._buffers, start, ids[start : start + OnnxEngine.PASS], options
+                )
             self._held = ids
         # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
         self._engine._run(self._buffers, len(ids) - 1, ids[-1:], options)
