@@ -1,22 +1,28 @@
 """The engines that benchmarks.engine compares, behind one interface: ours, and llama.cpp's server.
 
+Each runs in a process of its own: a busy system gives less to a process that has worked before, so
+two engines in one would look slower than a third beside them.
 Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  What a
 whole path costs is measured by benchmarks.keystroke.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
 from benchmarks.llama_cpp import LlamaCpp
+from model_runtime import derived
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
-from model_runtime.engines.onnx_engine import PASS, OnnxEngine
+from model_runtime.engines.onnx_engine import OnnxEngine
 from model_runtime.engines.onnx_session import run_options
 
 
@@ -54,14 +60,14 @@ class Contestant(Protocol):
 
 
 class Own:
-    """CTranslate2 or ONNX Runtime, in this process."""
+    """CTranslate2 or ONNX Runtime."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine._new_buffers()
+            self._buffers = engine._new_text()
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:
@@ -77,9 +83,13 @@ class Own:
             return None
         options = run_options()
         if self._held != ids:
-            for start in range(0, len(ids), PASS):
-                self._engine._run(self._buffers, start, ids[start : start + PASS], options)
+            for start in range(0, len(ids), OnnxEngine.PASS):
+                self._engine._run(
+                    self._buffers, start, ids[start : start + OnnxEngine.PASS], options
+                )
             self._held = ids
+        # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
+        self._engine._run(self._buffers, len(ids) - 1, ids[-1:], options)
         started = time.perf_counter()
         self._engine._run(self._buffers, len(ids), drafts, options, kept=len(drafts))
         return time.perf_counter() - started
@@ -111,6 +121,36 @@ class Llama:
         return self._server.last.prompt_ms / 1e3
 
 
+class Elsewhere:
+    """An `Own` in another process, at the other end of a pipe."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.bytes_of_a_number: int = pipe.recv()
+
+    def run(self, ids: list[int], tokens: int) -> Run:
+        self._pipe.send(("run", ids, tokens))
+        return self._pipe.recv()
+
+    def verify(self, ids: list[int], drafts: list[int]) -> float | None:
+        self._pipe.send(("verify", ids, drafts))
+        return self._pipe.recv()
+
+
+def _serve(pipe: Connection, bundle: Path, name: str, threads: int, cache: Path) -> None:
+    derived.user_cache_path = lambda *_, **__: cache  # type: ignore[assignment]
+    opened, (kind, _, numbers) = ModelBundle.open(bundle), name.partition(" ")
+    if numbers:
+        engine: Engine = OnnxEngine.open(opened, threads=threads, kind=numbers)
+    else:
+        engine = open_engine(opened, engine=kind, threads=threads)
+    own = Own(engine)
+    pipe.send(own.bytes_of_a_number)
+    while request := pipe.recv():
+        pipe.send(getattr(own, request[0])(*request[1:]))
+    engine.close()
+
+
 @contextmanager
 def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contestant]:
     """By name: "ctranslate2", "onnx", "onnx int8-32", "llama.cpp q8_0", ..."""
@@ -119,9 +159,14 @@ def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contest
         with LlamaCpp.start(bundle, numbers, threads=threads) as server:
             yield Llama(server)
         return
-    if numbers:
-        engine: Engine = OnnxEngine.open(bundle, threads=threads, kind=numbers)
-    else:
-        engine = open_engine(bundle, engine=kind, threads=threads)
-    yield Own(engine)
-    engine.close()
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    cache = derived.user_cache_path("fim-lsp", appauthor=False)
+    process = context.Process(
+        target=_serve, args=(other, bundle.path, name, threads, cache), daemon=True
+    )
+    process.start()
+    other.close()  # so that a process that dies ends the pipe
+    yield Elsewhere(pipe)
+    pipe.send(None)
+    process.join()

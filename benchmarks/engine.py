@@ -17,7 +17,8 @@ machine does meets all of them: trust the ratios, not the figures of two runs.
               an engine takes from the other programs, and steadier when those are busy
 
 `share_of_bound` compares decoding with what memory allows (benchmarks/bandwidth.py), for the bytes
-that the engine itself reads: of 4-bit weights or a float16 cache these are fewer.
+that the engine itself reads: of 4-bit weights or a float16 cache these are fewer.  It is the best
+rate over the best bandwidth of all rounds.
 """
 
 from __future__ import annotations
@@ -174,21 +175,14 @@ def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]
 
 
 def shares(samples: dict[str, Samples], bounds: Samples) -> dict[str, float]:
-    """Decoding as a share of the bound, by the median of the rounds' own shares."""
-    return {
-        name: round(
-            statistics.median(
-                mine / bound for mine, bound in zip(own["decode"], bounds[name], strict=True)
-            ),
-            2,
-        )
-        for name, own in samples.items()
-    }
+    """Decoding as a share of the bound, each at its best: what else runs takes from both."""
+    return {name: round(max(own["decode"]) / max(bounds[name]), 2) for name, own in samples.items()}
 
 
 def draw(path: Path, figures: dict[str, Any], base: str) -> None:
     """A picture of the ratios: a group of bars for each measure, a panel for each model."""
-    with picture(path, panels=len(figures), size=(5, 3.6), margin=0.08) as (plot, axes):
+    rows = -(-len(figures) // 2)
+    with picture(path, panels=len(figures), size=(5.5, 3.4), margin=0.1 / rows) as (plot, axes):
         for axis, (shape, found) in zip(axes, figures.items(), strict=True):
             shown = found["times_as_fast"]
             for place, (name, row) in enumerate(shown.items()):
@@ -198,8 +192,9 @@ def draw(path: Path, figures: dict[str, Any], base: str) -> None:
             axis.axhline(1, color="grey", linewidth=0.8)
             middles = [number + 0.4 for number in range(len(DRAWN))]
             axis.set_xticks(middles, DRAWN, rotation=35, ha="right")
-            axis.set_title(shape)
-        axes[0].set_ylabel(f"times as fast as {base}")
+            axis.set_title(f"{shape}, {found['parameters'] / 1e6:.0f} M", fontsize=10)
+        for axis in axes[::2]:
+            axis.set_ylabel(f"times as fast as\n{base}", fontsize=8)
         handles, labels = axes[0].get_legend_handles_labels()
         plot.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8)
 
@@ -214,6 +209,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="*", default=list(ENGINES), help='also "onnx int8-32"')
     parser.add_argument("--threads", nargs="*", type=int, default=[1])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--name", default="engine", help="of the files in benchmarks/results")
     args = parser.parse_args()
     engines, program = available(args.engines)
     figures = {}
@@ -245,9 +241,9 @@ def main() -> None:
                 f"  {name:25}", "  ".join(cells), f" of the bound {of_bound[name]:.2f}", flush=True
             )
     versions = {name: metadata.version(name) for name in ("ctranslate2", "onnxruntime")}
-    command = f"python -m benchmarks.engine --shapes {' '.join(args.shapes)}"
+    command = f"python -m benchmarks.engine --shapes {' '.join(args.shapes)} --rounds {args.rounds}"
     told = {"shapes": figures, "base": base, "llama.cpp": program, "versions": versions}
-    path = record.write("engine", told, command)
+    path = record.write(args.name, told, command)
     draw(path.with_suffix(".svg"), figures, base)
 
 

@@ -102,6 +102,9 @@ def figures(typing: Typing) -> dict[str, Any]:
             "of the prompt, new": statistics.median(typing.new_ids or [0]),
             "decoded": statistics.median(typing.decoded or [0]),
         },
+        "share_of_prompts_read_anew": round(
+            sum(new > 64 for new in typing.new_ids) / max(1, len(typing.new_ids)), 3
+        ),
         "median_ms_of_each_step": {
             step: round(statistics.median(times), 2) for step, times in typing.steps_ms.items()
         },

@@ -12,7 +12,7 @@ from typing import Any
 def picture(
     path: Path, *, panels: int = 1, size: tuple[float, float] = (6, 3.6), margin: float = 0.0
 ) -> Iterator[tuple[Any, list[Any]]]:
-    """A figure and its axes side by side, written to `path` when the block ends.
+    """A figure and its axes, two in a row, written to `path` when the block ends.
 
     Args:
         path: of the SVG file.
@@ -27,8 +27,13 @@ def picture(
     from matplotlib import pyplot
 
     width, height = size
-    figure, axes = pyplot.subplots(1, panels, figsize=(width * panels, height), squeeze=False)
-    yield figure, list(axes[0])
+    rows, columns = -(-panels // 2), min(2, panels)
+    figure, axes = pyplot.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False
+    )
+    for axis in axes.flat[panels:]:
+        axis.set_axis_off()
+    yield figure, list(axes.flat[:panels])
     figure.tight_layout(rect=(0, margin, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)

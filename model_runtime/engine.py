@@ -44,6 +44,18 @@ class SamplingParams:
     seed: int | None = None
 
 
+@dataclass(slots=True)
+class DraftCounts:
+    """What became of the guesses of one request; none where the engine does not guess."""
+
+    proposed: int = 0
+    """Ids that were run as a guess."""
+    accepted: int = 0
+    """Of those, the ones that were decoded."""
+    passes: int = 0
+    """Times that the model ran after the prompt."""
+
+
 class TokenStream(Iterator[GeneratedToken]):
     """Tokens as they are decoded.  Closing the stream stops the work; so does the cancel flag.
 
@@ -51,11 +63,17 @@ class TokenStream(Iterator[GeneratedToken]):
     """
 
     def __init__(
-        self, tokens: Generator[GeneratedToken, None, None], *, cached_tokens: int
+        self,
+        tokens: Generator[GeneratedToken, None, None],
+        *,
+        cached_tokens: int,
+        drafts: DraftCounts | None = None,
     ) -> None:
         self._tokens = tokens
         self.cached_tokens = cached_tokens
         """Leading ids of the prompt whose state was kept from an earlier request."""
+        self.drafts = drafts or DraftCounts()
+        """How many ids were guessed so far, and how many of them were right."""
 
     def __next__(self) -> GeneratedToken:
         return next(self._tokens)

@@ -12,7 +12,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,12 +105,11 @@ def export_gguf(
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        writer = writer_class(work, "gptneox")
-        _add_metadata(writer, bundle, type_)
-        _add_architecture(writer, bundle)
-        _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
-        _write_tensors(writer, bundle, type_, say)
-        writer.close()
+        with closing(writer_class(work, "gptneox")) as writer:
+            _add_metadata(writer, bundle, type_)
+            _add_architecture(writer, bundle)
+            _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
+            _write_tensors(writer, bundle, type_, say)
         work.replace(target)
     except OSError as error:
         raise GgufError(f"cannot write {target} ({error})") from error

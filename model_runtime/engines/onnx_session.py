@@ -38,6 +38,9 @@ class Buffers:
         self._last = self._input("seqlens_k", np.zeros(1, np.int32))
         self._total = self._input("total", np.zeros((), np.int32))
         self._kept = self._input("logits_kept", np.zeros(1, np.int64))
+        # Made anew where a pass has another size; most have the size of the last one.
+        self._ids = np.empty((1, 0), np.int64)
+        self._logits = np.empty((1, 0, self._vocab), np.float32)
         for number in range(architecture.layers):
             for kind in "kv":
                 # Zeros take no memory before they are written.
@@ -54,16 +57,20 @@ class Buffers:
         """Prepare a pass over `ids` from position `start` on.
 
         Returns:
-            Where it will write its logits, float32 [kept, vocabulary].
+            Where it will write its logits, float32 [kept, vocabulary]; the next pass may write
+            there as well.
         """
         total = start + len(ids)
         self._position[0], self._last[0], self._total[()] = start, total - 1, total
         self._kept[0] = kept
-        self._input("input_ids", np.array([ids], np.int64))
-        logits = np.empty((1, kept, self._vocab), np.float32)
-        self._bound["logits"] = onnxruntime.OrtValue.ortvalue_from_numpy(logits)
-        self.binding.bind_ortvalue_output("logits", self._bound["logits"])
-        row: Float32 = logits[0]
+        if len(ids) != self._ids.shape[1]:
+            self._ids = self._input("input_ids", np.empty((1, len(ids)), np.int64))
+        self._ids[0] = ids
+        if kept != self._logits.shape[1]:
+            self._logits = np.empty((1, kept, self._vocab), np.float32)
+            self._bound["logits"] = onnxruntime.OrtValue.ortvalue_from_numpy(self._logits)
+            self.binding.bind_ortvalue_output("logits", self._bound["logits"])
+        row: Float32 = self._logits[0]
         return row
 
     def copy(self, other: Buffers, count: int) -> None:

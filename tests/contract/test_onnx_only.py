@@ -8,13 +8,14 @@ import pytest
 
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.blocks import Blocks, quantise_blocks
-from model_runtime.engines.onnx_engine import PASS, OnnxEngine
+from model_runtime.engines.onnx_engine import OnnxEngine
 from model_runtime.engines.onnx_folder import KINDS
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.random_models import VARIANTS, Variant, make_bundle
 
+PASS = OnnxEngine.PASS
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
 
@@ -99,7 +100,7 @@ def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
         ids = [token.id for token in ask(engine, prompt)[0]]
 
         assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
-    assert 3 == len(engine._buffers)
+    assert 3 == len(engine._texts)
     assert 199 == ask(engine, random_ids(200, 64))[1]
 
 
@@ -127,11 +128,11 @@ def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch)
     cancel = threading.Event()
     run, passes = engine._run, []
 
-    def cancel_in_the_second(buffers, start, ids, options, kept=1):
+    def cancel_in_the_second(text, start, ids, options=None, kept=1):
         passes.append(start)
         if start == PASS:
             cancel.set()
-        return run(buffers, start, ids, options, kept)
+        return run(text, start, ids, options, kept)
 
     monkeypatch.setattr(engine, "_run", cancel_in_the_second)
     assert ([], 0) == ask(engine, prompt, FREE, cancel)

@@ -14,15 +14,15 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
     """A long prompt runs in chunks; those after the cancel are not run, those before are kept."""
     engine = open_with("torch", bundle_of("rotary quarter"))
     cancel = threading.Event()
-    run = engine._forward
+    run = engine._run
     passes = []
 
-    def forward(ids):
+    def run_and_cancel(text, start, ids, options=None, kept=1):
         passes.append(len(ids))
         cancel.set()
-        return run(ids)
+        return run(text, start, ids, options, kept)
 
-    monkeypatch.setattr(engine, "_forward", forward)
+    monkeypatch.setattr(engine, "_run", run_and_cancel)
     prompt = random_ids(500, seed=41)
 
     assert [] == list(engine.generate(prompt, SamplingParams(4, frozenset()), cancel))
@@ -32,16 +32,54 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
 
 
 def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(bundle_of, monkeypatch):
+    from model_runtime.engines.torch_passes import TorchText
     from model_runtime.errors import EngineError
 
     engine = open_with("torch", bundle_of("rotary quarter"))
     prompt = random_ids(100, seed=42)
     sampling = SamplingParams(4, frozenset())
     expected = list(engine.generate(prompt, sampling))
-    with pytest.raises(EngineError, match="PyTorch failed"):
-        list(engine.generate([*prompt[:50], 10**6], sampling))
+    with monkeypatch.context() as patch:
+        patch.setattr(TorchText, "run", lambda *_: torch.zeros(2) @ torch.zeros(3))
+        with pytest.raises(EngineError, match="PyTorch failed"):
+            list(engine.generate([*prompt[:50], 9], sampling))
 
-    assert expected == list(engine.generate(prompt, sampling))
+    found = list(engine.generate(prompt, sampling))
+    assert [token.id for token in expected] == [token.id for token in found]
+    assert [token.logprob for token in expected] == pytest.approx(
+        [token.logprob for token in found], abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "int8"])
+@pytest.mark.parametrize("variant", ["rotary quarter", "tied", "alibi"])
+def test_every_number_type_runs_near_the_floats(bundle_of, oracle_of, kind, variant):
+    """The same code as on a GPU; 8 bits of a bundle are taken as they are."""
+    from model_runtime.engines.torch_engine import TorchEngine
+
+    engine = TorchEngine.open(bundle_of(variant, "int8"), device="cpu", threads=1, kind=kind)
+    ids = random_ids(300, seed=43)
+    expected = oracle_of(variant, "int8").logprobs(ids[:-1])[range(299), ids[1:]]
+    found = [token.logprob for token in engine.logprobs(ids)]
+    tokens = list(engine.generate(ids[:100], SamplingParams(8, frozenset())))
+    engine.close()
+
+    assert abs(found - expected).mean() < (0.1 if kind == "bfloat16" else 1e-3)
+    assert 8 == len(tokens)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 9, 16, 17, 40])
+def test_a_tail_of_any_length_gives_what_a_whole_pass_gives(bundle_of, oracle_of, count):
+    """Short passes are filled up to a few lengths; what fills them up is never read."""
+    engine = open_with("torch", bundle_of("rotary quarter"))
+    sampling = SamplingParams(6, frozenset())
+    prompt = random_ids(250 + count, seed=44)
+    list(engine.generate(prompt[:250], sampling))
+    with engine.generate(prompt, sampling) as stream:
+        ids = [token.id for token in stream]
+        assert 250 == stream.cached_tokens
+
+    assert ids == oracle_of("rotary quarter").next_ids(prompt, ids)
 
 
 def test_torch_without_a_gpu_says_so(bundle_of):

@@ -78,25 +78,6 @@ def test_a_gibibyte_of_address_space_is_enough(usual, engine):
     assert expected[engine] == texts(told)
 
 
-def test_where_not_even_an_engine_fits_one_sentence_says_so(usual):
-    cache, _ = usual
-    limit = GIBIBYTE // 8
-    done = subprocess.run(
-        COMMAND,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
-        check=False,
-    )
-
-    assert 1 == done.returncode
-    assert done.stderr.startswith("fim-lsp: ")
-    assert "Traceback" not in done.stderr
-
-
 def test_ctranslate2_completes_with_the_kernels_for_processors_without_avx(usual):
     """Its own switch; docs/engines.md says how both engines were tried on such a processor."""
     cache, _ = usual

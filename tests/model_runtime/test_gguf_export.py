@@ -1,6 +1,7 @@
 """`fim-runtime models export`: what a GGUF file holds, and when none is written."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -186,6 +187,17 @@ def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path, ca
     assert 1 == main(["models", "export", "default", "--gguf", "--out", str(target)])
     assert f"cannot write {target}" in capsys.readouterr().err
     assert ["file"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_damaged_weights_leave_no_half_file(tmp_path, capsys):
+    folder = shutil.copytree(catalogue.default_folder(), tmp_path / "model")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+    assert 1 == main(["models", "export", str(folder), "--gguf", "--out", str(tmp_path / "m")])
+    assert "is damaged" in capsys.readouterr().err
+    assert ["model"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_an_earlier_file_is_replaced(random, tmp_path):
