@@ -54,13 +54,16 @@ check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results
+bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table is fim-lsp against llama.cpp
 	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.prefix_reuse
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.prefix_reuse --engine ctranslate2
+	$(BIN)/python -m benchmarks.prefix_reuse --engine onnx
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.event_loop
 	$(BIN)/python -m benchmarks.holes
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.keystroke
 
 format: $(VENV)/.dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

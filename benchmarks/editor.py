@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ class Editor:
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._ids = itertools.count(1)
         self._settings = settings or {}
-        self.states: list[str] = []
+        self.statuses: list[tuple[float, dict[str, Any]]] = []
+        """Each fimLsp/status, and when it came."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error"],
             stdin=subprocess.PIPE,
@@ -75,7 +79,11 @@ class Editor:
 
     def wait_until_ready(self) -> None:
         """Read messages until fimLsp/status says that the model is loaded."""
-        while "ready" not in self.states:
+        self.wait_for_status(lambda status: status["state"] == "ready")
+
+    def wait_for_status(self, is_meant: Callable[[dict[str, Any]], bool]) -> None:
+        """Read messages until the last fimLsp/status is one that is meant."""
+        while not (self.statuses and is_meant(self.statuses[-1][1])):
             self._receive()
 
     def request(self, method: str, params: Any) -> Any:
@@ -93,12 +101,18 @@ class Editor:
         """Send a notification."""
         self._send({"method": method, "params": params})
 
-    def peak_memory_mb(self) -> float:
-        """Largest resident set of the server so far, in 10^6 bytes (Linux)."""
+    def memory_mb(self, kind: str = "VmHWM") -> float:
+        """Resident set of the server (Linux), 10^6 bytes: VmHWM, the largest so far, or VmRSS."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
+            if line.startswith(kind):
                 return int(line.split()[1]) * 1024 / 1e6
         return 0.0
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the server so far (Linux)."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _send(self, message: dict[str, Any]) -> None:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
@@ -117,7 +131,7 @@ class Editor:
         message: dict[str, Any] = json.loads(self.process.stdout.read(length))
         if "method" in message:
             if message["method"] == "fimLsp/status":
-                self.states.append(message["params"]["state"])
+                self.statuses.append((time.perf_counter(), message["params"]))
             if "id" in message:
                 self._send({"id": message["id"], "result": None})
         return message

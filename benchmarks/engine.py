@@ -42,6 +42,7 @@ from benchmarks.bandwidth import bandwidth, bytes_per_token
 from benchmarks.contestants import Contestant, contestant
 from benchmarks.llama_cpp import NoLlamaCpp, Program
 from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
+from benchmarks.picture import picture
 from model_runtime import catalogue, derived
 from model_runtime.bundle import ModelBundle
 from model_runtime.convert import convert_folder
@@ -182,34 +183,22 @@ def shares(samples: dict[str, Samples], bounds: Samples) -> dict[str, float]:
 
 def draw(path: Path, figures: dict[str, Any], base: str) -> None:
     """A picture of the ratios: a group of bars for each measure, a panel for each model."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "fim-lsp"
-    from matplotlib import pyplot
-
     rows = -(-len(figures) // 2)
-    plot, axes = pyplot.subplots(
-        rows, min(2, len(figures)), figsize=(11, 3.4 * rows + 0.4), squeeze=False
-    )
-    for axis in axes.flat[len(figures) :]:
-        axis.set_axis_off()
-    for axis, (shape, found) in zip(axes.flat, figures.items(), strict=False):
-        shown = found["times_as_fast"]
-        for place, (name, row) in enumerate(shown.items()):
-            positions = [number + place / (len(shown) + 1) for number in range(len(DRAWN))]
-            heights = [row.get(it, 0) for it in DRAWN]  # some engines cannot be asked to verify
-            axis.bar(positions, heights, 1 / (len(shown) + 1), label=name)
-        axis.axhline(1, color="grey", linewidth=0.8)
-        middles = [number + 0.4 for number in range(len(DRAWN))]
-        axis.set_xticks(middles, DRAWN, rotation=35, ha="right")
-        axis.set_title(f"{shape}, {found['parameters'] / 1e6:.0f} M", fontsize=10)
-    for axis in axes[:, 0]:
-        axis.set_ylabel(f"times as fast as\n{base}", fontsize=8)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    plot.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8)
-    plot.tight_layout(rect=(0, 0.05, 1, 1))
-    plot.savefig(path, metadata={"Date": None})
+    with picture(path, panels=len(figures), size=(5.5, 3.4), margin=0.1 / rows) as (plot, axes):
+        for axis, (shape, found) in zip(axes, figures.items(), strict=True):
+            shown = found["times_as_fast"]
+            for place, (name, row) in enumerate(shown.items()):
+                positions = [number + place / (len(shown) + 1) for number in range(len(DRAWN))]
+                heights = [row.get(it, 0) for it in DRAWN]  # some engines cannot be asked to verify
+                axis.bar(positions, heights, 1 / (len(shown) + 1), label=name)
+            axis.axhline(1, color="grey", linewidth=0.8)
+            middles = [number + 0.4 for number in range(len(DRAWN))]
+            axis.set_xticks(middles, DRAWN, rotation=35, ha="right")
+            axis.set_title(f"{shape}, {found['parameters'] / 1e6:.0f} M", fontsize=10)
+        for axis in axes[::2]:
+            axis.set_ylabel(f"times as fast as\n{base}", fontsize=8)
+        handles, labels = axes[0].get_legend_handles_labels()
+        plot.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8)
 
 
 def main() -> None:

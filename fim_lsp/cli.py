@@ -33,6 +33,12 @@ examples:
   fim-lsp replay --git HEAD~20..HEAD --html r.html  type your own last commits
   fim-lsp replay --fast --model NAME --json src/    the same with another model, for a program"""
 
+SWITCH_SECONDS = 0.001
+"""So long may the engine's thread keep Python's lock when the event loop wants it.
+
+Python's own 5 ms were the longest silence of the loop (`benchmarks/event_loop`).
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
@@ -199,6 +205,7 @@ def _serve(args: argparse.Namespace) -> int:
 
     gc.freeze()
     gc.enable()
+    sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(args.log_level, args.log_file)
     if args.tcp is None:
         leave(serve_stdio(EngineHost))

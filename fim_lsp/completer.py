@@ -1,6 +1,6 @@
 """The path of a completion, from a frozen document to the text to show.
 
-    cache -> pause -> context -> prompt -> generation -> clean -> completion
+    cache -> running generation -> pause -> context -> prompt -> generation -> clean -> completion
 
 One `Completer` serves one editor; the model behind it is shared.  Nothing here fails loudly: what
 cannot be completed is an empty list, and the decision trail says why.
@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fim_lsp import context, postprocess
 from fim_lsp.cache import Seen, TypeThroughCache
@@ -22,24 +24,42 @@ from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
+from fim_lsp.flights import Flight, Flights
+from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
-from fim_lsp.scheduler import Scheduler, Superseded
+from fim_lsp.pace import Pace
+from fim_lsp.scheduler import Scheduler, Superseded, Ticket
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
+from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.generation import Finish, Generation, generate_text
 from model_runtime.languages import language
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
-from model_runtime.stopping import StopRules, is_closing_tail, rest_of_line, wants_single_line
+from model_runtime.stopping import Cut, StopRules, is_closing_tail, rest_of_line, wants_single_line
 from model_runtime.sureness import UNSURE, Sureness
 
 logger = logging.getLogger(__name__)
 
 _CANDIDATE_TEMPERATURE = 0.8
 _MOST_TRIES_PER_CANDIDATE = 2
+_MOST_OFFERS = 8
+"""Suggestions that may still be accepted; each holds its document."""
 _LEAST_PROBABILITIES = (0.8, 0.5, 0.25, 0.08, 0.02)
 """At eagerness 0, 0.25, 0.5, 0.75 and 1."""
+
+
+OtherDocuments = Callable[[], Sequence[DocumentSnapshot]]
+
+
+class _Offer(NamedTuple):
+    """A suggestion that was shown, and what it was made from."""
+
+    completion: Completion
+    snapshot: DocumentSnapshot
+    settings: Settings
+    other_documents: OtherDocuments
 
 
 class Completer:
@@ -48,7 +68,11 @@ class Completer:
     def __init__(self, host: EngineHost) -> None:
         self._host = host
         self._scheduler = Scheduler()
+        self._flights = Flights()
         self._cache = TypeThroughCache()
+        self._pace = Pace()
+        self._idle = IdleWork(host)
+        self._offers: OrderedDict[str, _Offer] = OrderedDict()
         self._trail = Trail()
         self.shown = 0
         self.accepted_ids: set[str] = set()
@@ -59,7 +83,7 @@ class Completer:
         trigger: Trigger,
         settings: Settings,
         selected: SelectedSuggestion | None = None,
-        other_documents: Callable[[], Sequence[DocumentSnapshot]] = tuple,
+        other_documents: OtherDocuments = tuple,
     ) -> list[Completion] | None:
         """Suggestions, best first; empty for none; None when a newer request took over.
 
@@ -74,6 +98,12 @@ class Completer:
             if completions:
                 decision.outcome = "shown"
                 self.shown += 1
+                for completion in completions:
+                    self._offers[completion.id] = _Offer(
+                        completion, snapshot, settings, other_documents
+                    )
+                while len(self._offers) > _MOST_OFFERS:
+                    self._offers.popitem(last=False)
             return completions
         except Superseded:
             decision.outcome = "superseded"
@@ -96,16 +126,45 @@ class Completer:
 
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
+        self._pace.key(time.monotonic())
+        self._idle.stop()
         self._scheduler.supersede(uri)
 
     def document_closed(self, uri: str) -> None:
         """Stop work for the document and forget what was cached of it."""
+        self._idle.stop()
         self._scheduler.supersede(uri)
+        self._flights.stop(uri)
         self._cache.forget(uri)
 
     def accepted(self, completion_id: str) -> None:
-        """Count an accepted suggestion; the count stays in this process."""
+        """Count an accepted suggestion, in this process only, and prepare the next one."""
         self.accepted_ids.add(completion_id)
+        offer = self._offers.pop(completion_id, None)
+        if offer is not None and offer.settings.idle_work:
+            self._prepare(offer)
+
+    def rests(
+        self,
+        look: Callable[[], DocumentSnapshot | None],
+        settings: Settings,
+        other_documents: OtherDocuments,
+    ) -> None:
+        """The user may rest here: after a pause the model reads the text up to the cursor.
+
+        The next key then costs its own tokens alone.  `look` is called after the pause.
+        """
+
+        def make(cancel: threading.Event) -> Callable[[LoadedModel], object] | None:
+            snapshot = look()
+            if snapshot is None or self._why_not(snapshot, settings):
+                return None
+            others = tuple(other_documents()) if settings.cross_file_context else ()
+            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, others, cancel)
+            return task.read
+
+        if settings.idle_work:
+            self._idle.after_a_pause(make)
 
     def explain(self) -> list[dict[str, Any]]:
         """The last decisions, newest first."""
@@ -118,8 +177,9 @@ class Completer:
         trigger: Trigger,
         settings: Settings,
         selected: SelectedSuggestion | None,
-        other_documents: Callable[[], Sequence[DocumentSnapshot]],
+        other_documents: OtherDocuments,
     ) -> list[Completion]:
+        self._idle.stop()
         with self._scheduler.enter(snapshot.uri) as ticket:
             if reason := self._why_not(snapshot, settings):
                 decision.nothing(reason)
@@ -127,23 +187,93 @@ class Completer:
             is_typing = trigger is Trigger.AUTOMATIC and selected is None
             if is_typing and is_inside_word(snapshot.hole):
                 decision.nothing("inside a word")
+                self.rests(lambda: snapshot, settings, other_documents)
                 return []
             others = tuple(other_documents()) if settings.cross_file_context else ()
             seen = self._seen(snapshot, settings, selected, others)
-            if trigger is Trigger.AUTOMATIC and (known := self._cache.lookup(seen)) is not None:
-                decision.source = "cache"
-                if not known:
-                    decision.nothing("the same place gave nothing before")
-                return known
             if trigger is Trigger.AUTOMATIC:
+                known = self._cache.lookup(seen)
+                if known is not None:
+                    decision.source = "cache"
+                elif flight := self._flights.join(seen):
+                    known = await self._ride(decision, flight, seen, ticket)
+                if known is not None:
+                    decision.details |= {"prepared": True} if _is_prepared(known) else {}
+                    if not known:
+                        decision.nothing("the same place gave nothing before")
+                    self.rests(lambda: snapshot, settings, other_documents)
+                    return known
                 with decision.step("debounce"):
-                    await ticket.pause(settings.debounce_ms / 1e3)
+                    await ticket.pause(self._wait_ms(decision, settings) / 1e3)
             decision.source = "model"
-            task = _Task(snapshot, trigger, settings, selected, others, ticket.cancel)
-            completions, notes = await ticket.until_superseded(self._host.run(task.run))
+            flight = Flight(seen, is_joinable=trigger is Trigger.AUTOMATIC)
+            task = _Task(snapshot, trigger, settings, selected, others, flight.cancel, flight.wrote)
+            self._flights.start(flight, lambda: self._fly(flight, task))
+            completions, notes = await _until_over(flight, ticket)
             decision.absorb(notes)
-            self._cache.store(seen, completions)
             return completions
+
+    async def _fly(self, flight: Flight, task: _Task) -> tuple[list[Completion], Decision]:
+        """Run a task.  Its outcome is remembered though nobody may be waiting for it any more."""
+        begun = time.monotonic()
+        completions, notes = await self._host.run(task.run)
+        milliseconds = (time.monotonic() - begun) * 1e3
+        is_whole = not flight.cancel.is_set()
+        if is_whole:
+            self._cache.store(flight.seen, completions)
+        if flight.is_joinable:  # who asks gets several suggestions, and their time is another one
+            (self._pace.answered if is_whole else self._pace.gave_up)(milliseconds)
+        return completions, notes
+
+    async def _ride(
+        self, decision: Decision, flight: Flight, seen: Seen, ticket: Ticket
+    ) -> list[Completion] | None:
+        """What a running generation has written, less what was typed of it; None if it parted."""
+        decision.source = "running"
+        with decision.step("running"):
+            _, notes = await _until_over(flight, ticket)
+        if (known := self._cache.lookup(seen)) is not None:
+            decision.details |= notes.details
+        return known
+
+    def _prepare(self, offer: _Offer) -> None:
+        """Make the suggestion that may follow an accepted one, while nobody waits for anything."""
+        settings = offer.settings
+        snapshot = after_accepting(offer.snapshot, offer.completion)
+        if self._why_not(snapshot, settings) or is_inside_word(snapshot.hole):
+            return
+        others = tuple(offer.other_documents()) if settings.cross_file_context else ()
+        seen = self._seen(snapshot, settings, None, others)
+        if self._cache.lookup(seen) is not None:
+            return
+        flight = Flight(seen)
+        task = _Task(
+            snapshot, Trigger.AUTOMATIC, settings, None, others, flight.cancel, flight.wrote
+        )
+
+        async def fly() -> tuple[list[Completion], Decision]:
+            result = await self._host.run_idle(task.run, flight.cancel)
+            if result is None:  # there was no room for it
+                flight.cancel.set()
+                return [], Decision(snapshot.uri, "idle")
+            completions, notes = result
+            if not flight.cancel.is_set():
+                prepared = [replace(completion, is_prepared=True) for completion in completions]
+                self._cache.store(seen, prepared)
+            return completions, notes
+
+        self._flights.start(flight, fly)
+
+    def _wait_ms(self, decision: Decision, settings: Settings) -> float:
+        """How long to wait for the next key; noted where it was not the user who said it."""
+        if not isinstance(settings.debounce_ms, str):
+            return settings.debounce_ms
+        wait_ms = self._pace.wait_ms()
+        decision.details["waitMs"] = wait_ms
+        if self._pace.gap_ms is not None and self._pace.answer_ms is not None:
+            decision.details["keyGapMs"] = round(self._pace.gap_ms)
+            decision.details["answerMs"] = round(self._pace.answer_ms)
+        return wait_ms
 
     def _why_not(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
         """Reason for silence that needs no model; empty to go on."""
@@ -190,13 +320,17 @@ class _Task:
         selected: SelectedSuggestion | None,
         others: Sequence[DocumentSnapshot],
         cancel: threading.Event,
+        on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """`on_text` is called with the best suggestion's text so far, at each token."""
         self._snapshot = snapshot
         self._trigger = trigger
         self._settings = settings
         self._selected = selected
         self._others = others
         self._cancel = cancel
+        self._on_text = on_text
+        self._only_reads = False
         self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
@@ -205,11 +339,18 @@ class _Task:
         """Completions, best first, and what was noted on the way."""
         return self._complete(model), self._decision
 
+    def read(self, model: LoadedModel) -> None:
+        """Let the engine read the prompt and write nothing, so that it has it in its cache."""
+        self._only_reads = True
+        self._complete(model)
+
     def _complete(self, model: LoadedModel) -> list[Completion]:
         if self._cancel.is_set():  # superseded while it waited for the engine
             return []
         settings, decision = self._settings, self._decision
         hole, start = self._hole()
+        limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
+        self._deadline = Deadline(limit)
         with decision.step("context"):
             snippets = context.gather(self._snapshot, self._others)
         with decision.step("prompt"):
@@ -231,6 +372,12 @@ class _Task:
         }
         rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
+        if self._only_reads:
+            with model.engine.generate(
+                prompt.ids, replace(greedy, max_tokens=1), self._cancel
+            ) as stream:
+                next(stream, None)
+            return []
         least = least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         is_typing = self._trigger is Trigger.AUTOMATIC
@@ -297,13 +444,18 @@ class _Task:
             model.bundle.tokenizer,
             ids,
             sampling,
-            stop=rules.cut,
+            stop=lambda text: self._cut(rules, text),
             sure=sure,
             cancel=self._cancel,
         )
         self._decision.add_ms("first token", generation.first_token_ms)
         self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
         return generation
+
+    def _cut(self, rules: StopRules, text: str) -> Cut | None:
+        self._on_text(text)
+        cuts = (rules.cut(text), self._deadline.cut(text))
+        return min((cut for cut in cuts if cut is not None), default=None)
 
     def _show(
         self, generation: Generation, hole: Hole, start: int, before: list[Completion]
@@ -330,6 +482,20 @@ class _Task:
             return before
         completion = Completion(uuid.uuid4().hex, text, start, end, generation.mean_logprob)
         return [*before, completion]
+
+
+async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion], Decision]:
+    """What a generation gives; on the way out, for whatever reason, it is left."""
+    flight.enter()
+    try:
+        result: tuple[list[Completion], Decision] = await ticket.until_superseded(flight.work)
+        return result
+    finally:
+        flight.leave()
+
+
+def _is_prepared(completions: Sequence[Completion]) -> bool:
+    return bool(completions) and completions[0].is_prepared
 
 
 def least_probability(eagerness: float) -> float:

@@ -34,3 +34,5 @@ class Completion:
     start: int
     end: int
     mean_logprob: float
+    is_prepared: bool = False
+    """Made before it was asked for."""

@@ -16,6 +16,7 @@ from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.fastest import PACKAGES, Choice, installed_engines
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
+from model_runtime.progress_bar import progress_bar
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
@@ -131,7 +132,8 @@ def _measure(model: LoadedModel) -> tuple[float, float]:
 
 def run(settings: Settings, *, as_json: bool) -> int:
     """Examine and print; 0 when completions work, 1 when they do not."""
-    report = examine(settings)
+    with progress_bar():
+        report = examine(settings)
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:
@@ -142,8 +144,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
 def _in_words(found: dict[str, Any]) -> str:
     name = found["engine"]
     if not found["installed"]:
-        hint = "; often much faster: pip install 'fim-lsp[onnx]'" if name == "onnx" else ""
-        return f"{name} is not installed{hint}"
+        return f"{name} is not installed; put it back with: pip install {PACKAGES[name]}"
     if problem := found.get("problem"):
         return f"{name} does not run here: {problem}"
     if "key_ms" not in found:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from lsprotocol import types as lsp
 from pygls.workspace import TextDocument, Workspace
 
-from fim_lsp.positions import LINE_END, Encoding, Position
+from fim_lsp.positions import LINE_END, Encoding, Position, num_units
 from fim_lsp.text_buffer import TextBuffer, without_surrogates
 
 logger = logging.getLogger(__name__)
@@ -128,6 +128,19 @@ class OpenDocuments(Workspace):
     ) -> OpenDocument:
         # A private hook of pygls 2.1; tests/fim_lsp/test_documents.py notices if it goes.
         return OpenDocument(doc_uri, source, version, language_id, self.encoding)
+
+
+def end_of_edit(
+    change: lsp.TextDocumentContentChangeEvent, encoding: Encoding
+) -> lsp.Position | None:
+    """Where the text of a change ends; None for a change of the whole document."""
+    if not isinstance(change, lsp.TextDocumentContentChangePartial):
+        return None
+    start, text = change.range.start, change.text
+    ends = [match.end() for match in LINE_END.finditer(text)]
+    if not ends:
+        return lsp.Position(start.line, start.character + num_units(text, encoding))
+    return lsp.Position(start.line + len(ends), num_units(text[ends[-1] :], encoding))
 
 
 def path_of(uri: str) -> str | None:

@@ -1,23 +1,28 @@
 """The one model in memory, shared by every connected editor, and the one thread that runs it.
 
 A model loads in a thread of its own.  When settings ask for another one, it loads beside the old,
-which keeps answering until the new one is ready.
+which keeps answering until the new one is ready.  An engine that breaks while it works (a GPU that
+vanishes, or has no memory left) is replaced by one on the processor, once, and that is said once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fim_lsp.errors import FimLspError
+from fim_lsp.idle import IdleUnload, give_back_memory
+from fim_lsp.idle_budget import IdleBudget, is_on_battery
 from fim_lsp.settings import Settings
-from model_runtime.errors import ModelRuntimeError
+from model_runtime import progress
+from model_runtime.errors import EngineError, ModelRuntimeError
 
 if TYPE_CHECKING:
     from model_runtime.bundle import ModelBundle
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_REPORT_SECONDS = 0.1
+"""Between two reports of a preparation that goes on."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,24 @@ class EngineHost:
     def __init__(self, loader: ModelLoader = load_model) -> None:
         self._loader = loader
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._idle = IdleUnload(self._unload, self._reload)
         self._wanted: tuple[object, ...] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._running = 0
         self._closed = False
         self._load_state = "starting"
+        self._settings = Settings()
+        self._has_fallen_back = False
+        self._idle_budget = IdleBudget(time.monotonic())
+        self._idle_flags: set[threading.Event] = set()
         self.loaded: LoadedModel | None = None
         self.model = ""
         self.engine = ""
         self.message = ""
+        self.warning = ""
+        """What goes on otherwise than the user wanted it; to be shown once."""
+        self.percent: int | None = None
+        """How far the model's preparation is, while there is one; `message` says what it is."""
 
     @property
     def state(self) -> str:
@@ -104,10 +121,16 @@ class EngineHost:
 
     def apply(self, settings: Settings) -> None:
         """Load the model that the settings name, unless it is loaded or loading already."""
+        self._idle.allow(settings.unload_after_minutes)
         wanted = (settings.model, settings.engine, settings.device, settings.threads)
         if self._closed or wanted == self._wanted:
             return
         self._wanted = wanted
+        self._has_fallen_back, self.warning = False, ""
+        self._load(settings)
+
+    def _load(self, settings: Settings) -> None:
+        wanted, self._settings = self._wanted, settings
         self.message = f"loading {settings.model}"
         if self.loaded is None:
             self._load_state, self.model, self.engine = "starting", settings.model, settings.engine
@@ -118,10 +141,19 @@ class EngineHost:
             lambda done: _call_on(loop, lambda: self._finish_loading(wanted, done))
         )
 
+        told_at = 0.0
+
+        def tell(what: str, share: float) -> None:
+            nonlocal told_at
+            if share in (0.0, 1.0) or time.monotonic() - told_at > _REPORT_SECONDS:
+                told_at = time.monotonic()
+                _call_on(loop, lambda: self._prepare(what, share))
+
         def load() -> None:
             started = time.perf_counter()
             try:
-                model = self._loader(settings)
+                with progress.told_to(tell):
+                    model = self._loader(settings)
             except BaseException as error:
                 future.set_exception(error)
             else:
@@ -133,10 +165,18 @@ class EngineHost:
                 )
                 future.set_result(model)
 
-        threading.Thread(target=load, name="load model", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(load,), name="load model", daemon=True).start()
 
-    def _finish_loading(self, wanted: tuple[object, ...], done: Future[LoadedModel]) -> None:
+    def _prepare(self, what: str, share: float) -> None:
+        """Something that is done once goes on; it is over when its share is 1."""
+        self.percent = int(share * 100) if share < 1 else None
+        self.message = f"{what}: {self.percent} %" if share < 1 else f"loading {self.model}"
+        self._notify()
+
+    def _finish_loading(self, wanted: tuple[object, ...] | None, done: Future[LoadedModel]) -> None:
         error = done.exception()
+        self.percent = None
         if self._closed or wanted != self._wanted:  # the settings have changed again since
             if error is None:
                 self._thread.submit(done.result().engine.close)
@@ -154,7 +194,10 @@ class EngineHost:
                 self._thread.submit(old.engine.close)
             self.model = self.loaded.bundle.manifest.name
             self.engine = self.loaded.engine.name
-            self.message, self._load_state = "", "ready"
+            self.message, self._load_state = self.warning, "ready"
+            self._idle.is_unloaded = False
+            if not self._running:
+                self._idle.rest()
         self._notify()
 
     async def ready(self, settings: Settings) -> None:
@@ -164,6 +207,12 @@ class EngineHost:
             FimLspError: it did not load; the message says why.
         """
         self.apply(settings)
+        await self._settled()
+        if self._load_state == "error":
+            raise FimLspError(self.message)
+
+    async def _settled(self) -> None:
+        """Wait until nothing is being loaded."""
         changed = asyncio.Event()
         unsubscribe = self.subscribe(changed.set)
         try:
@@ -172,37 +221,137 @@ class EngineHost:
                 await changed.wait()
         finally:
             unsubscribe()
-        if self._load_state == "error":
-            raise FimLspError(self.message)
 
     async def run(self, work: Callable[[LoadedModel], T]) -> T:
-        """Run `work` on the engine's thread, after what was asked for earlier.
+        """Run `work` on the engine's thread, after what was asked for earlier; idle work ends.
 
-        Call only when `loaded` is not None.
+        Where the engine breaks, the work is done again by the one that takes its place.
+        Call only when `loaded` is not None, or has been a moment ago.
+
+        Raises:
+            EngineError: the engine broke, and no other one took its place.
         """
+        if self.loaded is None:
+            await self._settled()
         model = self.loaded
-        assert model is not None
+        if model is None:
+            raise EngineError(self.message)
+        for flag in self._idle_flags:
+            flag.set()
         self._running += 1
         if self._running == 1:
+            self._idle.stir()
             self._notify()
         try:
+            await self._idle.awake()
+            model = self.loaded or model
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, model)
+        except (EngineError, MemoryError) as error:
+            if not await self._fall_back(model, error):
+                raise
         finally:
             self._running -= 1
-            if self._running == 0:
+            if self._running == 0 and not self._closed:
+                if self.loaded is not None:
+                    self._idle.rest()
                 self._notify()
+        return await self.run(work)
+
+    async def run_idle(self, work: Callable[[LoadedModel], T], cancel: threading.Event) -> T | None:
+        """Run `work`, for which nobody waits, within the budget; None where it may not run now.
+
+        Args:
+            work: looks at `cancel` as an engine does.
+            cancel: is set when somebody wants the engine.
+        """
+        model = self.loaded
+        if model is None or self._idle.is_unloaded or self._running:
+            return None
+        if not self._idle_budget.allows(time.monotonic()):
+            return None
+        spent = 0.0
+
+        def timed(model: LoadedModel) -> T | None:
+            nonlocal spent
+            if cancel.is_set() or is_on_battery():
+                return None
+            begun = time.process_time()  # of all threads, so of the engine's own as well
+            try:
+                return work(model)
+            finally:
+                spent = time.process_time() - begun
+
+        self._idle_flags.add(cancel)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, timed, model)
+        except ModelRuntimeError as error:  # the next request meets it too, and says so
+            logger.info("idle work failed: %s", error)
+            return None
+        finally:
+            self._idle_flags.discard(cancel)
+            self._idle_budget.spend(spent, time.monotonic())
+            if spent:
+                logger.info("idle work took %.0f ms of processor time", spent * 1e3)
+
+    async def _fall_back(self, broken: LoadedModel, error: Exception) -> bool:
+        """Replace an engine that broke; whether there is another one now."""
+        if self.loaded is broken:
+            if self._has_fallen_back or self._closed:
+                return False
+            self._has_fallen_back = True
+            name = broken.engine.name
+            self.warning = f"the engine {name} failed ({error}); another one took its place"
+            logger.error("%s", self.warning)
+            self.loaded = None
+            self._thread.submit(_close_broken, broken)  # first of all: it may hold the memory
+            engine = "ctranslate2" if name == "onnx" else "auto"
+            self._load(replace(self._settings, engine=engine, device="cpu"))
+        await self._settled()
+        return self.loaded is not None
 
     def close(self) -> None:
         """Free the engine; pending work is dropped."""
         self._closed = True
+        self._idle.stir()
         self._callbacks.clear()
         if self.loaded is not None:
             self._thread.submit(self.loaded.engine.close)
         self._thread.shutdown(wait=False, cancel_futures=False)
 
+    def _unload(self) -> None:
+        """Nobody has asked for a while; what is known of the model stays."""
+        assert self.loaded is not None
+        self._thread.submit(self.loaded.engine.close)
+        self._thread.submit(give_back_memory)
+        logger.info("unloaded %s, which nobody has used for a while", self.model)
+        self.message = "unloaded while idle; the next request loads it again"
+        self._notify()
+
+    async def _reload(self) -> None:
+        """Open the engine that was unloaded, unless another model has come meanwhile."""
+        old = self.loaded
+        assert old is not None
+        settings = replace(self._settings, engine=old.engine.name)
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._thread, self._loader, settings)
+        logger.info("loaded %s again in %.0f ms", self.model, (time.perf_counter() - started) * 1e3)
+        if self.loaded is old:
+            self.loaded, self.message = model, self.warning
+            self._notify()
+        else:
+            self._thread.submit(model.engine.close)
+
     def _notify(self) -> None:
         for callback in list(self._callbacks):
             callback()
+
+
+def _close_broken(model: LoadedModel) -> None:
+    try:
+        model.engine.close()
+    except Exception:
+        logger.exception("an engine that broke could not be closed")
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_SOURCES = {
+    "cache": ", from the cache",
+    "model": ", from the model",
+    "running": ", from what the model was writing when it was typed",
+}
+
 
 def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of a name and what there is to say; those of which nothing is known are left out."""
     rows = [
         ("asked by", _trigger(decision)),
         ("outcome", _outcome(decision)),
+        ("waited", _wait(decision)),
         ("prompt", _prompt(decision)),
         ("written", _written(decision)),
         ("sureness", _sureness(decision)),
@@ -26,9 +33,22 @@ def _trigger(decision: Mapping[str, Any]) -> str:
 
 
 def _outcome(decision: Mapping[str, Any]) -> str:
-    source = f", from the {decision['source']}" if decision["source"] else ""
+    source = _SOURCES.get(decision["source"], "")
+    if decision.get("prepared"):
+        source = ", prepared when the suggestion before was accepted"
     reason = f": {decision['reason']}" if decision["reason"] else ""
     return f"{decision['outcome']}{source}{reason}"
+
+
+def _wait(decision: Mapping[str, Any]) -> str:
+    if "waitMs" not in decision:
+        return ""
+    if "answerMs" not in decision:
+        return f"{decision['waitMs']:.0f} ms for another key"
+    return (
+        f"{decision['waitMs']:.0f} ms for another key: they come every {decision['keyGapMs']} ms, "
+        f"and the model takes {decision['answerMs']} ms"
+    )
 
 
 def _prompt(decision: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from fim_lsp import fallback
 from fim_lsp.completer import Completer
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot, Indentation
-from fim_lsp.documents import install_documents
+from fim_lsp.documents import end_of_edit, install_documents
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.positions import Encoding, end_of_line, num_units, start_of_line
 from fim_lsp.server import ACCEPT, CompleterFactory, FimServer
@@ -103,7 +103,9 @@ def did_open(server: FimServer, params: lsp.DidOpenTextDocumentParams) -> None:
 
 def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> None:
     """A document was edited."""
-    server.changed(params.text_document.uri)
+    changes = params.content_changes
+    place = end_of_edit(changes[-1], server.documents.encoding) if changes else None
+    server.changed(params.text_document.uri, place)
 
 
 def did_close(server: FimServer, params: lsp.DidCloseTextDocumentParams) -> None:

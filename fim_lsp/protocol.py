@@ -6,6 +6,7 @@
 * Only the outermost object is a message; pygls takes any object with a key "jsonrpc" for one.
 * A late reply to a request of ours that was cancelled is dropped; in pygls it is an error (#621).
 * Nothing that is sent is logged; pygls logs all of it, code included.
+* A message that was handled leaves nothing behind; pygls keeps a future of each notification.
 * `exit` sets `exit_code`, and the read loop leaves; pygls raises SystemExit wherever it is.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -122,6 +123,22 @@ class FimProtocol(LanguageServerProtocol):
     def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
         """End the conversation."""
         self.exit_code = 0 if self._shutdown else 1
+
+    def _execute_handler(
+        self,
+        msg_id: str | int,
+        handler: Any,
+        callback: Callable[[Any], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """As pygls does it, and forget what is done: kept, each key would cost kilobytes."""
+
+        def done(future: Any) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
 
     def _receive(self, body: bytes) -> None:
         try:

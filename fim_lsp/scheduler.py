@@ -1,13 +1,12 @@
-"""Who may use the engine: per document the newest request, after a pause in the typing.
+"""Who is answered: per document the newest request, after a pause in the typing.
 
-All state changes on the event loop; the engine's thread sees nothing but the cancel flag of its
-request.
+All state changes on the event loop.  What becomes of a generation that a superseded request has
+begun is decided in `flights`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,14 +19,12 @@ class Superseded(Exception):
 
 
 class Ticket:
-    """One request's place.  Leaving the `with` block, for whatever reason, stops its work."""
+    """One request's place, until the `with` block is left."""
 
     def __init__(self, scheduler: Scheduler, key: str) -> None:
         self._scheduler = scheduler
         self._key = key
         self._superseded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.cancel = threading.Event()
-        """Polled by the engine at each token."""
 
     async def pause(self, seconds: float) -> None:
         """Wait for the typing to pause.
@@ -39,26 +36,21 @@ class Ticket:
         self._check()
 
     async def until_superseded(self, work: Awaitable[T]) -> T:
-        """Result of `work`, or Superseded as soon as that happens; the work then ends by itself.
+        """Result of `work`, or Superseded as soon as that happens; the work itself goes on.
 
         Raises:
             Superseded: a newer request came first.
         """
         running = asyncio.ensure_future(work)
-        try:
-            either: set[asyncio.Future[Any]] = {running, self._superseded}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            self._check()
-            return running.result()
-        finally:
-            self.cancel.set()
-            # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting
-            # it.
-            running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting it.
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        either: set[asyncio.Future[Any]] = {running, self._superseded}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        self._check()
+        return running.result()
 
     def supersede(self) -> None:
-        """Stop this request; its `pause` or `until_superseded` raises."""
-        self.cancel.set()
+        """End this request; its `pause` or `until_superseded` raises."""
         if not self._superseded.done():
             self._superseded.set_result(None)
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, cast
 from urllib.parse import unquote
@@ -114,10 +114,21 @@ class FimServer(LanguageServer):
         if document is not None:
             self._recent[unquote(uri)] = document.uri
 
-    def changed(self, uri: str) -> None:
-        """The text of a document is another one; requests for the old one are over."""
+    def changed(self, uri: str, place: lsp.Position | None = None) -> None:
+        """The text of a document is another one; requests for the old one are over.
+
+        Args:
+            uri: of the document.
+            place: where the edit ends, if that is known; the cursor is probably there.
+        """
         self.visited(uri)
         self.completer.document_changed(self._recent.get(unquote(uri), uri))
+        if place is not None:
+            self.completer.rests(
+                partial(self.snapshot, uri, place),
+                self.settings,
+                partial(self.other_documents, uri),
+            )
 
     def closed(self, uri: str) -> None:
         """Forget a document."""

@@ -38,8 +38,16 @@ class Settings:
     """Most tokens of code that the model reads per request; more is slower."""
     max_new_tokens: int = 48
     """Most tokens that it writes."""
-    debounce_ms: int = 60
-    """Wait after a key, in milliseconds, in case another one follows."""
+    unload_after_minutes: float = 30
+    """Minutes without a request after which the model leaves memory until the next; 0: never."""
+    debounce_ms: int | str = "auto"
+    """Wait after a key, in milliseconds, in case another one follows; auto goes by the rhythm of
+    the typing and the speed of the model.
+    """
+    time_limit_ms: int = 1000
+    """After so many milliseconds typing gets what is whole of a suggestion by then; 0 for none."""
+    idle_work: bool = True
+    """Prepare for the next key in pauses, with a quarter of one core at the most."""
     multiline: str = "auto"
     """Suggestions of several lines: auto (where a block begins), never or always."""
     candidates: int = 3
@@ -155,6 +163,13 @@ def _whole(least: int, most: int) -> _Rule:
     return _Rule(read, f"a whole number from {least} to {most}")
 
 
+def _auto_or(rule: _Rule) -> _Rule:
+    def read(value: object) -> object:
+        return value if value == "auto" else rule.read(value)
+
+    return _Rule(read, f"auto or {rule.expected}")
+
+
 def _globs(value: object) -> tuple[str, ...]:
     if value == {}:  # what an empty Lua table may become
         return ()
@@ -180,7 +195,10 @@ _RULES: dict[str, _Rule] = {
     "threads": _whole(0, 1024),
     "contextTokens": _whole(32, 1_000_000),
     "maxNewTokens": _whole(1, 4096),
-    "debounceMs": _whole(0, 10_000),
+    "unloadAfterMinutes": _number(0, 10_080),
+    "debounceMs": _auto_or(_whole(0, 10_000)),
+    "timeLimitMs": _whole(0, 60_000),
+    "idleWork": _Rule(_boolean, "true or false"),
     "multiline": _one_of("auto", "never", "always"),
     "candidates": _whole(1, 10),
     "eagerness": _number(0, 1),

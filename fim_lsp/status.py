@@ -41,7 +41,10 @@ class StatusReporter:
         self._is_loading = False
         self._loaded = asyncio.Event()
         self._last: dict[str, str] | None = None
-        self._told_error = ""
+        self._percent: int | None = None
+        self._token = ""
+        """Of the progress bar, while one is shown."""
+        self._told: set[str] = set()
 
     def start(self, *, shows_progress: bool) -> None:
         """Report from now on; call when the client is initialized, for it takes nothing earlier."""
@@ -79,19 +82,30 @@ class StatusReporter:
             if self._shows_progress and not self._is_loading:
                 self._is_loading = True
                 self._spawn(self._show_loading())
+            self._report_preparation()
         else:
             self._loaded.set()
         if state == "error":
-            self._tell_error(host.message)
+            self._tell_once(lsp.MessageType.Error, host.message)
+        elif state != "disabled" and host.warning:
+            self._tell_once(lsp.MessageType.Warning, host.warning)
 
-    def _tell_error(self, message: str) -> None:
-        if message == self._told_error:
-            return
-        self._told_error = message
-        self._protocol.notify(
-            lsp.WINDOW_SHOW_MESSAGE,
-            lsp.ShowMessageParams(lsp.MessageType.Error, f"fim-lsp: {message}"),
-        )
+    def _tell_once(self, kind: lsp.MessageType, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._protocol.notify(
+                lsp.WINDOW_SHOW_MESSAGE, lsp.ShowMessageParams(kind, f"fim-lsp: {message}")
+            )
+
+    def _report_preparation(self) -> None:
+        """How far the preparation of the model is, on the progress bar that is shown."""
+        percent = self._host.percent
+        if percent is not None and self._token and percent != self._percent:
+            self._percent = percent
+            self._progress(
+                self._token,
+                lsp.WorkDoneProgressReport(message=self._host.message, percentage=percent),
+            )
 
     async def _show_loading(self) -> None:
         """A progress bar from now until the model is loaded."""
@@ -103,14 +117,18 @@ class StatusReporter:
             if not self._loaded.is_set():
                 title = f"Loading {self._host.model}" if self._host.model else "Loading the model"
                 self._progress(token, lsp.WorkDoneProgressBegin(title, cancellable=False))
+                self._token, self._percent = token, None
+                self._report_preparation()
                 await self._loaded.wait()
                 self._progress(token, lsp.WorkDoneProgressEnd(message=self._host.state))
         except JsonRpcException as error:
             logger.info("the client shows no progress: %s", error)
         finally:
-            self._is_loading = False
+            self._is_loading, self._token = False, ""
 
     def _progress(
-        self, token: str, value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressEnd
+        self,
+        token: str,
+        value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressReport | lsp.WorkDoneProgressEnd,
     ) -> None:
         self._protocol.notify(lsp.PROGRESS, lsp.ProgressParams(token, value))

@@ -18,6 +18,7 @@ from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.explanation import explain as explain_decision
 from fim_lsp.settings import Settings
 from model_runtime.languages import language_id
+from model_runtime.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +87,8 @@ def snapshot_of(location: Location) -> DocumentSnapshot:
 def complete(location: Location, settings: Settings, *, as_json: bool, explain: bool) -> int:
     """Complete and print; returns the exit code."""
     snapshot = snapshot_of(location)
-    completions, report = asyncio.run(_ask(snapshot, settings))
+    with progress_bar():
+        completions, report = asyncio.run(_ask(snapshot, settings))
     reason = report["decision"]["reason"]
     if not explain:
         del report["decision"]

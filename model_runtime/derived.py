@@ -3,8 +3,9 @@
     <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
 
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
-backend can meet old files.  A folder without a matching receipt is made again; where the cache
-cannot be written, a temporary folder serves until the process ends.
+backend can meet old files.  A folder whose files are not those of its receipt, by size and
+checksum, is made again; where the cache cannot be written, a temporary folder serves until the
+process ends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import logging
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,11 +25,14 @@ from platformdirs import user_cache_path
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.files import building
+from model_runtime.progress import step
 
 logger = logging.getLogger(__name__)
 
 _RECEIPT = "derived.json"
-_LAYOUT_VERSION = 1
+_BLOCK, _MOST_BLOCKS = 2**18, 256
+"""Bytes that are read at once, and how often at the most."""
+_LAYOUT_VERSION = 2
 """Raise this when the code that derives changes what it writes."""
 
 
@@ -52,7 +57,14 @@ def derived_folder(
     target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
     if not anew and _is_complete(target, key):
         return target
-    logger.info("preparing %s for %s, once", bundle.manifest.name, kind)
+    what = f"preparing {bundle.manifest.name} for {kind}, once"
+    logger.info("%s", what)
+    with step(what):
+        return _built(target, key, build)
+
+
+def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """`target`, filled; a temporary folder where that cannot be written."""
     try:
         with building(target) as folder:
             build(folder)
@@ -80,18 +92,36 @@ def _key(bundle: ModelBundle, kind: str, version: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.name != _RECEIPT}
+def _files(folder: Path) -> dict[str, list[int]]:
+    """Size and checksum of each file."""
+    paths = (path for path in folder.iterdir() if path.name != _RECEIPT)
+    return {path.name: [path.stat().st_size, _checksum(path)] for path in paths}
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32, of a large file of blocks all over it: a start must not wait for gigabytes.
+
+    It is there to find what a crash leaves, files of the right size with zeros in them; a backend
+    would load them and answer with nonsense.
+    """
+    stride = max(_BLOCK, path.stat().st_size // _MOST_BLOCKS)
+    checksum, place = 0, 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            checksum = zlib.crc32(block, checksum)
+            place += stride
+            file.seek(place)
+    return checksum
 
 
 def _write_receipt(folder: Path, key: str) -> None:
-    receipt = {"key": key, "files": _sizes(folder)}
+    receipt = {"key": key, "files": _files(folder)}
     (folder / _RECEIPT).write_text(json.dumps(receipt), encoding="utf-8")
 
 
 def _is_complete(folder: Path, key: str) -> bool:
     try:
         receipt = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
-        return bool(receipt == {"key": key, "files": _sizes(folder)})
+        return bool(receipt == {"key": key, "files": _files(folder)})
     except (OSError, ValueError):
         return False

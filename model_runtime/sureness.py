@@ -45,7 +45,7 @@ class Sureness:
                 total, line_start = 0.0, newline
             total += logprob
             if total < floor:
-                return Cut(line_start or _end_of_word(text, start), UNSURE)
+                return Cut(line_start or end_of_word(text, start), UNSURE)
             start = end
         return None
 
@@ -61,7 +61,7 @@ def line_probability(text: str, ends: Sequence[int], logprobs: Sequence[float]) 
     return math.exp(total)
 
 
-def _end_of_word(text: str, offset: int) -> int:
+def end_of_word(text: str, offset: int) -> int:
     """The last place up to `offset` that is not inside a word."""
     if offset < len(text) and _is_word(text[offset]):
         while offset and _is_word(text[offset - 1]):

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model_runtime.progress import advance
+
 Array = NDArray[Any]
 Float32 = NDArray[np.float32]
 
@@ -75,6 +77,7 @@ class WeightsFile:
         header.pop("__metadata__", None)
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + header_size)
         self._spans = {name: tuple(entry["data_offsets"]) for name, entry in header.items()}
+        self._unread = dict(self._spans)
         self.layout = {
             name: TensorLayout(entry["dtype"], tuple(entry["shape"]))
             for name, entry in header.items()
@@ -86,8 +89,15 @@ class WeightsFile:
         if dtype not in _NUMPY_TYPES:
             raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
         start, end = self._spans[name]
+        self._count(name)
         flat: Array = self._bytes[start:end].view(_NUMPY_TYPES[dtype])
         return flat.reshape(shape)
+
+    def _count(self, name: str) -> None:
+        """Whoever reads a file from end to end is that far with what it makes of it."""
+        if self._unread.pop(name, None) is not None:
+            left = sum(end - start for start, end in self._unread.values())
+            advance(1 - left / max(1, len(self._bytes)))
 
     def float32(self, name: str) -> Float32:
         """The tensor as float32: widened, or multiplied by its scales where it is quantised."""

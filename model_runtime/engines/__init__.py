@@ -56,8 +56,8 @@ def _open_onnx(bundle: ModelBundle, device: str, threads: int) -> Engine:
         from model_runtime.engines.onnx_engine import OnnxEngine
     except ImportError as error:
         raise EngineUnavailable(
-            f"the engine onnx needs ONNX Runtime ({error}); install it with: "
-            "pip install 'fim-lsp[onnx]'"
+            f"ONNX Runtime cannot be imported ({error}); install it again with: "
+            "pip install --force-reinstall onnxruntime"
         ) from error
     return OnnxEngine.open(bundle, device=device, threads=threads)
 

@@ -44,7 +44,7 @@ from model_runtime.neox import Architecture
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_LEAST_CACHE_BYTES = 96 * 2**20
+_LEAST_CACHE_BYTES = 80 * 2**20
 _MOST_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
 

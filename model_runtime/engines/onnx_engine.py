@@ -28,7 +28,7 @@ from model_runtime.engine import (
     check_fits,
     check_scorable,
 )
-from model_runtime.engines.numpy_sampling import pick, score
+from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx_session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
@@ -160,7 +160,7 @@ class OnnxEngine:
         answers = []
         for ids, seed in zip(prompts, seeds or [sampling.seed] * len(prompts), strict=True):
             del held[min(common_prefix(held, ids), len(ids) - 1) :]
-            random = np.random.default_rng(seed)
+            random = Draws(seed)
             answers.append(list(self._continued(buffers, held, list(ids), sampling, random, never)))
         return answers
 
@@ -206,7 +206,7 @@ class OnnxEngine:
         if plan.slot != plan.source:
             self._buffers[plan.slot].copy(self._buffers[plan.source], plan.shared)
         held = self._slots.take(plan, ids)
-        random = np.random.default_rng(sampling.seed)
+        random = Draws(sampling.seed)
         yield from self._continued(self._buffers[plan.slot], held, ids, sampling, random, cancel)
 
     def _continued(
@@ -215,7 +215,7 @@ class OnnxEngine:
         held: list[int],
         ids: list[int],
         sampling: SamplingParams,
-        random: np.random.Generator,
+        random: Draws,
         cancel: threading.Event,
     ) -> Generator[GeneratedToken, None, None]:
         """Decode after `ids`, of which `buffers` hold the first ones already.

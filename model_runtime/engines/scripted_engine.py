@@ -43,6 +43,7 @@ class ScriptedEngine:
         prefill_seconds: float = 0.0,
         token_seconds: float = 0.0,
         fail: Exception | None = None,
+        fail_after: int = 0,
     ) -> None:
         """Answer every prompt with fixed ids, or with what a function makes of the prompt.
 
@@ -54,7 +55,8 @@ class ScriptedEngine:
             logprob: of every token.
             prefill_seconds: pause before the first token; ends at once when cancelled.
             token_seconds: pause before each further token; ends at once when cancelled.
-            fail: raised in place of the first token.
+            fail: raised in place of a token.
+            fail_after: so many tokens are decoded before that, over all requests.
         """
         self.context_length = context_length
         self.prompts: list[list[int]] = []
@@ -63,8 +65,9 @@ class ScriptedEngine:
         self.is_closed = False
         self._script: Script = answer if callable(answer) else lambda _: answer
         self._logprob = logprob
-        self._prefill_seconds, self._token_seconds = prefill_seconds, token_seconds
-        self._fail = fail
+        self.prefill_seconds, self.token_seconds = prefill_seconds, token_seconds
+        """As given; may be changed between two requests, also by the script."""
+        self._fail, self._fail_after = fail, fail_after
 
     @classmethod
     def saying(
@@ -110,14 +113,15 @@ class ScriptedEngine:
     def _tokens(
         self, prompt: list[int], sampling: SamplingParams, cancel: threading.Event
     ) -> Generator[GeneratedToken, None, None]:
-        if self._fail is not None:
-            raise self._fail
-        pause = self._prefill_seconds
-        for id_ in list(self._script(prompt))[: sampling.max_tokens]:
+        answer = list(self._script(prompt))[: sampling.max_tokens]
+        pause = self.prefill_seconds
+        for id_ in answer:
+            if self._fail is not None and self.tokens_decoded >= self._fail_after:
+                raise self._fail
             if cancel.wait(pause) if pause else cancel.is_set():
                 return
             self.tokens_decoded += 1
             yield GeneratedToken(id_, self._logprob)
             if id_ in sampling.stop_ids:
                 return
-            pause = self._token_seconds
+            pause = self.token_seconds

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.progress_bar import progress_bar
 
 _DESCRIPTION = """\
 Scores a fill-in-the-middle model by running what it writes.
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return run(args)
+        with progress_bar():
+            return run(args)
     except ModelRuntimeError as error:
         print(f"fim-runtime evaluate: {error}", file=sys.stderr)
         return 1

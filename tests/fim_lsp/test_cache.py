@@ -81,3 +81,58 @@ def test_the_cache_is_bounded():
 
     assert cache.lookup(replace(THEN, prefix="x" * 6)) is None
     assert cache.lookup(replace(THEN, prefix="x" * 7)) is not None
+
+
+@pytest.mark.parametrize(
+    ("places", "rest"),
+    [
+        (["value", "val"], "ue + 1"),
+        (["val", "vax", "va"], "lue + 1"),
+        (["value + ", ""], "value + 1"),
+        (["vax", "value + "], "1"),
+    ],
+    ids=["back", "a slip", "all the way back", "on after a slip"],
+)
+def test_deleting_and_typing_on_finds_the_suggestion_again(cache, places, rest):
+    found = [cache.lookup(replace(THEN, prefix=THEN.prefix + typed)) for typed in places]
+
+    assert rest == found[-1][0].text
+
+
+def test_places_that_were_answered_on_the_way_are_all_kept(cache):
+    """Another letter, deleted, and yet another one: all three places are remembered."""
+    for letter in "ab":
+        cache.store(
+            replace(THEN, prefix=f"x = {letter}"),
+            [replace(SHOWN, text=f"-{letter}", start=5, end=5)],
+        )
+
+    assert ["-a", "-b", "value + 1"] == [
+        cache.lookup(replace(THEN, prefix=prefix))[0].text for prefix in ("x = a", "x = b", "x = ")
+    ]
+
+
+@pytest.mark.parametrize("accepted", ["value", "value +", "value + 1"[:8]])
+def test_a_word_that_is_accepted_leaves_the_rest(cache, accepted):
+    (rest,) = cache.lookup(replace(THEN, prefix=THEN.prefix + accepted))
+
+    assert "value + 1" == accepted + rest.text
+    assert SHOWN.id == rest.id
+
+
+def test_large_documents_leave_room_for_fewer_entries():
+    cache = TypeThroughCache(characters=250)
+    for number in range(3):
+        cache.store(replace(THEN, prefix=f"{number}" * 100, suffix=""), [SHOWN])
+
+    found = [
+        cache.lookup(replace(THEN, prefix=f"{number}" * 100, suffix="")) for number in range(3)
+    ]
+    assert [None, [SHOWN], [SHOWN]] == found
+
+
+def test_one_entry_is_kept_however_large_its_document():
+    cache = TypeThroughCache(characters=10)
+    cache.store(replace(THEN, prefix="x" * 100), [SHOWN])
+
+    assert [SHOWN] == cache.lookup(replace(THEN, prefix="x" * 100))

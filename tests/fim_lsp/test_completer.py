@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -225,4 +226,218 @@ async def test_the_log_has_one_line_per_completion_and_no_code(caplog):
     assert 1 == len(caplog.records)
     assert "top_secret_name" not in caplog.text
     assert "total=" in caplog.text
+    host.close()
+
+
+LONG = "alpha_one + alpha_two + alpha_three + alpha_four + alpha_five + alpha_six"
+
+
+async def until(is_so) -> None:
+    """Until the program says so."""
+
+    async def waiting() -> None:
+        while not is_so():
+            await asyncio.sleep(0.002)
+
+    await asyncio.wait_for(waiting(), 20)
+
+
+async def begun(completer: Completer, model: LoadedModel, text: str, tokens: int = 2):
+    """A request whose answer is being written, and then the edit that follows it."""
+    request = asyncio.ensure_future(ask(completer, text))
+    await until(lambda: model.engine.tokens_decoded >= tokens)
+    completer.document_changed("file:///a.py")
+    return request
+
+
+async def test_typing_what_is_being_written_does_not_start_anew():
+    completer, model, host = await ready(LONG, token_seconds=0.02, logprob=-0.01)
+    older = await begun(completer, model, "x = |\n")
+    newer = await ask(completer, "x = al|\n")
+
+    assert await older is None
+    assert LONG[2:] == newer[0].text
+    assert 1 == len(model.engine.prompts)
+    told = completer.explain()[0]
+    assert ("shown", "running", 4) == (told["outcome"], told["source"], newer[0].start - 2)
+    assert told["newTokens"] == model.engine.tokens_decoded
+    host.close()
+
+
+async def test_typing_something_else_starts_anew_and_stops_what_was_written():
+    completer, model, host = await ready(LONG, token_seconds=0.02)
+    older = await begun(completer, model, "x = |\n")
+    decoded = model.engine.tokens_decoded
+    await ask(completer, "x = be|\n")
+
+    assert await older is None
+    assert 2 == len(model.engine.prompts)
+    whole = completer.explain()[0]["newTokens"]
+    assert model.engine.tokens_decoded - whole <= decoded + 1
+    host.close()
+
+
+async def test_a_text_that_parts_later_starts_anew():
+    completer, model, host = await ready(LONG, token_seconds=0.02)
+    older = await begun(completer, model, "x = |\n", tokens=1)
+    newer = await ask(completer, "x = alpha_one - |\n")
+
+    assert await older is None
+    assert newer is not None
+    assert 2 == len(model.engine.prompts)
+    assert "model" == completer.explain()[0]["source"]
+    host.close()
+
+
+async def test_a_prefill_is_interrupted_when_its_request_is_overtaken():
+    completer, model, host = await ready(LONG, prefill_seconds=600)
+    older = asyncio.ensure_future(ask(completer, "x = |\n"))
+    await until(lambda: model.engine.prompts)
+    completer.document_changed("file:///a.py")
+    model.engine.prefill_seconds = 0
+
+    assert await older is None
+    assert await ask(completer, "x = a|\n")
+    host.close()
+
+
+async def test_without_another_request_the_model_soon_stops():
+    completer, model, host = await ready(LONG, token_seconds=0.2)
+    older = await begun(completer, model, "x = |\n")
+
+    assert await older is None
+    assert "free" == await host.run(lambda model: "free")
+    assert model.engine.tokens_decoded < 12 < len(model.bundle.tokenizer.encode(LONG))
+    host.close()
+
+
+async def test_what_follows_an_accepted_suggestion_is_prepared_and_not_shown():
+    completer, model, host = await ready("a + b")
+    (completion,) = await ask(completer, "x = |\n")
+    completer.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts) and not completer._flights._flights)
+    assert 1 == len(completer.explain())
+
+    (following,) = await ask(completer, "x = a + b|\n")
+    assert 2 == len(model.engine.prompts)
+    told = completer.explain()[0]
+    assert ("cache", True) == (told["source"], told["prepared"])
+    assert following.start == 9
+    host.close()
+
+
+async def test_line_ends_of_windows_are_in_what_is_prepared():
+    completer, model, host = await ready("a(\n        b)")
+    (completion,) = await ask(completer, "def f():\r\n    x = |\r\n    return x\r\n")
+    completer.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts) and not completer._flights._flights)
+    await ask(completer, "def f():\r\n    x = a(\r\n        b)|\r\n    return x\r\n")
+
+    assert 2 == len(model.engine.prompts)
+    host.close()
+
+
+async def test_a_request_stops_what_is_being_prepared():
+    completer, model, host = await ready("a + b")
+    (completion,) = await ask(completer, "x = |\n")
+    model.engine.prefill_seconds = 600
+    completer.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts))
+    model.engine.prefill_seconds = 0
+
+    assert await ask(completer, "y = |\n")
+    host.close()
+
+
+async def test_another_editors_request_stops_it_too():
+    completer, model, host = await ready("a + b")
+    (completion,) = await ask(completer, "x = |\n")
+    model.engine.prefill_seconds = 600
+    completer.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts))
+    model.engine.prefill_seconds = 0
+
+    assert await ask(Completer(host), "y = |\n")
+    host.close()
+
+
+async def test_a_request_for_the_place_that_is_being_prepared_waits_for_it():
+    completer, model, host = await ready("a + b")
+    (completion,) = await ask(completer, "x = |\n")
+    model.engine.token_seconds = 0.02
+    completer.accepted(completion.id)
+
+    assert await ask(completer, "x = a + b|\n")
+    assert 2 == len(model.engine.prompts)
+    assert "running" == completer.explain()[0]["source"]
+    host.close()
+
+
+async def test_after_a_pause_the_model_has_read_up_to_the_cursor():
+    """So the next key, which no suggestion fits, costs its own tokens."""
+    completer, model, host = await ready("value_of(one) + other")
+    text = "import os\n\n" + "value = 1\n" * 40 + "x = |\n"
+    await ask(completer, text)
+    typed = text.replace("|", "value_of(|")
+    await ask(completer, typed)
+    assert "cache" == completer.explain()[0]["source"]
+    await until(lambda: 2 == len(model.engine.prompts))
+    assert model.engine.tokens_decoded > 1
+
+    await ask(completer, typed.replace("|", "two|"))
+    told = completer.explain()[0]
+    assert "model" == told["source"]
+    assert told["promptTokens"] - told["cachedTokens"] <= 3
+    host.close()
+
+
+async def test_all_idle_work_is_switched_off_by_one_setting():
+    completer, model, host = await ready("a + b")
+    settings = Settings(debounce_ms=0, idle_work=False)
+    (completion,) = await ask(completer, "x = |\n", settings=settings)
+    completer.accepted(completion.id)
+    completer.rests(lambda: snapshot("y = |\n"), settings, tuple)
+
+    assert not completer._flights._flights
+    assert completer._idle._timer is None
+    assert 1 == len(model.engine.prompts)
+    host.close()
+
+
+async def test_without_budget_nothing_is_prepared():
+    completer, model, host = await ready("a + b")
+    host._idle_budget.spend(1e6, time.monotonic())
+    (completion,) = await ask(completer, "x = |\n")
+    completer.accepted(completion.id)
+    await until(lambda: not completer._flights._flights)
+
+    assert 1 == len(model.engine.prompts)
+    assert await ask(completer, "x = a + b|\n")
+    host.close()
+
+
+async def test_after_the_time_limit_what_is_whole_is_shown():
+    completer, _, host = await ready("alpha beta gamma delta", token_seconds=0.05)
+    limited = Settings(debounce_ms=0, time_limit_ms=1)
+    (completion,) = await ask(completer, "x = |\n", settings=limited)
+
+    assert "alpha" == completion.text
+    assert "time limit" == completer.explain()[0]["finish"]
+    (whole, *_) = await ask(completer, "y = |\n", Trigger.INVOKED, settings=limited)
+    assert "alpha beta gamma delta" == whole.text
+    host.close()
+
+
+@pytest.mark.parametrize("debounce_ms", ["auto", 5])
+async def test_the_wait_is_the_users_word_or_learnt_and_then_told(debounce_ms):
+    completer, _, host = await ready("a + b")
+    settings = Settings(debounce_ms=debounce_ms)
+    for number in range(14):
+        completer.document_changed("file:///a.py")
+        if number in (0, 5, 10, 13):
+            await ask(completer, f"x{number} = |\n", settings=settings)
+    told = completer.explain()[0]
+
+    assert ("auto" == debounce_ms) is ("waitMs" in told)
+    assert ("auto" == debounce_ms) is ("keyGapMs" in told and "answerMs" in told)
     host.close()

@@ -44,7 +44,7 @@ def test_it_names_the_command_that_installs_a_missing_engine(capsys, without_onn
 
     text = said(capsys)
     assert "onnx is not installed" in text
-    assert "pip install 'fim-lsp[onnx]'" in text
+    assert "pip install onnxruntime" in text
     assert "engine ctranslate2" in text
 
 
@@ -54,5 +54,5 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     assert 1 == doctor.run(Settings(engine="onnx"), as_json=False)
 
     text = said(capsys)
-    assert "pip install 'fim-lsp[onnx]'" in text
+    assert "pip install --force-reinstall onnxruntime" in text
     assert "leave the engine at auto" in text

@@ -4,7 +4,13 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 
-from fim_lsp.documents import OpenDocument, OpenDocuments, install_documents, path_of
+from fim_lsp.documents import (
+    OpenDocument,
+    OpenDocuments,
+    end_of_edit,
+    install_documents,
+    path_of,
+)
 
 URI = "file:///project/a.py"
 
@@ -138,3 +144,27 @@ def test_without_folders_the_root_counts():
 )
 def test_the_path_of_a_uri(uri, path):
     assert path_of(uri) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "character"),
+    [
+        ("", 2, 4),
+        ("ab", 2, 6),
+        ("é𝄞", 2, 7),
+        ("a\n", 3, 0),
+        ("a\nbc", 3, 2),
+        ("a\r\nb\rc\n𝄞", 5, 2),
+    ],
+    ids=ascii,
+)
+def test_an_edit_ends_where_its_text_does(text, line, character):
+    change = partial((2, 4), (7, 0), text)
+
+    assert lsp.Position(line, character) == end_of_edit(change, "utf-16")
+
+
+def test_where_the_edit_of_a_whole_document_ends_is_not_known():
+    change = lsp.TextDocumentContentChangeWholeDocument("a\nb")
+
+    assert end_of_edit(change, "utf-16") is None

@@ -68,3 +68,23 @@ def test_the_command_prints_the_reasons(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "asked by" in out
     assert "before the cursor" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "said"),
+    [
+        ({"source": "cache"}, "outcome", "shown, from the cache"),
+        ({"source": "cache", "prepared": True}, "outcome", "shown, prepared when"),
+        ({"source": "running"}, "outcome", "shown, from what the model was writing"),
+        ({"waitMs": 60.0}, "waited", "60 ms for another key"),
+        (
+            {"waitMs": 10.0, "keyGapMs": 240, "answerMs": 35},
+            "waited",
+            "10 ms for another key: they come every 240 ms, and the model takes 35 ms",
+        ),
+    ],
+)
+def test_waits_and_sources_are_told_in_words(more, name, said):
+    decision = {"trigger": "automatic", "outcome": "shown", "source": "", "reason": "", **more}
+
+    assert dict(explain(decision))[name].startswith(said)

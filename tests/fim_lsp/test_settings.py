@@ -16,7 +16,10 @@ GOOD = {
     "threads": (4, 4),
     "contextTokens": (512, 512),
     "maxNewTokens": (32.0, 32),
+    "unloadAfterMinutes": (0.5, 0.5),
     "debounceMs": (0, 0),
+    "timeLimitMs": (0, 0),
+    "idleWork": (False, False),
     "multiline": ("never", "never"),
     "candidates": (1, 1),
     "eagerness": (1, 1.0),
@@ -44,8 +47,10 @@ def test_every_field_has_a_case_and_a_rule():
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
-        ({"debounceMs": "fast"}, "debounceMs must be a whole number from 0 to 10000, got 'fast'"),
-        ({"debounceMs": -1}, "debounceMs must be a whole number from 0 to 10000, got -1; using 60"),
+        ({"debounceMs": "fast"}, "must be auto or a whole number from 0 to 10000, got 'fast'"),
+        ({"debounceMs": -1}, "a whole number from 0 to 10000, got -1; using 'auto'"),
+        ({"debounceMs": True}, "got true"),
+        ({"timeLimitMs": "auto"}, "must be a whole number from 0 to 60000, got 'auto'; using 1000"),
         ({"debounceMs": 1.5}, "got 1.5"),
         ({"debounceMs": float("nan")}, "got nan"),
         ({"threads": True}, "threads must be a whole number from 0 to 1024, got true; using 0"),
@@ -82,7 +87,13 @@ def test_what_is_not_named_keeps_the_value_of_the_base():
     base = Settings(debounce_ms=10, model="mine")
     settings, problems = Settings.parse({"debounceMs": "x", "model": None, "threads": 2}, base)
     assert settings == Settings(debounce_ms=10, model="mine", threads=2)
-    assert problems == ["debounceMs must be a whole number from 0 to 10000, got 'x'; using 10"]
+    assert problems == [
+        "debounceMs must be auto or a whole number from 0 to 10000, got 'x'; using 10"
+    ]
+
+
+def test_a_number_can_be_given_up_for_auto_again():
+    assert Settings() == Settings.parse({"debounceMs": "auto"}, Settings(debounce_ms=10))[0]
 
 
 @pytest.mark.parametrize("raw", [None, {}, {"trace": {"server": "off"}}, {"exclude": {}}])

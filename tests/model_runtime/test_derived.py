@@ -59,6 +59,7 @@ def test_another_kind_or_version_or_model_has_a_form_of_its_own(bundle, tmp_path
     "harm",
     [
         lambda folder: (folder / "model.bin").write_bytes(b"123"),
+        lambda folder: (folder / "model.bin").write_bytes(b"12\0\0\0"),
         lambda folder: (folder / "model.bin").unlink(),
         lambda folder: (folder / "derived.json").unlink(),
         lambda folder: (folder / "derived.json").write_text("{"),
@@ -74,6 +75,24 @@ def test_a_half_written_or_foreign_folder_is_made_again(bundle, harm):
     assert folder == derive(bundle, build)
     assert build.calls == 2
     assert {"model.bin", "derived.json"} == {path.name for path in folder.iterdir()}
+
+
+def test_damage_anywhere_in_a_large_file_is_found(bundle, monkeypatch):
+    """Files that a crash has cut off inside are whole blocks of zeros."""
+    monkeypatch.setattr(derived, "_BLOCK", 4)
+    monkeypatch.setattr(derived, "_MOST_BLOCKS", 8)
+    content = bytes(range(1, 101))
+
+    def build(folder):
+        (folder / "model.bin").write_bytes(content)
+
+    folder = derive(bundle, build)
+    for start in range(0, 88, 4):
+        harmed = content[:start] + bytes(16) + content[start + 16 :]
+        (folder / "model.bin").write_bytes(harmed)
+        derive(bundle, build)
+
+        assert content == (folder / "model.bin").read_bytes(), start
 
 
 def test_a_build_that_fails_leaves_nothing(bundle, cache):

@@ -58,6 +58,7 @@ class ScriptedHost:
     ) -> None:
         self.target, self.answer_ms = target, answer_ms
         self.state, self.model, self.engine, self.message = "starting", "", "", ""
+        self.warning, self.percent = "", None
         self._seconds, self._error = load_seconds, load_error
         self._callbacks: list[Callable[[], None]] = []
         self._is_asked = False
@@ -203,6 +204,9 @@ class ScriptedCompleter:
             pending.set_result(None)
 
     document_closed = document_changed
+
+    def rests(self, *_: object) -> None:
+        pass
 
     def accepted(self, completion_id: str) -> None:
         self._decisions.insert(0, {"accepted": completion_id})

@@ -88,7 +88,10 @@ def test_wrong_settings_are_named_once_and_good_ones_kept(fresh: Wire):
     fresh.initialize({"initializationOptions": {"candidates": 5, "debounceMs": "fast", "x": 1}})
     message = fresh.notification("window/showMessage")
     assert message["type"] == 2
-    assert "debounceMs must be a whole number from 0 to 10000, got 'fast'" in message["message"]
+    assert (
+        "debounceMs must be auto or a whole number from 0 to 10000, got 'fast'"
+        in message["message"]
+    )
     assert "there is no setting 'x'" in message["message"]
     assert count_of_candidates(fresh) == 5
 

@@ -16,6 +16,15 @@ const LABELS: Readonly<Record<string, string>> = {
   meanLogprob: 'mean log-probability per token',
   singleLine: 'one line only',
   rules: 'changed by the rules',
+  waitMs: 'milliseconds waited for another key',
+  keyGapMs: 'milliseconds between your keys, usually',
+  answerMs: 'milliseconds that the model takes, usually',
+  prepared: 'prepared when the suggestion before was accepted',
+};
+
+const SOURCES: Readonly<Record<string, string>> = {
+  cache: 'what was known already',
+  running: 'what the model was writing when you typed it',
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -56,7 +65,7 @@ function told(decision: Decision, name: (uri: string) => string): string[] {
     `- asked by: ${text(decision, 'trigger') === 'invoked' ? 'you' : 'typing'}`,
   );
   const source = text(decision, 'source');
-  if (source !== '') lines.push(`- answered by: ${source === 'cache' ? 'what was known already' : `the ${source}`}`);
+  if (source !== '') lines.push(`- answered by: ${SOURCES[source] ?? `the ${source}`}`);
   const told = new Set(['number', 'uri', 'trigger', 'outcome', 'reason', 'remedy', 'source', 'timingsMs']);
   for (const [key, value] of Object.entries(decision)) {
     if (!told.has(key)) lines.push(`- ${LABELS[key] ?? key}: ${shown(value)}`);

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_runtime.engine import SamplingParams
-from model_runtime.engines.numpy_sampling import pick, score
+from model_runtime.engines.numpy_sampling import Draws, pick, score
 
 CHANCES = np.array([0.5, 0.1, 0.3, 0.1], np.float32)
 LOGITS = np.log(CHANCES) + 3
@@ -15,13 +15,13 @@ def sampling(temperature=1.0, top_p=1.0):
 
 
 def drawn(params, count=4000):
-    random = np.random.default_rng(0)
+    random = Draws(0)
     found = [pick(LOGITS, params, random).id for _ in range(count)]
     return np.bincount(found, minlength=4) / count
 
 
 def test_greedy_takes_the_likeliest():
-    token = pick(LOGITS, sampling(temperature=0), np.random.default_rng(0))
+    token = pick(LOGITS, sampling(temperature=0), Draws(0))
 
     assert 0 == token.id
     assert np.log(0.5) == pytest.approx(token.logprob, abs=1e-5)
@@ -54,7 +54,7 @@ def test_the_smallest_set_that_reaches_top_p_is_drawn_from(top_p, left):
 )
 def test_any_logits_give_an_id_and_its_own_probability(logits, temperature, top_p, seed):
     row = np.array(logits, np.float32)
-    token = pick(row, sampling(temperature, top_p), np.random.default_rng(seed))
+    token = pick(row, sampling(temperature, top_p), Draws(seed))
     expected = row.astype(float) - row.max()
     expected -= np.log(np.exp(expected).sum())
 

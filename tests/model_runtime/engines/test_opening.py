@@ -88,7 +88,7 @@ def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
     ("missing", "engine", "remedy"),
     [
         ("ctranslate2", "auto", "ctranslate2"),
-        ("onnxruntime", "onnx", r"fim-lsp\[onnx\]"),
+        ("onnxruntime", "onnx", "onnxruntime"),
         ("transformers", "torch", r"fim-lsp\[torch\]"),
     ],
 )

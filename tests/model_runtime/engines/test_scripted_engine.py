@@ -53,3 +53,12 @@ def test_it_fails_when_told_to():
 
     with pytest.raises(MemoryError, match="no"):
         ids(engine.generate([1], STOPPING))
+
+
+def test_it_fails_in_the_middle_when_told_to():
+    engine = ScriptedEngine([7, 8, 9], fail=MemoryError("no"), fail_after=2)
+    stream = engine.generate([1], STOPPING)
+
+    assert [7, 8] == [next(stream).id, next(stream).id]
+    with pytest.raises(MemoryError, match="no"):
+        next(stream)

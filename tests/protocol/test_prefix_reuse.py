@@ -1,0 +1,156 @@
+"""What movements in an editor cost the model, counted through the whole server with ONNX Runtime.
+
+`promptTokens` less `cachedTokens` of a decision are the tokens that were run for it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.protocol.conftest import hang_up
+from tests.protocol.wire import Wire, connect, did_change, free_port, replace
+
+pytestmark = pytest.mark.own
+
+BLOCK = "".join(
+    f"def area_{number}(width, height):\n    return width * height + {number}\n\n\n"
+    for number in range(12)
+)
+TEXT = f"import math\n\n\n{BLOCK}def total(shapes):\n    result = \n    return result\n"
+LINE, CHARACTER = TEXT[: TEXT.index("result = ")].count("\n"), len("    result = ")
+OTHER_TEXT = TEXT.replace("area", "volume").replace("import math", "import os")
+ONE, OTHER = "file:///project/one.py", "file:///project/other.py"
+FEW = 8
+"""Tokens of a key: its word once more, and the sentinel."""
+
+
+class Editor:
+    """Edits two files in one connection; `cost` asks, and tells how many tokens were run."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        settings = {
+            "engine": "onnx",
+            "threads": 1,
+            "candidates": 1,
+            "maxNewTokens": 4,
+            "idleWork": False,
+        }
+        wire.initialize({"initializationOptions": settings})
+        wire.notification("fimLsp/status", state="ready")
+        self._version = 1
+        wire.open(TEXT, uri=ONE)
+        wire.open(OTHER_TEXT, uri=OTHER)
+
+    def edit(self, start: tuple[int, int], end: tuple[int, int], text: str, uri: str = ONE) -> None:
+        self._version += 1
+        self.wire.send(did_change(self._version, replace(start, end, text), uri=uri))
+
+    def type(self, text: str, at: int = CHARACTER, uri: str = ONE) -> None:
+        self.edit((LINE, at), (LINE, at), text, uri)
+
+    def cost(self, character: int = CHARACTER, line: int = LINE, uri: str = ONE) -> int:
+        self.wire.complete(line, character, uri=uri, kind=1)
+        decision = self.wire.result("fimLsp/explain")[0]
+        assert decision["promptTokens"] > 200
+        return decision["promptTokens"] - decision["cachedTokens"]
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[int]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fim_lsp", "--tcp", f"127.0.0.1:{port}", "--log-level", "error"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    yield port
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def connect_editor(port: int) -> Iterator[Callable[[], Editor]]:
+    connections = []
+
+    def new() -> Editor:
+        connections.append(connect(port))
+        return Editor(connections[-1][1])
+
+    yield new
+    for client, wire in connections:
+        hang_up(client, wire)
+
+
+@pytest.fixture
+def editor(connect_editor: Callable[[], Editor]) -> Editor:
+    """With the first file's end read."""
+    editor = connect_editor()
+    editor.cost()
+    return editor
+
+
+def test_a_key_costs_its_own_tokens(editor: Editor):
+    for number, letter in enumerate("sum(area"):
+        editor.type(letter, CHARACTER + number)
+        assert editor.cost(CHARACTER + number + 1) <= FEW
+
+
+def test_deleting_costs_no_more(editor: Editor):
+    editor.type("sum(")
+    editor.cost(CHARACTER + 4)
+    editor.edit((LINE, CHARACTER), (LINE, CHARACTER + 4), "")
+
+    assert editor.cost() <= FEW
+
+
+def test_a_jump_costs_a_prefill_at_the_most_and_the_way_back_nothing(editor: Editor):
+    assert editor.cost(line=4, character=11) > FEW
+    assert editor.cost() <= FEW
+
+
+def test_a_paste_costs_itself_and_its_undo_nothing(editor: Editor):
+    pasted = "sum(area_1(width, 2) for width in shapes) + math.floor(area_2(3, 4))"
+    editor.type(pasted)
+    assert FEW < editor.cost(CHARACTER + len(pasted)) < 2 * len(pasted)
+    editor.edit((LINE, CHARACTER), (LINE, CHARACTER + len(pasted)), "")
+
+    assert editor.cost() <= FEW
+
+
+def test_an_edit_far_above_costs_what_follows_it_once(editor: Editor):
+    before = editor.cost()
+    editor.edit((3, 0), (3, 0), "# measured in metres\n")
+
+    assert editor.cost(line=LINE + 1) > 100 > before
+    assert editor.cost(line=LINE + 1) <= FEW
+
+
+def test_going_between_two_files_costs_keys_only(editor: Editor):
+    editor.cost(uri=OTHER)
+    for number, letter in enumerate("sum"):
+        for uri in (ONE, OTHER):
+            editor.type(letter, CHARACTER + number, uri)
+            assert editor.cost(CHARACTER + number + 1, uri=uri) <= FEW
+
+
+def test_two_editors_do_not_cost_each_other_anything(connect_editor: Callable[[], Editor]):
+    editors = [connect_editor(), connect_editor()]
+    files = [ONE, OTHER]
+    for editor, uri in zip(editors, files, strict=True):
+        editor.cost(uri=uri)
+    for number, letter in enumerate("sum"):
+        for editor, uri in zip(editors, files, strict=True):
+            editor.type(letter, CHARACTER + number, uri)
+            assert editor.cost(CHARACTER + number + 1, uri=uri) <= FEW
+
+
+def test_the_same_file_in_two_editors_is_read_once(connect_editor: Callable[[], Editor]):
+    connect_editor().cost()
+
+    assert connect_editor().cost() <= FEW
