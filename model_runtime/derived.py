@@ -3,7 +3,8 @@
     <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
 
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
-backend can meet old files.  A folder without a matching receipt is made again; where the cache
+backend can meet old files.  A folder without a matching receipt is made again, and so is one with a
+file of another size, or one that was written to since and whose hash has changed.  Where the cache
 cannot be written, a temporary folder serves until the process ends.
 """
 
@@ -16,13 +17,14 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from model_runtime.bundle import ModelBundle
-from model_runtime.files import building
+from model_runtime.files import building, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,18 +82,40 @@ def _key(bundle: ModelBundle, kind: str, version: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.name != _RECEIPT}
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name != _RECEIPT)
 
 
 def _write_receipt(folder: Path, key: str) -> None:
-    receipt = {"key": key, "files": _sizes(folder)}
+    files = {
+        path.name: {
+            "size": path.stat().st_size,
+            "modified_ns": path.stat().st_mtime_ns,
+            "sha256": sha256_of(path),
+        }
+        for path in _files(folder)
+    }
+    receipt = {"key": key, "files": files}
     (folder / _RECEIPT).write_text(json.dumps(receipt), encoding="utf-8")
 
 
 def _is_complete(folder: Path, key: str) -> bool:
+    """Whether the files are those of the receipt; read only where one was touched since."""
     try:
         receipt = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
-        return bool(receipt == {"key": key, "files": _sizes(folder)})
-    except (OSError, ValueError):
+        files, noted = _files(folder), receipt["files"]
+        if receipt["key"] != key or {path.name for path in files} != set(noted):
+            return False
+        touched = [
+            path for path in files if path.stat().st_mtime_ns != noted[path.name]["modified_ns"]
+        ]
+        if any(path.stat().st_size != noted[path.name]["size"] for path in files):
+            return False
+        if any(sha256_of(path) != noted[path.name]["sha256"] for path in touched):
+            return False
+    except (OSError, ValueError, KeyError, TypeError):
         return False
+    if touched:  # a copied or restored cache is whole, and need not be read at every start
+        with suppress(OSError):
+            _write_receipt(folder, key)
+    return True

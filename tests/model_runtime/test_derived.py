@@ -1,4 +1,5 @@
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -27,6 +28,13 @@ class Builder:
     def __call__(self, folder):
         self.calls += 1
         (folder / "model.bin").write_bytes(b"12345")
+
+
+def write_later(path, content):
+    """Change a file, and its time by a second, however coarse the file system counts."""
+    modified = path.stat().st_mtime_ns + 10**9
+    path.write_bytes(content)
+    os.utime(path, ns=(modified, modified))
 
 
 def derive(bundle, build, kind="k", version="1"):
@@ -59,10 +67,12 @@ def test_another_kind_or_version_or_model_has_a_form_of_its_own(bundle, tmp_path
     "harm",
     [
         lambda folder: (folder / "model.bin").write_bytes(b"123"),
+        lambda folder: write_later(folder / "model.bin", b"1x345"),
         lambda folder: (folder / "model.bin").unlink(),
         lambda folder: (folder / "derived.json").unlink(),
         lambda folder: (folder / "derived.json").write_text("{"),
         lambda folder: (folder / "derived.json").write_text(json.dumps({"key": "foreign"})),
+        lambda folder: (folder / "derived.json").write_text("[]"),
         lambda folder: (folder / "more").write_text(""),
     ],
 )
@@ -74,6 +84,19 @@ def test_a_half_written_or_foreign_folder_is_made_again(bundle, harm):
     assert folder == derive(bundle, build)
     assert build.calls == 2
     assert {"model.bin", "derived.json"} == {path.name for path in folder.iterdir()}
+
+
+def test_a_form_that_was_copied_is_read_once_and_kept(bundle):
+    """Its times are new and its content is not; the receipt then has the new times."""
+    build = Builder()
+    folder = derive(bundle, build)
+    write_later(folder / "model.bin", b"12345")
+    modified = (folder / "model.bin").stat().st_mtime_ns
+
+    assert folder == derive(bundle, build)
+    assert 1 == build.calls
+    receipt = json.loads((folder / "derived.json").read_text())
+    assert modified == receipt["files"]["model.bin"]["modified_ns"]
 
 
 def test_a_build_that_fails_leaves_nothing(bundle, cache):
