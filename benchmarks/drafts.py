@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def passes(
 
 
 def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
-    """Milliseconds of a pass by its ids, 512 others cached; medians of rounds in turn."""
+    """Milliseconds of a pass by its ids, 512 others cached: medians of ratios to a single id."""
     engine = OnnxEngine.open(bundle, threads=1)
     drawn = random.Random(6)
     vocab = bundle.manifest.architecture.vocab
@@ -199,14 +200,18 @@ def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
     sizes = sorted({1 + way.most for way in WAYS.values()} | {1, 2, 4})
     samples: dict[int, list[float]] = {size: [] for size in sizes}
     engine.verify(ids, [])
-    for _ in range(rounds * 5):
+    for _ in range(rounds * 10):
         for size in sizes:
             drafted = [drawn.randrange(8, vocab) for _ in range(size - 1)]
             started = time.perf_counter()
             engine.verify(ids, drafted)
             samples[size].append((time.perf_counter() - started) * 1e3)
     engine.close()
-    return {size: statistics.median(values) for size, values in samples.items()}
+    one = statistics.median(samples[1])
+    return {
+        size: one * statistics.median(map(truediv, values, samples[1]))
+        for size, values in samples.items()
+    }
 
 
 def cost(sizes: Counter[int], costs: dict[int, float]) -> float:
