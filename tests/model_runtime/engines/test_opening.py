@@ -89,7 +89,7 @@ def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
     [
         ("ctranslate2", "auto", "ctranslate2"),
         ("onnxruntime", "onnx", r"fim-lsp\[onnx\]"),
-        ("transformers", "torch", r"fim-lsp\[torch\]"),
+        ("torch", "torch", r"fim-lsp\[torch\]"),
     ],
 )
 def test_a_backend_that_is_not_installed_names_what_to_install(
