@@ -6,6 +6,7 @@ requests   the frozen set is typed through the server, whose requests to the eng
            each is then decoded by the embedded model, as far as the server read it, with guesses
            and without in turn.  `times_as_fast` is time without by time with, median of the rounds;
            `accepted` is the share of guesses that were right.
+answers    the same for 24 ids at 100 places further down in the files, where no rule stops them.
 ceiling    what a model would gain that always writes what the file says: at places of the same
            files the guesses are held against the true rest of the line, or the next lines, and the
            passes that remain cost what passes of so many ids cost on that model (measured in turn,
@@ -171,6 +172,12 @@ def true_texts(
     return found
 
 
+def answers(texts: list[tuple[list[int], list[int]]]) -> list[Request]:
+    """Some of the places, each decoded for 24 ids whatever they say."""
+    drawn = random.Random(8).sample(texts, min(100, len(texts)))
+    return [(prompt, 24, 24) for prompt, _ in drawn]
+
+
 def passes(
     bundle: ModelBundle, texts: list[tuple[list[int], list[int]]], drafting: Drafting | None
 ) -> Counter[int]:
@@ -244,6 +251,8 @@ def main() -> None:
     figures: dict[str, Any] = {"requests": on_requests(embedded, asked, args.rounds)}
     print(json.dumps(figures, indent=1), flush=True)
     texts = true_texts(embedded, paths)
+    figures["answers"] = on_requests(embedded, answers(texts["line"]), args.rounds)
+    print(json.dumps(figures["answers"], indent=1), flush=True)
     with bundles(["embedded", *args.shapes]) as opened:
         costs = {name: pass_costs(bundle, args.rounds) for name, bundle in opened.items()}
     figures["ms_of_a_pass_by_its_ids"] = costs
