@@ -6,6 +6,7 @@ requests   the frozen set is typed through the server, whose requests to the eng
            each is then decoded by the embedded model, as far as the server read it, with guesses
            and without in turn.  `times_as_fast` is time without by time with, median of the rounds;
            `accepted` is the share of guesses that were right.
+answers    the same for 24 ids at 100 places further down in the files, where no rule stops them.
 ceiling    what a model would gain that always writes what the file says: at places of the same
            files the guesses are held against the true rest of the line, or the next lines, and the
            passes that remain cost what passes of so many ids cost on that model (measured in turn,
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,12 @@ def true_texts(
     return found
 
 
+def answers(texts: list[tuple[list[int], list[int]]]) -> list[Request]:
+    """Some of the places, each decoded for 24 ids whatever they say."""
+    drawn = random.Random(8).sample(texts, min(100, len(texts)))
+    return [(prompt, 24, 24) for prompt, _ in drawn]
+
+
 def passes(
     bundle: ModelBundle, texts: list[tuple[list[int], list[int]]], drafting: Drafting | None
 ) -> Counter[int]:
@@ -191,7 +199,7 @@ def passes(
 
 
 def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
-    """Milliseconds of a pass by its ids, 512 others cached; medians of rounds in turn."""
+    """Milliseconds of a pass by its ids, 512 others cached: medians of ratios to a single id."""
     engine = OnnxEngine.open(bundle, threads=1)
     drawn = random.Random(6)
     vocab = bundle.manifest.architecture.vocab
@@ -199,14 +207,18 @@ def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
     sizes = sorted({1 + way.most for way in WAYS.values()} | {1, 2, 4})
     samples: dict[int, list[float]] = {size: [] for size in sizes}
     engine.verify(ids, [])
-    for _ in range(rounds * 5):
+    for _ in range(rounds * 10):
         for size in sizes:
             drafted = [drawn.randrange(8, vocab) for _ in range(size - 1)]
             started = time.perf_counter()
             engine.verify(ids, drafted)
             samples[size].append((time.perf_counter() - started) * 1e3)
     engine.close()
-    return {size: statistics.median(values) for size, values in samples.items()}
+    one = statistics.median(samples[1])
+    return {
+        size: one * statistics.median(map(truediv, values, samples[1]))
+        for size, values in samples.items()
+    }
 
 
 def cost(sizes: Counter[int], costs: dict[int, float]) -> float:
@@ -239,6 +251,8 @@ def main() -> None:
     figures: dict[str, Any] = {"requests": on_requests(embedded, asked, args.rounds)}
     print(json.dumps(figures, indent=1), flush=True)
     texts = true_texts(embedded, paths)
+    figures["answers"] = on_requests(embedded, answers(texts["line"]), args.rounds)
+    print(json.dumps(figures["answers"], indent=1), flush=True)
     with bundles(["embedded", *args.shapes]) as opened:
         costs = {name: pass_costs(bundle, args.rounds) for name, bundle in opened.items()}
     figures["ms_of_a_pass_by_its_ids"] = costs

@@ -67,7 +67,7 @@ def _open_torch(bundle: ModelBundle, device: str, threads: int) -> Engine:
         from model_runtime.engines.torch_engine import TorchEngine
     except ImportError as error:
         raise EngineUnavailable(
-            f"the engine torch needs PyTorch and transformers ({error}); install them with: "
+            f"the engine torch needs PyTorch ({error}); install it with: "
             "pip install 'fim-lsp[torch]'"
         ) from error
     return TorchEngine.open(bundle, device=device, threads=threads)

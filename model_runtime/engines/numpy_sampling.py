@@ -37,13 +37,14 @@ def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedT
     """
     if sampling.temperature <= 0:
         id_ = int(logits.argmax())
-    else:
-        chances = np.exp((logits - logits.max()).astype(np.float64) / sampling.temperature)
-        order = np.argsort(-chances, kind="stable")
-        ranked = chances[order].cumsum() / chances.sum()
-        last = min(int(np.searchsorted(ranked, sampling.top_p)), len(ranked) - 1)
-        drawn = random.random() * ranked[last]
-        id_ = int(order[min(int(np.searchsorted(ranked, drawn, side="right")), last)])
+        # The largest logit is at hand, which saves a look at the whole vocabulary.
+        return GeneratedToken(id_, -float(np.log(np.exp(logits - logits[id_]).sum())))
+    chances = np.exp((logits - logits.max()).astype(np.float64) / sampling.temperature)
+    order = np.argsort(-chances, kind="stable")
+    ranked = chances[order].cumsum() / chances.sum()
+    last = min(int(np.searchsorted(ranked, sampling.top_p)), len(ranked) - 1)
+    drawn = random.random() * ranked[last]
+    id_ = int(order[min(int(np.searchsorted(ranked, drawn, side="right")), last)])
     return GeneratedToken(id_, float(logits[id_] - _log_total(logits)))
 
 

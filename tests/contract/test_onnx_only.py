@@ -161,6 +161,7 @@ DAMAGES = {
     "missing": lambda path: path.unlink(),
     "half written": lambda path: path.write_bytes(path.read_bytes()[:-40]),
     "foreign": lambda path: path.write_bytes(b"\xff" * path.stat().st_size),
+    "flipped": lambda path: path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes())),
 }
 
 
@@ -172,6 +173,8 @@ DAMAGES = {
         ("model.onnx", "foreign"),
         ("constants.bin", "missing"),
         ("constants.bin", "half written"),
+        ("constants.bin", "foreign"),
+        ("constants.bin", "flipped"),
         ("derived.json", "foreign"),
     ],
 )

@@ -107,3 +107,24 @@ def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
     expected = oracle_of("rotary quarter").logprobs([*prompt, *ids])[len(prompt) - 1 : -1]
     for place, token in enumerate(tokens):
         assert token.logprob == pytest.approx(expected[place, token.id], abs=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("variant", ["rotary quarter", "alibi"])
+def test_recorded_passes_on_a_gpu_decode_what_a_plain_network_does(bundle_of, oracle_of, variant):
+    """In float32, over several texts and tails of several lengths: each a CUDA graph of its own."""
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    from model_runtime.engines.drafts import Drafting
+    from model_runtime.engines.torch_engine import TorchEngine
+
+    engine = TorchEngine.open(bundle_of(variant), device="cuda", kind="float32")
+    texts = [random_ids(300, seed=45), random_ids(300, seed=46)]
+    for length in (230, 231, 233, 240, 250, 262):  # over the border at 256 rows, too
+        for text in texts:
+            for drafting in (None, Drafting(4, 1)):
+                engine.drafting = drafting
+                with engine.generate(text[:length], SamplingParams(12, frozenset())) as stream:
+                    ids = [token.id for token in stream]
+                assert ids == oracle_of(variant).next_ids(text[:length], ids)
+    engine.close()
