@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -403,13 +403,13 @@ class _Task:
         limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
         self._deadline = Deadline(limit)
         with decision.step("context"):
-            snippets = context.gather(self._snapshot, self._others)
+            gathered = context.gather(self._snapshot, self._others)
         with decision.step("prompt"):
             single_line = wants_single_line(hole, settings.multiline, self._language)
             request = CompletionRequest(
                 hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
                 path=self._snapshot.path,
-                snippets=snippets,
+                snippets=gathered.snippets,
             )
             new_tokens = min(settings.max_new_tokens, model.engine.context_length // 4)
             most = min(settings.context_tokens, model.engine.context_length - new_tokens)
@@ -421,6 +421,8 @@ class _Task:
             "snippetTokens": prompt.snippet_tokens,
             "singleLine": single_line,
         }
+        if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
+            decision.details["snippetTokensBySource"] = by_source
         rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
         if self._only_reads:
@@ -552,6 +554,14 @@ async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion],
 
 def _is_prepared(completions: Sequence[Completion]) -> bool:
     return bool(completions) and completions[0].is_prepared
+
+
+def _tokens_by_source(gathered: context.Gathered, tokens: Sequence[int]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for source, number in zip(gathered.sources, tokens, strict=True):
+        if number:
+            counts[source.value] += number
+    return dict(counts)
 
 
 def _normal_line_ends(hole: Hole) -> Hole:

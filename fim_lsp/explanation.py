@@ -58,9 +58,16 @@ def _prompt(decision: Mapping[str, Any]) -> str:
         return ""
     return (
         f"{decision['promptTokens']} tokens: {decision['prefixTokens']} before the cursor, "
-        f"{decision['suffixTokens']} after it, {decision['snippetTokens']} from other files; "
+        f"{decision['suffixTokens']} after it, "
+        f"{decision['snippetTokens']} from other files{_by_source(decision)}; "
         f"{decision.get('cachedTokens', 0)} of them known from the request before"
     )
+
+
+def _by_source(decision: Mapping[str, Any]) -> str:
+    counts = decision.get("snippetTokensBySource", {})
+    shown = ", ".join(f"{source} {tokens}" for source, tokens in counts.items())
+    return f" ({shown})" if shown else ""
 
 
 def _written(decision: Mapping[str, Any]) -> str:

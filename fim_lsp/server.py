@@ -64,6 +64,8 @@ class FimServer(LanguageServer):
         self._told_problems: set[str] = set()
         self._recent: dict[str, str] = {}
         """Open documents, the last visited one last: the name without escapes, as opened."""
+        self._edited: dict[str, lsp.Position] = {}
+        """Where the last edit of an open document ended."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
 
@@ -99,9 +101,12 @@ class FimServer(LanguageServer):
         return document is not None and (document.version or 0) == snapshot.version
 
     def other_documents(self, uri: str) -> Sequence[DocumentSnapshot]:
-        """The open documents that may serve as context, the last visited one first; no secrets."""
+        """The open documents that may serve as context, the last visited one first; no secrets.
+
+        The position of each is where it was edited last, its start if it was not.
+        """
         snapshots = (
-            self.snapshot(other, _START)
+            self.snapshot(other, self._edited.get(unquote(other), _START))
             for other in islice(reversed(self._recent.values()), _MOST_OTHER_DOCUMENTS)
             if other != uri and is_excluded(other, self.settings.exclude) is None
         )
@@ -124,6 +129,7 @@ class FimServer(LanguageServer):
         self.visited(uri)
         self.completer.document_changed(self._recent.get(unquote(uri), uri))
         if place is not None:
+            self._edited[unquote(uri)] = place
             self.completer.rests(
                 partial(self.snapshot, uri, place),
                 self.settings,
@@ -139,6 +145,7 @@ class FimServer(LanguageServer):
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
+        self._edited.pop(unquote(uri), None)
         self.completer.document_closed(self._recent.pop(unquote(uri), uri))
 
     # Settings

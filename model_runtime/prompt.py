@@ -84,6 +84,8 @@ class Prompt:
     prefix_tokens: int
     suffix_tokens: int
     snippet_tokens: int
+    tokens_of_snippets: tuple[int, ...] = ()
+    """Of each of the request's snippets; 0 for one that did not fit."""
 
 
 class PromptEncoder:
@@ -108,7 +110,7 @@ class PromptEncoder:
         room = budget.tokens - NUM_SENTINELS
         if room < 1:
             raise PromptTooLong(f"a prompt of {budget.tokens} tokens has no room for text")
-        header = self._header(request, int(room * budget.snippet_share))
+        header, of_snippets = self._header(request, int(room * budget.snippet_share))
         room -= len(header)
         near = request.hole.suffix[: room * _MOST_CHARACTERS_PER_TOKEN]
         suffix = self._encode_again(near)[:room]
@@ -123,6 +125,7 @@ class PromptEncoder:
             prefix_tokens=len(prefix),
             suffix_tokens=len(suffix),
             snippet_tokens=len(header),
+            tokens_of_snippets=of_snippets,
         )
 
     def example(self, request: CompletionRequest, middle: str, most_tokens: int) -> FimExample:
@@ -138,19 +141,25 @@ class PromptEncoder:
             [*prompt.ids, *middle_ids, self.tokens.end], prompt_length=len(prompt.ids)
         )
 
-    def _header(self, request: CompletionRequest, most_tokens: int) -> list[int]:
-        """Ids of the snippets that fit whole, the best one nearest to the prefix."""
+    def _header(
+        self, request: CompletionRequest, most_tokens: int
+    ) -> tuple[list[int], tuple[int, ...]]:
+        """Ids of the snippets that fit whole, the best nearest to the prefix; the count of each."""
         own_path = self._path_line(request.path, "#")
         chosen: list[list[int]] = []
         used = len(own_path)
+        counts = []
         for snippet in request.snippets:
             ids = self._snippet_ids(snippet)
-            if used + len(ids) <= most_tokens:
+            fits = used + len(ids) <= most_tokens
+            counts.append(len(ids) if fits else 0)
+            if fits:
                 chosen.append(ids)
                 used += len(ids)
         if not chosen:
-            return []
-        return [id_ for ids in reversed(chosen) for id_ in ids] + own_path
+            return [], tuple(counts)
+        header = [id_ for ids in reversed(chosen) for id_ in ids] + own_path
+        return header, tuple(counts)
 
     def _snippet_ids(self, snippet: Snippet) -> list[int]:
         text = snippet.text.rstrip("\n")

@@ -204,7 +204,9 @@ async def test_other_documents_reach_the_prompt_only_when_wanted():
     prompts = {}
     for is_wanted in (True, False):
         settings = Settings(debounce_ms=0, cross_file_context=is_wanted)
-        await ask(completer, "compute_total = |\n", other_documents=others, settings=settings)
+        await ask(
+            completer, "compute_total = 1\nx = |\n", other_documents=others, settings=settings
+        )
         prompts[is_wanted] = model.bundle.tokenizer.decode(model.engine.prompts[-1])
 
     assert "b.py" in prompts[True]

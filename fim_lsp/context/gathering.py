@@ -1,0 +1,141 @@
+"""From the documents of a project to the snippets for one place, within a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from typing import NamedTuple
+
+from fim_lsp.context.imports import imported_names
+from fim_lsp.context.neighbours import are_siblings, is_twin
+from fim_lsp.context.ranking import Candidate, best
+from fim_lsp.context.regions import IDENTIFIER, regions
+from fim_lsp.context.source import EVERY_SOURCE, Source
+from fim_lsp.document import DocumentSnapshot
+from model_runtime.languages import language
+from model_runtime.prompt import Snippet
+
+_MOST_SECONDS = 0.03
+_WINDOW_CHARACTERS = 1500
+"""Text before the cursor's line whose names are looked for elsewhere."""
+_KNOWN_CHARACTERS = 20_000
+"""On each side of the cursor; what stands there is no news."""
+_MOST_CHARACTERS = 50_000
+"""Of each document, around where it was edited; a bound on the time, not on what is useful."""
+_MOST_SNIPPETS = 8
+
+
+class Gathered(NamedTuple):
+    """Snippets, best first, and the source of each."""
+
+    snippets: tuple[Snippet, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
+def gather(
+    snapshot: DocumentSnapshot,
+    open_documents: Sequence[DocumentSnapshot],
+    files: Sequence[DocumentSnapshot] = (),
+    sources: Set[Source] = EVERY_SOURCE,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Gathered:
+    """What helps at the cursor.  The same for all texts of the cursor's line.
+
+    Args:
+        snapshot: the document, with the cursor.
+        open_documents: the last visited first; the offset of each is where it was edited last.
+        files: of the workspace; an open document stands for its file.
+        sources: those that may be used.
+        clock: seconds; after 0.03 of them what was looked at is all there is.
+    """
+    end = clock() + _MOST_SECONDS
+    before, after = _without_line(snapshot)
+    wanted = frozenset(IDENTIFIER.findall(_last_lines(before, _WINDOW_CHARACTERS)))
+    if not wanted:
+        return Gathered()
+    imported = imported_names(before)
+    known = {
+        line.strip()
+        for part in (before[-_KNOWN_CHARACTERS:], after[:_KNOWN_CHARACTERS])
+        for line in part.splitlines()
+    }
+    seen = {snapshot.uri}
+    candidates: list[Candidate] = []
+    for is_open, document in (
+        *((True, document) for document in open_documents),
+        *((False, file) for file in files),
+    ):
+        if document.uri in seen:
+            continue
+        if clock() > end:
+            break
+        seen.add(document.uri)
+        candidates += _candidates(snapshot, document, is_open, imported, sources)
+    chosen = best(candidates, wanted, known, _MOST_SNIPPETS)
+    return Gathered(
+        tuple(_snippet(candidate) for candidate in chosen),
+        tuple(candidate.source for candidate in chosen),
+    )
+
+
+def _candidates(
+    snapshot: DocumentSnapshot,
+    document: DocumentSnapshot,
+    is_open: bool,
+    imported: Set[str],
+    sources: Set[Source],
+) -> Iterator[Candidate]:
+    """A region belongs to the first source, in their order, that it may come from."""
+    of_document = _sources_of(snapshot, document, is_open)
+    text, offset = _part(document)
+    line = text.count("\n", 0, offset)
+    for region in regions(text):
+        is_imported = region.name in imported
+        possible = [Source.IMPORTS] if is_imported else []
+        if is_open and document.offset > 0 and region.start <= line < region.end:
+            possible.append(Source.EDITS)
+        source = next((one for one in (*possible, *of_document) if one in sources), None)
+        if source is not None:
+            yield Candidate(region, document, source, source is Source.IMPORTS)
+
+
+def _sources_of(
+    snapshot: DocumentSnapshot, document: DocumentSnapshot, is_open: bool
+) -> list[Source]:
+    found = [Source.OPEN] if is_open else []
+    if is_twin(snapshot.path, document.path):
+        found.append(Source.TWIN)
+    if are_siblings(snapshot.path, document.path):
+        found.append(Source.SIBLINGS)
+    return found
+
+
+def _without_line(snapshot: DocumentSnapshot) -> tuple[str, str]:
+    """The text before and after the cursor's line."""
+    hole = snapshot.hole
+    above, end, _ = hole.prefix.rpartition("\n")
+    return above + end, hole.suffix.partition("\n")[2]
+
+
+def _last_lines(text: str, characters: int) -> str:
+    if len(text) <= characters:
+        return text
+    return text[text.find("\n", len(text) - characters) + 1 :]
+
+
+def _part(document: DocumentSnapshot) -> tuple[str, int]:
+    """Whole lines around the place of the last edit, and that place in them."""
+    text = document.text
+    if len(text) <= _MOST_CHARACTERS:
+        return text, document.offset
+    start = max(0, document.offset - _MOST_CHARACTERS // 2)
+    start = text.rfind("\n", 0, start) + 1 if start else 0
+    start = max(start, document.offset - _MOST_CHARACTERS)
+    part = text[start : start + _MOST_CHARACTERS]
+    return part[: part.rfind("\n") + 1], document.offset - start
+
+
+def _snippet(candidate: Candidate) -> Snippet:
+    document = candidate.document
+    mark = language(document.language_id).line_comment
+    return Snippet(document.path or document.uri, candidate.region.text, mark)
