@@ -25,6 +25,8 @@ _NEAR = 0.9
 """Share of a line that is the same from which on it is a near-copy."""
 _LEAST_LINE = 12
 """Visible characters of a line that is compared; short lines are alike by chance."""
+_LONGEST_LINE = 400
+"""Longer ones must be equal to be copies; to compare takes the product of their lengths."""
 _MOST_COMMENT_LINES = 3
 _LINES_TO_COMPARE = 8
 _MOST_CUTS = 16
@@ -222,8 +224,8 @@ def _is_comment(line: str, marks: tuple[str, ...]) -> bool:
 
 
 def _is_near(one: str, other: str) -> bool:
-    if one == other:
-        return True
+    if one == other or max(len(one), len(other)) > _LONGEST_LINE:
+        return one == other
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     # Numbers and short names in otherwise equal lines are how tables and cases are written.
     return (

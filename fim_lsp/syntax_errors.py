@@ -6,6 +6,7 @@ window of the document is read, and each call parses it once.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from model_runtime.grammars import tree_of
@@ -13,10 +14,12 @@ from model_runtime.languages import Language
 from model_runtime.prompt import Hole
 from model_runtime.scan import Scan, scan, scan_prefix
 
-_BEFORE, _AFTER = 2000, 500
+_BEFORE, _AFTER = 1500, 300
 """Characters of the document around the cursor.  What does not parse at all takes tree-sitter some
 10 ms for 1,000 characters, sound code a tenth.
 """
+_TOO_BROKEN = 10
+"""Errors of a document from which on its tree says nothing of a text, and takes longest."""
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -44,13 +47,19 @@ def has_tree(language: Language) -> bool:
 
 
 def _in_tree(text: str, hole: Hole, language: Language, after: Scan) -> int:
-    suffix = _head(hole.suffix)
+    before = scan_prefix(hole.prefix, language)
+    head, tail = _tail(hole.prefix), _head(hole.suffix)
+    if _errors_in(head + tail, language) > _TOO_BROKEN:
+        return 0
     # What the text leaves open is closed behind it, the rest of what is open behind the window.
-    here = scan_prefix(hole.prefix, language).open
-    own = after.open[len(here) :] if after.open.startswith(here) else ""
-    quote = after.quote if not scan_prefix(hole.prefix, language).quote else ""
-    closed = _tail(hole.prefix) + text + quote + _closers(own) + suffix
-    root = tree_of(closed + "\n" + _closers(scan(closed, language).open), language)
+    own = after.open[len(before.open) :] if after.open.startswith(before.open) else ""
+    quote = "" if before.quote else after.quote
+    return _errors_in(head + text + quote + _closers(own) + tail, language)
+
+
+@lru_cache(maxsize=32)
+def _errors_in(code: str, language: Language) -> int:
+    root = tree_of(code + "\n" + _closers(scan(code, language).open), language)
     return 0 if root is None else _count(root)
 
 
