@@ -26,6 +26,8 @@ class Scan(NamedTuple):
     """"line" or "block" when it ends inside a comment."""
     unmatched: int = -1
     """Offset of the first closer that closes nothing; -1 for none."""
+    surplus: int = 0
+    """How many closers closed nothing."""
 
     @property
     def is_code(self) -> bool:
@@ -37,7 +39,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
     """Scan `text`, which goes on from the state `before`; offsets count in `text`.
 
     >>> scan("f(a, [1, 2], {")
-    Scan(open='({', quote='', comment='', unmatched=-1)
+    Scan(open='({', quote='', comment='', unmatched=-1, surplus=0)
     >>> scan("x) + 1").unmatched
     1
     """
@@ -45,6 +47,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
         return Scan()
     state = before or Scan()
     stack, quote, comment, unmatched = list(state.open), state.quote, state.comment, -1
+    surplus = state.surplus
     begin, end = language.block_comment or ("", "")
     for match in _marks(language).finditer(text):
         mark = match[0]
@@ -66,9 +69,10 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
         elif mark in ")]}":
             if stack and _CLOSER_OF[stack[-1]] == mark:
                 stack.pop()
-            elif unmatched < 0:
-                unmatched = match.start()
-    return Scan("".join(stack), quote, comment, unmatched)
+            else:
+                surplus += 1
+                unmatched = match.start() if unmatched < 0 else unmatched
+    return Scan("".join(stack), quote, comment, unmatched, surplus)
 
 
 @lru_cache(maxsize=8)

@@ -15,13 +15,18 @@ strings) stands in `languages`.  Evaluation can apply the very rules of the serv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
-from model_runtime.scan import Scan, scan, scan_prefix
+from model_runtime.scan import scan, scan_prefix
 
 _TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
+
+
+_BEFORE, _AFTER = 20_000, 5_000
+"""Characters around the cursor that rules look at."""
 
 
 class Cut(NamedTuple):
@@ -29,6 +34,13 @@ class Cut(NamedTuple):
 
     offset: int
     rule: str
+
+
+def nearby(hole: Hole) -> Hole:
+    """The hole as the rules see it, so that their work does not grow with the document."""
+    if len(hole.prefix) <= _BEFORE and len(hole.suffix) <= _AFTER:
+        return hole
+    return Hole(hole.prefix[-_BEFORE:], hole.suffix[:_AFTER])
 
 
 def is_closing_tail(rest_of_line: str) -> bool:
@@ -47,6 +59,7 @@ def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = 
         multiline: "never", "always", or "auto": one line when text other than closers follows on
         the line, and inside a comment or a string that ends with the line.
     """
+    hole = nearby(hole)
     if multiline == "auto":
         inside = scan_prefix(hole.prefix, language)
         return (
@@ -82,6 +95,9 @@ class StopRules:
     hole: Hole
     single_line: bool
     language: Language = UNKNOWN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hole", nearby(self.hole))
 
     def cut(self, text: str) -> Cut | None:
         """Where generated `text` ends; None to go on.
@@ -158,10 +174,8 @@ def _next_line(suffix: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)
 def _depth(line: str, language: Language) -> int:
     """Brackets opened less closed; those in strings and comments do not count."""
-    depth, state, rest = 0, Scan(), line
-    while (state := scan(rest, language)).unmatched >= 0:
-        depth += len(scan(rest[: state.unmatched], language).open) - 1
-        rest = rest[state.unmatched + 1 :]
-    return depth + len(state.open)
+    state = scan(line, language)
+    return len(state.open) - state.surplus
