@@ -12,15 +12,14 @@ from typing import Any
 from model_runtime.grammars import tree_of
 from model_runtime.languages import Language
 from model_runtime.prompt import Hole
-from model_runtime.scan import Scan, scan, scan_prefix
+from model_runtime.scan import CLOSER_OF, Scan, scan, scan_prefix
 
-_BEFORE, _AFTER = 1500, 300
+_BEFORE, _AFTER = 1200, 300
 """Characters of the document around the cursor.  What does not parse at all takes tree-sitter some
 10 ms for 1,000 characters, sound code a tenth.
 """
 _TOO_BROKEN = 10
 """Errors of a document from which on its tree says nothing of a text, and takes longest."""
-_CLOSER = {"(": ")", "[": "]", "{": "}"}
 
 
 def errors(text: str, hole: Hole, language: Language) -> int:
@@ -64,7 +63,7 @@ def _errors_in(code: str, language: Language) -> int:
 
 
 def _closers(open_: str) -> str:
-    return "".join(_CLOSER[bracket] for bracket in reversed(open_))
+    return "".join(CLOSER_OF[bracket] for bracket in reversed(open_))
 
 
 def _tail(prefix: str) -> str:

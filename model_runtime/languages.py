@@ -25,6 +25,8 @@ class Language:
     """Brackets, quotes and statements mean nothing there."""
     grammar: str = ""
     """tree-sitter's, as `package:function`; empty for a language that text rules must do for."""
+    ends_statements_at_newline: bool = False
+    """Whether no line goes on with a statement that is whole at the end of the line before."""
 
     @property
     def line_comment(self) -> str:
@@ -45,7 +47,13 @@ def _c_like(
 
 
 _TABLE = (
-    Language("python", (".py", ".pyi"), ("#",), grammar="tree_sitter_python:language"),
+    Language(
+        "python",
+        (".py", ".pyi"),
+        ("#",),
+        grammar="tree_sitter_python:language",
+        ends_statements_at_newline=True,
+    ),
     _c_like(
         "javascript",
         ".js",

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from model_runtime.languages import UNKNOWN, Language
 
-_CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+"""The closing bracket of each opening one."""
 _MULTI_LINE_QUOTES = ('"""', "'''", "`")
 
 
@@ -64,10 +65,10 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
             comment = "line"
         elif mark[0] in language.quotes:
             quote = mark
-        elif mark in _CLOSER_OF:
+        elif mark in CLOSER_OF:
             stack.append(mark)
         elif mark in ")]}":
-            if stack and _CLOSER_OF[stack[-1]] == mark:
+            if stack and CLOSER_OF[stack[-1]] == mark:
                 stack.pop()
             else:
                 surplus += 1

@@ -4,6 +4,10 @@ as well.
 The rules read text alone, so they hold for every language; what they know of one (comments,
 strings) stands in `languages`.  Evaluation can apply the very rules of the server.
 
+    statement    the syntax tree says that the statement of the cursor's line is whole, and no line
+                 can go on with it
+    string,      the one that the cursor is in has ended
+    comment
     line         a single line was wanted, and its end came
     closer       a bracket is closed that nothing has opened, neither the text nor the prefix
     dedent       a line is less indented than the block, or stands beside the completed statement
@@ -20,7 +24,8 @@ from typing import NamedTuple
 
 from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
-from model_runtime.scan import scan, scan_prefix
+from model_runtime.scan import Scan, scan, scan_prefix
+from model_runtime.scopes import kind_at, statement_ends
 
 _TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
 
@@ -61,12 +66,12 @@ def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = 
     """
     hole = nearby(hole)
     if multiline == "auto":
+        if not is_closing_tail(rest_of_line(hole)):
+            return True
         inside = scan_prefix(hole.prefix, language)
-        return (
-            not is_closing_tail(rest_of_line(hole))
-            or inside.comment == "line"
-            or inside.quote in ('"', "'")
-        )
+        in_text = inside.comment == "line" or inside.quote in ('"', "'")
+        # Marks mislead at times (`$#`, an apostrophe in a pattern); a tree that parses does not.
+        return in_text and kind_at(hole.prefix, language) in (None, "comment", "string")
     return multiline == "never"
 
 
@@ -105,8 +110,9 @@ class StopRules:
         A line is judged when its first visible character is known, so a dedent costs one token, not
         a line.
         """
-        by_lines = self._cut_at_line(text)
         before = scan_prefix(self.hole.prefix, self.language)
+        cuts = (self._cut_at_line(text), self._cut_behind_text(text, before))
+        by_lines = min((cut for cut in cuts if cut is not None), default=None)
         surplus = scan(text, self.language, before).unmatched
         if surplus >= 0 and (by_lines is None or surplus < by_lines.offset):
             return Cut(surplus, "closer")
@@ -124,6 +130,17 @@ class StopRules:
             return None
         return self._cut_in_lines(text)
 
+    def _cut_behind_text(self, text: str, before: Scan) -> Cut | None:
+        """At the end of the line on which the string or comment around the cursor ends."""
+        if before.is_code or self.language.is_prose:
+            return None
+        offset = -1
+        while (offset := text.find("\n", offset + 1)) >= 0:
+            after = scan(text[:offset], self.language, before)
+            if (after.quote, after.comment) != (before.quote, before.comment):
+                return Cut(offset, "string" if before.quote else "comment")
+        return None
+
     def _cut_in_lines(self, text: str) -> Cut | None:
         cursor_line = self.hole.prefix.rpartition("\n")[2]
         lines = text.split("\n")
@@ -140,6 +157,13 @@ class StopRules:
         depth = outer + _depth(lines[0], self.language)
         offset = len(lines[0])
         seen_text = bool(lines[0].strip()) or is_statement
+        if (
+            is_statement
+            and lines[0].strip()
+            and depth <= 0
+            and statement_ends(self.hole.prefix, lines[0], self.language)
+        ):
+            return Cut(offset, "statement")
         for number, line in enumerate(lines[1:], 1):
             is_whole = number < len(lines) - 1
             if line.strip():
