@@ -121,7 +121,7 @@ def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
     if language.is_prose or "\n" not in text:
         return text
     ends = [match.start() for match in re.finditer(r"\n|\Z", text) if text[: match.start()].strip()]
-    cuts = [text[:end] for end in ends[:_MOST_CUTS]]
+    cuts = [text[:end] for end in (*ends[:1], *ends[1:][-_MOST_CUTS:])]
     return min(reversed(cuts), key=lambda cut: errors(cut, hole, language), default=text)
 
 

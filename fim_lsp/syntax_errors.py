@@ -47,13 +47,18 @@ def has_tree(language: Language) -> bool:
 
 def _in_tree(text: str, hole: Hole, language: Language, after: Scan) -> int:
     before = scan_prefix(hole.prefix, language)
+    if not before.is_code:
+        return 0  # what the words of a string or a comment are is nothing to a grammar
     head, tail = _tail(hole.prefix), _head(hole.suffix)
     if _errors_in(head + tail, language) > _TOO_BROKEN:
         return 0
     # What the text leaves open is closed behind it, the rest of what is open behind the window.
     own = after.open[len(before.open) :] if after.open.startswith(before.open) else ""
-    quote = "" if before.quote else after.quote
-    return _errors_in(head + text + quote + _closers(own) + tail, language)
+    end = after.quote
+    if after.comment == "block" and language.block_comment:
+        end = language.block_comment[1]
+    line_end = "\n" if after.comment == "line" and own else ""
+    return _errors_in(f"{head}{text}{end}{line_end}{_closers(own)}{tail}", language)
 
 
 @lru_cache(maxsize=32)
