@@ -24,6 +24,8 @@ BYTES_PER_WEIGHT = {
     "ctranslate2": 1.0,
     "onnx": 1 + 4 / 128,
     "onnx int8-32": 1 + 4 / 32,
+    "onnx int4-128": 1 / 2 + 4 / 128,
+    "onnx int4-32": 1 / 2 + 4 / 32,
     "llama.cpp q8_0": 34 / 32,
     "llama.cpp q4_0": 18 / 32,
 }

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from fim_lsp import context, postprocess, recall
+from fim_lsp import candidates, context, postprocess, recall
 from fim_lsp.adaptation import Learner
 from fim_lsp.cache import Seen, TypeThroughCache
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
@@ -43,8 +43,6 @@ from model_runtime.sureness import UNSURE, Sureness
 
 logger = logging.getLogger(__name__)
 
-_CANDIDATE_TEMPERATURE = 0.8
-_MOST_TRIES_PER_CANDIDATE = 2
 _MOST_OFFERS = 8
 """Suggestions that may still be accepted; each holds its document."""
 
@@ -446,17 +444,19 @@ class _Task:
             "leastProbability": round(least, 3),
             "eagerness": round(settings.eagerness, 3),
         }
-        completions = self._show(best, hole, start, [])
-        if self._trigger is Trigger.INVOKED:
-            for number in range((settings.candidates - 1) * _MOST_TRIES_PER_CANDIDATE):
-                if len(completions) >= settings.candidates or self._cancel.is_set():
-                    break
-                sampling = replace(
-                    greedy, temperature=_CANDIDATE_TEMPERATURE, top_p=0.95, seed=number
-                )
-                other = self._generate(model, prompt.ids, sampling, rules)
-                completions = self._show(other, hole, start, completions)
-        elif completions and is_too_short(completions[0].text):
+        if is_typing:
+            shown = self._show(best, hole, start)
+            completions = [shown] if shown else []
+        else:
+            completions, decision.details["candidates"] = candidates.gather(
+                best,
+                settings.candidates,
+                lambda sampling: self._generate(model, prompt.ids, sampling, rules),
+                lambda generation: self._show(generation, hole, start),
+                greedy,
+                self._cancel.is_set,
+            )
+        if is_typing and completions and is_too_short(completions[0].text):
             completions = []
             decision.nothing("too short")
         elif not completions and best.rule == UNSURE:
@@ -513,12 +513,10 @@ class _Task:
         cuts = (rules.cut(text), self._deadline.cut(text))
         return min((cut for cut in cuts if cut is not None), default=None)
 
-    def _show(
-        self, generation: Generation, hole: Hole, start: int, before: list[Completion]
-    ) -> list[Completion]:
-        """`before` and the completion made of a generation, if it is worth showing and new."""
+    def _show(self, generation: Generation, hole: Hole, start: int) -> Completion | None:
+        """The completion made of a generation, if it is worth showing."""
         if generation.finish is Finish.CANCELLED:
-            return before
+            return None
         with self._decision.step("clean"):
             cleaned = postprocess.clean(
                 generation.text,
@@ -534,12 +532,10 @@ class _Task:
         if self._selected is not None:
             text = self._selected.text + text
             end = self._selected.end + cleaned.replaced
-        if not text.strip() or any(text == other.text for other in before):
-            return before
-        completion = Completion(
-            uuid.uuid4().hex, text, start, end, generation.mean_logprob, self._model_name
-        )
-        return [*before, completion]
+        if not text.strip():
+            return None
+        mean = candidates.mean_logprob_of(cleaned.text, generation)
+        return Completion(uuid.uuid4().hex, text, start, end, mean, self._model_name)
 
 
 async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion], Decision]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from difflib import SequenceMatcher
 
 from fim_lsp.document import Indentation
+from fim_lsp.syntax_errors import errors, has_tree
 from model_runtime.languages import Language
 from model_runtime.prompt import Hole
 from model_runtime.scan import scan, scan_prefix
@@ -24,8 +25,13 @@ _NEAR = 0.9
 """Share of a line that is the same from which on it is a near-copy."""
 _LEAST_LINE = 12
 """Visible characters of a line that is compared; short lines are alike by chance."""
+_LONGEST_LINE = 400
+"""Longer ones must be equal to be copies; to compare takes the product of their lengths."""
 _MOST_COMMENT_LINES = 3
 _LINES_TO_COMPARE = 8
+_MOST_CUTS = 16
+_MARKS_AT_END = re.compile(r"""(?<=[\w)\]}"'`])[^\w\s(\[{"'`]{1,8}\Z""")
+"""What neither opens nor quotes; one place for each mark is tried."""
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
@@ -103,10 +109,10 @@ def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
-    r"""Cut at the line end that leaves fewest brackets and strings open.
+    r"""Cut at the line end that leaves fewest syntax errors; the longest of equals.
 
-    The longest of equals.  What the text leaves open at its first line it may leave open: editors
-    close it, and a block begins so.
+    What the text leaves open at its first line it may leave open: editors close it, and a block
+    begins so.
 
     >>> from model_runtime.languages import language
     >>> cut_to_fewest_errors("a();\nb(c, {", Hole("", ""), language("javascript"))
@@ -114,21 +120,25 @@ def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
     """
     if language.is_prose or "\n" not in text:
         return text
-    before = scan_prefix(hole.prefix, language)
-    best, least = text, None
-    end = -1
-    while True:
-        end = text.find("\n", end + 1)
-        cut = text if end < 0 else text[:end]
-        if cut.strip():
-            state = scan(cut, language, before)
-            errors = max(0, len(state.open) - len(before.open)) + bool(
-                state.quote and not before.quote
-            )
-            if least is None or errors <= least:
-                best, least = cut, errors
-        if end < 0:
-            return best
+    ends = [match.start() for match in re.finditer(r"\n|\Z", text) if text[: match.start()].strip()]
+    cuts = [text[:end] for end in (*ends[:1], *ends[1:][-_MOST_CUTS:])]
+    return min(reversed(cuts), key=lambda cut: errors(cut, hole, language), default=text)
+
+
+def cut_trailing_junk(text: str, hole: Hole, language: Language) -> str:
+    """Cut marks at the end that no syntax has a use for, back to the last place that parses.
+
+    >>> from model_runtime.languages import language
+    >>> cut_trailing_junk("total(rows),);", Hole("x = ", ""), language("go"))
+    'total(rows)'
+    """
+    junk = _MARKS_AT_END.search(text)
+    if junk is None or not scan_prefix(hole.prefix, language).is_code or not has_tree(language):
+        return text
+    counts = {
+        at: errors(text[:at], hole, language) for at in range(len(text), junk.start() - 1, -1)
+    }
+    return text[: min(counts, key=lambda at: counts[at])]
 
 
 LANGUAGE_RULES: tuple[LanguageRule, ...] = (
@@ -137,6 +147,7 @@ LANGUAGE_RULES: tuple[LanguageRule, ...] = (
     cut_near_copies,
     cut_comment_ramble,
     cut_to_fewest_errors,
+    cut_trailing_junk,
 )
 """In this order, after those of `postprocess`."""
 
@@ -213,8 +224,8 @@ def _is_comment(line: str, marks: tuple[str, ...]) -> bool:
 
 
 def _is_near(one: str, other: str) -> bool:
-    if one == other:
-        return True
+    if one == other or max(len(one), len(other)) > _LONGEST_LINE:
+        return one == other
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     # Numbers and short names in otherwise equal lines are how tables and cases are written.
     return (

@@ -15,7 +15,7 @@ from fim_lsp.document import Indentation
 from fim_lsp.language_rules import LANGUAGE_RULES, LanguageRule, fit_indentation
 from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
-from model_runtime.stopping import is_closing_tail, rest_of_line
+from model_runtime.stopping import is_closing_tail, nearby, rest_of_line
 
 Rule = Callable[[str, Hole], str]
 
@@ -164,6 +164,7 @@ def clean(
 
     `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
     """
+    hole = nearby(hole)
     changed: list[str] = []
     if is_cut_off and "\n" in text.strip():
         text = text.rpartition("\n")[0]

@@ -49,6 +49,8 @@ class Generation:
     total_ms: float
     probability: float = 1.0
     """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
+    ends: tuple[int, ...] = ()
+    """Length of the text after each token that was decoded, those after the cut included."""
 
     @property
     def mean_logprob(self) -> float:
@@ -117,6 +119,7 @@ def generate_text(
         total_ms=(time.perf_counter() - started) * 1e3,
         # Where doubt left nothing, the doubt itself is of interest.
         probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
+        ends=tuple(ends),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the rules know of each language: its files, its comments, its indentation.  One table.
+"""What the rules know of each language: its files, comments, indentation, grammar.  One table.
 
 A language that is not here is `UNKNOWN`: the rules then go by the text alone.
 """
@@ -23,6 +23,10 @@ class Language:
     """One level, where neither the document nor the editor says."""
     is_prose: bool = False
     """Brackets, quotes and statements mean nothing there."""
+    grammar: str = ""
+    """tree-sitter's, as `package:function`; empty for a language that text rules must do for."""
+    ends_statements_at_newline: bool = False
+    """Whether no line goes on with a statement that is whole at the end of the line before."""
 
     @property
     def line_comment(self) -> str:
@@ -36,32 +40,74 @@ UNKNOWN = Language("", line_comments=("#",), quotes="\"'`")
 _C_BLOCK = ("/*", "*/")
 
 
-def _c_like(id_: str, *extensions: str, quotes: str = "\"'", indent: str = "    ") -> Language:
-    return Language(id_, extensions, ("//",), _C_BLOCK, quotes, indent)
+def _c_like(
+    id_: str, *extensions: str, quotes: str = "\"'", indent: str = "    ", grammar: str = ""
+) -> Language:
+    return Language(id_, extensions, ("//",), _C_BLOCK, quotes, indent, grammar=grammar)
 
 
 _TABLE = (
-    Language("python", (".py", ".pyi"), ("#",)),
-    _c_like("javascript", ".js", ".mjs", ".cjs", quotes="\"'`", indent="  "),
-    _c_like("javascriptreact", ".jsx", quotes="\"'`", indent="  "),
-    _c_like("typescript", ".ts", ".mts", ".cts", quotes="\"'`", indent="  "),
-    _c_like("typescriptreact", ".tsx", quotes="\"'`", indent="  "),
-    _c_like("c", ".c", ".h"),
-    _c_like("cpp", ".cpp", ".cc", ".cxx", ".hpp", ".hh"),
-    _c_like("csharp", ".cs"),
-    _c_like("java", ".java"),
-    _c_like("go", ".go", quotes="\"'`", indent="\t"),
+    Language(
+        "python",
+        (".py", ".pyi"),
+        ("#",),
+        grammar="tree_sitter_python:language",
+        ends_statements_at_newline=True,
+    ),
+    _c_like(
+        "javascript",
+        ".js",
+        ".mjs",
+        ".cjs",
+        quotes="\"'`",
+        indent="  ",
+        grammar="tree_sitter_javascript:language",
+    ),
+    _c_like(
+        "javascriptreact",
+        ".jsx",
+        quotes="\"'`",
+        indent="  ",
+        grammar="tree_sitter_javascript:language",
+    ),
+    _c_like(
+        "typescript",
+        ".ts",
+        ".mts",
+        ".cts",
+        quotes="\"'`",
+        indent="  ",
+        grammar="tree_sitter_typescript:language_typescript",
+    ),
+    _c_like(
+        "typescriptreact",
+        ".tsx",
+        quotes="\"'`",
+        indent="  ",
+        grammar="tree_sitter_typescript:language_tsx",
+    ),
+    _c_like("c", ".c", ".h", grammar="tree_sitter_c:language"),
+    _c_like("cpp", ".cpp", ".cc", ".cxx", ".hpp", ".hh", grammar="tree_sitter_cpp:language"),
+    _c_like("csharp", ".cs", grammar="tree_sitter_c_sharp:language"),
+    _c_like("java", ".java", grammar="tree_sitter_java:language"),
+    _c_like("go", ".go", quotes="\"'`", indent="\t", grammar="tree_sitter_go:language"),
     # 'a is a lifetime in Rust, so the single quote says nothing there.
-    _c_like("rust", ".rs", quotes='"'),
+    _c_like("rust", ".rs", quotes='"', grammar="tree_sitter_rust:language"),
     _c_like("kotlin", ".kt", ".kts"),
     _c_like("swift", ".swift", quotes='"'),
     _c_like("scala", ".scala", quotes='"', indent="  "),
     _c_like("dart", ".dart", indent="  "),
-    Language("php", (".php",), ("//", "#"), _C_BLOCK),
-    Language("ruby", (".rb",), ("#",), indent="  "),
-    Language("shellscript", (".sh", ".bash", ".zsh"), ("#",), indent="  "),
+    Language("php", (".php",), ("//", "#"), _C_BLOCK, grammar="tree_sitter_php:language_php"),
+    Language("ruby", (".rb",), ("#",), indent="  ", grammar="tree_sitter_ruby:language"),
+    Language(
+        "shellscript",
+        (".sh", ".bash", ".zsh"),
+        ("#",),
+        indent="  ",
+        grammar="tree_sitter_bash:language",
+    ),
     Language("lua", (".lua",), ("--",), ("--[[", "]]"), indent="  "),
-    Language("sql", (".sql",), ("--",), _C_BLOCK, indent="  "),
+    Language("sql", (".sql",), ("--",), _C_BLOCK, indent="  ", grammar="tree_sitter_sql:language"),
     Language("haskell", (".hs",), ("--",), ("{-", "-}"), quotes='"', indent="  "),
     Language("r", (".r", ".R"), ("#",), indent="  "),
     Language("perl", (".pl", ".pm"), ("#",)),

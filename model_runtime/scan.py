@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from model_runtime.languages import UNKNOWN, Language
 
-_CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+"""The closing bracket of each opening one."""
 _MULTI_LINE_QUOTES = ('"""', "'''", "`")
 
 
@@ -26,6 +27,8 @@ class Scan(NamedTuple):
     """"line" or "block" when it ends inside a comment."""
     unmatched: int = -1
     """Offset of the first closer that closes nothing; -1 for none."""
+    surplus: int = 0
+    """How many closers closed nothing."""
 
     @property
     def is_code(self) -> bool:
@@ -37,7 +40,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
     """Scan `text`, which goes on from the state `before`; offsets count in `text`.
 
     >>> scan("f(a, [1, 2], {")
-    Scan(open='({', quote='', comment='', unmatched=-1)
+    Scan(open='({', quote='', comment='', unmatched=-1, surplus=0)
     >>> scan("x) + 1").unmatched
     1
     """
@@ -45,6 +48,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
         return Scan()
     state = before or Scan()
     stack, quote, comment, unmatched = list(state.open), state.quote, state.comment, -1
+    surplus = state.surplus
     begin, end = language.block_comment or ("", "")
     for match in _marks(language).finditer(text):
         mark = match[0]
@@ -61,14 +65,15 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
             comment = "line"
         elif mark[0] in language.quotes:
             quote = mark
-        elif mark in _CLOSER_OF:
+        elif mark in CLOSER_OF:
             stack.append(mark)
         elif mark in ")]}":
-            if stack and _CLOSER_OF[stack[-1]] == mark:
+            if stack and CLOSER_OF[stack[-1]] == mark:
                 stack.pop()
-            elif unmatched < 0:
-                unmatched = match.start()
-    return Scan("".join(stack), quote, comment, unmatched)
+            else:
+                surplus += 1
+                unmatched = match.start() if unmatched < 0 else unmatched
+    return Scan("".join(stack), quote, comment, unmatched, surplus)
 
 
 @lru_cache(maxsize=8)

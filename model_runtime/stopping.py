@@ -4,6 +4,10 @@ as well.
 The rules read text alone, so they hold for every language; what they know of one (comments,
 strings) stands in `languages`.  Evaluation can apply the very rules of the server.
 
+    statement    the syntax tree says that the statement of the cursor's line is whole, and no line
+                 can go on with it
+    string,      the one that the cursor is in has ended
+    comment
     line         a single line was wanted, and its end came
     closer       a bracket is closed that nothing has opened, neither the text nor the prefix
     dedent       a line is less indented than the block, or stands beside the completed statement
@@ -15,13 +19,19 @@ strings) stands in `languages`.  Evaluation can apply the very rules of the serv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from model_runtime.languages import UNKNOWN, Language
 from model_runtime.prompt import Hole
 from model_runtime.scan import Scan, scan, scan_prefix
+from model_runtime.scopes import kind_at, statement_ends
 
 _TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
+
+
+_BEFORE, _AFTER = 20_000, 5_000
+"""Characters around the cursor that rules look at."""
 
 
 class Cut(NamedTuple):
@@ -29,6 +39,13 @@ class Cut(NamedTuple):
 
     offset: int
     rule: str
+
+
+def nearby(hole: Hole) -> Hole:
+    """The hole as the rules see it, so that their work does not grow with the document."""
+    if len(hole.prefix) <= _BEFORE and len(hole.suffix) <= _AFTER:
+        return hole
+    return Hole(hole.prefix[-_BEFORE:], hole.suffix[:_AFTER])
 
 
 def is_closing_tail(rest_of_line: str) -> bool:
@@ -47,13 +64,14 @@ def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = 
         multiline: "never", "always", or "auto": one line when text other than closers follows on
         the line, and inside a comment or a string that ends with the line.
     """
+    hole = nearby(hole)
     if multiline == "auto":
+        if not is_closing_tail(rest_of_line(hole)):
+            return True
         inside = scan_prefix(hole.prefix, language)
-        return (
-            not is_closing_tail(rest_of_line(hole))
-            or inside.comment == "line"
-            or inside.quote in ('"', "'")
-        )
+        in_text = inside.comment == "line" or inside.quote in ('"', "'")
+        # Marks mislead at times (`$#`, an apostrophe in a pattern); a tree that parses does not.
+        return in_text and kind_at(hole.prefix, language) in (None, "comment", "string")
     return multiline == "never"
 
 
@@ -83,14 +101,18 @@ class StopRules:
     single_line: bool
     language: Language = UNKNOWN
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hole", nearby(self.hole))
+
     def cut(self, text: str) -> Cut | None:
         """Where generated `text` ends; None to go on.
 
         A line is judged when its first visible character is known, so a dedent costs one token, not
         a line.
         """
-        by_lines = self._cut_at_line(text)
         before = scan_prefix(self.hole.prefix, self.language)
+        cuts = (self._cut_at_line(text), self._cut_behind_text(text, before))
+        by_lines = min((cut for cut in cuts if cut is not None), default=None)
         surplus = scan(text, self.language, before).unmatched
         if surplus >= 0 and (by_lines is None or surplus < by_lines.offset):
             return Cut(surplus, "closer")
@@ -108,6 +130,17 @@ class StopRules:
             return None
         return self._cut_in_lines(text)
 
+    def _cut_behind_text(self, text: str, before: Scan) -> Cut | None:
+        """At the end of the line on which the string or comment around the cursor ends."""
+        if before.is_code or self.language.is_prose:
+            return None
+        offset = -1
+        while (offset := text.find("\n", offset + 1)) >= 0:
+            after = scan(text[:offset], self.language, before)
+            if (after.quote, after.comment) != (before.quote, before.comment):
+                return Cut(offset, "string" if before.quote else "comment")
+        return None
+
     def _cut_in_lines(self, text: str) -> Cut | None:
         cursor_line = self.hole.prefix.rpartition("\n")[2]
         lines = text.split("\n")
@@ -124,6 +157,13 @@ class StopRules:
         depth = outer + _depth(lines[0], self.language)
         offset = len(lines[0])
         seen_text = bool(lines[0].strip()) or is_statement
+        if (
+            is_statement
+            and lines[0].strip()
+            and depth <= 0
+            and statement_ends(self.hole.prefix, lines[0], self.language)
+        ):
+            return Cut(offset, "statement")
         for number, line in enumerate(lines[1:], 1):
             is_whole = number < len(lines) - 1
             if line.strip():
@@ -158,10 +198,8 @@ def _next_line(suffix: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)
 def _depth(line: str, language: Language) -> int:
     """Brackets opened less closed; those in strings and comments do not count."""
-    depth, state, rest = 0, Scan(), line
-    while (state := scan(rest, language)).unmatched >= 0:
-        depth += len(scan(rest[: state.unmatched], language).open) - 1
-        rest = rest[state.unmatched + 1 :]
-    return depth + len(state.open)
+    state = scan(line, language)
+    return len(state.open) - state.surplus

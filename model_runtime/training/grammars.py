@@ -1,4 +1,4 @@
-"""Grammars of tree-sitter, and which of their nodes may be holes.
+"""Which nodes of tree-sitter's grammars may be holes.
 
 Grammars name the kinds of their nodes much alike (`if_statement`, `binary_expression`,
 `argument_list`), so the rules below go by the names and need no table for each language.
@@ -6,27 +6,32 @@ Grammars name the kinds of their nodes much alike (`if_statement`, `binary_expre
 
 from __future__ import annotations
 
-import importlib
 import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.grammars import load, parse
+from model_runtime.languages import language
 
-MODULES = {
-    "python": ("tree_sitter_python", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "javascriptreact": ("tree_sitter_javascript", "language"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "typescriptreact": ("tree_sitter_typescript", "language_tsx"),
-    "c": ("tree_sitter_c", "language"),
-    "cpp": ("tree_sitter_cpp", "language"),
-    "go": ("tree_sitter_go", "language"),
-    "rust": ("tree_sitter_rust", "language"),
-    "java": ("tree_sitter_java", "language"),
-}
-"""Package and function of each language, by the id that editors send."""
+LANGUAGES = frozenset(
+    [
+        "python",
+        "javascript",
+        "javascriptreact",
+        "typescript",
+        "typescriptreact",
+        "c",
+        "cpp",
+        "go",
+        "rust",
+        "java",
+    ]
+)
+"""Ids of the languages whose nodes are holes.  A run goes on with the holes it began with, so a
+grammar that serving learns to use changes nothing here.
+"""
 
 _ARGUMENTS = re.compile(r"argument_list|arguments")
 _STATEMENT = re.compile(
@@ -56,9 +61,9 @@ class Grammar:
 
     def captures(self, data: bytes) -> tuple[bool, dict[str, list[Any]]]:
         """Whether the text has errors, and its nodes by capture."""
-        from tree_sitter import Parser, QueryCursor
+        from tree_sitter import QueryCursor
 
-        root = Parser(self.language).parse(data).root_node
+        root = parse(data, self.language).root_node
         return root.has_error, QueryCursor(self.query).captures(root)
 
 
@@ -69,30 +74,29 @@ def grammar(language_id: str) -> Grammar | None:
     Raises:
         GrammarMissing: it has one, which is not installed.  Holes may not depend on that.
     """
-    if language_id not in MODULES:
+    if language_id not in LANGUAGES:
         return None
-    module, function = MODULES[language_id]
     try:
-        from tree_sitter import Language, Query
+        from tree_sitter import Query
 
-        language = Language(getattr(importlib.import_module(module), function)())
+        found = load(language(language_id))
     except ImportError as error:
         raise GrammarMissing(
             f"syntax holes in {language_id} need the package {error.name}: "
             "pip install 'fim-lsp[train]'"
         ) from error
-    numbers = range(language.node_kind_count)
+    numbers = range(found.node_kind_count)
     kinds = {
-        str(language.node_kind_for_id(i))
+        str(found.node_kind_for_id(i))
         for i in numbers
-        if language.node_kind_is_named(i) and language.node_kind_is_visible(i)
+        if found.node_kind_is_named(i) and found.node_kind_is_visible(i)
     }
     wanted: dict[str, list[str]] = {}
     for kind in sorted(kinds):
         for name in roles(kind):
             wanted.setdefault(name, []).append(f"({kind})")
     source = "\n".join(f"[{' '.join(nodes)}] @{name}" for name, nodes in wanted.items())
-    return Grammar(language, Query(language, source))
+    return Grammar(found, Query(found, source))
 
 
 def roles(kind: str) -> list[str]:

@@ -132,6 +132,22 @@ async def test_one_more_key_reuses_the_state_of_the_prompt():
     assert typed["cachedTokens"] > cold["promptTokens"] / 2
 
 
+@pytest.mark.parametrize("engine", ["onnx", "ctranslate2"])
+async def test_several_candidates_read_the_prompt_once(engine):
+    settings = Settings(debounce_ms=0, eagerness=1.0, engine=engine, candidates=4)
+    host = EngineHost()
+    await host.ready(settings)
+    completer = Completer(host)
+    await completer.complete(snapshot(2500), Trigger.INVOKED, settings)
+    (told,) = completer.explain()
+    host.close()
+    first, *others = told["candidates"]
+
+    assert 0 == first["cachedTokens"]
+    assert others
+    assert all(other["cachedTokens"] > told["promptTokens"] * 0.8 for other in others)
+
+
 async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
     """One engine serves them all; `cachedTokens` tells what was not run again."""
     settings = Settings(debounce_ms=0, eagerness=1.0, engine="onnx")

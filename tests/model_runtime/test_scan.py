@@ -30,7 +30,7 @@ from model_runtime.stopping import StopRules, wants_single_line
         ("lua", "x = 1 -- (\ny[", Scan("[")),
         ("sql", "select ( -- it's", Scan("(", comment="line")),
         ("markdown", "don't :)", Scan()),
-        ("go", "a)", Scan(unmatched=1)),
+        ("go", "a)", Scan(unmatched=1, surplus=1)),
         ("never heard of", "f({", Scan("({")),
     ],
 )
