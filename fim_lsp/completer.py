@@ -16,12 +16,14 @@ import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from fim_lsp import candidates, context, postprocess, recall
+from fim_lsp import candidates, postprocess, recall
 from fim_lsp.adaptation import Learner
 from fim_lsp.cache import Seen, TypeThroughCache
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.context import NOWHERE, Elsewhere, Gathered, sources_of
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
@@ -29,9 +31,11 @@ from fim_lsp.flights import Flight, Flights
 from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
 from fim_lsp.pace import Pace
+from fim_lsp.project_memory import MOST_LINES
 from fim_lsp.scheduler import Scheduler, Superseded, Ticket
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
+from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
@@ -72,6 +76,7 @@ class Completer:
         self._offers: OrderedDict[str, _Offer] = OrderedDict()
         self._trail = Trail()
         self._recall = recall.Recall()
+        self._project = Project()
         self._learner = Learner()
         self.shown = 0
         self.accepted_ids: set[str] = set()
@@ -131,6 +136,28 @@ class Completer:
         if settings.project_memory and settings.enabled:
             self._recall.learn(snapshot, settings)
 
+    def project_opened(
+        self, roots: Sequence[str], settings: Settings, when_done: Callable[[int], None]
+    ) -> None:
+        """The editor's folders, or its settings, are others: look through them if that is wanted.
+
+        Args:
+            roots: paths of the folders.
+            settings: those in force.
+            when_done: called with the number of files.
+        """
+        if not settings.enabled or not settings.workspace_index:
+            self._project.stop()
+            return
+        lines = MOST_LINES if settings.project_memory else 0
+        self._project.look_through(
+            roots, settings.exclude, lines, self._recall.learn_file, when_done
+        )
+
+    def document_saved(self, uri: str, text: str) -> None:
+        """The file is another one than it was."""
+        self._project.saved(uri, text)
+
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
         self._pace.key(time.monotonic())
@@ -147,6 +174,7 @@ class Completer:
 
     def close(self) -> None:
         """The editor is gone: keep what was learned of its user."""
+        self._project.stop()
         self._learner.close()
 
     def accepted(self, completion_id: str) -> None:
@@ -172,8 +200,8 @@ class Completer:
             snapshot = look()
             if snapshot is None or self._why_not(snapshot, settings):
                 return None
-            others = tuple(other_documents()) if settings.cross_file_context else ()
-            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, others, cancel)
+            elsewhere = self._elsewhere(snapshot, settings, other_documents)
+            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, elsewhere, cancel)
             return task.read
 
         if settings.idle_work:
@@ -202,8 +230,8 @@ class Completer:
                 decision.nothing("inside a word")
                 self.rests(lambda: snapshot, settings, other_documents)
                 return []
-            others = tuple(other_documents()) if settings.cross_file_context else ()
-            seen = self._seen(snapshot, settings, selected, others)
+            elsewhere = self._elsewhere(snapshot, settings, other_documents)
+            seen = self._seen(snapshot, settings, selected, elsewhere)
             if is_typing and (written := self._written_before(decision, snapshot, settings, seen)):
                 self.rests(lambda: snapshot, settings, other_documents)
                 return written
@@ -224,7 +252,9 @@ class Completer:
             decision.source = "model"
             flight = Flight(seen, is_joinable=trigger is Trigger.AUTOMATIC)
             chosen = self._adapted(settings)
-            task = _Task(snapshot, trigger, chosen, selected, others, flight.cancel, flight.wrote)
+            task = _Task(
+                snapshot, trigger, chosen, selected, elsewhere, flight.cancel, flight.wrote
+            )
             self._flights.start(flight, lambda: self._fly(flight, task))
             completions, notes = await _until_over(flight, ticket)
             decision.absorb(notes)
@@ -275,8 +305,8 @@ class Completer:
         snapshot = after_accepting(offer.snapshot, offer.completion)
         if self._why_not(snapshot, settings) or is_inside_word(snapshot.hole):
             return
-        others = tuple(offer.other_documents()) if settings.cross_file_context else ()
-        seen = self._seen(snapshot, settings, None, others)
+        elsewhere = self._elsewhere(snapshot, settings, offer.other_documents)
+        seen = self._seen(snapshot, settings, None, elsewhere)
         if self._cache.lookup(seen) is not None:
             return
         flight = Flight(seen)
@@ -285,7 +315,7 @@ class Completer:
             Trigger.AUTOMATIC,
             self._adapted(settings),
             None,
-            others,
+            elsewhere,
             flight.cancel,
             flight.wrote,
         )
@@ -337,12 +367,26 @@ class Completer:
         moved = self._learner.eagerness(settings.eagerness, model.name, model.calibration)
         return replace(settings, eagerness=moved)
 
+    def _elsewhere(
+        self, snapshot: DocumentSnapshot, settings: Settings, other_documents: OtherDocuments
+    ) -> Elsewhere:
+        """What of the project the model may see beside the document."""
+        wanted = settings.cross_file_context
+        if wanted == "auto":
+            assert self._host.loaded is not None
+            wanted = self._host.loaded.context_sources
+        sources = sources_of(wanted)
+        if not sources:
+            return NOWHERE
+        files = partial(self._project.files, snapshot.uri)
+        return Elsewhere(tuple(other_documents()), files, sources, self._project.index.version)
+
     def _seen(
         self,
         snapshot: DocumentSnapshot,
         settings: Settings,
         selected: SelectedSuggestion | None,
-        others: Sequence[DocumentSnapshot],
+        elsewhere: Elsewhere,
     ) -> Seen:
         assert self._host.loaded is not None
         hole = snapshot.hole
@@ -350,7 +394,7 @@ class Completer:
             settings,
             self._host.loaded.identity,
             selected,
-            tuple((other.uri, other.version) for other in others if other.uri != snapshot.uri),
+            elsewhere.key(snapshot),
         )
         return Seen(snapshot.uri, hole.prefix, hole.suffix, surroundings)
 
@@ -366,7 +410,7 @@ class _Task:
         trigger: Trigger,
         settings: Settings,
         selected: SelectedSuggestion | None,
-        others: Sequence[DocumentSnapshot],
+        elsewhere: Elsewhere,
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -375,7 +419,7 @@ class _Task:
         self._trigger = trigger
         self._settings = settings
         self._selected = selected
-        self._others = others
+        self._elsewhere = elsewhere
         self._cancel = cancel
         self._on_text = on_text
         self._only_reads = False
@@ -401,7 +445,7 @@ class _Task:
         limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
         self._deadline = Deadline(limit)
         with decision.step("context"):
-            gathered = context.gather(self._snapshot, self._others)
+            gathered = self._elsewhere.gather(self._snapshot)
         with decision.step("prompt"):
             single_line = wants_single_line(hole, settings.multiline, self._language)
             request = CompletionRequest(
@@ -552,7 +596,7 @@ def _is_prepared(completions: Sequence[Completion]) -> bool:
     return bool(completions) and completions[0].is_prepared
 
 
-def _tokens_by_source(gathered: context.Gathered, tokens: Sequence[int]) -> dict[str, int]:
+def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for source, number in zip(gathered.sources, tokens, strict=True):
         if number:

@@ -8,7 +8,6 @@ editor did not open.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import unquote
@@ -18,10 +17,9 @@ from pygls.workspace import TextDocument, Workspace
 
 from fim_lsp.positions import LINE_END, Encoding, Position, num_units
 from fim_lsp.text_buffer import TextBuffer, without_surrogates
+from fim_lsp.uris import path_of
 
 logger = logging.getLogger(__name__)
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 class OpenDocument(TextDocument):
@@ -141,17 +139,6 @@ def end_of_edit(
     if not ends:
         return lsp.Position(start.line, start.character + num_units(text, encoding))
     return lsp.Position(start.line + len(ends), num_units(text[ends[-1] :], encoding))
-
-
-def path_of(uri: str) -> str | None:
-    """The path in a URI; None for `untitled:` and other schemes that have none."""
-    match = _SCHEME.match(uri)
-    if match is None or match[1] == "untitled":
-        return None
-    rest = re.split("[?#]", uri[match.end() :], maxsplit=1)[0]
-    if rest.startswith("//"):
-        rest = "/" + rest[2:].partition("/")[2]
-    return unquote(rest) if rest.startswith("/") else None
 
 
 def install_documents(protocol: Any) -> None:

@@ -58,6 +58,11 @@ class LoadedModel:
         return self.bundle.manifest.calibration or UNCALIBRATED
 
     @property
+    def context_sources(self) -> tuple[str, ...]:
+        """Kinds of parts of other files that help it."""
+        return self.bundle.manifest.context_sources
+
+    @property
     def identity(self) -> tuple[str, str]:
         """Compares equal only for the same weights in the same engine."""
         return self.bundle.manifest.weights.sha256, self.engine.name

@@ -108,6 +108,16 @@ def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> No
     server.changed(params.text_document.uri, place)
 
 
+def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
+    """A document was written to the disk."""
+    server.saved(params.text_document.uri)
+
+
+def did_change_folders(server: FimServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+    """The workspace has other folders."""
+    server.look_through()
+
+
 def did_close(server: FimServer, params: lsp.DidCloseTextDocumentParams) -> None:
     """A document was closed."""
     server.closed(params.text_document.uri)
@@ -279,7 +289,9 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.WORKSPACE_DID_CHANGE_CONFIGURATION: did_change_configuration,
     lsp.TEXT_DOCUMENT_DID_OPEN: did_open,
     lsp.TEXT_DOCUMENT_DID_CHANGE: did_change,
+    lsp.TEXT_DOCUMENT_DID_SAVE: did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: did_close,
+    lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: did_change_folders,
     lsp.NOTEBOOK_DOCUMENT_DID_OPEN: notebook_did_open,
     lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: notebook_did_change,
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,

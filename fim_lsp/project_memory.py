@@ -79,6 +79,14 @@ class ProjectMemory:
         while self._num_lines > self._most_lines:
             self.forget(next(iter(self._files)))
 
+    def add_if_room(self, path: str, text: str) -> None:
+        """Know this text, if no other file must go for it."""
+        if self._num_lines + text.count("\n") < self._most_lines:
+            self.add(path, text)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
+
     def forget(self, path: str) -> None:
         """Know nothing of this file."""
         lines = self._files.pop(path, ())

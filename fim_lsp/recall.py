@@ -13,6 +13,7 @@ from fim_lsp.exclusions import is_excluded
 from fim_lsp.language_rules import is_too_short
 from fim_lsp.project_memory import ProjectMemory
 from fim_lsp.settings import Settings
+from fim_lsp.uris import local_path
 from model_runtime.calibration import UNCALIBRATED
 from model_runtime.languages import language
 from model_runtime.prompt import Hole
@@ -23,6 +24,8 @@ SOURCE = "project memory"
 
 _MOST_CHARACTERS = 120_000
 """Of a document; to split a larger one into lines would hold up the event loop."""
+_MOST_CHARACTERS_OF_FILE = 60_000
+"""Of a file that nobody asks for now: half as long."""
 
 
 class Recalled(NamedTuple):
@@ -52,12 +55,18 @@ class Recall:
                 if is_excluded(path, settings.exclude) is not None:
                     self.memory.forget(path)
         if len(snapshot.text) <= _MOST_CHARACTERS:
+            name = local_path(snapshot.uri) or snapshot.uri
             above = snapshot.hole.prefix.rpartition("\n")[0]
             below = snapshot.hole.suffix.partition("\n")[2]
-            now = (snapshot.uri, above, below)
+            now = (name, above, below)
             if now != self._last:  # else only the cursor's line is another one
-                self.memory.add(snapshot.uri, f"{above}\n{below}")
+                self.memory.add(name, f"{above}\n{below}")
                 self._last = now
+
+    def learn_file(self, path: str, text: str) -> None:
+        """Know a file of the project, unless it is open and better known, or there is no room."""
+        if path not in self.memory and len(text) <= _MOST_CHARACTERS_OF_FILE:
+            self.memory.add_if_room(path, text)
 
     def complete(self, snapshot: DocumentSnapshot, eagerness: float) -> Recalled | None:
         """The rest of the line, if it is likely enough for this setting of the dial."""

@@ -25,6 +25,7 @@ from fim_lsp.exclusions import is_excluded
 from fim_lsp.protocol import FimProtocol
 from fim_lsp.settings import SECTION, Settings, section_of
 from fim_lsp.status import StatusReporter
+from fim_lsp.uris import local_path
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class FimServer(LanguageServer):
         """Open documents, the last visited one last: the name without escapes, as opened."""
         self._edited: dict[str, lsp.Position] = {}
         """Where the last edit of an open document ended."""
+        self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
 
@@ -143,6 +145,20 @@ class FimServer(LanguageServer):
         if snapshot is not None and is_excluded(uri, self.settings.exclude) is None:
             self.completer.document_opened(snapshot, self.settings)
 
+    def saved(self, uri: str) -> None:
+        """A document was written to the disk."""
+        document = self.documents.get(uri)
+        if document is not None:
+            self.completer.document_saved(document.uri, document.source)
+
+    def look_through(self) -> None:
+        """The folders of the workspace are there, or are others."""
+        folders = [folder.uri for folder in self.documents.folders.values()]
+        roots = [local_path(uri) for uri in folders or [self.documents.root_uri or ""]]
+        self.completer.project_opened(
+            [root for root in roots if root], self.settings, self._status.indexed
+        )
+
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self._edited.pop(unquote(uri), None)
@@ -191,6 +207,8 @@ class FimServer(LanguageServer):
         if settings.enabled:
             self._host.apply(settings)
         self._status.enable(settings.enabled)
+        if self._is_reporting:
+            self.look_through()
 
     # Life
 
@@ -198,6 +216,8 @@ class FimServer(LanguageServer):
         """Tell the client about the model and about wrong settings, from now on."""
         window = self.client_capabilities.window
         self._status.start(shows_progress=bool(window and window.work_done_progress))
+        self._is_reporting = True
+        self.look_through()
         self.tell_problems()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -19,6 +19,9 @@ CLIENT_KEYS = frozenset(
 )
 """Keys that editors' clients keep in the same section for themselves; not ours, and no mistake."""
 
+CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
+"""Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -54,8 +57,12 @@ class Settings:
     """Most suggestions when the user asks; typing gets one."""
     eagerness: float = 0.5
     """From 0 (only what is nearly certain) to 1 (whatever comes to mind)."""
-    cross_file_context: bool = False
-    """Let the model see parts of other open files; the embedded one has not learned to."""
+    cross_file_context: bool | str | tuple[str, ...] = "auto"
+    """Let the model see parts of other files: all there is (true), nothing (false), the kinds that
+    are named, or auto for the kinds that are known to help this model.
+    """
+    workspace_index: bool = True
+    """Look through the project's files once, in the background."""
     project_memory: bool = True
     """Offer the rest of a line as this project has written it before, without asking the model."""
     learn_from_use: bool = True
@@ -174,6 +181,14 @@ def _auto_or(rule: _Rule) -> _Rule:
     return _Rule(read, f"auto or {rule.expected}")
 
 
+def _context_sources(value: object) -> bool | str | tuple[str, ...]:
+    if value == "auto" or isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple) and all(source in CONTEXT_SOURCES for source in value):
+        return tuple(value)
+    raise ValueError
+
+
 def _globs(value: object) -> tuple[str, ...]:
     if value == {}:  # what an empty Lua table may become
         return ()
@@ -206,7 +221,10 @@ _RULES: dict[str, _Rule] = {
     "multiline": _one_of("auto", "never", "always"),
     "candidates": _whole(1, 10),
     "eagerness": _number(0, 1),
-    "crossFileContext": _Rule(_boolean, "true or false"),
+    "crossFileContext": _Rule(
+        _context_sources, f"auto, true, false or a list of {', '.join(CONTEXT_SOURCES)}"
+    ),
+    "workspaceIndex": _Rule(_boolean, "true or false"),
     "projectMemory": _Rule(_boolean, "true or false"),
     "learnFromUse": _Rule(_boolean, "true or false"),
     "completionFallback": _Rule(_boolean, "true or false"),

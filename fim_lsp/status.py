@@ -40,7 +40,8 @@ class StatusReporter:
         self._shows_progress = False
         self._is_loading = False
         self._loaded = asyncio.Event()
-        self._last: dict[str, str] | None = None
+        self._last: dict[str, Any] | None = None
+        self._indexed_files: int | None = None
         self._percent: int | None = None
         self._token = ""
         """Of the progress bar, while one is shown."""
@@ -64,15 +65,23 @@ class StatusReporter:
         if self._unsubscribe is not None:
             self._update()
 
+    def indexed(self, num_files: int) -> None:
+        """The workspace has been looked through."""
+        self._indexed_files = num_files
+        if self._unsubscribe is not None:
+            self._update()
+
     def _update(self) -> None:
         host = self._host
         state = host.state if self._is_enabled else "disabled"
-        status = {
+        status: dict[str, Any] = {
             "state": state,
             "model": host.model,
             "engine": host.engine,
             "message": host.message,
         }
+        if self._indexed_files is not None:
+            status["indexedFiles"] = self._indexed_files
         if status == self._last:
             return
         self._last = status

@@ -79,12 +79,18 @@ class Manifest:
     """Free summary for people: data, steps, tokens seen, scores."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
+    context_sources: tuple[str, ...] = ()
+    """Kinds of parts of other files that were measured to help this model, as the setting
+    `crossFileContext` names them.
+    """
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
         values = {"format_version": FORMAT_VERSION, **asdict(self), "order": self.order.value}
         if self.calibration is None:
             del values["calibration"]
+        if not self.context_sources:
+            del values["context_sources"]
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -142,6 +148,9 @@ class _Reader:
         if not isinstance(training, dict):
             self.problems.append("training must be an object")
         calibration = self._calibration(raw.get("calibration"))
+        context_sources = raw.get("context_sources", [])
+        if not _is_list_of(context_sources, str):
+            self.problems.append("context_sources must be a list of names")
         if weights is not None and weights.dtype not in WEIGHT_DTYPES:
             self.problems.append(f"weights.dtype {weights.dtype!r} is not one of {WEIGHT_DTYPES}")
         if isinstance(context_length, int) and context_length < 8:
@@ -171,6 +180,7 @@ class _Reader:
             languages=tuple(languages),
             training=training,
             calibration=calibration,
+            context_sources=tuple(context_sources),
         )
 
     def _order(self, value: object) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import chain
 from typing import NamedTuple
 
 from fim_lsp.context.imports import imported_names
 from fim_lsp.context.neighbours import are_siblings, is_twin
 from fim_lsp.context.ranking import Candidate, best
 from fim_lsp.context.regions import IDENTIFIER, regions
-from fim_lsp.context.source import EVERY_SOURCE, Source
+from fim_lsp.context.source import EVERY_SOURCE, FILE_SOURCES, Source
 from fim_lsp.document import DocumentSnapshot
 from model_runtime.languages import language
 from model_runtime.prompt import Snippet
@@ -32,10 +33,19 @@ class Gathered(NamedTuple):
     sources: tuple[Source, ...] = ()
 
 
+Files = Callable[[Set[str]], Iterable[DocumentSnapshot]]
+"""Files of the project that define one of some names, or lie beside the document."""
+
+
+def no_files(names: Set[str]) -> Iterable[DocumentSnapshot]:
+    """Where nothing is known of the project."""
+    return ()
+
+
 def gather(
     snapshot: DocumentSnapshot,
     open_documents: Sequence[DocumentSnapshot],
-    files: Sequence[DocumentSnapshot] = (),
+    files: Files = no_files,
     sources: Set[Source] = EVERY_SOURCE,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Gathered:
@@ -44,7 +54,8 @@ def gather(
     Args:
         snapshot: the document, with the cursor.
         open_documents: the last visited first; the offset of each is where it was edited last.
-        files: of the workspace; an open document stands for its file.
+        files: called with the names that are imported and stand near the cursor; an open document
+            stands for its file.
         sources: those that may be used.
         clock: seconds; after 0.03 of them what was looked at is all there is.
     """
@@ -61,9 +72,9 @@ def gather(
     }
     seen = {snapshot.uri}
     candidates: list[Candidate] = []
-    for is_open, document in (
-        *((True, document) for document in open_documents),
-        *((False, file) for file in files),
+    for is_open, document in chain(
+        ((True, document) for document in open_documents),
+        ((False, file) for file in _read(files, imported & wanted, sources)),
     ):
         if document.uri in seen:
             continue
@@ -76,6 +87,12 @@ def gather(
         tuple(_snippet(candidate) for candidate in chosen),
         tuple(candidate.source for candidate in chosen),
     )
+
+
+def _read(files: Files, names: Set[str], sources: Set[Source]) -> Iterator[DocumentSnapshot]:
+    """Only now, since to read a file takes time."""
+    if sources & FILE_SOURCES:
+        yield from files(names if Source.IMPORTS in sources else frozenset())
 
 
 def _candidates(

@@ -29,6 +29,15 @@ def are_siblings(path: str, other: str) -> bool:
     return one.parent == two.parent and one.suffix == two.suffix and one != two
 
 
+def subject_of(path: str) -> str:
+    """What a file is about: its name without the mark of a test, in small letters.
+
+    >>> subject_of("tests/test_stock.py"), subject_of("src/Stock.ts")
+    ('stock', 'stock')
+    """
+    return _subject(PurePosixPath(path).stem)
+
+
 def _subject(stem: str) -> str:
     found = _TEST_AFFIX.match(stem)
     return found[2].lower() if found else stem.lower()

@@ -16,6 +16,8 @@ IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
 _MOST_LINES = 24
 """Of a definition; of a longer one only what lies in it, whole again."""
 _LINES_TOGETHER = 12
+_MOST_DEPTH = 8
+"""Of definitions in definitions; what is deeper nested is data, or out of order."""
 _MOST_COLUMNS = 400
 """A region with a longer line is data."""
 
@@ -47,10 +49,10 @@ class Region(NamedTuple):
 def regions(text: str) -> tuple[Region, ...]:
     """In the order of the text; known texts are not looked at again."""
     lines = text.splitlines()
-    return tuple(_regions(lines, 0, len(lines)))
+    return tuple(_regions(lines, 0, len(lines), _MOST_DEPTH))
 
 
-def _regions(lines: Sequence[str], start: int, end: int) -> Iterator[Region]:
+def _regions(lines: Sequence[str], start: int, end: int, depth: int) -> Iterator[Region]:
     """Pieces at the least indentation; larger ones are taken apart, small ones put together."""
     together: tuple[int, int] | None = None
     for first, last in _pieces(lines, start, end):
@@ -69,8 +71,8 @@ def _regions(lines: Sequence[str], start: int, end: int) -> Iterator[Region]:
             together = None
         if is_small:
             yield from _region(lines, first, last, name)
-        elif first + 1 < last:
-            yield from _regions(lines, first + 1, last)
+        elif first + 1 < last and depth:
+            yield from _regions(lines, first + 1, last, depth - 1)
     if together:
         yield from _region(lines, *together, "")
 

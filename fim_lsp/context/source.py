@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -21,3 +22,20 @@ class Source(Enum):
 
 
 EVERY_SOURCE = frozenset(Source)
+
+FILE_SOURCES = frozenset({Source.IMPORTS, Source.TWIN, Source.SIBLINGS})
+"""Those that look at files which are not open, too."""
+
+
+def sources_of(wanted: bool | Iterable[str]) -> frozenset[Source]:
+    """The sources that are named; all for True, none for False.  Names of none are passed over.
+
+    >>> [source.value for source in sources_of(["open", "stars"])]
+    ['open']
+    >>> len(sources_of(True)), len(sources_of(False))
+    (5, 0)
+    """
+    if isinstance(wanted, bool):
+        return EVERY_SOURCE if wanted else frozenset()
+    names = frozenset(wanted)
+    return frozenset(source for source in Source if source.value in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("name files to type, or commits by --git REV..REV, and not both")
     if args.keys < 0:
         raise UsageError(f"--keys {args.keys}: a count of keys, or 0 for all")
-    scripts = (
-        script.of_commits(args.git, Path.cwd())
-        if args.git
-        else script.of_files([Path(name) for name in args.files])
-    )
+    if not args.git:
+        return _replay(args, script.of_files([Path(name) for name in args.files]), None)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        script.write_tree_before(args.git, Path.cwd(), root)
+        return _replay(args, script.of_commits(args.git, Path.cwd(), root), root)
+
+
+def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) -> int:
     recorded = rhythm.recorded(args.gaps) if args.gaps else ()
     manner = Manner(is_fast=args.fast, take=_TAKES[args.accept], most_keys=args.keys)
     pauses = "recorded pauses" if recorded else "human pauses"
@@ -51,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
             description=description,
             recorded_ms=recorded,
             after_each=after_each,
+            root=root,
         )
     if args.html:
         try:

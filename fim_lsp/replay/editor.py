@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -162,11 +162,18 @@ class Editor:
             },
         )
         self.notify("initialized", {})
-        while self.status.get("state") not in ("ready", "error"):
-            self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), _PATIENCE_SECONDS)
+        await self._until(lambda: self.status.get("state") in ("ready", "error"))
         if self.status["state"] == "error":
             raise FimLspError(self.status["message"])
+
+    async def until_indexed(self) -> None:
+        """The server has looked through the workspace."""
+        await self._until(lambda: "indexedFiles" in self.status)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), _PATIENCE_SECONDS)
 
     async def _end(self) -> None:
         assert self._process.stdin is not None

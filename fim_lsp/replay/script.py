@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import IO, cast
 
 from fim_lsp.errors import FimLspError
 from model_runtime.languages import language_id
@@ -79,18 +82,45 @@ def of_file(path: Path) -> Script:
     return Script(path.resolve(), language_id(path.name), "", insertions, str(path))
 
 
-def of_commits(revisions: str, repository: Path) -> list[Script]:
+def of_commits(revisions: str, repository: Path, root: Path | None = None) -> list[Script]:
     """What each commit of a range changed in files that were there before or are new, oldest first.
+
+    Args:
+        revisions: as `git rev-list` takes them.
+        repository: a folder in it.
+        root: the folder that holds the files for the server, the repository's own by default.
 
     Raises:
         FimLspError: git is missing, or does not know the range.
     """
-    commits = _git(repository, "rev-list", "--reverse", "--no-merges", revisions, "--").split()
-    top = Path(_git(repository, "rev-parse", "--show-toplevel").strip())
-    scripts = [script for commit in commits for script in _of_commit(commit, top)]
+    top = _top(repository)
+    scripts = [
+        script
+        for commit in _commits(revisions, repository)
+        for script in _of_commit(commit, top, root or top)
+    ]
     if not scripts:
         raise FimLspError(f"--git {revisions}: no commit there changed a source file")
     return scripts
+
+
+def write_tree_before(revisions: str, repository: Path, folder: Path) -> None:
+    """Write the files as they were before the first commit of a range; none before the very first.
+
+    Raises:
+        FimLspError: git is missing, or does not know the range.
+    """
+    for first in _commits(revisions, repository)[:1]:
+        if not _git(repository, "rev-list", "--parents", "-1", first).split()[1:]:
+            return
+        archive = _git_bytes(_top(repository), "archive", "--format=tar", f"{first}^")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                # Whatever it calls itself, it stays inside, and nothing but files is wanted.
+                path = (folder / member.name).resolve()
+                if member.isfile() and path.is_relative_to(folder.resolve()):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(cast(IO[bytes], tar.extractfile(member)).read())
 
 
 def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
@@ -113,7 +143,16 @@ def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
     return tuple(edits)
 
 
-def _of_commit(commit: str, top: Path) -> Iterator[Script]:
+def _commits(revisions: str, repository: Path) -> list[str]:
+    """The oldest first."""
+    return _git(repository, "rev-list", "--reverse", "--no-merges", revisions, "--").split()
+
+
+def _top(repository: Path) -> Path:
+    return Path(_git(repository, "rev-parse", "--show-toplevel").strip())
+
+
+def _of_commit(commit: str, top: Path, root: Path) -> Iterator[Script]:
     listing = _git(top, "diff-tree", "-r", "-z", "--root", "--no-renames", "--no-commit-id",
                    "--diff-filter=AM", "--name-status", commit)  # fmt: skip
     fields = listing.split("\0")
@@ -127,7 +166,7 @@ def _of_commit(commit: str, top: Path) -> Iterator[Script]:
         edits = insertions_between(before, after)
         label = f"{name} ({commit[:7]})"
         if any(edit.text for edit in edits):
-            yield Script(top / name, language_id(name), before, edits, label)
+            yield Script(root / name, language_id(name), before, edits, label)
 
 
 def _blob(top: Path, name: str) -> str | None:

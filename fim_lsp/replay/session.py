@@ -55,9 +55,13 @@ def run(
     description: str,
     recorded_ms: Sequence[float] = (),
     after_each: Progress = lambda script, figures: None,
+    root: Path | None = None,
     command: tuple[str, ...] = COMMAND,
 ) -> Replay:
     """Type all scripts through one server, which `command` starts.
+
+    `root` is the folder that the server may look through, as it was before anything was typed;
+    without one it knows only what it is typed.
 
     Raises:
         FimLspError: the server or its model does not work.
@@ -70,10 +74,18 @@ def run(
     if manner.is_fast:
         ours |= {"debounceMs": 0, "timeLimitMs": 0, "idleWork": False}
     sent = {**ours, **settings}
+    if root is None:  # the files that are typed are there already
+        sent["workspaceIndex"] = False
     replay = Replay("", "", settings, description)
     asyncio.run(
         _type_all(
-            replay, Editor(sent, Path.cwd(), command), scripts, manner, recorded_ms, after_each
+            replay,
+            Editor(sent, root or Path.cwd(), command),
+            scripts,
+            manner,
+            recorded_ms,
+            after_each,
+            bool(sent.get("workspaceIndex", True)),
         )
     )
     return replay
@@ -86,10 +98,13 @@ async def _type_all(
     manner: Manner,
     recorded_ms: Sequence[float],
     after_each: Progress,
+    is_indexed: bool,
 ) -> None:
     async with editor:
         if editor.warnings:
             raise UsageError("; ".join(editor.warnings))
+        if is_indexed:
+            await editor.until_indexed()
         replay.model, replay.engine = editor.status["model"], editor.status["engine"]
         begun = time.monotonic()
         for script in scripts:

@@ -31,7 +31,10 @@ def scripted_model(answer: str | Callable[[str], str], **options: float) -> Load
 
     bundle = SimpleNamespace(
         manifest=SimpleNamespace(
-            name="scripted", weights=SimpleNamespace(sha256="0" * 64), calibration=None
+            name="scripted",
+            weights=SimpleNamespace(sha256="0" * 64),
+            calibration=None,
+            context_sources=(),
         ),
         encoder=encoder(),
         tokenizer=tokenizer,

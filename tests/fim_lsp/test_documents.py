@@ -9,8 +9,8 @@ from fim_lsp.documents import (
     OpenDocuments,
     end_of_edit,
     install_documents,
-    path_of,
 )
+from fim_lsp.uris import path_of
 
 URI = "file:///project/a.py"
 

@@ -211,6 +211,8 @@ class ScriptedCompleter:
     def document_opened(self, *_: object) -> None:
         pass
 
+    document_saved = project_opened = document_opened
+
     def rests(self, *_: object) -> None:
         pass
 

@@ -62,6 +62,23 @@ def ask_slowly(wire: Wire, working: bool) -> int:
     return pending
 
 
+def test_files_that_were_never_opened_are_remembered_when_they_have_been_looked_at(
+    start: StartStdio, tmp_path: Path
+):
+    for number in range(4):
+        text = "for item in items:\n    total += item.price * item.count\n"
+        (tmp_path / f"part{number}.py").write_text(text)
+    (tmp_path / "secrets.py").write_text("for item in items:\n    total += secret\n" * 9)
+    _, wire = start()
+    wire.initialize(recorded("vscode") | {"rootUri": tmp_path.as_uri(), "workspaceFolders": None})
+    wire.notification("fimLsp/status", state="ready", indexedFiles=4)
+    wire.open("for item in items:\n    ", uri=(tmp_path / "new.py").as_uri())
+    (item,) = wire.complete(1, 4, kind=2, uri=(tmp_path / "new.py").as_uri())["items"]
+
+    assert "total += item.price * item.count" == item["insertText"]
+    assert "project memory" == last_decision(wire)["source"]
+
+
 def last_decision(wire: Wire) -> dict:
     decisions = wire.result("fimLsp/explain")
     assert isinstance(decisions[0], dict)

@@ -70,6 +70,24 @@ def test_the_first_commit_of_a_repository_can_be_replayed(repository):
     assert ("", "x = 1\n") == (first.before, first.insertions[0].text)
 
 
+def test_the_files_are_written_as_they_were_before_the_first_commit(repository, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    script.write_tree_before("HEAD~2..HEAD", repository, root)
+    scripts = script.of_commits("HEAD~2..HEAD", repository, root)
+
+    assert {"a.py": "x = 1\ny = 2\n", "b.go": "package b\n"} == {
+        path.name: path.read_text() for path in root.iterdir() if path.suffix in (".py", ".go")
+    }
+    assert [root / "größe.py"] == [typed.path for typed in scripts]
+
+
+def test_before_the_very_first_commit_there_is_nothing(repository, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    script.write_tree_before("HEAD~3", repository, root)
+
+    assert [] == list(root.iterdir())
+
+
 def test_a_range_that_git_does_not_know_is_said_in_gits_words(repository):
     with pytest.raises(FimLspError, match=r"git rev-list: .*nonsense"):
         script.of_commits("nonsense..HEAD", repository)

@@ -1,0 +1,29 @@
+"""From the names that editors give to documents to paths."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def path_of(uri: str) -> str | None:
+    """The path in a URI; None for `untitled:` and other schemes that have none."""
+    match = _SCHEME.match(uri)
+    if match is None or match[1] == "untitled":
+        return None
+    rest = re.split("[?#]", uri[match.end() :], maxsplit=1)[0]
+    if rest.startswith("//"):
+        rest = "/" + rest[2:].partition("/")[2]
+    return unquote(rest) if rest.startswith("/") else None
+
+
+def local_path(uri: str) -> str | None:
+    """The path that a URI names, with slashes, as the functions of the system take it.
+
+    >>> local_path("file:///c%3A/work/a%20b.py"), local_path("untitled:One")
+    ('c:/work/a b.py', None)
+    """
+    path = path_of(uri)
+    return None if path is None else re.sub("^/(?=[A-Za-z]:/)", "", path)

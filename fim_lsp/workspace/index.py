@@ -1,0 +1,79 @@
+"""What is known of a project's files: names and places, no text."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+
+from fim_lsp.context.neighbours import are_siblings, is_twin, subject_of
+
+MOST_FILES = 100_000
+MOST_NAMES = 200_000
+"""Both together take some 60 MB; most projects have a thousandth of it."""
+_MOST_PLACES = 8
+"""Of one name; a name that stands for more says little."""
+_MOST_NEIGHBOURS = 64
+
+
+class WorkspaceIndex:
+    """Where names are defined, and which files lie beside another.
+
+    Only grows: a file that has gone, or a name that a file has no longer, does no harm, since
+    texts are read from the disk when they are wanted.  Written by one thread; others may read.
+    """
+
+    def __init__(self, most_files: int = MOST_FILES, most_names: int = MOST_NAMES) -> None:
+        self._most_files, self._most_names = most_files, most_names
+        self._paths: list[str] = []
+        self._ids: dict[str, int] = {}
+        self._defining: dict[str, array[int]] = {}
+        self._about: dict[str, array[int]] = {}
+        """Files by the name that a test and what it tests have in common."""
+        self._in_folder: dict[str, array[int]] = {}
+        self.version = 0
+        """Another one after each change that may matter to a prompt."""
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @property
+    def num_names(self) -> int:
+        """Names that are known."""
+        return len(self._defining)
+
+    def add(self, path: str, names: Iterable[str]) -> None:
+        """Know a file, and more of it if it is known."""
+        number = self._ids.get(path)
+        if number is None:
+            if len(self._paths) == self._most_files:
+                return
+            number = self._ids[path] = len(self._paths)
+            self._paths.append(path)
+            _put(self._in_folder, path.rpartition("/")[0], number, _MOST_NEIGHBOURS)
+            _put(self._about, subject_of(path), number, _MOST_NEIGHBOURS)
+        for name in names:
+            if name in self._defining or len(self._defining) < self._most_names:
+                _put(self._defining, name, number, _MOST_PLACES)
+
+    def defining(self, names: Iterable[str]) -> Iterator[str]:
+        """Files that define one of the names; of a name that stands in too many, none."""
+        for name in sorted(names):
+            places = self._defining.get(name, ())
+            if len(places) < _MOST_PLACES:
+                yield from (self._paths[number] for number in tuple(places))
+
+    def beside(self, path: str) -> Iterator[str]:
+        """The test of a file or what it tests, then files of the same folder."""
+        about = (self._paths[number] for number in tuple(self._about.get(subject_of(path), ())))
+        yield from (other for other in about if is_twin(path, other))
+        folder = tuple(self._in_folder.get(path.rpartition("/")[0], ()))
+        siblings = (self._paths[number] for number in folder)
+        yield from (other for other in siblings if are_siblings(path, other))
+
+
+def _put(table: dict[str, array[int]], key: str, number: int, most: int) -> None:
+    places = table.get(key)
+    if places is None:
+        table[key] = array("I", (number,))
+    elif len(places) < most and number not in places:
+        places.append(number)
