@@ -94,6 +94,11 @@ class ProjectMemory:
         self._count(lines, 0, len(lines), -1)
 
     @property
+    def num_lines(self) -> int:
+        """Of all files together."""
+        return self._num_lines
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The files that are known."""
         return tuple(self._files)

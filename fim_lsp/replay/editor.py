@@ -25,6 +25,9 @@ COMMAND = (sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error",
 _PATIENCE_SECONDS = 120.0
 """For one answer; a slow model on a busy machine is slow, not gone."""
 
+_MOST_OPEN = 8
+"""Documents."""
+
 Message = dict[str, Any]
 
 
@@ -41,6 +44,7 @@ class Editor:
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._version = 0
+        self._open: list[str] = []
         self.status: Message = {}
         """The last `fimLsp/status`."""
         self.warnings: list[str] = []
@@ -83,13 +87,19 @@ class Editor:
     # Documents
 
     def open(self, uri: str, language: str, text: str) -> None:
-        """textDocument/didOpen."""
+        """textDocument/didOpen.  Others stay open, as with a person, up to a few."""
+        if uri in self._open:
+            self.close(uri)
+        elif len(self._open) == _MOST_OPEN:
+            self.close(self._open[0])
+        self._open.append(uri)
         self._version = 1
         document = {"uri": uri, "languageId": language, "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": document})
 
     def close(self, uri: str) -> None:
         """textDocument/didClose."""
+        self._open.remove(uri)
         self.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
 
     def change(self, uri: str, start: Message, end: Message, text: str) -> None:

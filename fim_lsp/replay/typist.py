@@ -102,7 +102,6 @@ class Typist:
                 break
         self._dismiss()
         await self._note_decisions()
-        editor.close(self._uri)
         self._look_again(at_end=True)
         after = editor.cpu_seconds()
         if cpu is not None and after is not None:
