@@ -5,7 +5,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, freePort, PYTHON, REPOSITORY, SCRIPTED, shown, until, type Window } from './vscode.ts';
+import { Editor, freePort, listens, PYTHON, REPOSITORY, SCRIPTED, shown, until, type Window } from './vscode.ts';
 
 const COMMAND = { 'fimLsp.command': SCRIPTED };
 
@@ -168,8 +168,10 @@ test('two windows share one server when they are told its address, as the docume
   assert.ok(settings, 'docs/editors.md no longer says how to share a server');
   const documented = (JSON.parse(settings) as Record<string, string>)['fimLsp.address'] ?? '';
   assert.match(document, new RegExp(`^fim-lsp serve --tcp ${documented}$`, 'm'));
-  const address = `127.0.0.1:${await freePort()}`;  // another one may be in use here
+  const port = await freePort();  // another one may be in use here
+  const address = `127.0.0.1:${port}`;
   const shared = spawn(SCRIPTED[0] ?? '', [...SCRIPTED.slice(1), '--tcp', address], { stdio: 'ignore' });
+  await until('the server never listened', () => listens(port), Boolean);
   const windows = await Promise.all([0, 1].map(() => editor.open({ 'a.py': '' }, JSON.parse(settings.replace(documented, address)) as object)));
   try {
     for (const window of windows) {

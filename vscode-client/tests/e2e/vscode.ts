@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
@@ -56,6 +56,14 @@ export async function freePort(): Promise<number> {
       assert.ok(typeof address === 'object' && address !== null);
       probe.close(() => { done(address.port); });
     });
+  });
+}
+
+/** Whether something listens at a port of this machine. */
+export async function listens(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const probe = connect(port, '127.0.0.1', () => { probe.end(() => { done(true); }); });
+    probe.on('error', () => { done(false); });
   });
 }
 
