@@ -83,6 +83,7 @@ PARAMETERS = {
     "ablation-cpu-alibi": 2_566_272,
     "ablation-cpu-alibi-restart": 2_566_272,
     "embedded-cpu": 10_244_352,
+    "embedded-cpu-functions": 10_244_352,
     "embedded-cpu-general": 10_244_352,
     "tiny-cpu": 1_445_376,
     # not the card's 1,331,810,304, which no tally of this shape gives
