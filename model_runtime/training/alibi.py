@@ -20,6 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model_runtime.neox import alibi_slopes
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -93,7 +95,7 @@ def _parts(ids: npt.NDArray[np.int32], sentinels: Sentinels) -> tuple[IntArray, 
 def alibi_bias(heads: int, distance: Tensor) -> Tensor:
     """Causal bias [..., H, T, T] of distances [..., T, T]: minus slope x distance."""
     T, device = distance.shape[-1], distance.device
-    slope_H = 2.0 ** (-8 / heads * torch.arange(1, heads + 1, device=device))
+    slope_H = torch.tensor(alibi_slopes(heads), device=device)
     later = torch.ones(T, T, dtype=torch.bool, device=device).triu(1)
     bias = -slope_H[:, None, None] * distance[..., None, :, :].float()
     return bias.masked_fill(later, float("-inf"))

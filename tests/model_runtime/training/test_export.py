@@ -35,6 +35,8 @@ SHAPES = {
         **SMALL, rotary_share=0.25, rotary_base=500.0, tied=False, parallel_residual=False
     ),
     "alibi": NetworkRecipe(**SMALL, positions="alibi"),
+    # No power of two: the slopes are then no single geometric series.
+    "alibi of 6 heads": NetworkRecipe(**SMALL | {"width": 48, "heads": 6}, positions="alibi"),
 }
 OLD, NEW = ("rotary_pct", "rotary_emb_base"), ("rope_parameters",)
 IDS = torch.randint(8, 400, (1, 60), generator=torch.manual_seed(0))
@@ -61,7 +63,7 @@ def trained(corpus: Path, tokenizer_path: Path, tmp_path_factory: pytest.TempPat
     def make(name: str) -> Trained:
         if name not in known:
             folder = tmp_path_factory.mktemp(name)
-            within = "row" if name == "alibi" else "example"
+            within = "row" if SHAPES[name].positions == "alibi" else "example"
             recipe = replace(
                 RECIPE,
                 name=name,
@@ -123,15 +125,16 @@ def test_transformers_refuses_a_model_with_alibi(trained):
     assert "has no GPT-NeoX with ALiBi and refuses this folder" in card
 
 
-@pytest.mark.parametrize("engine", ["ctranslate2", "torch"])
-def test_a_model_with_alibi_runs_as_a_bundle(trained, tmp_path, engine):
-    convert_folder(trained("alibi").folder, tmp_path / "b", name="a", quantization="float32")
+@pytest.mark.parametrize("shape", ["alibi", "alibi of 6 heads"])
+@pytest.mark.parametrize("engine", ["ctranslate2", "onnx", "torch"])
+def test_a_model_with_alibi_runs_as_a_bundle(trained, tmp_path, engine, shape):
+    convert_folder(trained(shape).folder, tmp_path / "b", name="a", quantization="float32")
     bundle = ModelBundle.open(tmp_path / "b")
     assert "alibi" == bundle.manifest.position_embedding
     opened = open_engine(bundle, engine=engine, device="cpu", threads=1)
     found = opened.logprobs(IDS[0].tolist())
     opened.close()
-    expected = trained("alibi").logits().log_softmax(-1)[:-1].gather(1, IDS[0, 1:, None])[:, 0]
+    expected = trained(shape).logits().log_softmax(-1)[:-1].gather(1, IDS[0, 1:, None])[:, 0]
 
     # CTranslate2 computes in int8 here.
     tolerance = 1e-4 if engine == "torch" else 0.2
