@@ -83,7 +83,7 @@ def test_the_embedded_model_fills_the_menu(start: Start, init: str):
     eager = init.replace("completionFallback = true", "completionFallback = true, eagerness = 1")
     editor = start(eager, CLASS, "FIM_LSP_NVIM_0_11")
     editor.until(lambda: editor.lua(INITIALIZED), "the client")
-    editor.type("Goself.price =")
+    editor.type("Goself.price = ")
 
     def offered() -> list[str]:
         if not menu(editor):  # a model that needs longer has it at the next question

@@ -60,7 +60,7 @@ def test_lsp_mode_shows_ghost_text_by_the_embedded_model_and_no_warning(start):
     editor = start("Emacs, lsp-mode", CLASS, lambda lines: lines.replace("0.5", "1.0"))
     editor.until(lambda: editor.lisp("fim-lsp-state") == '"ready"', "the server's state")
     editor.press("M->")
-    editor.type("        self.price =")
+    editor.type("        self.price = ")
     overlay = '(with-current-buffer "a.py" (lsp-inline-completion--active-p))'
     editor.until(lambda: editor.lisp(overlay) not in ("", "nil"), "ghost text")
     assert editor.lisp(NO_WARNING) == '"none"'

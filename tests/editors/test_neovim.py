@@ -65,10 +65,10 @@ def test_the_lines_of_the_document_give_ghost_text_by_the_embedded_model(start: 
     editor = start(init.replace("eagerness = 0.5", "eagerness = 1"), CLASS)
     editor.ready()
     assert "FIM" in editor.screen()[-2]  # the statusline
-    editor.type("Goself.price =")
+    editor.type("Goself.price = ")
     ghost = editor.until(editor.ghost, "ghost text")
     shown = "\n".join(editor.screen())
-    assert f"self.price ={ghost}".partition("\n")[0] in shown
+    assert f"self.price = {ghost}".partition("\n")[0] in shown
     before = editor.lines()
     editor.type("<Tab>")
     editor.until(lambda: editor.lines() != before, "the accepted text")
@@ -84,7 +84,7 @@ def test_the_lines_without_the_plugin_give_ghost_text_too(start: Start, home: Pa
     editor = start(lua + eager, CLASS)
     client = "local c = vim.lsp.get_clients({bufnr = 0})[1]; return c and c.initialized"
     editor.until(lambda: editor.lua(client), "the client")
-    editor.type("Goself.price =")
+    editor.type("Goself.price = ")
 
     def ghost() -> str:
         if any(one["reason"].startswith("loading") for one in editor.lua(LAST_DECISION)[:1]):

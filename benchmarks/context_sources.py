@@ -1,0 +1,143 @@
+"""What parts of other files are worth to a model: edit similarity with each kind, and with none.
+
+    python -m benchmarks.context_sources                           the embedded model, this project
+    python -m benchmarks.context_sources --model NAME --root FOLDER
+
+Holes are the rests of code lines of the project's own files, which the model must not have learned
+from; the file itself stands on the disk as it is, and is left out.  The two files beside it in the
+list, changed last, are open, each with the cursor in its middle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from benchmarks.record import write
+from fim_lsp.context import Source, gather, sources_of
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.workspace.listing import source_files
+from fim_lsp.workspace.project import Project
+from fim_lsp.workspace.source_file import read_text
+from model_runtime import catalogue
+from model_runtime.bundle import ModelBundle
+from model_runtime.engine import Engine, SamplingParams
+from model_runtime.engines.onnx_engine import OnnxEngine
+from model_runtime.evaluation.metrics import cluster_bootstrap, edit_similarity
+from model_runtime.generation import generate_text
+from model_runtime.languages import language, language_id
+from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.stopping import StopRules
+
+WAYS: dict[str, object] = {"none": False, **{one.value: [one.value] for one in Source}, "all": True}
+_LEAST_CHARACTERS = 6
+"""Of a rest that is asked for."""
+
+
+def documents(root: Path, suffix: str) -> list[DocumentSnapshot]:
+    """The project's files of one kind, the last changed first, the cursor in the middle of each."""
+    found = []
+    for name in source_files(root):
+        text = read_text(root / name) if name.endswith(suffix) else None
+        if text:
+            uri = (root / name).as_uri()
+            found.append(
+                DocumentSnapshot(uri, language_id(name), 1, text, len(text) // 2, path=name)
+            )
+    return found
+
+
+def holes(
+    files: Sequence[DocumentSnapshot], of_each: int
+) -> Iterator[tuple[int, DocumentSnapshot, str]]:
+    """Number of the file, the document with its cursor in a line, and the rest of that line."""
+    for number, file in enumerate(files):
+        draw = random.Random(file.path)
+        lines = file.text.splitlines(keepends=True)
+        places = [at for at in range(5, len(lines)) if len(lines[at].strip()) > _LEAST_CHARACTERS]
+        for at in sorted(draw.sample(places, min(of_each, len(places)))):
+            line = lines[at].rstrip("\n")
+            first = len(line) - len(line.lstrip())
+            cut = draw.choice([first, draw.randrange(first, len(line) - _LEAST_CHARACTERS + 1)])
+            before = "".join(lines[:at]) + line[:cut]
+            text = before + "\n" + "".join(lines[at + 1 :])
+            yield number, replace(file, text=text, offset=len(before)), line[cut:]
+
+
+async def looked_through(root: Path) -> Project:
+    """The project, with its index."""
+    project = Project()
+    project.look_through([str(root)], (), 0, lambda path, text: None)
+    while project.is_looking:
+        await asyncio.sleep(0.01)
+    return project
+
+
+def written(
+    engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, request: CompletionRequest
+) -> tuple[str, int]:
+    """The first line that the model writes, and how much of the prompt came from elsewhere."""
+    prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
+    rules = StopRules(request.hole, True, language(snapshot.language_id))
+    sampling = SamplingParams(max_tokens=48, stop_ids=bundle.stop_ids)
+    generation = generate_text(engine, bundle.tokenizer, prompt.ids, sampling, stop=rules.cut)
+    return generation.text.partition("\n")[0], prompt.snippet_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default=catalogue.DEFAULT)
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
+    parser.add_argument("--suffix", default=".py", help="of the files (default .py)")
+    parser.add_argument("--files", type=int, default=60, help="that have holes (default 60)")
+    parser.add_argument("--holes", type=int, default=8, help="of each (default 8)")
+    args = parser.parse_args()
+    root = args.root.resolve()
+    bundle = catalogue.find(args.model)
+    engine = OnnxEngine.open(bundle, threads=1)
+    project = asyncio.run(looked_through(root))
+    known = documents(root, args.suffix)
+    chosen = random.Random(0).sample(known, min(args.files, len(known)))
+    similarity: dict[str, list[float]] = {way: [] for way in WAYS}
+    tokens: dict[str, int] = dict.fromkeys(WAYS, 0)
+    problems: list[int] = []
+    for number, snapshot, rest in holes(chosen, args.holes):
+        place = next(at for at, file in enumerate(known) if file.uri == snapshot.uri)
+        opened = [known[at % len(known)] for at in (place + 1, place - 1)]
+        problems.append(number)
+        for way, wanted in WAYS.items():
+            sources = sources_of(wanted)  # type: ignore[arg-type]
+            found = gather(
+                snapshot, opened if sources else (), partial(project.files, snapshot.uri), sources
+            )
+            request = CompletionRequest(snapshot.hole, snapshot.path, found.snippets)
+            text, from_elsewhere = written(engine, bundle, snapshot, request)
+            similarity[way].append(edit_similarity(text.strip(), rest.strip()))
+            tokens[way] += from_elsewhere
+    figures = {
+        "model": bundle.manifest.name,
+        "holes": len(problems),
+        "files": len(chosen),
+        "ways": {
+            way: {
+                "edit_similarity": cluster_bootstrap(values, problems)._asdict(),
+                "more_than_none": cluster_bootstrap(
+                    [value - none for value, none in zip(values, similarity["none"], strict=True)],
+                    problems,
+                )._asdict(),
+                "exact": round(sum(value == 1 for value in values) / len(values), 4),
+                "tokens_from_elsewhere": round(tokens[way] / len(values), 1),
+            }
+            for way, values in similarity.items()
+        },
+    }
+    write("context_sources", figures, "python -m benchmarks.context_sources")
+
+
+if __name__ == "__main__":
+    main()
