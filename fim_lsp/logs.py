@@ -40,6 +40,7 @@ def configure(level: str, file: Path | None = None) -> None:
     for handler in handlers:
         handler.setFormatter(form)
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
-    logging.getLogger("pygls").setLevel(logging.WARNING)
+    quietest = max(logging.getLogger().level, logging.WARNING)
+    logging.getLogger("pygls").setLevel(quietest)
     if problem is not None:
         logging.getLogger(__name__).warning("no log file: %s", problem)

@@ -41,6 +41,11 @@ class Arm:
     runs: tuple[Trained, ...]
 
     @property
+    def is_scored(self) -> bool:
+        """Whether any run has rows; an arm that no engine serves has held-out figures alone."""
+        return any(run.rows.values for run in self.runs)
+
+    @property
     def rows(self) -> Rows:
         """Of all seeds together."""
         return pooled([run.rows for run in self.runs])
@@ -132,7 +137,10 @@ class AblationReport:
                 card = [figure_of(figure) for figure in row.card] if number == 0 else [""] * 3
                 chance = "" if row.chance is None or number else figure_of(row.chance)
                 floor = "" if line is None or line.floor is None else figure_of(line.floor)
-                cells = [_interval(line.values[arm]) if line else "not run" for arm in self.arms]
+                cells = [
+                    _interval(line.values[arm]) if line and arm in line.values else "not run"
+                    for arm in self.arms
+                ]
                 note = row.note if number == 0 else ""
                 label = measure
                 if row.name == INFILLING:
@@ -142,6 +150,7 @@ class AblationReport:
 
     def _differences(self, others: Sequence[str]) -> list[str]:
         rows = []
+        others = [arm for arm in others if all(arm in line.differences for line in self.lines)]
         for line in self.lines:
             cells = []
             for arm in others:
@@ -154,7 +163,10 @@ class AblationReport:
 
     def _by_seed(self) -> list[str]:
         rows = [
-            [line.measure, *(", ".join(map(figure_of, line.seeds[arm])) for arm in self.arms)]
+            [
+                line.measure,
+                *(", ".join(map(figure_of, line.seeds.get(arm, ()))) for arm in self.arms),
+            ]
             for line in self.lines
         ]
         for name, figures in self.held_out.items():
@@ -164,7 +176,10 @@ class AblationReport:
 
 
 def compare_arms(arms: Sequence[Arm]) -> tuple[Line, ...]:
-    """Every measure that all runs of all arms have, in the order of the first one."""
+    """Every measure that all runs of all scored arms have, in the order of the first one."""
+    arms = [arm for arm in arms if arm.is_scored]
+    if not arms:
+        return ()
     everyone = [run.rows.values.keys() for arm in arms for run in arm.runs]
     measures = [measure for measure in everyone[0] if all(measure in keys for keys in everyone)]
     together = {arm.label: arm.rows for arm in arms}

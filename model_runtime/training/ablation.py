@@ -6,9 +6,10 @@
     .../infilling, .../harness what the judge keeps, beside each bundle
     OUT/report.json, report.md, curves.svg, curves.png
 
-What is trained and scored already is skipped, so that the same command goes on where it was broken
-off, and more seeds or another recipe extend an ablation.  An arm may as well be trained elsewhere,
-under torchrun, into its folder.
+An arm that no engine serves (ALiBi that begins again in each part) is trained and compared by its
+figures on held-out packages alone.  What is trained and scored already is skipped, so that the same
+command goes on where it was broken off, and more seeds or another recipe extend an ablation.  An
+arm may as well be trained elsewhere, under torchrun, into its folder.
 """
 
 from __future__ import annotations
@@ -90,13 +91,20 @@ def run_ablation(options: AblationOptions, sandbox: Sandbox | None) -> AblationR
         TrainingStopped: a signal ended it; the same call goes on.
         ModelRuntimeError: training or an evaluation cannot go on; the message says why.
     """
+    first = read_recipe(options.recipes[0])
+    if not first.network.is_servable and (options.infilling or options.harness):
+        raise AblationError(
+            f"no engine serves {first.name}, so nothing can be compared with its "
+            "scores; name another recipe first"
+        )
     recipes = {path.stem: _recipes(path, options) for path in options.recipes}
     trained: dict[str, list[Trained]] = {name: [] for name in recipes}
     for seed in range(options.seeds):  # so that all arms can be compared after the first round
         for name, files in recipes.items():
             folder = files[seed].parent
             _train(files[seed], folder, options)
-            for place in (*sorted(folder.glob("points/*")), folder):
+            is_servable = read_recipe(files[seed]).network.is_servable
+            for place in (*sorted(folder.glob("points/*")), folder) if is_servable else ():
                 if _score(place, options, sandbox) and place is folder:
                     _make_bundle(files[seed], folder, options)  # its card has the scores now
             trained[name].append(_read(folder, seed))
@@ -143,13 +151,16 @@ def _train(file: Path, folder: Path, options: AblationOptions) -> None:
     recipe = read_recipe(file)
     asked = {"recipe": asdict(recipe), "points": options.points, **_data_asked(options)}
     mark = folder / "trained.json"
-    if (folder / "bundle" / MANIFEST).exists() and _read_json(mark) == _as_json(asked):
+    is_servable = recipe.network.is_servable
+    is_there = not is_servable or (folder / "bundle" / MANIFEST).exists()
+    if is_there and _read_json(mark) == _as_json(asked):
         logger.info("%s is trained", recipe.name)
         return
     _lay_out_data(recipe, file, folder, options)
-    for number, most_steps in enumerate(_legs(recipe, folder, options.points), 1):
+    points = options.points if is_servable else 1
+    for number, most_steps in enumerate(_legs(recipe, folder, points), 1):
         place = folder / "points" / f"{number}"
-        is_last = number == options.points
+        is_last = number == points
         if not is_last and (most_steps <= 0 or (place / "bundle" / MANIFEST).exists()):
             continue  # training has gone past it
         try:
@@ -157,7 +168,8 @@ def _train(file: Path, folder: Path, options: AblationOptions) -> None:
         except TrainingStopped as stopped:
             if stopped.number or is_last:
                 raise
-        _make_bundle(file, folder, options)
+        if is_servable:
+            _make_bundle(file, folder, options)
         if not is_last:
             shutil.copytree(folder / "bundle", place / "bundle", dirs_exist_ok=True)
     write_text(mark, json.dumps(asked) + "\n")

@@ -68,7 +68,7 @@ def export(
         ExportError: there is no checkpoint, its weights have another shape than the recipe's, or
             no engine could run the model.
     """
-    if recipe.network.alibi_restart:
+    if not recipe.network.is_servable:
         raise ExportError(
             f"{recipe.name!r} restarts ALiBi in each part, which no engine can serve; compare it "
             "by the figures in its log, or train with alibi_restart = false to export"

@@ -125,6 +125,11 @@ class NetworkRecipe:
     parallel_residual: bool = True
     """Attention and feed-forward beside each other; false: one after the other."""
 
+    @property
+    def is_servable(self) -> bool:
+        """Whether any engine knows such a network, so that it can be exported."""
+        return not self.alibi_restart
+
 
 @dataclass(frozen=True, slots=True)
 class DataRecipe:

@@ -33,6 +33,17 @@ def test_completions_go_to_the_file_and_only_problems_to_standard_error(tmp_path
     assert "something to know" in told
 
 
+@pytest.mark.parametrize(("level", "is_told"), [("error", False), ("warning", True)])
+def test_the_protocol_library_says_no_more_than_was_asked_for(tmp_path, capsys, level, is_told):
+    logs.configure(level, tmp_path / "fim-lsp.log")
+    logging.getLogger("pygls.protocol").warning("something odd")
+    logging.getLogger("pygls.protocol").info("a message came")
+
+    told = capsys.readouterr().err
+    assert is_told == ("something odd" in told)
+    assert "a message came" not in told
+
+
 def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     logs.configure("info", tmp_path / "file" / "fim-lsp.log")

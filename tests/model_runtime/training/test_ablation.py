@@ -14,20 +14,24 @@ from model_runtime.training import pipeline
 from .runs import RECIPE
 
 DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
-ARMS = {"ar": "fim_rate = 0.0", "fim": "fim_rate = 0.9", "alibi": "fim_rate = 0.9"}
+ARMS = {
+    "ar": ("fim_rate = 0.0", ""),
+    "fim": ("fim_rate = 0.9", ""),
+    "alibi": ("fim_rate = 0.9", 'positions = "alibi"'),
+    "restart": ("fim_rate = 0.9", 'positions = "alibi"\nalibi_restart = true'),
+}
 
 
 @pytest.fixture(scope="module")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Three arms of two layers, five steps each."""
+    """Arms of two layers, five steps each."""
     folder, found = tmp_path_factory.mktemp("recipes"), {}
-    for name, rate in ARMS.items():
+    for name, (data, network) in ARMS.items():
         text = RECIPE.format(steps=5, save_steps=0, strategy="auto")
-        text = text.replace("[data]", f"[data]\n{rate}")
-        if name == "alibi":
-            text = text.replace('"example"', '"row"').replace(
-                "[network]", '[network]\npositions = "alibi"'
-            )
+        text = text.replace("[data]", f"[data]\n{data}")
+        text = text.replace("[network]", f"[network]\n{network}")
+        if network:
+            text = text.replace('"example"', '"row"')
         found[name] = folder / f"{name}.toml"
         found[name].write_text(text)
     return found
@@ -115,6 +119,31 @@ def test_an_ablation_grows_by_arms_and_seeds(report, command, recipes, out):
     old, new = (r["measures"]["bits per byte, middle"]["seeds"]["ar"] for r in (report, grown))
     assert old == new[:2]
     assert 3 == len(new)
+
+
+def test_an_arm_that_no_engine_serves_is_compared_by_its_held_out_figures(
+    report, command, recipes, out
+):
+    command = [*command[:4], str(recipes["restart"]), *command[4:]]
+    assert 0 == main([*command, "--seeds", "2"])
+    told = json.loads((out / "report.json").read_text())
+
+    assert {"ar", "fim"} == told["measures"]["bits per byte, middle"]["values"].keys()
+    assert [2, 2, 2] == [len(seeds) for seeds in told["held_out"]["mid_bpb"].values()]
+    before = times(out)
+    assert 0 == main([*command, "--seeds", "2"])
+    assert before == times(out)
+
+
+def test_an_arm_that_no_engine_serves_is_none_to_compare_scores_with(
+    command, recipes, tmp_path, capsys
+):
+    arms = [str(recipes["restart"]), str(recipes["fim"])]
+    command = [*command[:2], *arms, *command[4:], "--out", str(tmp_path)]
+
+    assert 1 == main(command)
+    assert "name another recipe first" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_samples_are_executed_later_and_give_pass_at_k(report, command, out, sandbox_is_here):
