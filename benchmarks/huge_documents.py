@@ -25,7 +25,7 @@ DOCUMENTS = {
     "200,000 lines": Hole("def f(a):\n    return a\n" * 50_000, "x = f(1)\n" * 100_000),
     "one line of 5 MB": Hole("f(a, [b]), " * 450_000, "g(c), " * 10_000),
     "5 MB of half-finished syntax": Hole("if (x { for [ '\n" * 200_000, "} else ) =>\n" * 150_000),
-    "5 MB from right to left": Hole("\u05d0 = \u0628(\u202e)\n" * 250_000, "\u05d0\u200f\n" * 200_000),
+    "5 MB from right to left": Hole("\u05d0 = \u0628(\u202e)\n" * 250_000, "\u05d0\n" * 250_000),
     "5 MB of tabs and spaces": Hole("\t  \t if a:\n \t  b()\n" * 150_000, " \t\n" * 500_000),
 }  # fmt: skip
 _TYPED = "value = call(first, second)\nif value:\n    return"
