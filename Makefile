@@ -61,6 +61,8 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table 
 	$(BIN)/python -m benchmarks.prefix_reuse --engine onnx
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.event_loop
+	$(BIN)/python -m benchmarks.huge_documents
+	$(BIN)/python -m benchmarks.workspace
 	$(BIN)/python -m benchmarks.holes
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
