@@ -128,7 +128,7 @@ def draw(courses: Sequence[Course], path: Path, title: str = "") -> tuple[Path, 
             axes = figure.add_subplot(1, len(panels), place)
             panel(axes, courses, colours, unit)
             axes.set_xlabel(f"{name} tokens")
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.05 * axes.dataLim.x1)  # a single point would stand on the edge
         _legend(figure, colours)
         if title:
             figure.suptitle(title, x=0.01, ha="left")
@@ -188,7 +188,6 @@ def _draw_scores(
     axes.axhline(100 * max(floors.values()), color="#4b5563", linewidth=1, linestyle=":")
     axes.plot([], [], ":", color="#4b5563", label="empty answer (the floor)")
     axes.set_ylim(bottom=0)
-    axes.margins(x=0.08)
     axes.legend(loc="best")
 
 
