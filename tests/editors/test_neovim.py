@@ -87,7 +87,9 @@ def test_the_lines_without_the_plugin_give_ghost_text_too(start: Start, home: Pa
     editor.type("Goself.price = ")
 
     def ghost() -> str:
-        if any(one["reason"].startswith("loading") for one in editor.lua(LAST_DECISION)[:1]):
+        last = editor.lua(LAST_DECISION)[:1]
+        # On a busy machine the keys may come before Neovim asks at all.
+        if not last or last[0]["reason"].startswith("loading"):
             editor.lua("vim.api.nvim_exec_autocmds('CursorMovedI', {}); vim.wait(500)")
         return editor.ghost()
 
