@@ -136,7 +136,12 @@ def main() -> None:
             for way, values in similarity.items()
         },
     }
-    write("context_sources", figures, "python -m benchmarks.context_sources")
+    given = "".join(
+        f" --{name} {'FOLDER' if name == 'root' else value}"
+        for name, value in vars(args).items()
+        if value != parser.get_default(name)
+    )
+    write("context_sources", figures, "python -m benchmarks.context_sources" + given)
 
 
 if __name__ == "__main__":

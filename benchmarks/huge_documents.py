@@ -5,6 +5,9 @@ python -m benchmarks.huge_documents [--keys N]
 Beside the keys and their requests another request (`fimLsp/explain`) is asked over and over: its
 slowest answer is the longest time for which the event loop was held, plus its own work and two
 trips through a pipe, which the small document shows.
+
+`opening_ms` is more than that: this client's own encoding of the text and its way through the pipe
+are in it, so it bounds what opening holds the server for, and does not measure it.
 """
 
 from __future__ import annotations
