@@ -1,6 +1,6 @@
 """`manifest.json`: what a bundle says of itself, so that serving need not guess anything.
 
-{"format_version": 1, "name": "default", "order": "spm1",
+{"format_version": 1, "name": "default", "order": "spm1", "hole_start": "line",
  "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
  "context_length": 1024, "position_embedding": "rotary", "architecture": {"layers": 8, ...},
  "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
@@ -18,7 +18,7 @@ from typing import Any
 
 from model_runtime.calibration import Calibration, DialPoint
 from model_runtime.errors import BundleError
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.neox import Architecture
 
 FORMAT_VERSION = 1
@@ -77,6 +77,8 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
+    hole_start: HoleStart = HoleStart.CURSOR
+    """Where the hole begins that the model is asked to fill."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
@@ -86,7 +88,12 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
-        values = {"format_version": FORMAT_VERSION, **asdict(self), "order": self.order.value}
+        values = {
+            "format_version": FORMAT_VERSION,
+            **asdict(self),
+            "order": self.order.value,
+            "hole_start": self.hole_start.value,
+        }
         if self.calibration is None:
             del values["calibration"]
         if not self.context_sources:
@@ -129,6 +136,7 @@ class _Reader:
         known = {entry.name for entry in fields(Manifest)}
         self.problems += [f"unknown entry {name!r}" for name in sorted(set(raw) - known)]
         order = self._order(raw.get("order"))
+        hole_start = self._hole_start(raw.get("hole_start", HoleStart.CURSOR.value))
         tokens = self._record(raw, "tokens", FimTokens)
         architecture = self._record(raw, "architecture", Architecture)
         if architecture is not None:
@@ -168,6 +176,7 @@ class _Reader:
         return Manifest(
             name=name,
             order=order,
+            hole_start=hole_start,
             tokens=tokens,
             context_length=context_length,
             position_embedding=positions,
@@ -189,6 +198,14 @@ class _Reader:
         except ValueError:
             known = ", ".join(order.value for order in Order)
             self.problems.append(f"order is {value!r}, not one of {known}; it is never guessed")
+            return None
+
+    def _hole_start(self, value: object) -> Any:
+        try:
+            return HoleStart(value)
+        except ValueError:
+            known = ", ".join(one.value for one in HoleStart)
+            self.problems.append(f"hole_start is {value!r}, not one of {known}")
             return None
 
     def _choice(self, value: object, name: str) -> str:

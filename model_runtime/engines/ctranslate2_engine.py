@@ -18,6 +18,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,6 +26,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import ctranslate2
+import numpy as np
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
@@ -37,9 +39,13 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.anchors import Anchors, Cut
+from model_runtime.engines.known_logits import KnownLogits
+from model_runtime.engines.numpy_sampling import Draws, pick
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.forced_text import ForcedText
 from model_runtime.neox import Architecture
+from model_runtime.weights import Float32
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,6 +53,9 @@ T = TypeVar("T")
 _LEAST_CACHE_BYTES = 80 * 2**20
 _MOST_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
+_WORTH_A_PASS = 6
+"""Ids of a forced text that are cheaper checked in one pass over the whole prompt than one by one
+behind a cached part of it."""
 
 
 class CTranslate2Engine:
@@ -83,6 +92,7 @@ class CTranslate2Engine:
         if cache_bytes is None:
             cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
         self._anchors = Anchors(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
+        self._known: KnownLogits[Float32] = KnownLogits(bytes_of_each=4 * architecture.vocab)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctranslate2")
         self._closed = threading.Event()
         # A model that is still alive when Python shuts down aborts the process: its threads then
@@ -131,7 +141,11 @@ class CTranslate2Engine:
         )
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
         """As `Engine.generate`."""
         check_fits(prompt, sampling, self.context_length)
@@ -139,7 +153,8 @@ class CTranslate2Engine:
         self._check_known(ids)
         cut = self._anchors.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
-        tokens = self._tokens(ids, cut, sampling, cancel or threading.Event())
+        stop = cancel or threading.Event()
+        tokens = self._tokens(ids, sampling, stop, forced)
         return TokenStream(tokens, cached_tokens=cached_tokens)
 
     def generate_batch(
@@ -170,8 +185,6 @@ class CTranslate2Engine:
 
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
         """As `Engine.logprobs`."""
-        import numpy as np  # not at the top: serving does without it
-
         check_scorable(ids, self.context_length)
         self._check_known(ids)
         if len(ids) == 1:
@@ -203,12 +216,68 @@ class CTranslate2Engine:
         self._free_at_exit()
 
     def _tokens(
-        self, ids: list[int], cut: Cut, sampling: SamplingParams, cancel: threading.Event
+        self,
+        ids: list[int],
+        sampling: SamplingParams,
+        cancel: threading.Event,
+        forced: ForcedText | None,
     ) -> Generator[GeneratedToken, None, None]:
         if self._closed.is_set():
             raise EngineError("the engine is closed; open a new one")
-        if sampling.max_tokens < 1 or cancel.is_set():
-            return
+        left = sampling.max_tokens
+        random = Draws(sampling.seed)
+        while left > 0 and forced is not None and not cancel.is_set():
+            if len(ids) + 1 >= self.context_length:
+                return
+            logits = self._logits_after(ids, forced)
+            token = pick(logits, sampling, random, forced.allowed())
+            ids.append(token.id)
+            forced = forced.after(token.id)
+            left -= forced.is_beyond
+            yield token
+            forced = None if forced.is_spelled else forced
+        if left > 0 and not cancel.is_set():
+            yield from self._decoded(ids, replace(sampling, max_tokens=left), cancel)
+
+    def _logits_after(self, ids: list[int], forced: ForcedText) -> Float32:
+        """Logits after `ids`, float32 [vocabulary].
+
+        Where much of a forced text is left, one pass over everything gives the logits after each
+        id by which it is likely spelled; else one id is decoded, behind a cached prompt.
+        """
+        known = self._known.after(ids)
+        if known is not None:
+            return known
+        likely = forced.likely()[: self.context_length - len(ids) - 1]
+        if len(likely) < _WORTH_A_PASS:
+            row = self._work(partial(self._one_step, list(ids)))
+            self._known.keep(ids, row)
+            return row
+        rows = self._work(partial(self._model.logits, [*ids, *likely]))[len(ids) - 1 :]
+        for number, row in enumerate(rows):
+            self._known.keep([*ids, *likely[:number]], row.copy())
+        first: Float32 = rows[0]
+        return first
+
+    def _one_step(self, ids: list[int]) -> Float32:
+        """Logits after `ids`, behind a cached prompt; on the model's thread."""
+        cut = self._cached(ids)
+        logits = self._model.next_logits(ids, cut.length)
+        self._anchors.add(ids[: cut.length])
+        return logits
+
+    def _cached(self, ids: list[int]) -> Cut:
+        """Where to split `ids`, with room made for what will be cached; on the model's thread."""
+        cut = self._anchors.cut(ids)
+        if not cut.is_cached and not self._anchors.has_room(cut.length):
+            logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
+            self._anchors.clear()
+            self._model.reload()
+        return cut
+
+    def _decoded(
+        self, ids: list[int], sampling: SamplingParams, cancel: threading.Event
+    ) -> Generator[GeneratedToken, None, None]:
         tokens: SimpleQueue[GeneratedToken | None] = SimpleQueue()
         left = threading.Event()
 
@@ -219,10 +288,7 @@ class CTranslate2Engine:
 
         def decode() -> None:
             try:
-                if not cut.is_cached and not self._anchors.has_room(cut.length):
-                    logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
-                    self._anchors.clear()
-                    self._model.reload()
+                cut = self._cached(ids)
                 self._model.decode([ids], cut.length, sampling, on_step)
                 self._anchors.add(ids[: cut.length])
             finally:
@@ -313,9 +379,35 @@ class _Model:
             callback=on_step,
         )
 
-    def logprobs(self, ids: list[int]) -> Any:
-        """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
-        import numpy as np
+    def next_logits(self, prompt: list[int], static_length: int) -> Float32:
+        """Logits of every id after `prompt`, float32 [vocabulary]; arguments as in `decode`."""
+        found: list[Float32] = []
 
-        output = self._generator.forward_batch([ids], return_log_probs=True)
-        return np.array(output.to_device(ctranslate2.Device.cpu))[0]
+        def on_step(step: Any) -> bool:
+            found.append(_as_array(step.logits)[0])
+            return True
+
+        strings = [str(id_) for id_ in prompt]
+        self._generator.generate_batch(
+            [strings[static_length:]],
+            static_prompt=strings[:static_length] or None,
+            include_prompt_in_result=False,
+            max_length=1,
+            return_logits_vocab=True,
+            callback=on_step,
+        )
+        return found[0]
+
+    def logits(self, ids: list[int]) -> Float32:
+        """Logits of every id after each of `ids`, float32 [ids, vocabulary]; nothing is cached."""
+        return _as_array(self._generator.forward_batch([ids]))[0]
+
+    def logprobs(self, ids: list[int]) -> Float32:
+        """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
+        return _as_array(self._generator.forward_batch([ids], return_log_probs=True))[0]
+
+
+def _as_array(view: Any) -> Float32:
+    """A copy of what CTranslate2 computed, float32, wherever it lies."""
+    array: Float32 = np.array(view.to_device(ctranslate2.Device.cpu))
+    return array

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_runtime.engine import GeneratedToken, SamplingParams, ScoredToken
+from model_runtime.forced_text import Ids
 from model_runtime.weights import Array, Float32
 
 
@@ -26,7 +27,9 @@ class Draws:
         return self._generator.random()
 
 
-def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedToken:
+def pick(
+    logits: Float32, sampling: SamplingParams, random: Draws, allowed: Ids | None = None
+) -> GeneratedToken:
     """Choose the next token.
 
     Args:
@@ -34,7 +37,11 @@ def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedT
         sampling: greedy at temperature 0; else the smallest set of tokens whose probabilities
             reach `top_p` is sampled from (Holtzman et al. 2019, arXiv:1904.09751).
         random: draws are from here, one for each token.
+        allowed: int64 [ids], at least one of which is chosen; None for the whole vocabulary.
     """
+    if allowed is not None:
+        token = pick(logits[allowed], sampling, random)
+        return GeneratedToken(int(allowed[token.id]), token.logprob)
     if sampling.temperature <= 0:
         id_ = int(logits.argmax())
         # The largest logit is at hand, which saves a look at the whole vocabulary.

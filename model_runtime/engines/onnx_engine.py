@@ -26,6 +26,7 @@ from model_runtime.engines.onnx_session import Buffers, cancellable, open_sessio
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.forced_text import Ids
 from model_runtime.neox import Architecture
 from model_runtime.weights import Float32
 
@@ -153,9 +154,17 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         return logits
 
     def _pick(
-        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
+        self,
+        logits: Float32,
+        row: int,
+        sampling: SamplingParams,
+        random: Draws,
+        allowed: Ids | None = None,
     ) -> GeneratedToken:
-        return pick(logits[row], sampling, random)
+        return pick(logits[row], sampling, random, allowed)
+
+    def _kept(self, logits: Float32, row: int) -> Float32:
+        return logits[row : row + 1].copy()
 
     def _score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
         return score(logits, np.array(ids))

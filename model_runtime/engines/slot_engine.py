@@ -1,8 +1,8 @@
 """What engines share whose KV state lies in slots that are written in place: one decoding loop.
 
 A backend supplies the memory of a text and one pass over some ids; here are prefix reuse (`slots`),
-prompts in passes that can be cancelled, decoding, drafts that are checked in one pass (`drafts`),
-and scores.  Rows beyond what a slot's list of ids names are never read: a cancelled pass or a wrong
+prompts in passes that can be cancelled, decoding, guesses that are checked in one pass (`drafts`,
+and how a forced text is likely spelled), and scores.  Rows beyond what a slot's list of ids names are never read: a cancelled pass or a wrong
 guess is forgotten by not being counted.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from model_runtime.engine import (
@@ -24,15 +25,20 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.drafts import Drafter, Drafting, DraftSource
+from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.numpy_sampling import Draws
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
 from model_runtime.errors import EngineError
+from model_runtime.forced_text import ForcedText, Ids
 
 Text = TypeVar("Text")
 """The keys and values of one text, as a backend holds them."""
 Logits = TypeVar("Logits")
 """Logits of some places, [places, vocabulary], as a backend hands them out."""
+
+_KEPT_LOGITS = 4
+"""Places behind a forced text whose logits are kept; the next keys may well confirm them."""
 
 
 class SlotEngine(ABC, Generic[Text, Logits]):
@@ -59,6 +65,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         self._is_open = True
         self._slots = Slots(slots)
         self._texts: list[Text] = []
+        self._known: KnownLogits[Logits] = KnownLogits(bytes_of_each=4 * vocab)
 
     @abstractmethod
     def _new_text(self) -> Text:
@@ -80,9 +87,18 @@ class SlotEngine(ABC, Generic[Text, Logits]):
 
     @abstractmethod
     def _pick(
-        self, logits: Logits, row: int, sampling: SamplingParams, random: Draws
+        self,
+        logits: Logits,
+        row: int,
+        sampling: SamplingParams,
+        random: Draws,
+        allowed: Ids | None = None,
     ) -> GeneratedToken:
-        """Choose the token after one of the places."""
+        """Choose the token after one of the places, among all or among those that are allowed."""
+
+    @abstractmethod
+    def _kept(self, logits: Logits, row: int) -> Logits:
+        """Copy the logits of one place, which later passes would overwrite."""
 
     @abstractmethod
     def _score(self, logits: Logits, ids: Sequence[int]) -> list[ScoredToken]:
@@ -93,14 +109,18 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         return nullcontext()
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
         """As `Engine.generate`; cancelling also interrupts a prefill."""
         check_fits(prompt, sampling, self.context_length)
         ids = list(prompt)
         self._check_known(ids)
         counts = DraftCounts()
-        tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts)
+        tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts, forced)
         shared = self._slots.plan(ids).shared
         return TokenStream(tokens, cached_tokens=shared, drafts=counts)
 
@@ -122,11 +142,15 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         text, held = self._slot_for(ids)
         never = threading.Event()
         if len(held) < len(ids) - 1:
-            self._prefill(text, held, ids[:-1], never)
+            self._prefill(text, held, ids[:-1], [], never)
         last = ids[len(held) :]
         logits = self._run(text, len(held), [*last, *drafted], kept=len(drafted) + 1)
         held += last
-        found = list(self._agreeing(logits, drafted, greedy, Draws(0)))
+        found: list[GeneratedToken] = []
+        for row, guess in enumerate([*drafted, None]):
+            found.append(self._pick(logits, row, greedy, Draws(0)))
+            if found[-1].id != guess:
+                break
         held += [token.id for token in found[:-1]]
         return found
 
@@ -168,6 +192,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         self._is_open = False
         self._texts.clear()
         self._slots = Slots(1)
+        self._known = KnownLogits(bytes_of_each=4 * self._vocab)
 
     def _check_known(self, ids: Sequence[int]) -> None:
         if not 0 <= min(ids) <= max(ids) < self._vocab:
@@ -192,11 +217,25 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         sampling: SamplingParams,
         cancel: threading.Event,
         counts: DraftCounts,
+        forced: ForcedText | None,
     ) -> Generator[GeneratedToken, None, None]:
         self._check_open()
-        text, held = self._slot_for(ids)
         random = Draws(sampling.seed)
-        yield from self._continued(text, held, ids, sampling, random, cancel, counts)
+        left = sampling.max_tokens
+        # Where the line was typed a key ago, the logits are at hand.
+        while left > 0 and forced and (logits := self._known.after(ids)) is not None:
+            if cancel.is_set() or len(ids) + 1 >= self.context_length:
+                return
+            token = self._pick(logits, 0, sampling, random, forced.allowed())
+            ids.append(token.id)
+            forced = forced.after(token.id)
+            left -= forced.is_beyond
+            yield token
+            forced = None if forced.is_spelled else forced
+        if left > 0:
+            text, held = self._slot_for(ids)
+            sampling = replace(sampling, max_tokens=left)
+            yield from self._continued(text, held, ids, sampling, random, cancel, counts, forced)
 
     def _continued(
         self,
@@ -207,6 +246,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         random: Draws,
         cancel: threading.Event,
         counts: DraftCounts,
+        forced: ForcedText | None = None,
     ) -> Generator[GeneratedToken, None, None]:
         """Decode after `ids`, of which `text` holds the first ones already.
 
@@ -218,62 +258,89 @@ class SlotEngine(ABC, Generic[Text, Logits]):
             random: draws are from here, one for each token.
             cancel: ends the passes as well.
             counts: of the guesses.
+            forced: text that the tokens must begin with.
         """
         left = sampling.max_tokens
         if left < 1:
             return
-        logits = self._prefill(text, held, ids, cancel)
+        keeps = _KEPT_LOGITS
+        guessed = self._guessed(forced, len(ids))
+        logits = self._prefill(text, held, ids, guessed, cancel)
         drafter = None
         if self.drafting is not None:
             drafter = Drafter(self.drafting, sampling.stop_ids, self.draft_source)
             drafter.add(ids)
-        drafted: list[int] = []
         while logits is not None:
-            last = None
-            for token in self._agreeing(logits, drafted, sampling, random):
+            for row, guess in enumerate([*guessed, None]):
+                if keeps:
+                    self._known.keep(held, self._kept(logits, row))
+                keeps -= keeps > 0 and forced is None
+                allowed = None if forced is None else forced.allowed()
+                token = self._pick(logits, row, sampling, random, allowed)
                 if cancel.is_set():
                     return
-                if last is not None:  # it was a right guess, so its row is written
-                    held.append(last)
+                if forced is not None:
+                    forced = forced.after(token.id)
+                    left -= forced.is_beyond
+                    forced = None if forced.is_spelled else forced
+                else:
+                    left -= 1
+                is_guessed = token.id == guess
+                if is_guessed:  # its row is written
+                    held.append(token.id)
                     counts.accepted += 1
-                last, left = token.id, left - 1
                 yield token
-                if left == 0 or last in sampling.stop_ids or cancel.is_set():
+                if left == 0 or token.id in sampling.stop_ids or cancel.is_set():
                     return
                 if drafter is not None:
-                    drafter.add([last])
-            assert last is not None  # there is a row, so there is a token
+                    drafter.add([token.id])
+                if not is_guessed:
+                    break
             self._check_open()
-            drafted = drafter.propose(left - 1) if drafter is not None else []
-            logits = self._run(text, len(held), [last, *drafted], kept=1 + len(drafted))
-            held.append(last)
-            counts.passes += 1
-            counts.proposed += len(drafted)
-
-    def _agreeing(
-        self,
-        logits: Logits,
-        drafted: Sequence[int],
-        sampling: SamplingParams,
-        random: Draws,
-    ) -> Iterator[GeneratedToken]:
-        """The tokens that a pass settles: one, and one more for each right guess before it."""
-        for row in range(len(drafted) + 1):
-            token = self._pick(logits, row, sampling, random)
-            yield token
-            if row == len(drafted) or token.id != drafted[row]:
+            if len(held) + 1 >= self.context_length:  # a forced text was spelled at length
                 return
+            guessed = self._guessed(forced, len(held) + 1)
+            if forced is None and drafter is not None:
+                guessed = drafter.propose(left - 1)
+            logits = self._run(text, len(held), [token.id, *guessed], kept=1 + len(guessed))
+            held.append(token.id)
+            counts.passes += 1
+            counts.proposed += len(guessed)
+
+    def _guessed(self, forced: ForcedText | None, length: int) -> list[int]:
+        """The ids that a forced text is likely spelled with, as many as the context has room for.
+
+        Args:
+            forced: the text, or None.
+            length: of the ids before them.
+        """
+        if forced is None:
+            return []
+        return forced.likely()[: max(0, self.context_length - length - 1)]
 
     def _prefill(
-        self, text: Text, held: list[int], ids: list[int], cancel: threading.Event
+        self,
+        text: Text,
+        held: list[int],
+        ids: list[int],
+        guessed: list[int],
+        cancel: threading.Event,
     ) -> Logits | None:
-        """Run what is not held; the logits after the last id, or None where it was cancelled."""
+        """Run what is not held, and a guess of what follows it.
+
+        Returns:
+            The logits after the last id and after each guessed one; None where it was cancelled.
+        """
         logits = None
         with self._cancellable(cancel, ids=len(ids) - len(held)) as options:
             while len(held) < len(ids) and not cancel.is_set():
                 part = ids[len(held) : len(held) + self.PASS]
+                is_last = len(held) + len(part) == len(ids)
+                following = guessed if is_last else []
                 try:
-                    logits = self._run(text, len(held), part, options)
+                    logits = self._run(
+                        text, len(held), [*part, *following], options, kept=1 + len(following)
+                    )
                 except EngineError:
                     if cancel.is_set():  # the rows of this pass are none of `held`
                         return None
