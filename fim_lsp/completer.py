@@ -39,9 +39,10 @@ from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.fim_format import HoleStart
 from model_runtime.generation import Finish, Generation, generate_text
 from model_runtime.languages import language
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt import CompletionRequest, Hole, Prompt, PromptBudget
 from model_runtime.stopping import Cut, StopRules, is_closing_tail, rest_of_line, wants_single_line
 from model_runtime.sureness import UNSURE, Sureness
 
@@ -228,7 +229,7 @@ class Completer:
                 decision.nothing(reason)
                 return []
             is_typing = trigger is Trigger.AUTOMATIC and selected is None
-            if is_typing and is_inside_word(snapshot.hole):
+            if is_typing and not self._completes_words() and is_inside_word(snapshot.hole):
                 decision.nothing("inside a word")
                 self.rests(lambda: snapshot, settings, other_documents)
                 return []
@@ -361,6 +362,11 @@ class Completer:
             return f"loading: {how_far}" if how_far else "loading"
         return ""
 
+    def _completes_words(self) -> bool:
+        """Whether the model is asked from the line's start, and so knows a word that is begun."""
+        model = self._host.loaded
+        return model is not None and model.bundle.encoder.hole_start is HoleStart.LINE
+
     def _adapted(self, settings: Settings) -> Settings:
         """With the dial where its user's acceptances have moved it."""
         model = self._host.loaded
@@ -463,6 +469,8 @@ class _Task:
             "prefixTokens": prompt.prefix_tokens,
             "suffixTokens": prompt.suffix_tokens,
             "snippetTokens": prompt.snippet_tokens,
+            "typedTokens": prompt.typed_tokens,
+            "holeStart": prompt.hole_start.value,
             "singleLine": single_line,
         }
         if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
@@ -470,20 +478,19 @@ class _Task:
         rules = StopRules(request.hole, single_line, self._language)
         greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
         if self._only_reads:
-            with model.engine.generate(
-                prompt.ids, replace(greedy, max_tokens=1), self._cancel
-            ) as stream:
+            one = replace(greedy, max_tokens=1)
+            with model.engine.generate(prompt.ids, one, self._cancel) as stream:
                 next(stream, None)
             return []
         least = model.calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         is_typing = self._trigger is Trigger.AUTOMATIC
-        best = self._generate(
-            model, prompt.ids, greedy, rules, Sureness(least) if is_typing else None
-        )
+        best = self._generate(model, prompt, greedy, rules, Sureness(least) if is_typing else None)
         decision.details |= {
             "cachedTokens": best.cached_tokens,
             "newTokens": best.tokens,
+            "readTokens": best.read_tokens,
+            "forcedTokens": best.forced_tokens,
             "finish": best.rule or best.finish.value,
             "meanLogprob": round(best.mean_logprob, 3),
             "probability": round(best.probability, 3),
@@ -497,7 +504,7 @@ class _Task:
             completions, decision.details["candidates"] = candidates.gather(
                 best,
                 settings.candidates,
-                lambda sampling: self._generate(model, prompt.ids, sampling, rules),
+                lambda sampling: self._generate(model, prompt, sampling, rules),
                 lambda generation: self._show(generation, hole, place),
                 greedy,
                 self._cancel.is_set,
@@ -541,7 +548,7 @@ class _Task:
     def _generate(
         self,
         model: LoadedModel,
-        ids: list[int],
+        prompt: Prompt,
         sampling: SamplingParams,
         rules: StopRules,
         sure: Sureness | None = None,
@@ -549,8 +556,9 @@ class _Task:
         generation = generate_text(
             model.engine,
             model.bundle.tokenizer,
-            ids,
+            prompt.ids,
             sampling,
+            forced_text=prompt.forced_text,
             stop=lambda text: self._cut(rules, text),
             sure=sure,
             cancel=self._cancel,

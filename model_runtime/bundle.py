@@ -71,9 +71,7 @@ class ModelBundle:
                 f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
                 f"{manifest.architecture.vocab}; they do not belong together"
             )
-        encoder = PromptEncoder(
-            tokenizer, manifest.tokens, manifest.order, manifest.hole_start
-        )
+        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order, manifest.hole_start)
         if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
             raise BundleError(
                 f"{path}: this version of fim-lsp writes prompts that the model was not trained on "

@@ -50,8 +50,10 @@ class SamplingParams:
 
 @dataclass(slots=True)
 class DraftCounts:
-    """What became of the guesses of one request; none where the engine does not guess."""
+    """Counts of one request: ids that were read, and what became of the engine's guesses."""
 
+    read: int = 0
+    """Ids that were run before the first token that is no spelling of the forced text."""
     proposed: int = 0
     """Ids that were run as a guess."""
     accepted: int = 0

@@ -49,8 +49,8 @@ class TokenTexts:
 
         The whole of `text` is not among its beginnings.
 
-        >>> [(n, ids.tolist()) for n, ids in TokenTexts([b"na", b"name", b"n"]).beginnings_of(b"na")]
-        [(1, [2])]
+        >>> [(size, *ids) for size, ids in TokenTexts([b"na", b"n"]).beginnings_of(b"na")]
+        [(1, 1)]
         """
         for size in range(1, min(len(text), self._longest + 1)):
             low = bisect_left(self._sorted, text[:size])
@@ -113,20 +113,24 @@ class ForcedText:
         """Tells whether the last id went beyond the text, and so is more than its spelling."""
         return self.spelled > len(self.text)
 
-    def allowed(self) -> Ids:
-        """Returns the ids that may come next, int64 [ids].
+    def finishing(self) -> Ids:
+        """Returns the ids that spell all that is left, and perhaps more; int64 [ids]."""
+        return self.token_texts.beginning_with(self.text[self.spelled :])
+
+    def continuing(self) -> Ids:
+        """Returns the ids that spell a part of what is left, int64 [ids].
 
         An id that leaves a rest which no ids can spell is not among them.
         """
-        rest = self.text[self.spelled :]
-        parts = [self.token_texts.beginning_with(rest)]
-        for size, ids in self.token_texts.beginnings_of(rest):
-            if self.can_go_on[self.spelled + size]:
-                parts.append(ids)
-        return np.concatenate(parts)
+        found = [
+            ids
+            for size, ids in self.token_texts.beginnings_of(self.text[self.spelled :])
+            if self.can_go_on[self.spelled + size]
+        ]
+        return np.concatenate([np.empty(0, np.int64), *found])
 
     def after(self, id_: int) -> ForcedText:
-        """Returns what is left to agree with once an allowed id has come."""
+        """Returns what is left to agree with once one of these ids has come."""
         return replace(self, spelled=self.spelled + len(self.token_texts.texts[id_]))
 
     def likely(self) -> list[int]:

@@ -51,6 +51,8 @@ class Generation:
     """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
     ends: tuple[int, ...] = ()
     """Length of the text after each token that was decoded, those after the cut included."""
+    read_tokens: int = 0
+    """Ids that the engine ran before the first token behind the forced text."""
     forced_tokens: int = 0
     """Tokens that spell the forced text, less the one that goes beyond it."""
 
@@ -131,6 +133,7 @@ def generate_text(
         # Where doubt left nothing, the doubt itself is of interest.
         probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
         ends=tuple(ends),
+        read_tokens=stream.drafts.read,
         forced_tokens=len(ids) - len(ends),
     )
 

@@ -98,6 +98,8 @@ class Prompt:
     """What the answer must begin with: the end of what is typed on the line, or nothing."""
     typed_tokens: int
     """Ids at the end of `ids`, behind the last sentinel, that spell the rest of what is typed."""
+    hole_start: HoleStart
+    """Where the hole begins; at the cursor for every model where no ids spell what is typed."""
     prefix_tokens: int
     suffix_tokens: int
     snippet_tokens: int
@@ -131,11 +133,12 @@ class PromptEncoder:
         cursor gives the same leading ids, but for the rare moment at which the window's edge moves
         on.
         """
-        prefix, typed = self._split(request.hole.prefix)
+        prefix, typed, hole_start = self._split(request.hole.prefix)
         # The same at every key, or the window would move with what is typed.
         reserved = _TYPED_TOKENS if self.hole_start is HoleStart.LINE else 0
         hole = Hole(prefix, request.hole.suffix)
         prompt = self._prompt(replace(request, hole=hole), budget.tokens - reserved, budget)
+        prompt = replace(prompt, hole_start=hole_start)
         if not typed:
             return prompt
         settled, forced_text = self._settled(typed)
@@ -158,18 +161,21 @@ class PromptEncoder:
                 continue
         return [], as_bytes.decode()
 
-    def _split(self, prefix: str) -> tuple[str, str]:
-        """Returns the text before the hole, and that between the hole's start and the cursor."""
+    def _split(self, prefix: str) -> tuple[str, str, HoleStart]:
+        """Returns the text before the hole, that between its start and the cursor, and the start.
+
+        The hole begins at the cursor where no ids can spell what is typed.
+        """
         if self.hole_start is HoleStart.CURSOR:
-            return prefix, ""
+            return prefix, "", HoleStart.CURSOR
         start = prefix.rfind("\n") + 1
         surplus = len(prefix) - start - MAX_FORCED_CHARACTERS
         if surplus > 0:
             start += _round_up(surplus, MAX_FORCED_CHARACTERS // 2)
         typed = prefix[start:]
-        if typed and not self.tokenizer.forced(typed).is_possible:
-            return prefix, ""
-        return prefix[:start], typed
+        if not self.tokenizer.forced(typed).is_possible:
+            return prefix, "", HoleStart.CURSOR
+        return prefix[:start], typed, HoleStart.LINE
 
     def _prompt(self, request: CompletionRequest, tokens: int, budget: PromptBudget) -> Prompt:
         """Writes the prompt of a request whose hole begins where its prefix ends.
@@ -196,6 +202,7 @@ class PromptEncoder:
             ids=prompt_ids(self.order, self.tokens, [*header, *prefix], suffix),
             forced_text="",
             typed_tokens=0,
+            hole_start=HoleStart.CURSOR,
             prefix_tokens=len(prefix),
             suffix_tokens=len(suffix),
             snippet_tokens=len(header),
@@ -208,7 +215,7 @@ class PromptEncoder:
         Raises:
             PromptTooLong: the middle alone does not fit; it and its END are never cut.
         """
-        prefix, typed = self._split(request.hole.prefix)
+        prefix, typed, _ = self._split(request.hole.prefix)
         middle_ids = self.tokenizer.encode(typed + middle)
         tokens = most_tokens - len(middle_ids) - 1
         hole = Hole(prefix, request.hole.suffix)

@@ -31,6 +31,7 @@ import numpy as np
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
 from model_runtime.engine import (
+    DraftCounts,
     GeneratedToken,
     SamplingParams,
     ScoredToken,
@@ -40,7 +41,8 @@ from model_runtime.engine import (
 )
 from model_runtime.engines.anchors import Anchors, Cut
 from model_runtime.engines.known_logits import KnownLogits
-from model_runtime.engines.numpy_sampling import Draws, pick
+from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.spelling import spell
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.forced_text import ForcedText
@@ -53,9 +55,10 @@ T = TypeVar("T")
 _LEAST_CACHE_BYTES = 80 * 2**20
 _MOST_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
-_WORTH_A_PASS = 6
-"""Ids of a forced text that are cheaper checked in one pass over the whole prompt than one by one
-behind a cached part of it."""
+
+
+class _Cancelled(Exception):
+    """The request was taken back in the middle of a spelling."""
 
 
 class CTranslate2Engine:
@@ -92,7 +95,7 @@ class CTranslate2Engine:
         if cache_bytes is None:
             cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
         self._anchors = Anchors(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
-        self._known: KnownLogits[Float32] = KnownLogits(bytes_of_each=4 * architecture.vocab)
+        self._known = KnownLogits(bytes_of_each=4 * architecture.vocab)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctranslate2")
         self._closed = threading.Event()
         # A model that is still alive when Python shuts down aborts the process: its threads then
@@ -153,9 +156,9 @@ class CTranslate2Engine:
         self._check_known(ids)
         cut = self._anchors.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
-        stop = cancel or threading.Event()
-        tokens = self._tokens(ids, sampling, stop, forced)
-        return TokenStream(tokens, cached_tokens=cached_tokens)
+        counts = DraftCounts()
+        tokens = self._tokens(ids, sampling, cancel or threading.Event(), forced, counts)
+        return TokenStream(tokens, cached_tokens=cached_tokens, drafts=counts)
 
     def generate_batch(
         self,
@@ -221,43 +224,56 @@ class CTranslate2Engine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText | None,
+        counts: DraftCounts,
     ) -> Generator[GeneratedToken, None, None]:
         if self._closed.is_set():
             raise EngineError("the engine is closed; open a new one")
-        left = sampling.max_tokens
-        random = Draws(sampling.seed)
-        while left > 0 and forced is not None and not cancel.is_set():
-            if len(ids) + 1 >= self.context_length:
+        if sampling.max_tokens < 1 or cancel.is_set():
+            return
+        if forced is not None:
+            for token in self._spelled(forced, ids, sampling, cancel, counts):
+                if cancel.is_set():
+                    return
+                ids.append(token.id)
+                forced = forced.after(token.id)
+                yield token
+            if cancel.is_set() or len(ids) >= self.context_length:
                 return
-            logits = self._logits_after(ids, forced)
-            token = pick(logits, sampling, random, forced.allowed())
-            ids.append(token.id)
-            forced = forced.after(token.id)
-            left -= forced.is_beyond
-            yield token
-            forced = None if forced.is_spelled else forced
-        if left > 0 and not cancel.is_set():
-            yield from self._decoded(ids, replace(sampling, max_tokens=left), cancel)
+            sampling = replace(sampling, max_tokens=sampling.max_tokens - forced.is_beyond)
+            if sampling.max_tokens < 1:
+                return
+        counts.read += len(ids) - self._anchors.cut(ids).length
+        yield from self._decoded(ids, sampling, cancel)
 
-    def _logits_after(self, ids: list[int], forced: ForcedText) -> Float32:
-        """Logits after `ids`, float32 [vocabulary].
+    def _spelled(
+        self,
+        forced: ForcedText,
+        ids: list[int],
+        sampling: SamplingParams,
+        cancel: threading.Event,
+        counts: DraftCounts,
+    ) -> list[GeneratedToken]:
+        """The tokens that spell a forced text; none where it was cancelled.
 
-        Where much of a forced text is left, one pass over everything gives the logits after each
-        id by which it is likely spelled; else one id is decoded, behind a cached prompt.
+        Each partial spelling whose logits are not known costs one decoded id, behind a cached part
+        of the prompt.
         """
-        known = self._known.after(ids)
-        if known is not None:
+
+        def logits_after(more: Sequence[int]) -> Float32:
+            whole = [*ids, *more]
+            known = self._known.after(whole)
+            if known is None:
+                if cancel.is_set():
+                    raise _Cancelled
+                counts.read += len(whole) - self._anchors.cut(whole).length
+                known = self._work(partial(self._one_step, whole))
+                self._known.keep(whole, known)
             return known
-        likely = forced.likely()[: self.context_length - len(ids) - 1]
-        if len(likely) < _WORTH_A_PASS:
-            row = self._work(partial(self._one_step, list(ids)))
-            self._known.keep(ids, row)
-            return row
-        rows = self._work(partial(self._model.logits, [*ids, *likely]))[len(ids) - 1 :]
-        for number, row in enumerate(rows):
-            self._known.keep([*ids, *likely[:number]], row.copy())
-        first: Float32 = rows[0]
-        return first
+
+        try:
+            return spell(forced, logits_after, sampling, Draws(sampling.seed))
+        except _Cancelled:
+            return []
 
     def _one_step(self, ids: list[int]) -> Float32:
         """Logits after `ids`, behind a cached prompt; on the model's thread."""
@@ -398,13 +414,10 @@ class _Model:
         )
         return found[0]
 
-    def logits(self, ids: list[int]) -> Float32:
-        """Logits of every id after each of `ids`, float32 [ids, vocabulary]; nothing is cached."""
-        return _as_array(self._generator.forward_batch([ids]))[0]
-
     def logprobs(self, ids: list[int]) -> Float32:
         """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
-        return _as_array(self._generator.forward_batch([ids], return_log_probs=True))[0]
+        rows: Float32 = _as_array(self._generator.forward_batch([ids], return_log_probs=True))[0]
+        return rows
 
 
 def _as_array(view: Any) -> Float32:

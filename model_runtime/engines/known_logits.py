@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Generic, TypeVar
 
-Logits = TypeVar("Logits")
+from model_runtime.weights import Float32
 
 _MAX_ENTRIES = 64
 _MAX_BYTES = 24 * 2**20
 
 
-class KnownLogits(Generic[Logits]):
+class KnownLogits:
     """Logits by the ids that they follow; those that were used longest ago are dropped."""
 
     def __init__(self, bytes_of_each: int) -> None:
@@ -27,17 +26,17 @@ class KnownLogits(Generic[Logits]):
             bytes_of_each: memory that one entry takes.
         """
         self._most = max(4, min(_MAX_ENTRIES, _MAX_BYTES // bytes_of_each))
-        self._entries: OrderedDict[tuple[int, ...], Logits] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, ...], Float32] = OrderedDict()
 
-    def after(self, ids: Sequence[int]) -> Logits | None:
-        """Returns the logits after exactly these ids, or None."""
+    def after(self, ids: Sequence[int]) -> Float32 | None:
+        """Returns the logits after exactly these ids, float32 [vocabulary], or None."""
         key = tuple(ids)
         if key not in self._entries:
             return None
         self._entries.move_to_end(key)
         return self._entries[key]
 
-    def keep(self, ids: Sequence[int], logits: Logits) -> None:
+    def keep(self, ids: Sequence[int], logits: Float32) -> None:
         """Remembers logits, which must not change from now on."""
         key = tuple(ids)
         self._entries[key] = logits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from model_runtime.engine import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.forced_text import Ids
 from model_runtime.weights import Array, Float32
 
 
@@ -27,9 +26,7 @@ class Draws:
         return self._generator.random()
 
 
-def pick(
-    logits: Float32, sampling: SamplingParams, random: Draws, allowed: Ids | None = None
-) -> GeneratedToken:
+def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedToken:
     """Choose the next token.
 
     Args:
@@ -37,11 +34,7 @@ def pick(
         sampling: greedy at temperature 0; else the smallest set of tokens whose probabilities
             reach `top_p` is sampled from (Holtzman et al. 2019, arXiv:1904.09751).
         random: draws are from here, one for each token.
-        allowed: int64 [ids], at least one of which is chosen; None for the whole vocabulary.
     """
-    if allowed is not None:
-        token = pick(logits[allowed], sampling, random)
-        return GeneratedToken(int(allowed[token.id]), token.logprob)
     if sampling.temperature <= 0:
         id_ = int(logits.argmax())
         # The largest logit is at hand, which saves a look at the whole vocabulary.
@@ -52,7 +45,7 @@ def pick(
     last = min(int(np.searchsorted(ranked, sampling.top_p)), len(ranked) - 1)
     drawn = random.random() * ranked[last]
     id_ = int(order[min(int(np.searchsorted(ranked, drawn, side="right")), last)])
-    return GeneratedToken(id_, float(logits[id_] - _log_total(logits)))
+    return GeneratedToken(id_, float(logits[id_] - log_total(logits)))
 
 
 def score(logits: Float32, ids: Array) -> list[ScoredToken]:
@@ -62,11 +55,11 @@ def score(logits: Float32, ids: Array) -> list[ScoredToken]:
         logits: float32 [places, vocabulary].
         ids: int [places].
     """
-    chosen = logits[np.arange(len(ids)), ids] - _log_total(logits)
+    chosen = logits[np.arange(len(ids)), ids] - log_total(logits)
     return list(map(ScoredToken, chosen.tolist(), logits.argmax(-1).tolist()))
 
 
-def _log_total(logits: Float32) -> Float32:
+def log_total(logits: Float32) -> Float32:
     """Log of the sum of exponentials over the vocabulary, float32 [...]."""
     largest = logits.max(-1, keepdims=True)
     total: Float32 = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]

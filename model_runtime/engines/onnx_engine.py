@@ -26,7 +26,6 @@ from model_runtime.engines.onnx_session import Buffers, cancellable, open_sessio
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
-from model_runtime.forced_text import Ids
 from model_runtime.neox import Architecture
 from model_runtime.weights import Float32
 
@@ -154,17 +153,13 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         return logits
 
     def _pick(
-        self,
-        logits: Float32,
-        row: int,
-        sampling: SamplingParams,
-        random: Draws,
-        allowed: Ids | None = None,
+        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
-        return pick(logits[row], sampling, random, allowed)
+        return pick(logits[row], sampling, random)
 
-    def _kept(self, logits: Float32, row: int) -> Float32:
-        return logits[row : row + 1].copy()
+    def _row(self, logits: Float32, row: int) -> Float32:
+        copied: Float32 = logits[row].copy()
+        return copied
 
     def _score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
         return score(logits, np.array(ids))

@@ -1,16 +1,16 @@
 """What engines share whose KV state lies in slots that are written in place: one decoding loop.
 
 A backend supplies the memory of a text and one pass over some ids; here are prefix reuse (`slots`),
-prompts in passes that can be cancelled, decoding, guesses that are checked in one pass (`drafts`,
-and how a forced text is likely spelled), and scores.  Rows beyond what a slot's list of ids names are never read: a cancelled pass or a wrong
-guess is forgotten by not being counted.
+prompts in passes that can be cancelled, decoding, drafts that are checked in one pass (`drafts`),
+the spelling of a forced text (`spelling`), and scores.  Rows beyond what a slot's list of ids names
+are never read: a cancelled pass or a wrong guess is forgotten by not being counted.
 """
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
@@ -29,16 +29,19 @@ from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.numpy_sampling import Draws
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
+from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
-from model_runtime.forced_text import ForcedText, Ids
+from model_runtime.forced_text import ForcedText
+from model_runtime.weights import Float32
 
 Text = TypeVar("Text")
 """The keys and values of one text, as a backend holds them."""
 Logits = TypeVar("Logits")
 """Logits of some places, [places, vocabulary], as a backend hands them out."""
 
-_KEPT_LOGITS = 4
-"""Places behind a forced text whose logits are kept; the next keys may well confirm them."""
+
+class _Cancelled(Exception):
+    """A pass was cancelled in the middle of a spelling."""
 
 
 class SlotEngine(ABC, Generic[Text, Logits]):
@@ -65,7 +68,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         self._is_open = True
         self._slots = Slots(slots)
         self._texts: list[Text] = []
-        self._known: KnownLogits[Logits] = KnownLogits(bytes_of_each=4 * vocab)
+        self._known = KnownLogits(bytes_of_each=4 * vocab)
 
     @abstractmethod
     def _new_text(self) -> Text:
@@ -92,13 +95,12 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         row: int,
         sampling: SamplingParams,
         random: Draws,
-        allowed: Ids | None = None,
     ) -> GeneratedToken:
-        """Choose the token after one of the places, among all or among those that are allowed."""
+        """Choose the token after one of the places."""
 
     @abstractmethod
-    def _kept(self, logits: Logits, row: int) -> Logits:
-        """Copy the logits of one place, which later passes would overwrite."""
+    def _row(self, logits: Logits, row: int) -> Float32:
+        """Copy the logits of one place, float32 [vocabulary]."""
 
     @abstractmethod
     def _score(self, logits: Logits, ids: Sequence[int]) -> list[ScoredToken]:
@@ -146,11 +148,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         last = ids[len(held) :]
         logits = self._run(text, len(held), [*last, *drafted], kept=len(drafted) + 1)
         held += last
-        found: list[GeneratedToken] = []
-        for row, guess in enumerate([*drafted, None]):
-            found.append(self._pick(logits, row, greedy, Draws(0)))
-            if found[-1].id != guess:
-                break
+        found = list(self._agreeing(logits, drafted, greedy, Draws(0)))
         held += [token.id for token in found[:-1]]
         return found
 
@@ -220,22 +218,66 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         forced: ForcedText | None,
     ) -> Generator[GeneratedToken, None, None]:
         self._check_open()
+        if sampling.max_tokens < 1:
+            return
         random = Draws(sampling.seed)
-        left = sampling.max_tokens
-        # Where the line was typed a key ago, the logits are at hand.
-        while left > 0 and forced and (logits := self._known.after(ids)) is not None:
-            if cancel.is_set() or len(ids) + 1 >= self.context_length:
+        if forced is not None:
+            spelling = self._spelled(forced, ids, sampling, random, cancel, counts)
+            for token in spelling:
+                if cancel.is_set():
+                    return
+                ids.append(token.id)
+                forced = forced.after(token.id)
+                yield token
+            if cancel.is_set() or len(ids) >= self.context_length:
                 return
-            token = self._pick(logits, 0, sampling, random, forced.allowed())
-            ids.append(token.id)
-            forced = forced.after(token.id)
-            left -= forced.is_beyond
-            yield token
-            forced = None if forced.is_spelled else forced
-        if left > 0:
-            text, held = self._slot_for(ids)
-            sampling = replace(sampling, max_tokens=left)
-            yield from self._continued(text, held, ids, sampling, random, cancel, counts, forced)
+            sampling = replace(sampling, max_tokens=sampling.max_tokens - forced.is_beyond)
+        text, held = self._slot_for(ids)
+        counts.read += len(ids) - len(held)
+        yield from self._continued(text, held, ids, sampling, random, cancel, counts)
+
+    def _spelled(
+        self,
+        forced: ForcedText,
+        ids: list[int],
+        sampling: SamplingParams,
+        random: Draws,
+        cancel: threading.Event,
+        counts: DraftCounts,
+    ) -> list[GeneratedToken]:
+        """The tokens that spell a forced text; none where it was cancelled."""
+
+        def logits_after(more: Sequence[int]) -> Float32:
+            whole = [*ids, *more]
+            known = self._known.after(whole)
+            return known if known is not None else self._read(whole, [], cancel, counts)
+
+        try:
+            if self._known.after(ids) is None:  # the line is new: its likely ids go along
+                likely = forced.likely()[: self.context_length - len(ids)]
+                self._read(ids, likely, cancel, counts)
+            return spell(forced, logits_after, sampling, random)
+        except _Cancelled:
+            return []
+
+    def _read(
+        self, ids: list[int], likely: list[int], cancel: threading.Event, counts: DraftCounts
+    ) -> Float32:
+        """Run ids and a guess of what follows; keeps the logits after them and after each guess.
+
+        Returns:
+            The logits after `ids`, float32 [vocabulary].
+        """
+        text, held = self._slot_for(ids)
+        counts.read += len(ids) - len(held) + len(likely)
+        logits = self._prefill(text, held, ids, likely, cancel)
+        if logits is None:
+            raise _Cancelled
+        rows = [self._row(logits, number) for number in range(1 + len(likely))]
+        for number, row in enumerate(rows):
+            self._known.keep([*ids, *likely[:number]], row)
+        held += likely
+        return rows[0]
 
     def _continued(
         self,
@@ -246,7 +288,6 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         random: Draws,
         cancel: threading.Event,
         counts: DraftCounts,
-        forced: ForcedText | None = None,
     ) -> Generator[GeneratedToken, None, None]:
         """Decode after `ids`, of which `text` holds the first ones already.
 
@@ -258,65 +299,55 @@ class SlotEngine(ABC, Generic[Text, Logits]):
             random: draws are from here, one for each token.
             cancel: ends the passes as well.
             counts: of the guesses.
-            forced: text that the tokens must begin with.
         """
         left = sampling.max_tokens
         if left < 1:
             return
-        keeps = _KEPT_LOGITS
-        guessed = self._guessed(forced, len(ids))
-        logits = self._prefill(text, held, ids, guessed, cancel)
+        logits = self._prefill(text, held, ids, [], cancel)
+        if logits is not None:
+            self._known.keep(ids, self._row(logits, 0))
         drafter = None
         if self.drafting is not None:
             drafter = Drafter(self.drafting, sampling.stop_ids, self.draft_source)
             drafter.add(ids)
+        drafted: list[int] = []
         while logits is not None:
-            for row, guess in enumerate([*guessed, None]):
-                if keeps:
-                    self._known.keep(held, self._kept(logits, row))
-                keeps -= keeps > 0 and forced is None
-                allowed = None if forced is None else forced.allowed()
-                token = self._pick(logits, row, sampling, random, allowed)
+            last = None
+            for token in self._agreeing(logits, drafted, sampling, random):
                 if cancel.is_set():
                     return
-                if forced is not None:
-                    forced = forced.after(token.id)
-                    left -= forced.is_beyond
-                    forced = None if forced.is_spelled else forced
-                else:
-                    left -= 1
-                is_guessed = token.id == guess
-                if is_guessed:  # its row is written
-                    held.append(token.id)
+                if last is not None:  # it was a right guess, so its row is written
+                    held.append(last)
                     counts.accepted += 1
+                last, left = token.id, left - 1
                 yield token
-                if left == 0 or token.id in sampling.stop_ids or cancel.is_set():
+                if left == 0 or last in sampling.stop_ids or cancel.is_set():
                     return
                 if drafter is not None:
-                    drafter.add([token.id])
-                if not is_guessed:
-                    break
+                    drafter.add([last])
+            assert last is not None  # there is a row, so there is a token
             self._check_open()
-            if len(held) + 1 >= self.context_length:  # a forced text was spelled at length
+            if len(held) + 1 >= self.context_length:  # a forced text has taken room
                 return
-            guessed = self._guessed(forced, len(held) + 1)
-            if forced is None and drafter is not None:
-                guessed = drafter.propose(left - 1)
-            logits = self._run(text, len(held), [token.id, *guessed], kept=1 + len(guessed))
-            held.append(token.id)
+            drafted = drafter.propose(left - 1) if drafter is not None else []
+            logits = self._run(text, len(held), [last, *drafted], kept=1 + len(drafted))
+            held.append(last)
             counts.passes += 1
-            counts.proposed += len(guessed)
+            counts.proposed += len(drafted)
 
-    def _guessed(self, forced: ForcedText | None, length: int) -> list[int]:
-        """The ids that a forced text is likely spelled with, as many as the context has room for.
-
-        Args:
-            forced: the text, or None.
-            length: of the ids before them.
-        """
-        if forced is None:
-            return []
-        return forced.likely()[: max(0, self.context_length - length - 1)]
+    def _agreeing(
+        self,
+        logits: Logits,
+        drafted: Sequence[int],
+        sampling: SamplingParams,
+        random: Draws,
+    ) -> Iterator[GeneratedToken]:
+        """The tokens that a pass settles: one, and one more for each right guess before it."""
+        for row in range(len(drafted) + 1):
+            token = self._pick(logits, row, sampling, random)
+            yield token
+            if row == len(drafted) or token.id != drafted[row]:
+                return
 
     def _prefill(
         self,

@@ -23,7 +23,7 @@ from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.torch_network import Network
 from model_runtime.engines.torch_passes import Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
-from model_runtime.forced_text import Ids
+from model_runtime.weights import Float32
 
 _CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
 _MOST_SLOTS = 8
@@ -157,26 +157,17 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             return text.run(start, ids, kept)
 
     def _pick(
-        self,
-        logits: Rows,
-        row: int,
-        sampling: SamplingParams,
-        random: Draws,
-        allowed: Ids | None = None,
+        self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
-        if allowed is not None:
-            some = logits.logits[row, torch.from_numpy(allowed).to(logits.logits.device)]
-            token = pick(some.cpu().numpy(), sampling, random)
-            return GeneratedToken(int(allowed[token.id]), token.logprob)
         if sampling.temperature > 0:
-            return pick(logits.logits[row].cpu().numpy(), sampling, random)
+            return pick(self._row(logits, row), sampling, random)
         # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
         id_, logprob = logits.likeliest[:, row].tolist()
         return GeneratedToken(int(id_), logprob)
 
-    def _kept(self, logits: Rows, row: int) -> Rows:
-        one = slice(row, row + 1)
-        return Rows(logits.logits[one].clone(), logits.likeliest[:, one].clone())
+    def _row(self, logits: Rows, row: int) -> Float32:
+        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        return array
 
     def _score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
         targets = torch.tensor(ids, device=logits.logits.device)
