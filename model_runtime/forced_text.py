@@ -12,11 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
-Ids = npt.NDArray[np.int64]
-
 
 class TokenTexts:
     """The text of every id of a vocabulary, sorted, so that ids are found by how they begin."""
@@ -30,32 +25,32 @@ class TokenTexts:
         self.texts = texts
         pairs = sorted((text, id_) for id_, text in enumerate(texts) if text)
         self._sorted = [text for text, _ in pairs]
-        self._ids: Ids = np.array([id_ for _, id_ in pairs], np.int64)
+        self._ids = [id_ for _, id_ in pairs]
         self._longest = max(map(len, self._sorted), default=0)
         self._has_every_byte = len({text for text in self._sorted if len(text) == 1}) == 256
 
-    def beginning_with(self, text: bytes) -> Ids:
-        """Returns the ids whose text begins with `text`, int64 [ids].
+    def beginning_with(self, text: bytes) -> list[int]:
+        """Returns the ids whose text begins with `text`.
 
-        >>> TokenTexts([b"", b"na", b"name", b"n"]).beginning_with(b"na").tolist()
+        >>> TokenTexts([b"", b"na", b"name", b"n"]).beginning_with(b"na")
         [1, 2]
         """
         size = len(text)
         low = bisect_left(self._sorted, text)
         return self._ids[low : bisect_right(self._sorted, text, low, key=lambda one: one[:size])]
 
-    def beginnings_of(self, text: bytes) -> Iterator[tuple[int, Ids]]:
+    def beginnings_of(self, text: bytes) -> Iterator[tuple[int, list[int]]]:
         """Yields lengths, each with the ids whose text is the beginning of `text` of that length.
 
         The whole of `text` is not among its beginnings.
 
-        >>> [(size, *ids) for size, ids in TokenTexts([b"na", b"n"]).beginnings_of(b"na")]
-        [(1, 1)]
+        >>> dict(TokenTexts([b"na", b"n"]).beginnings_of(b"na"))
+        {1: [1]}
         """
         for size in range(1, min(len(text), self._longest + 1)):
             low = bisect_left(self._sorted, text[:size])
             ids = self._ids[low : bisect_right(self._sorted, text[:size], low)]
-            if len(ids):
+            if ids:
                 yield size, ids
 
     def spellable(self, text: bytes) -> Sequence[bool]:
@@ -71,7 +66,7 @@ class TokenTexts:
         can = [False] * len(text) + [True]
         for start in reversed(range(len(text))):
             rest = text[start:]
-            can[start] = bool(len(self.beginning_with(rest))) or any(
+            can[start] = bool(self.beginning_with(rest)) or any(
                 can[start + size] for size, _ in self.beginnings_of(rest)
             )
         return can
@@ -113,21 +108,21 @@ class ForcedText:
         """Tells whether the last id went beyond the text, and so is more than its spelling."""
         return self.spelled > len(self.text)
 
-    def finishing(self) -> Ids:
-        """Returns the ids that spell all that is left, and perhaps more; int64 [ids]."""
+    def finishing(self) -> list[int]:
+        """Returns the ids that spell all that is left, and perhaps more."""
         return self.token_texts.beginning_with(self.text[self.spelled :])
 
-    def continuing(self) -> Ids:
-        """Returns the ids that spell a part of what is left, int64 [ids].
+    def continuing(self) -> list[int]:
+        """Returns the ids that spell a part of what is left.
 
         An id that leaves a rest which no ids can spell is not among them.
         """
-        found = [
-            ids
+        return [
+            id_
             for size, ids in self.token_texts.beginnings_of(self.text[self.spelled :])
             if self.can_go_on[self.spelled + size]
+            for id_ in ids
         ]
-        return np.concatenate([np.empty(0, np.int64), *found])
 
     def after(self, id_: int) -> ForcedText:
         """Returns what is left to agree with once one of these ids has come."""

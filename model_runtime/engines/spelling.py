@@ -15,7 +15,7 @@ import numpy as np
 
 from model_runtime.engine import GeneratedToken, SamplingParams
 from model_runtime.engines.numpy_sampling import Draws, log_total, pick
-from model_runtime.forced_text import ForcedText, Ids
+from model_runtime.forced_text import ForcedText
 from model_runtime.weights import Float32
 
 WIDTH = 2
@@ -55,7 +55,7 @@ def spell(
     """
     partials = [_Partial(0.0, [], forced)]
     paths: list[list[int]] = []
-    ends: list[Ids] = []
+    ends: list[list[int]] = []
     logprobs: list[Float32] = []
     likeliest = -math.inf
     while partials:
@@ -64,7 +64,7 @@ def spell(
             logits = logits_after(partial.path)
             total = float(log_total(logits))
             last = partial.left.finishing()
-            if len(last):
+            if last:
                 paths.append(partial.path)
                 ends.append(last)
                 logprobs.append(logits[last] - total + np.float32(partial.logprob))
@@ -72,7 +72,7 @@ def spell(
             more = partial.left.continuing()
             found = logits[more] - total + np.float32(partial.logprob)
             for place in np.argsort(-found, kind="stable")[:width]:
-                id_ = int(more[place])
+                id_ = more[place]
                 path = [*partial.path, id_]
                 grown.append(_Partial(float(found[place]), path, partial.left.after(id_)))
         # A joint probability only falls, so what is below the likeliest end cannot win any more.
@@ -83,6 +83,6 @@ def spell(
     for path, last in zip(paths, ends, strict=True):
         if number < len(last):
             known = [GeneratedToken(id_, 0.0) for id_ in path]
-            return [*known, GeneratedToken(int(last[number]), chosen.logprob)]
+            return [*known, GeneratedToken(last[number], chosen.logprob)]
         number -= len(last)
     raise AssertionError("the choice is one of those that were collected")
