@@ -238,6 +238,9 @@ class Completer:
             if is_typing and (written := self._written_before(decision, snapshot, settings, seen)):
                 self.rests(lambda: snapshot, settings, other_documents)
                 return written
+            if is_typing and (reason := self._not_learned(snapshot, settings)):
+                decision.nothing(reason)
+                return []
             if trigger is Trigger.AUTOMATIC:
                 known = self._cache.lookup(seen)
                 if known is not None:
@@ -362,6 +365,13 @@ class Completer:
             return f"loading: {how_far}" if how_far else "loading"
         return ""
 
+    def _not_learned(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
+        """Reason for silence in a language in which the model is rarely right; empty to go on."""
+        model, name = self._host.loaded, snapshot.language_id
+        if model is None or dict(settings.languages).get(name) or model.suggests_in(name):
+            return ""
+        return f"not learned: {model.name} is rarely right in {name}"
+
     def _completes_words(self) -> bool:
         """Whether the model is asked from the line's start, and so knows a word that is begun."""
         model = self._host.loaded
@@ -482,7 +492,8 @@ class _Task:
             with model.engine.generate(prompt.ids, one, self._cancel) as stream:
                 next(stream, None)
             return []
-        least = model.calibration.least_probability(settings.eagerness)
+        calibration = model.calibration.for_language(self._snapshot.language_id)
+        least = calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         is_typing = self._trigger is Trigger.AUTOMATIC
         best = self._generate(model, prompt, greedy, rules, Sureness(least) if is_typing else None)
@@ -514,7 +525,7 @@ class _Task:
             decision.nothing("too short")
         elif not completions and best.rule == UNSURE:
             decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
-            if (enough := model.calibration.eagerness_for(best.probability)) is not None:
+            if (enough := calibration.eagerness_for(best.probability)) is not None:
                 decision.details["eagernessToShow"] = enough
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"

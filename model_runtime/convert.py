@@ -55,6 +55,8 @@ class ConversionReport:
     bundle_bytes: int
     seconds: float
     notes: tuple[str, ...] = ()
+    hole_start: HoleStart | None = None
+    """Where the hole begins; None where the source does not say and nobody has measured it yet."""
 
 
 def convert_folder(
@@ -145,6 +147,7 @@ def convert_folder(
         bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
         seconds=time.perf_counter() - started,
         notes=notes,
+        hole_start=fim.hole_start,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from model_runtime.bundle import MANIFEST, ModelBundle, make_canary
 from model_runtime.engine import Engine, SamplingParams
+from model_runtime.engines import open_engine
 from model_runtime.fim_format import HoleStart
 from model_runtime.generation import generate_text
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
@@ -82,6 +83,23 @@ class HoleStartScore:
     hole_start: HoleStart
     similarity: float
     """Mean of difflib's ratio between what it wrote and what stands there, 0 to 1."""
+
+
+def choose_hole_start(folder: Path) -> HoleStart:
+    """Measures the bundle in a folder and writes the better form into its manifest.
+
+    Raises:
+        ModelRuntimeError: the bundle cannot be opened or run here.
+        OSError: the manifest cannot be written.
+    """
+    bundle = ModelBundle.open(folder)
+    engine = open_engine(bundle)
+    try:
+        best = measure_hole_starts(bundle, engine)[0].hole_start
+    finally:
+        engine.close()
+    with_hole_start(bundle, best)
+    return best
 
 
 def measure_hole_starts(bundle: ModelBundle, engine: Engine) -> list[HoleStartScore]:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -96,6 +96,8 @@ class Manifest:
         }
         if self.calibration is None:
             del values["calibration"]
+        elif not self.calibration.languages:
+            del values["calibration"]["languages"]
         if not self.context_sources:
             del values["context_sources"]
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
@@ -269,18 +271,31 @@ class _Reader:
         raw = value if isinstance(value, dict) else {}
         points: Any = raw.get("points")
         measured = raw.get("measured", "")
-        if not _is_list_of(points, dict) or not _is(measured, str):
-            self.problems.append("calibration must be an object of points and measured")
+        languages: Any = raw.get("languages", {})
+        if (
+            not _is_list_of(points, dict)
+            or not _is(measured, str)
+            or not isinstance(languages, dict)
+            or not all(_is_list_of(of_one, dict) for of_one in languages.values())
+        ):
+            self.problems.append("calibration must be an object of points, measured and languages")
             return None
-        named = [{f"calibration.points[{n}]": point} for n, point in enumerate(points)]
-        read = [self._record(one, name, DialPoint) for one in named for name in one]
+        read = self._points(points, "calibration.points")
+        of_languages = {
+            name: self._points(of_one, f"calibration.languages.{name}")
+            for name, of_one in languages.items()
+        }
         if len(self.problems) > before:
             return None
         try:
-            return Calibration(tuple(read), measured)
+            return Calibration(read, measured, of_languages)
         except ValueError as error:
             self.problems.append(f"calibration: {error}")
             return None
+
+    def _points(self, points: Sequence[Any], name: str) -> tuple[Any, ...]:
+        named = [{f"{name}[{number}]": point} for number, point in enumerate(points)]
+        return tuple(self._record(one, key, DialPoint) for one in named for key in one)
 
 
 _TYPES: dict[str, type] = {

@@ -38,6 +38,8 @@ class Measured(NamedTuple):
     shown: int
     right: int
     saved_share: float
+    languages: Mapping[str, tuple[int, int]] = {}
+    """Shown and right, by language."""
 
 
 def measure(
@@ -59,7 +61,10 @@ def measure(
             )  # fmt: skip
         total = replay.total
         right = total.shown - total.wrong
-        measured.append(Measured(probability, total.shown, right, total.saved_share))
+        languages = {
+            name: (part.shown, part.shown - part.wrong) for name, part in replay.by_language.items()
+        }
+        measured.append(Measured(probability, total.shown, right, total.saved_share, languages))
     return measured
 
 
@@ -69,7 +74,23 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
     A higher probability is taken to be right at least as often as a lower one; what speaks against
     that is chance.  Where none is right often enough, the probability is at least that of a model
     that was never measured: who wants little, and all of it right, gets little.
+
+    Where files of several languages were typed, each gets points of its own.
     """
+    names = sorted({name for one in measured for name in one.languages})
+    of_each = {
+        name: [
+            Measured(one.probability, *one.languages[name], one.saved_share)
+            for one in measured
+            if name in one.languages
+        ]
+        for name in names
+    }
+    languages = {name: _points(rows) for name, rows in of_each.items()} if len(names) > 1 else {}
+    return Calibration(_points(measured), words, languages)
+
+
+def _points(measured: Sequence[Measured]) -> tuple[DialPoint, ...]:
     shares: list[tuple[float, float]] = []
     share = 0.0
     for one in sorted(measured):
@@ -77,15 +98,14 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
         if found > share or not shares:
             share = found
             shares.append((one.probability, share))
-    points = [
+    return tuple(
         DialPoint(
             eagerness,
             round(_reaching(shares, target, UNCALIBRATED.least_probability(eagerness)), 3),
             round(min(target, share), 3),
         )
         for eagerness, target in TARGETS.items()
-    ]
-    return Calibration(tuple(points), words)
+    )
 
 
 def _reaching(shares: Sequence[tuple[float, float]], target: float, otherwise: float) -> float:

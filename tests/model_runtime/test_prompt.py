@@ -265,7 +265,9 @@ def test_what_no_ids_spell_is_cut_at_the_cursor():
     tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
     special = ["<end>", "<suf>", "<pre>", "<mid>"]
     tokenizer = Tokenizer(
-        models.WordLevel({**dict(zip(special, range(4))), "a": 4, "b": 5}, unk_token="<end>")
+        models.WordLevel(
+            {**{name: id_ for id_, name in enumerate(special)}, "a": 4, "b": 5}, unk_token="<end>"
+        )
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.add_special_tokens(special)
