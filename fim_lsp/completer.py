@@ -440,7 +440,6 @@ class _Task:
         self._elsewhere = elsewhere
         self._cancel = cancel
         self._on_text = on_text
-        self._only_reads = False
         self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
@@ -450,9 +449,42 @@ class _Task:
         return self._complete(model), self._decision
 
     def read(self, model: LoadedModel) -> None:
-        """Let the engine read the prompt and write nothing, so that it has it in its cache."""
-        self._only_reads = True
-        self._complete(model)
+        """Let the engine read the prompt and write nothing, so that it has it in its cache.
+
+        At the end of a line it reads that of the next line, too, if that does not depend on the
+        indentation which the editor will put there.
+        """
+        hole, _ = self._hole()
+        holes = [hole]
+        if model.bundle.encoder.hole_start is HoleStart.LINE and not rest_of_line(hole).strip():
+            holes.append(Hole(f"{hole.prefix}\n", hole.suffix))
+        gathered = self._elsewhere.gather(self._snapshot)
+        tokenizer = model.bundle.tokenizer
+        for each in holes:
+            if self._cancel.is_set():
+                return
+            request = self._request(each, gathered)
+            prompt = model.bundle.encoder.prompt(request, self._budget(model))
+            one = SamplingParams(1, model.bundle.stop_ids)
+            forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
+            with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
+                for _ in stream:
+                    pass
+
+    def _request(self, hole: Hole, gathered: Gathered) -> CompletionRequest:
+        single_line = wants_single_line(hole, self._settings.multiline, self._language)
+        return CompletionRequest(
+            hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
+            path=self._snapshot.path,
+            snippets=gathered.snippets,
+        )
+
+    def _new_tokens(self, model: LoadedModel) -> int:
+        return min(self._settings.max_new_tokens, model.engine.context_length // 4)
+
+    def _budget(self, model: LoadedModel) -> PromptBudget:
+        most = model.engine.context_length - self._new_tokens(model)
+        return PromptBudget(tokens=min(self._settings.context_tokens, most))
 
     def _complete(self, model: LoadedModel) -> list[Completion]:
         if self._cancel.is_set():  # superseded while it waited for the engine
@@ -466,14 +498,8 @@ class _Task:
             gathered = self._elsewhere.gather(self._snapshot)
         with decision.step("prompt"):
             single_line = wants_single_line(hole, settings.multiline, self._language)
-            request = CompletionRequest(
-                hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
-                path=self._snapshot.path,
-                snippets=gathered.snippets,
-            )
-            new_tokens = min(settings.max_new_tokens, model.engine.context_length // 4)
-            most = min(settings.context_tokens, model.engine.context_length - new_tokens)
-            prompt = model.bundle.encoder.prompt(request, PromptBudget(tokens=most))
+            request = self._request(hole, gathered)
+            prompt = model.bundle.encoder.prompt(request, self._budget(model))
         decision.details |= {
             "promptTokens": len(prompt.ids),
             "prefixTokens": prompt.prefix_tokens,
@@ -486,12 +512,7 @@ class _Task:
         if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
             decision.details["snippetTokensBySource"] = by_source
         rules = StopRules(request.hole, single_line, self._language)
-        greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
-        if self._only_reads:
-            one = replace(greedy, max_tokens=1)
-            with model.engine.generate(prompt.ids, one, self._cancel) as stream:
-                next(stream, None)
-            return []
+        greedy = SamplingParams(self._new_tokens(model), model.bundle.stop_ids)
         calibration = model.calibration.for_language(self._snapshot.language_id)
         least = calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.

@@ -87,7 +87,7 @@ def test_typing_on_gives_what_a_fresh_engine_gives(generate, engine_name, engine
     ids=["keys", "deletions", "corrections"],
 )
 def test_a_key_on_the_same_line_costs_few_ids(generate, engine_name, edits):
-    first, *others = (generate(engine_name, "sequential", typed) for typed in edits)
+    _, *others = (generate(engine_name, "sequential", typed) for typed in edits)
 
     costs = sorted(one.read_tokens for one in others)
     assert costs[len(costs) // 2] <= 3
