@@ -368,7 +368,9 @@ class Completer:
     def _not_learned(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
         """Reason for silence in a language in which the model is rarely right; empty to go on."""
         model, name = self._host.loaded, snapshot.language_id
-        if model is None or dict(settings.languages).get(name) or model.suggests_in(name):
+        chosen = dict(settings.languages)
+        wanted = chosen.get(name, chosen.get("*", False))
+        if model is None or wanted or model.suggests_in(name):
             return ""
         return f"not learned: {model.name} is rarely right in {name}"
 

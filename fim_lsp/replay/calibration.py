@@ -54,7 +54,12 @@ def measure(
     measured = []
     for probability in probabilities:
         with _with_probability(bundle, probability) as folder:
-            told = {**settings, "model": str(folder), "projectMemory": False}
+            told = {
+                **settings,
+                "model": str(folder),
+                "projectMemory": False,
+                "languages": {"*": True},  # also where it would be silent by itself
+            }
             replay = session.run(
                 scripts, Manner(is_fast=True, most_keys=most_keys), told,
                 description="", after_each=after_each,
