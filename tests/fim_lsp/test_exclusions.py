@@ -106,7 +106,7 @@ def test_an_ordinary_file_is_not(uri):
         ("*", "untitled:Untitled-1"),
         ("C:/projects/**", "file:///c%3A/projects/a.py"),
         ("(", "file:///p/("),
-        ("[", "file:///p/["),
+        ("[[]", "file:///p/["),
     ],
 )
 def test_a_glob_of_the_users_excludes(glob, uri):
