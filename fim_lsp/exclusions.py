@@ -22,8 +22,10 @@ MAX_GLOBS = 500
 MAX_CHARACTERS = 10_000
 """Of all globs together."""
 _MAX_CHARACTERS_OF_PATH = 2000
+_MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
 """Of a path; whoever nests folders deeper, or makes longer names, means no good."""
+_TOO_LONG = "its path is too long"
 
 SECRET_FOLDERS = (
     ".env*", ".ssh", ".gnupg", ".aws", ".azure", ".gcloud", ".config/gcloud", ".config/gh",
@@ -87,10 +89,12 @@ def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
             matches the path or a folder above it decides; with `!` before it, it takes back what
             earlier ones say, though nothing in a folder that they name.
     """
-    for path in {uri_or_path, *_targets(uri_or_path)}:
-        if reason := is_excluded_by_name(path, exclude):
-            return reason
-    return None
+    if len(uri_or_path) > _MAX_CHARACTERS_OF_URI:
+        return _TOO_LONG
+    if reason := is_excluded_by_name(uri_or_path, exclude):
+        return reason
+    targets = (is_excluded_by_name(path, exclude) for path in _targets(uri_or_path))
+    return next(filter(None, targets), None)
 
 
 def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
@@ -113,7 +117,7 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
     """Why a file is left alone if it is no link, or None when it is not; see `is_excluded`."""
     for path in _paths(uri_or_path):
         if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
-            return "its path is too long"
+            return _TOO_LONG
         folder, _, name = path.rpartition("/")
         if reason := is_folder_excluded(folder, exclude):
             return reason
@@ -210,7 +214,7 @@ def _paths(uri_or_path: str) -> set[str]:
 
 
 def _plain(path: str) -> str:
-    """The path without empty parts and dots; no blanks or dots at ends, which Windows passes over."""
+    """The path without empty parts, or the dots and blanks at ends that Windows passes over."""
     parts = (part.rstrip(". ") for part in path.replace("\\", "/").split("/"))
     return "/".join(part for part in parts if part)
 

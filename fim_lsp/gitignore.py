@@ -1,4 +1,4 @@
-"""Which files git would ignore, told without running git: its settings may name programs to run.
+"""Which files git would ignore, told without git: a repository's settings may name programs to run.
 
 Read as plain text are the `.gitignore` files from the top of the work tree down, `.git/info/exclude`
 and the user's own `~/.config/git/ignore`; a `.git` that is a file or a link is not followed.  What
@@ -35,6 +35,11 @@ class Level(NamedTuple):
 
 Levels = tuple[Level, ...]
 """From the weakest to the strongest, which is the innermost."""
+
+
+def is_rules_file(uri_or_path: str) -> bool:
+    """Whether a file says what git ignores, by its name."""
+    return uri_or_path.endswith((f"/{_NAME}", "/info/exclude"))
 
 
 def work_tree_of(folder: str | Path) -> str | None:
@@ -101,7 +106,7 @@ def is_ignored(path: str) -> bool:
 
 
 def levels_within(top: str, folder: str) -> Levels | None:
-    """The rules that hold in a folder of a work tree; None if they name the folder itself, or one above.
+    """The rules that hold in a folder of a work tree; None if they name it, or one above it.
 
     Args:
         top: the work tree.

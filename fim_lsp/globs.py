@@ -1,7 +1,7 @@
 r"""Globs of .gitignore's kind as regular expressions that never try the same thing twice.
 
-`*` and `?` stay inside a folder, `[...]` is one character, `**` is any number of folders.  A glob may
-come from a folder of somebody else's, and plain translations take exponential time on
+`*` and `?` stay inside a folder, `[...]` is one character, `**` is any number of folders.  A glob
+may come from a folder of somebody else's, and plain translations take exponential time on
 `*a*a*a*a*b`.  Here every `*` and `**` but the last of a glob stops at its first fit and is never
 asked for another one (an atomic group, as `fnmatch` of the standard library has it), which finds
 whatever there is to find: so a match takes at most the length of the path times that of the glob.
