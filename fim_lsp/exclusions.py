@@ -51,8 +51,8 @@ SECRET_FILES = (
     "ssh_host_*_key*", "secring.*",
     # passwords and tokens of tools
     ".netrc*", "_netrc", ".authinfo*", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf",
-    ".npmrc", ".yarnrc*", ".pypirc", ".git-credentials*", ".git/config*", ".htpasswd*", "htpasswd", ".passwd",
-    ".dockercfg", "kubeconfig*", "*.kubeconfig", ".m2/settings.xml", ".cargo/credentials*",
+    ".npmrc", ".yarnrc*", ".pypirc", ".git-credentials*", ".git/config*", ".htpasswd*", "htpasswd",
+    ".passwd",    ".dockercfg", "kubeconfig*", "*.kubeconfig", ".m2/settings.xml", ".cargo/credentials*",
     ".gem/credentials", ".bundle/config", ".composer/auth.json", ".vault-token", ".vault_pass*",
     ".s3cfg", ".boto", ".rhosts", ".lftprc", ".ftpconfig", "sftp-config.json", ".terraformrc",
     "wp-config*.php", "local.settings.json", "*firebase-adminsdk*.json",
@@ -160,7 +160,7 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         if len(good) == MAX_GLOBS or num_characters > MAX_CHARACTERS:
             sentences.append(
                 f"exclude has more than {MAX_GLOBS} globs or {MAX_CHARACTERS:,} characters; "
-                f"from the {len(good) + len(sentences) + 1}th on they are left out"
+                f"those from number {len(good) + len(sentences) + 1} on are left out"
             )
             break
         try:

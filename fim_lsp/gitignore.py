@@ -1,4 +1,4 @@
-"""Which files git would ignore, told without git: a repository's settings may name programs to run.
+"""Which files git would ignore, told without git, which may run what a repository names.
 
 Read as plain text are the `.gitignore` files from the top of the work tree down, `.git/info/exclude`
 and the user's own `~/.config/git/ignore`; a `.git` that is a file or a link is not followed.  What

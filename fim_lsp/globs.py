@@ -22,7 +22,8 @@ _CLASSES = {
 }  # fmt: skip
 """Named sets of characters, as in `[[:digit:]]`."""
 _TOKEN = re.compile(r"\\(.)|(\*+)|(\?)|(\[)|([^\\*?\[]+)", re.DOTALL)
-_SET = re.compile(r"\[(?P<mark>[!^]?)(?P<content>\]?(?:\\.|\[:\w*:\]|[^\]\\])*)\]", re.DOTALL)
+_IN_SET = r"(?:\\.|\[:\w*:\]|(?!\[:\w*:\])[^\]\\])"
+_SET = re.compile(rf"\[(?P<mark>[!^]?)(?P<content>(?:\]|{_IN_SET}){_IN_SET}*)\]", re.DOTALL)
 _BETWEEN_SLASHES = re.compile(r"(?:\\[^/]|(?:" + _SET.pattern + r")|[^/])+|/", re.DOTALL)
 """A slash in a bracket divides nothing."""
 _MEMBER = re.compile(

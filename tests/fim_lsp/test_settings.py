@@ -64,6 +64,12 @@ def test_every_field_has_a_case_and_a_rule():
         ({"model": ""}, "model must be the name or the folder of a model, got ''; using 'default'"),
         ({"exclude": "*.py"}, "exclude must be a list of globs, got '*.py'; using []"),
         ({"exclude": [1]}, "got [1]"),
+        ({"exclude": ["~nosuchuser/x"]}, "'~nosuchuser/x', which names nothing: there is no such"),
+        ({"exclude": ["a["]}, "exclude has the glob 'a[', which names nothing: a bracket is not"),
+        (
+            {"exclude": ["a"] * 501},
+            "more than 500 globs or 10,000 characters; those from number 501",
+        ),
         ({"languages": {"python": "no"}}, "languages must be a map from language ids"),
         ({"languages": 3}, "got 3"),
         ({"debouncMs": 5}, "there is no setting 'debouncMs'; did you mean debounceMs?"),
