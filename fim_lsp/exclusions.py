@@ -52,8 +52,9 @@ SECRET_FILES = (
     # passwords and tokens of tools
     ".netrc*", "_netrc", ".authinfo*", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf",
     ".npmrc", ".yarnrc*", ".pypirc", ".git-credentials*", ".git/config*", ".htpasswd*", "htpasswd",
-    ".passwd",    ".dockercfg", "kubeconfig*", "*.kubeconfig", ".m2/settings.xml", ".cargo/credentials*",
-    ".gem/credentials", ".bundle/config", ".composer/auth.json", ".vault-token", ".vault_pass*",
+    ".passwd", ".dockercfg", "kubeconfig*", "*.kubeconfig", ".m2/settings.xml",
+    ".cargo/credentials*", ".gem/credentials", ".bundle/config", ".composer/auth.json",
+    ".vault-token", ".vault_pass*",
     ".s3cfg", ".boto", ".rhosts", ".lftprc", ".ftpconfig", "sftp-config.json", ".terraformrc",
     "wp-config*.php", "local.settings.json", "*firebase-adminsdk*.json",
     # what was typed into a shell

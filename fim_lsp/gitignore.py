@@ -1,8 +1,8 @@
 """Which files git would ignore, told without git, which may run what a repository names.
 
-Read as plain text are the `.gitignore` files from the top of the work tree down, `.git/info/exclude`
-and the user's own `~/.config/git/ignore`; a `.git` that is a file or a link is not followed.  What
-is tracked although it is ignored counts as ignored, since git's index is not read.
+Read as plain text are the `.gitignore` files from the top of the work tree down, the clone's own
+`.git/info/exclude` and the user's `~/.config/git/ignore`; a `.git` that is a file or a link is not
+followed.  What is tracked although it is ignored counts as ignored, for git's index is not read.
 """
 
 from __future__ import annotations

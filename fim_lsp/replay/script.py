@@ -53,7 +53,7 @@ def of_files(paths: Sequence[Path]) -> list[Script]:
             known = (
                 file for file in sorted(path.rglob("*"))
                 if file.is_file() and language_id(file.name) != "plaintext"
-                and file.stat().st_size <= _MOST_BYTES and is_excluded(str(file)) is None
+                and file.stat().st_size <= _MOST_BYTES and is_excluded(str(file.absolute())) is None
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
             )  # fmt: skip
             scripts += [of_file(file) for file in known]

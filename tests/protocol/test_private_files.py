@@ -244,9 +244,8 @@ def test_a_wrong_glob_is_said_once_and_the_others_stay_in_force(in_folder, tmp_p
     wire = in_folder(tmp_path, 0, exclude=["~nosuchuser/x", "private"])
     message = wire.notification("window/showMessage")
     wire.open("x = ", uri=write(tmp_path, "private/a.py", ""))
-    uri = write(tmp_path, "b.py", "")
-    wire.open(SECRET + "for item in items:\n    total += item.price", uri=uri)
+    wire.open(HARMLESS, uri=write(tmp_path, "b.py", HARMLESS))
 
     assert "'~nosuchuser/x', which names nothing" in message["message"]
     assert [] == wire.complete(0, 4, kind=1, uri=(tmp_path / "private/a.py").as_uri())["items"]
-    assert wire.complete(25, 23, kind=2, uri=uri)["items"]
+    assert " * item.count" == recalled(wire, tmp_path)
