@@ -1,8 +1,7 @@
 """Files that must not reach a model: secrets by their usual names, and what the user adds.
 
 Excluded files are neither completed nor used as context for others; files that git ignores are
-completed, but no context for others.  The built-in list cannot be switched off, and it rather takes
-a file too many: a missing suggestion costs a moment, a leaked key costs a night.
+completed, but no context for others.  The built-in list cannot be switched off.
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from urllib.parse import unquote
 
 from fim_lsp.gitignore import is_ignored
 from fim_lsp.globs import GlobError, Rule, Rules, expression
+from fim_lsp.secret_names import BACKUPS, SECRET_FILES, SECRET_FOLDERS
 from fim_lsp.uris import local_path
 
 MAX_GLOBS = 500
+MAX_CHARACTERS_OF_GLOB = 1000
 MAX_CHARACTERS = 10_000
 """Of all globs together."""
 _MAX_CHARACTERS_OF_PATH = 2000
@@ -26,51 +27,6 @@ _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
 """Of a path; whoever nests folders deeper, or makes longer names, means no good."""
 _TOO_LONG = "its path is too long"
-
-SECRET_FOLDERS = (
-    ".env*", ".ssh", ".gnupg", ".aws", ".azure", ".gcloud", ".config/gcloud", ".config/gh",
-    ".config/hub", ".config/op", ".config/rclone", ".config/sops", ".config/doctl", ".oci", ".kube",
-    ".docker", ".chef", ".vault", ".vault.d", ".terraform.d", ".password-store", ".pki", ".putty",
-    ".1password", ".bitwarden", ".filezilla", ".subversion/auth", ".local/share/keyrings",
-    "secrets", ".secrets", "secrets.d",
-)  # fmt: skip
-"""Globs of folders, all that lies in them included."""
-
-SECRET_FILES = (
-    # environments
-    ".env*", "*.env", ".dev.vars", ".flaskenv", ".Renviron",
-    *(f"{name}.{kind}" for name in ("env", "*.env")
-      for kind in ("local", "*.local", "dev", "development", "test", "staging", "prod",
-                   "production")),
-    # keys and certificates
-    "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*.agekey",
-    "*.kdb", "*.kdbx", "*.asc", "*.gpg", "*.pgp", "*.ppk", "*.crt", "*.cer", "*.cert", "*.der",
-    "*.csr", "*.ovpn", "*.keytab", "*.keychain", "*.keychain-db", "*.mobileprovision", "wallet.dat",
-    *(f"{before}id_{kind}*" for before in ("", "*[-_.]")
-      for kind in ("rsa", "dsa", "ecdsa", "ed25519")),
-    "ssh_host_*_key*", "secring.*",
-    # passwords and tokens of tools
-    ".netrc*", "_netrc", ".authinfo*", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf",
-    ".npmrc", ".yarnrc*", ".pypirc", ".git-credentials*", ".git/config*", ".htpasswd*", "htpasswd",
-    ".passwd", ".dockercfg", "kubeconfig*", "*.kubeconfig", ".m2/settings.xml",
-    ".cargo/credentials*", ".gem/credentials", ".bundle/config", ".composer/auth.json",
-    ".vault-token", ".vault_pass*",
-    ".s3cfg", ".boto", ".rhosts", ".lftprc", ".ftpconfig", "sftp-config.json", ".terraformrc",
-    "wp-config*.php", "local.settings.json", "*firebase-adminsdk*.json",
-    # what was typed into a shell
-    ".*_history", ".history",
-    # named for what they hold
-    "credentials*", "*credentials.json", "client_secret*.json", "client-secret*.json", "secret.*",
-    "secrets.*", "secrets", "*.secret", "*.secrets", "secrets_*", "secrets-*", "*_secrets.*",
-    "*-secrets.*", "*-secret.y*ml", "*_secret.y*ml", "*service-account*.json",
-    "*service_account*.json", "passwd", "shadow", "gshadow",
-    "*.tfvars", "*.tfvars.json", "*.tfstate", "*.tfstate.*",
-)  # fmt: skip
-"""Globs of a file's name; with a slash, of the end of its path."""
-
-_BACKUPS = ("~", "#", ".bak", ".backup", ".old", ".orig", ".save", ".sav", ".tmp", ".copy", ".swp",
-            ".swo")  # fmt: skip
-"""Ends of names that editors and people give to copies."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
 _SECRET_FOLDER = Rules(
@@ -186,6 +142,8 @@ def _user_rules(exclude: tuple[str, ...]) -> Rules:
 
 def _user_rule(glob: str) -> Rule:
     """A rule for a whole path without its first slash; an empty one for a glob of slashes alone."""
+    if len(glob) > MAX_CHARACTERS_OF_GLOB:
+        raise GlobError(f"it is longer than {MAX_CHARACTERS_OF_GLOB:,} characters")
     text = glob.replace("\\", "/")
     is_negated = text.startswith("!")
     text = text.removeprefix("!")
@@ -195,7 +153,7 @@ def _user_rule(glob: str) -> Rule:
         except RuntimeError:
             raise GlobError("there is no such home folder") from None
     # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
-    bare = re.sub(r"/+(\*\*)?$", "", text)
+    bare = text.removesuffix("/**").rstrip("/") or ("**" if text.endswith("**") else "")
     if not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
         bare = f"**/{bare}" if bare else ""
     expression(bare.lstrip("/"))
@@ -227,7 +185,7 @@ def _without_backup_marks(name: str) -> str:
     ['a.py', '.env', 'k.pem', '.k.pem']
     """
     bare = name.removeprefix(".#").removeprefix("#")
-    while (ending := next(filter(bare.lower().endswith, _BACKUPS), "")) and bare != ending:
+    while (ending := next(filter(bare.lower().endswith, BACKUPS), "")) and bare != ending:
         bare = bare[: -len(ending)]
     return bare
 

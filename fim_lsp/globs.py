@@ -66,9 +66,6 @@ class Rules:
         self._is_name = _any_of((rule.glob.removeprefix("**/") for rule in names), self._flags)
         self._is_path = _any_of((rule.glob for rule in paths), self._flags)
 
-    def __len__(self) -> int:
-        return len(self._rules)
-
     def last(self, path: str, *, is_folder: bool = False) -> Rule | None:
         """The last rule that matches a path, which begins with no slash and ends with none."""
         if not self._is_name(path.rpartition("/")[2]) and not self._is_path(path):

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from fim_lsp.exclusions import (
-    MAX_CHARACTERS,
     MAX_GLOBS,
     is_excluded,
     is_unshared,
@@ -174,6 +173,7 @@ def test_an_ordinary_file_is_not(uri):
         ("a b.py", "file:///p/a%20b.py"),
         ("src\\gen", "file:///p/src/gen/a.py"),
         ("**", "file:///p/a.py"),
+        ("/**", "file:///p/a.py"),
         ("*", "untitled:Untitled-1"),
         ("C:/projects/**", "file:///c%3A/projects/a.py"),
         ("(", "file:///p/("),
@@ -295,10 +295,11 @@ def test_the_longest_list_of_the_hardest_globs_on_the_longest_path_ends():
             ("a",) * MAX_GLOBS,
             [f"more than {MAX_GLOBS} globs.* number {MAX_GLOBS + 1} "],
         ),
+        (("a" * 1001, "b"), ("b",), ["'aaa.*longer than 1,000 characters"]),
         (
-            ("a" * MAX_CHARACTERS, "b"),
-            ("a" * MAX_CHARACTERS,),
-            ["more than .* characters.* number 2 "],
+            ("a" * 1000,) * 11,
+            ("a" * 1000,) * 10,
+            ["more than .* characters.* number 11 "],
         ),
     ],
 )
