@@ -28,6 +28,7 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
 from fim_lsp.flights import Flight, Flights
+from fim_lsp.gitignore import is_rules_file
 from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
 from fim_lsp.pace import Pace
@@ -35,6 +36,7 @@ from fim_lsp.project_memory import MOST_LINES
 from fim_lsp.scheduler import Scheduler, Superseded, Ticket
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
+from fim_lsp.uris import is_on_disk
 from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
@@ -132,8 +134,10 @@ class Completer:
             logger.info("completion %s", decision.summary())
 
     def document_opened(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """Another file of the project is there to learn from."""
-        if settings.project_memory and settings.enabled:
+        """Another file of the project is there to learn from, or a secret, perhaps renamed."""
+        if not snapshot.is_shared:
+            self._forget(self._recall.forget_missing)
+        elif settings.project_memory and settings.enabled:
             self._recall.learn(snapshot, settings)
 
     def project_opened(
@@ -154,9 +158,18 @@ class Completer:
             roots, settings.exclude, lines, self._recall.learn_file, when_done
         )
 
-    def document_saved(self, uri: str, text: str) -> None:
-        """The file is another one than it was."""
-        self._project.saved(uri, text)
+    def document_saved(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
+        """The file is another one than it was, and perhaps no longer one to learn from."""
+        if is_rules_file(snapshot.uri):
+            self._judge_again(settings)
+        if snapshot.is_shared:
+            self._project.saved(snapshot.uri, snapshot.text)
+        else:
+            self.file_gone(snapshot.uri)
+
+    def file_gone(self, uri: str) -> None:
+        """A file or a folder is no longer there under this name: forget what was learnt of it."""
+        self._forget(partial(self._recall.forget, uri))
 
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
@@ -171,6 +184,8 @@ class Completer:
         self._flights.stop(uri)
         self._cache.forget(uri)
         self._learner.close_document(uri)
+        if not is_on_disk(uri):
+            self.file_gone(uri)
 
     def close(self) -> None:
         """The editor is gone: keep what was learned of its user."""
@@ -260,6 +275,20 @@ class Completer:
             decision.absorb(notes)
             return completions
 
+    def _forget(self, forget: Callable[[], bool]) -> None:
+        """Forget lines of the project, and the suggestions that may have been made of them."""
+        if forget():
+            self._cache.clear()
+
+    def _judge_again(self, settings: Settings) -> None:
+        """Find in a thread which of the files that are known may be shared no longer."""
+        loop = asyncio.get_running_loop()
+        find = partial(recall.unshared, self._recall.memory.paths, settings.exclude)
+        work = loop.run_in_executor(None, find)
+        work.add_done_callback(
+            lambda found: self._forget(partial(self._recall.forget_all, found.result()))
+        )
+
     def _written_before(
         self, decision: Decision, snapshot: DocumentSnapshot, settings: Settings, seen: Seen
     ) -> list[Completion]:
@@ -267,7 +296,8 @@ class Completer:
         if not settings.project_memory or self._cache.lookup(seen):
             return []
         with decision.step(recall.SOURCE):
-            self._recall.learn(snapshot, settings)
+            if snapshot.is_shared:
+                self._recall.learn(snapshot, settings)
             recalled = self._recall.complete(snapshot, settings.eagerness)
         if recalled is None:
             return []

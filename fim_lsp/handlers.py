@@ -113,6 +113,12 @@ def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
     server.saved(params.text_document.uri)
 
 
+def did_rename(server: FimServer, params: lsp.RenameFilesParams) -> None:
+    """Files or folders were renamed."""
+    for file in params.files:
+        server.renamed(file.old_uri)
+
+
 def did_change_folders(server: FimServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
     """The workspace has other folders."""
     server.look_through()
@@ -292,6 +298,7 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_DID_SAVE: did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: did_close,
     lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: did_change_folders,
+    lsp.WORKSPACE_DID_RENAME_FILES: did_rename,
     lsp.NOTEBOOK_DOCUMENT_DID_OPEN: notebook_did_open,
     lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: notebook_did_change,
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,
@@ -301,7 +308,9 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     "textDocument/didPartiallyAcceptCompletion": did_partially_accept,
     EXPLAIN: explain,
 }
+_EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {
+    lsp.WORKSPACE_DID_RENAME_FILES: lsp.FileOperationRegistrationOptions([_EVERY_FILE]),
     # Without options pygls does not advertise the method at all.
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: lsp.InlineCompletionOptions(),
 }

@@ -21,9 +21,9 @@ from fim_lsp.completer import Completer
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.documents import OpenDocuments
 from fim_lsp.engine_host import EngineHost
-from fim_lsp.exclusions import is_excluded
 from fim_lsp.protocol import FimProtocol
 from fim_lsp.settings import SECTION, Settings, section_of
+from fim_lsp.sharing import Sharing
 from fim_lsp.status import StatusReporter
 from fim_lsp.uris import local_path
 
@@ -67,6 +67,7 @@ class FimServer(LanguageServer):
         """Open documents, the last visited one last: the name without escapes, as opened."""
         self._edited: dict[str, lsp.Position] = {}
         """Where the last edit of an open document ended."""
+        self._sharing = Sharing()
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
@@ -95,6 +96,7 @@ class FimServer(LanguageServer):
             path=self.documents.relative_path(uri),
             line=document.line_of(position),
             indentation=indentation,
+            is_shared=self._sharing.is_shared(document.uri, self.settings.exclude),
         )
 
     def is_current(self, snapshot: DocumentSnapshot) -> bool:
@@ -103,14 +105,14 @@ class FimServer(LanguageServer):
         return document is not None and (document.version or 0) == snapshot.version
 
     def other_documents(self, uri: str) -> Sequence[DocumentSnapshot]:
-        """The open documents that may serve as context, the last visited one first; no secrets.
+        """The open documents that may serve as context, the last visited one first.
 
         The position of each is where it was edited last, its start if it was not.
         """
         snapshots = (
             self.snapshot(other, self._edited.get(unquote(other), _START))
             for other in islice(reversed(self._recent.values()), _MOST_OTHER_DOCUMENTS)
-            if other != uri and is_excluded(other, self.settings.exclude) is None
+            if other != uri and self._sharing.is_shared(other, self.settings.exclude)
         )
         return [snapshot for snapshot in snapshots if snapshot is not None]
 
@@ -140,16 +142,23 @@ class FimServer(LanguageServer):
 
     def opened(self, uri: str) -> None:
         """A document is there, perhaps one to learn from."""
+        self._sharing.look_again()
         self.changed(uri)
         snapshot = self.snapshot(uri, _START)
-        if snapshot is not None and is_excluded(uri, self.settings.exclude) is None:
+        if snapshot is not None:
             self.completer.document_opened(snapshot, self.settings)
 
     def saved(self, uri: str) -> None:
         """A document was written to the disk."""
-        document = self.documents.get(uri)
-        if document is not None:
-            self.completer.document_saved(document.uri, document.source)
+        self._sharing.look_again()
+        snapshot = self.snapshot(uri, _START)
+        if snapshot is not None:
+            self.completer.document_saved(snapshot, self.settings)
+
+    def renamed(self, old_uri: str) -> None:
+        """A file or a folder has another name now."""
+        self._sharing.look_again()
+        self.completer.file_gone(old_uri)
 
     def look_through(self) -> None:
         """The folders of the workspace are there, or are others."""
@@ -161,6 +170,7 @@ class FimServer(LanguageServer):
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
+        self._sharing.look_again()
         self._edited.pop(unquote(uri), None)
         self.completer.document_closed(self._recent.pop(unquote(uri), uri))
 
@@ -204,6 +214,7 @@ class FimServer(LanguageServer):
             for name in ("fim_lsp", "model_runtime"):
                 logging.getLogger(name).setLevel(settings.log_level.upper())
         self.settings = settings
+        self._sharing.look_again()
         if settings.enabled:
             self._host.apply(settings)
         self._status.enable(settings.enabled)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from fim_lsp.exclusions import problems_of
+
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
@@ -102,6 +104,9 @@ class Settings:
                     problems.append(
                         f"{key} must be {rule.expected}, got {_shown(value)}; using {used}"
                     )
+        if "exclude" in good:  # a glob that is none does not take the others' force
+            good["exclude"], of_globs = problems_of(good["exclude"])
+            problems += of_globs
         return replace(base, **good), problems
 
     def is_language_enabled(self, language_id: str) -> bool:

@@ -3,6 +3,7 @@
     ModelRuntimeError         every error below; catch this one at a border
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
       ConversionError         a model folder that cannot be turned into a bundle
+      GitError                git is missing, or cannot read a repository
       GgufError               a bundle that cannot be written as GGUF
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
@@ -25,6 +26,10 @@ class BundleError(ModelRuntimeError):
 
 class ConversionError(ModelRuntimeError):
     """The source is not a GPT-NeoX model that this package can read."""
+
+
+class GitError(ModelRuntimeError):
+    """There is no git, or it cannot read what it was asked for."""
 
 
 class GgufError(ModelRuntimeError):

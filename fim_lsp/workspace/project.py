@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusions import is_unshared
 from fim_lsp.uris import local_path
 from fim_lsp.workspace.definitions import defined_names
 from fim_lsp.workspace.index import WorkspaceIndex
@@ -88,7 +88,7 @@ class Project:
         path = local_path(uri)
         if path is None or self._asked is None or self._relative(path) is None:
             return
-        if len(text) <= _MOST_CHARACTERS_SAVED and is_excluded(path, self._exclude) is None:
+        if len(text) <= _MOST_CHARACTERS_SAVED and is_unshared(path, self._exclude) is None:
             self.index.add(path, defined_names(text, language_id(path)))
             self.index.version += 1
 
@@ -104,7 +104,8 @@ class Project:
         found.pop(own, None)
         for path in islice(found, _MOST_FILES_READ):
             relative = self._relative(path)
-            if relative is None or is_excluded(path, self._exclude) is not None:
+            # Judged now: it may be another file than it was, or under other rules.
+            if relative is None or is_unshared(path, self._exclude) is not None:
                 continue
             text = read_text(path)
             if text is not None:

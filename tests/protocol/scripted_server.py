@@ -211,7 +211,7 @@ class ScriptedCompleter:
     def document_opened(self, *_: object) -> None:
         pass
 
-    document_saved = project_opened = document_opened
+    document_saved = project_opened = file_gone = document_opened
 
     def rests(self, *_: object) -> None:
         pass

@@ -24,6 +24,27 @@ export function parseSettings(get: (key: string) => unknown, workspaceFolder: st
   };
 }
 
+/** The settings as the server gets them: in a folder that the user does not trust it looks through no files. */
+export function settingsForServer(settings: object, isTrusted: boolean): object {
+  return isTrusted ? settings : { ...settings, workspaceIndex: false };
+}
+
+/** The same for what VS Code pushes when settings change. */
+export function changeForServer(params: unknown, isTrusted: boolean): unknown {
+  const settings = at(params, 'settings');
+  const own = at(settings, 'fimLsp');
+  if (!isObject(params) || !isObject(settings) || !isObject(own)) return params;
+  return { ...params, settings: { ...settings, fimLsp: settingsForServer(own, isTrusted) } };
+}
+
+function at(value: unknown, key: string): unknown {
+  return isObject(value) ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 /** `~` and `${workspaceFolder}` as people write them in settings. */
 export function expanded(path: string, workspaceFolder: string | undefined): string {
   const whole = path.replaceAll('${workspaceFolder}', workspaceFolder ?? '');
