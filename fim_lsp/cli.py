@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.model_names import depends_on_the_working_folder
+from model_runtime.printable import printable
 
 _DESCRIPTION = """\
 Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
@@ -61,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except UsageError as error:
-        print(f"fim-lsp: {error}", file=sys.stderr)
+        print(f"fim-lsp: {printable(str(error))}", file=sys.stderr)
         return 2
     except (FimLspError, ModelRuntimeError) as error:
-        print(f"fim-lsp: {error}", file=sys.stderr)
+        print(f"fim-lsp: {printable(str(error))}", file=sys.stderr)
         return 1
     except MemoryError:
         print("fim-lsp: not enough memory for this model; choose a smaller one", file=sys.stderr)
@@ -241,7 +244,13 @@ def _add_serve_options(parser: argparse.ArgumentParser, is_subcommand: bool = Fa
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="name or folder of a model (default: the embedded one)")
+    parser.add_argument(
+        "--model",
+        type=_model,
+        metavar="MODEL",
+        help="a name of `fim-runtime models list`, or a folder written as a path, as ./mine is "
+        "(default: the embedded one)",
+    )
     parser.add_argument("--engine", choices=("auto", "ctranslate2", "onnx", "torch"))
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
@@ -311,6 +320,11 @@ def _settings(args: argparse.Namespace, **more: object) -> Settings:
     if problems:
         raise UsageError("; ".join(problems))
     return settings
+
+
+def _model(written: str) -> str:
+    """The setting `model`, where a folder does not depend on the one that a program runs in."""
+    return os.path.abspath(written) if depends_on_the_working_folder(written) else written
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

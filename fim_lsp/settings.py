@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from fim_lsp.exclusions import problems_of
+from model_runtime.model_names import depends_on_the_working_folder
 
 SECTION = "fimLsp"
 
@@ -32,7 +33,7 @@ class Settings:
     enabled: bool = True
     """Off: every request is answered empty; the model stays loaded."""
     model: str = "default"
-    """Name or folder of a model bundle; `fim-runtime models list` prints the names."""
+    """Name of a model, as `fim-runtime models list` has it, or its folder from the root or ~ on."""
     engine: str = "auto"
     """What runs the model: ctranslate2, onnx, torch, or auto for what is fastest here."""
     device: str = "auto"
@@ -186,6 +187,14 @@ def _auto_or(rule: _Rule) -> _Rule:
     return _Rule(read, f"auto or {rule.expected}")
 
 
+def _model(value: object) -> str:
+    """No path that a server in another folder would take for another model."""
+    text = _text(value)
+    if depends_on_the_working_folder(text):
+        raise ValueError
+    return text
+
+
 def _context_sources(value: object) -> bool | str | tuple[str, ...]:
     if value == "auto" or isinstance(value, bool):
         return value
@@ -213,7 +222,7 @@ def _languages(value: object) -> tuple[tuple[str, bool], ...]:
 
 _RULES: dict[str, _Rule] = {
     "enabled": _Rule(_boolean, "true or false"),
-    "model": _Rule(_text, "the name or the folder of a model"),
+    "model": _Rule(_model, "the name of a model, or its folder from the root or ~ on"),
     "engine": _one_of("auto", "ctranslate2", "onnx", "torch"),
     "device": _one_of("auto", "cpu", "cuda"),
     "threads": _whole(0, 1024),

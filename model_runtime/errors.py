@@ -15,6 +15,8 @@ Every message is one sentence that names the value at fault and the remedy.
 
 from __future__ import annotations
 
+_MAX_SHOWN = 60
+
 
 class ModelRuntimeError(Exception):
     """Base of all errors that this package raises on purpose."""
@@ -50,3 +52,13 @@ class EngineError(ModelRuntimeError):
 
 class EngineUnavailable(ModelRuntimeError):
     """The backend is not installed here, or cannot run this kind of model."""
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, without control characters, and short.
+
+    >>> shown("a" * 100)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."

@@ -80,7 +80,7 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["complete", f"{DEMO}:1:999"], 1, "columns go from 1 to"),
         (["complete", str(DEMO)], 2, "expected FILE:LINE:COLUMN"),
         (["complete", f"{DEMO}:1:1", "-n", "0"], 2, "at least one"),
-        (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name or path 'nix'"),
+        (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name 'nix'"),
         (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
         (["complete", f"{DEMO}:1:1", "--engine", "tensorflow"], 2, "invalid choice"),
         (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),

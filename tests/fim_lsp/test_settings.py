@@ -61,7 +61,12 @@ def test_every_field_has_a_case_and_a_rule():
         ({"enabled": "yes"}, "enabled must be true or false, got 'yes'; using true"),
         ({"engine": "gpu"}, "engine must be one of auto, ctranslate2, onnx, torch, got 'gpu'"),
         ({"engine": ["auto"]}, "got ['auto']; using 'auto'"),
-        ({"model": ""}, "model must be the name or the folder of a model, got ''; using 'default'"),
+        (
+            {"model": ""},
+            "model must be the name of a model, or its folder from the root or ~ on, got ''; using 'default'",
+        ),
+        ({"model": "./mine"}, "its folder from the root or ~ on, got './mine'; using 'default'"),
+        ({"model": "models/mine"}, "got 'models/mine'"),
         ({"exclude": "*.py"}, "exclude must be a list of globs, got '*.py'; using []"),
         ({"exclude": [1]}, "got [1]"),
         ({"exclude": ["~nosuchuser/x"]}, "'~nosuchuser/x', which names nothing: there is no such"),
