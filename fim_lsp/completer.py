@@ -111,7 +111,9 @@ class Completer:
                     )
                 while len(self._offers) > _MOST_OFFERS:
                     self._offers.popitem(last=False)
-                if trigger is Trigger.AUTOMATIC and settings.learn_from_use:
+                # Behind an entry of the popup it is the entry that a user takes or leaves.
+                is_typing = trigger is Trigger.AUTOMATIC and selected is None
+                if is_typing and settings.learn_from_use:
                     self._learner.show(snapshot, completions[0], settings.eagerness)
             return completions
         except Superseded:
@@ -261,7 +263,7 @@ class Completer:
                     if not known:
                         decision.nothing("the same place gave nothing before")
                     self.rests(lambda: snapshot, settings, other_documents)
-                    return known
+                    return known[:1]  # who asked there before was given several
                 with decision.step("debounce"):
                     await ticket.pause(self._wait_ms(decision, settings) / 1e3)
             decision.source = "model"
@@ -471,7 +473,7 @@ class _Task:
             return []
         settings, decision = self._settings, self._decision
         self._model_name = model.name
-        hole, start = self._hole()
+        hole, place = self._hole()
         limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
         self._deadline = Deadline(limit)
         with decision.step("context"):
@@ -519,14 +521,14 @@ class _Task:
             "eagerness": round(settings.eagerness, 3),
         }
         if is_typing:
-            shown = self._show(best, hole, start)
+            shown = self._show(best, hole, place)
             completions = [shown] if shown else []
         else:
             completions, decision.details["candidates"] = candidates.gather(
                 best,
                 settings.candidates,
                 lambda sampling: self._generate(model, prompt.ids, sampling, rules),
-                lambda generation: self._show(generation, hole, start),
+                lambda generation: self._show(generation, hole, place),
                 greedy,
                 self._cancel.is_set,
             )
@@ -540,18 +542,23 @@ class _Task:
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
             decision.nothing(f"filtered: {changed}")
+        if (entry := self._selected) is not None:
+            return [
+                replace(completion, text=entry.text + completion.text, start=entry.start)
+                for completion in completions
+            ]
         return completions
 
     def _hole(self) -> tuple[Hole, int]:
-        """The hole to fill, and the offset at which the completion's text begins.
+        """The hole to fill, and the offset in the document that the model's text goes to.
 
-        With an entry of the suggest popup selected, the text goes on behind that entry, and the
-        completion must begin with it.
+        With an entry of the suggest popup selected, that is the end of what the entry replaces, and
+        the model sees the document with the entry in it.
         """
         text, selected = self._snapshot.text, self._selected
         if selected is None:
             return self._snapshot.hole, self._snapshot.offset
-        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.start
+        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
 
     @staticmethod
     def _hole_for_model(hole: Hole, single_line: bool) -> Hole:
@@ -587,8 +594,8 @@ class _Task:
         cuts = (rules.cut(text), self._deadline.cut(text))
         return min((cut for cut in cuts if cut is not None), default=None)
 
-    def _show(self, generation: Generation, hole: Hole, start: int) -> Completion | None:
-        """The completion made of a generation, if it is worth showing."""
+    def _show(self, generation: Generation, hole: Hole, place: int) -> Completion | None:
+        """The completion made of a generation, if the model wrote anything worth showing."""
         if generation.finish is Finish.CANCELLED:
             return None
         with self._decision.step("clean"):
@@ -602,14 +609,11 @@ class _Task:
         if cleaned.changed_by:
             self._decision.details["rules"] = list(cleaned.changed_by)
         text = cleaned.text
-        end = start + cleaned.replaced
-        if self._selected is not None:
-            text = self._selected.text + text
-            end = self._selected.end + cleaned.replaced
         if not text.strip():
             return None
-        mean = candidates.mean_logprob_of(cleaned.text, generation)
-        return Completion(uuid.uuid4().hex, text, start, end, mean, self._model_name)
+        mean = candidates.mean_logprob_of(text, generation)
+        end = place + cleaned.replaced
+        return Completion(uuid.uuid4().hex, text, place, end, mean, self._model_name)
 
 
 async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion], Decision]:

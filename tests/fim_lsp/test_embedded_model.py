@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import runpy
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.demo import place, printed, quoted, without_figures
 from fim_lsp.completer import Completer
 from fim_lsp.completion import Trigger
 from fim_lsp.document import DocumentSnapshot
@@ -44,7 +46,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_the_demo_completes_offline_and_without_torch():
-    done = run("complete", f"{DEMO}:29:9", "--json")
+    done = run("complete", place(), "--json")
 
     assert 0 == done.returncode, done.stderr
     told = json.loads(done.stdout)
@@ -55,11 +57,38 @@ def test_the_demo_completes_offline_and_without_torch():
         assert {"insertText", "range", "meanLogprob"} == set(item)
 
 
+def test_the_readme_quotes_what_the_demo_prints():
+    """`make demo-text` quotes it anew."""
+    assert without_figures(printed()) == without_figures(quoted())
+
+
+@pytest.mark.parametrize("engine", ["onnx", "ctranslate2"])
+def test_what_the_demo_shows_is_right(engine, tmp_path):
+    text = DEMO.read_text(encoding="utf-8")
+    with pytest.raises(SyntaxError):
+        compile(text, DEMO.name, "exec")
+    told = json.loads(run("complete", place(), "--engine", engine, "--json").stdout)
+    (item,) = told["items"]
+    lines = text.splitlines(keepends=True)
+    start, end = item["range"]["start"], item["range"]["end"]
+    assert start["line"] == end["line"]
+    line = lines[start["line"]]
+    lines[start["line"]] = (
+        line[: start["character"]] + item["insertText"] + line[end["character"] :]
+    )
+    (tmp_path / DEMO.name).write_text("".join(lines), encoding="utf-8")
+    names = runpy.run_path(str(tmp_path / DEMO.name), run_name=DEMO.stem)
+    inventory = names["Inventory"]({"apple": names["Item"]("apple", 0.5)})
+
+    assert 0.5 == inventory.price("apple")
+    assert inventory.price("pear") is None
+
+
 def test_in_a_pipe_the_completion_is_plain_text_in_its_context():
-    done = run("complete", f"{DEMO}:29:9")
+    done = run("complete", place())
 
     assert "\x1b" not in done.stdout
-    assert "def remove(self, name: str) -> Item:" in done.stdout
+    assert "def price(self, name: str) -> float | None:" in done.stdout
     assert "first token" in done.stdout
 
 

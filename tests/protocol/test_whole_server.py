@@ -29,6 +29,7 @@ from tests.protocol.wire import (
 pytestmark = pytest.mark.own
 
 FUNCTIONS = "".join(f"def add_{i}(a, b):\n    return a + b + {i}\n\n\n" for i in range(40))
+OTHER = "file:///project/users.py"
 TEXT = f"import os\n\n\n{FUNCTIONS}def total(numbers):\n    result = 0\n    for number in "
 LINE, CHARACTER = TEXT.count("\n"), len("    for number in ")
 SLOW = {"maxNewTokens": 200, "contextTokens": 1000, "multiline": "always", "eagerness": 1}
@@ -281,6 +282,23 @@ def test_a_notebooks_cell_is_completed(ready: Wire):
     assert ready.complete(LINE, CHARACTER, uri=cell, kind=1)["items"]
     assert last_decision(ready)["uri"] == cell
     assert ready.complete(LINE, CHARACTER, uri=URI, kind=1)["items"]
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("entry", ["findProduct", "forEach", "fzzzUnlikely", "for"])
+def test_an_entry_of_the_popup_alone_is_no_suggestion(ready: Wire, entry: str, kind: int):
+    """VS Code would show the rest of the entry in grey, as if the model had meant it."""
+    ready.open("def report(users):\n    users.f\n", uri=OTHER)
+    place = {"start": {"line": 1, "character": 10}, "end": {"line": 1, "character": 11}}
+    context = {
+        "triggerKind": kind,
+        "selectedCompletionInfo": {"range": place, "text": entry},
+    }
+    items = ready.complete(1, 11, uri=OTHER, context=context)["items"]
+
+    assert entry not in [item["insertText"] for item in items]
+    told = last_decision(ready)
+    assert ("shown" if items else "nothing") == told["outcome"]
 
 
 def test_what_became_of_suggestions_is_in_the_file_when_the_server_has_gone(

@@ -154,12 +154,12 @@ promise('with an entry of the suggest widget selected, the grey text goes on beh
   await w.type('quan');
   await w.press('Control+Space');
   await w.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'quantity' }).waitFor();
-  await w.expectGhost('tity = 2');
+  await w.expectGhost('tity = 250');
   await w.screenshot('suggest-widget');
   await w.press('Tab');  // is the widget's
-  await w.expectGhost(' = 2');
+  await w.expectGhost(' = 250');
   await w.press('Tab');
-  await w.expectSaved('a.py', 'quantity = 1\nquantity = 2');
+  await w.expectSaved('a.py', 'quantity = 1\nquantity = 250');
 });
 
 test('two windows share one server when they are told its address, as the document says', async () => {
