@@ -245,8 +245,11 @@ def tcp_port(
     process.wait()
 
 
-def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, tmp_path: Path):
-    connections = [connect(tcp_port) for _ in range(2)]
+def test_two_editors_share_one_model_and_nothing_else(
+    tcp_port: int, environment: dict[str, str], tmp_path: Path
+):
+    token = token_file(environment, tcp_port)
+    connections = [connect(tcp_port, token) for _ in range(2)]
     try:
         for _, wire in connections:
             wire.initialize(recorded("nvim"))

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 PATIENCE_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
@@ -261,15 +262,26 @@ def free_port() -> int:
         return port
 
 
-def connect(port: int) -> tuple[socket.socket, Wire]:
+def connect(port: int, token_file: Path | None = None) -> tuple[socket.socket, Wire]:
+    """Connect to a server that may still be starting, and show it its token if it has one."""
+    client = connect_socket(port)
+    if token_file is not None and token_file.exists():
+        client.sendall(authorization(token_file))
+    return client, Wire(client.makefile("rb"), client.makefile("wb"))
+
+
+def authorization(token_file: Path) -> bytes:
+    """The first line of a connection to a shared server on TCP."""
+    return b"Authorization: Bearer %b\r\n" % token_file.read_bytes()
+
+
+def connect_socket(port: int) -> socket.socket:
     """Connect to a server that may still be starting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-        else:
-            return client, Wire(client.makefile("rb"), client.makefile("wb"))
