@@ -6,8 +6,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fim_lsp.connection import MAX_WAITING_BYTES, PAUSE_BYTES, converse
 from fim_lsp.engine_host import EngineHost
@@ -20,8 +21,11 @@ logger = logging.getLogger(__name__)
 
 MAX_EDITORS = 32
 """Each may hold a message of 32 MB and an index of its project."""
-MAX_STRANGERS = 16
-"""Connections that have not proved yet who they are; one more takes the place of the oldest."""
+MAX_STRANGERS = 64
+"""Connections that have not proved yet who they are; one more takes the place of the oldest.
+
+More than there are editors: all of them may come back at once.
+"""
 _FAREWELL_SECONDS = 5.0
 """For the last answers to leave; an editor that does not read them by then goes without."""
 
@@ -31,7 +35,7 @@ Listen = Callable[[Accept], AbstractAsyncContextManager[None]]
 
 Raises FimLspError where it cannot listen.
 """
-Admit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
+Admit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, bool]]
 """Tells whether a client is the server's user; reads nothing but the proof of it."""
 
 
@@ -58,7 +62,8 @@ class Listener:
         self._settings = settings
         self._admit = admit
         self._connections: set[asyncio.Task[None]] = set()
-        self._strangers: dict[asyncio.Task[None], None] = {}
+        self._strangers: dict[asyncio.Task[bool], None] = {}
+        self._num_editors = 0
 
     async def serve(self, listen: Listen) -> int:
         """Serve until the process is told to end; what clients do never ends it.
@@ -83,41 +88,53 @@ class Listener:
         return 0
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._strangers) >= MAX_STRANGERS:
-            next(iter(self._strangers)).cancel()
         connection = asyncio.ensure_future(self._attend(reader, writer))
-        self._strangers[connection] = None
         self._connections.add(connection)
-        connection.add_done_callback(self._forget)
-
-    def _forget(self, connection: asyncio.Task[None]) -> None:
-        self._connections.discard(connection)
-        self._strangers.pop(connection, None)
+        connection.add_done_callback(self._connections.discard)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = writer.get_extra_info("peername") or "on the socket"
         try:
-            if not await self._admit(reader, writer):
+            if not await self._is_admitted(reader, writer):
                 logger.warning("client %s did not prove who it is, and was disconnected", client)
-                return
-            task = asyncio.current_task()
-            assert task is not None
-            self._strangers.pop(task, None)
-            if len(self._connections) - len(self._strangers) > MAX_EDITORS:
+            elif self._num_editors >= MAX_EDITORS:
                 logger.warning("client %s disconnected: there are %d others", client, MAX_EDITORS)
-                return
-            logger.info("client %s connected", client)
-            server = new_server(self._host, self._make_completer, self._settings)
-            await converse(server, reader, _SocketWriter(writer), read_message_strictly)
-            logger.info("client %s left", client)
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), _FAREWELL_SECONDS)
+            else:
+                self._num_editors += 1
+                try:
+                    await self._converse(client, reader, writer)
+                finally:
+                    self._num_editors -= 1
         except (OSError, asyncio.TimeoutError) as error:
             logger.info("client %s is gone: %s", client, error)
         except Exception:
             logger.exception("the connection with %s failed", client)
         finally:
             writer.transport.abort()
+
+    async def _is_admitted(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        if len(self._strangers) >= MAX_STRANGERS:
+            next(iter(self._strangers)).cancel()
+        admission = asyncio.ensure_future(self._admit(reader, writer))
+        self._strangers[admission] = None
+        try:
+            await asyncio.wait([admission])
+            return not admission.cancelled() and admission.result()
+        finally:
+            admission.cancel()
+            del self._strangers[admission]
+
+    async def _converse(
+        self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        logger.info("client %s connected", client)
+        server = new_server(self._host, self._make_completer, self._settings)
+        await converse(server, reader, _SocketWriter(writer), read_message_strictly)
+        logger.info("client %s left", client)
+        writer.close()
+        await asyncio.wait_for(writer.wait_closed(), _FAREWELL_SECONDS)
 
 
 class _SocketWriter:

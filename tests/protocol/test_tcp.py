@@ -122,7 +122,7 @@ def test_an_editor_that_reads_nothing_holds_up_nobody(
     connect_tcp: Connect, tcp_server, environment
 ):
     port, _ = tcp_server
-    silent = connect_socket(port)
+    silent = connect_socket(("127.0.0.1", port))
     if (token := token_file(environment, port)).exists():
         silent.sendall(authorization(token))
     params = {"processId": None, "rootUri": None, "capabilities": {}}
