@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { expanded, isLanguageEnabled, parseLanguages, parseSettings, withLanguageToggled, type Languages } from '../../src/settings.ts';
+import { expanded, isLanguageEnabled, parseLanguages, parseSettings, serveOptions, withLanguageToggled, type Languages } from '../../src/settings.ts';
 
 test('values of the wrong type count as not set', () => {
   const wrong: Record<string, unknown> = { interpreter: 7, command: 'fim-lsp', address: null };
@@ -33,3 +33,15 @@ for (const [what, before, after] of TOGGLES) {
 test('a list of languages means: off', () => {
   assert.deepEqual(parseLanguages(['markdown']), { markdown: false });
 });
+
+for (const [address, option] of [
+  ['127.0.0.1:9275', '--tcp'],
+  ['localhost:1', '--tcp'],
+  ['[::1]:65535', '--tcp'],
+  ['/run/user/1000/fim-lsp/server.sock', '--socket'],
+  ['/folder:1/server.sock:2', '--socket'],
+] as const) {
+  test(`a server listens at ${address} with ${option}`, () => {
+    assert.deepEqual(serveOptions(address), [option, address]);
+  });
+}
