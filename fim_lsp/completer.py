@@ -31,6 +31,7 @@ from fim_lsp.flights import Flight, Flights
 from fim_lsp.gitignore import is_rules_file
 from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
+from fim_lsp.own_prompts import OwnPrompts
 from fim_lsp.pace import Pace
 from fim_lsp.project_memory import MOST_LINES
 from fim_lsp.scheduler import Scheduler, Superseded, Ticket
@@ -80,8 +81,7 @@ class Completer:
         self._recall = recall.Recall()
         self._project = Project()
         self._learner = Learner()
-        self.shown = 0
-        self.accepted_ids: set[str] = set()
+        self._own_prompts = OwnPrompts()
 
     async def complete(
         self,
@@ -104,7 +104,6 @@ class Completer:
             )
             if completions:
                 decision.outcome = "shown"
-                self.shown += 1
                 for completion in completions:
                     self._offers[completion.id] = _Offer(
                         completion, snapshot, settings, other_documents
@@ -196,7 +195,6 @@ class Completer:
 
     def accepted(self, completion_id: str) -> None:
         """Count an accepted suggestion, on this machine only, and prepare the next one."""
-        self.accepted_ids.add(completion_id)
         self._learner.accept(completion_id)
         offer = self._offers.pop(completion_id, None)
         if offer is not None and offer.settings.idle_work:
@@ -218,7 +216,15 @@ class Completer:
             if snapshot is None or self._why_not(snapshot, settings):
                 return None
             elsewhere = self._elsewhere(snapshot, settings, other_documents)
-            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, elsewhere, cancel)
+            task = _Task(
+                snapshot,
+                Trigger.AUTOMATIC,
+                settings,
+                None,
+                elsewhere,
+                self._own_prompts,
+                cancel,
+            )
             return task.read
 
         if settings.idle_work:
@@ -270,7 +276,14 @@ class Completer:
             flight = Flight(seen, is_joinable=trigger is Trigger.AUTOMATIC)
             chosen = self._adapted(settings)
             task = _Task(
-                snapshot, trigger, chosen, selected, elsewhere, flight.cancel, flight.wrote
+                snapshot,
+                trigger,
+                chosen,
+                selected,
+                elsewhere,
+                self._own_prompts,
+                flight.cancel,
+                flight.wrote,
             )
             self._flights.start(flight, lambda: self._fly(flight, task))
             completions, notes = await _until_over(flight, ticket)
@@ -348,6 +361,7 @@ class Completer:
             self._adapted(settings),
             None,
             elsewhere,
+            self._own_prompts,
             flight.cancel,
             flight.wrote,
         )
@@ -443,6 +457,7 @@ class _Task:
         settings: Settings,
         selected: SelectedSuggestion | None,
         elsewhere: Elsewhere,
+        own_prompts: OwnPrompts,
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -452,6 +467,7 @@ class _Task:
         self._settings = settings
         self._selected = selected
         self._elsewhere = elsewhere
+        self._own_prompts = own_prompts
         self._cancel = cancel
         self._on_text = on_text
         self._only_reads = False
@@ -503,7 +519,8 @@ class _Task:
             with model.engine.generate(
                 prompt.ids, replace(greedy, max_tokens=1), self._cancel
             ) as stream:
-                next(stream, None)
+                if next(stream, None) is not None:
+                    self._own_prompts.add(prompt.ids)
             return []
         least = model.calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
@@ -587,7 +604,10 @@ class _Task:
         )
         self._decision.add_ms("first token", generation.first_token_ms)
         self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
-        return generation
+        known = min(generation.cached_tokens, self._own_prompts.num_known(ids))
+        if generation.tokens:
+            self._own_prompts.add(ids)
+        return replace(generation, cached_tokens=known)
 
     def _cut(self, rules: StopRules, text: str) -> Cut | None:
         self._on_text(text)

@@ -27,7 +27,7 @@ from fim_lsp.documents import end_of_edit, install_documents
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.positions import Encoding, end_of_line, num_units, start_of_line
 from fim_lsp.server import ACCEPT, CompleterFactory, FimServer
-from fim_lsp.settings import section_of
+from fim_lsp.settings import Settings, section_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,13 @@ EXPLAIN = "fimLsp/explain"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
-def new_server(host: EngineHost, make_completer: CompleterFactory = Completer) -> FimServer:
-    """A server for one more editor."""
-    server = FimServer(host, make_completer)
+def new_server(
+    host: EngineHost,
+    make_completer: CompleterFactory = Completer,
+    shared: Settings | None = None,
+) -> FimServer:
+    """A server for one more editor; `shared` are the settings of a process that serves several."""
+    server = FimServer(host, make_completer, shared)
     for method, handler in _FEATURES.items():
         options = _OPTIONS.get(method)
         server.feature(method, options)(handler)

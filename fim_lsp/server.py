@@ -47,7 +47,20 @@ class FimServer(LanguageServer):
 
     protocol: FimProtocol
 
-    def __init__(self, host: EngineHost, make_completer: CompleterFactory = Completer) -> None:
+    def __init__(
+        self,
+        host: EngineHost,
+        make_completer: CompleterFactory = Completer,
+        shared: Settings | None = None,
+    ) -> None:
+        """Take what is shared with the servers of other editors.
+
+        Args:
+            host: has the model.
+            make_completer: makes the completer of this editor.
+            shared: settings of the process where it serves several editors, which may not change
+                what all of them have in common; None where there is only this one.
+        """
         super().__init__(
             "fim-lsp",
             version(),
@@ -56,13 +69,16 @@ class FimServer(LanguageServer):
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.completer = make_completer(host)
-        self.settings = Settings()
+        self.settings = shared or Settings()
         self.counts: Counter[str] = Counter()
         """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
         self._host = host
+        self._shared = shared
         self._initial_settings = self.settings
         self._problems: list[str] = []
         self._told_problems: set[str] = set()
+        self._ignored: list[str] = []
+        self._told_ignored: list[str] = []
         self._recent: dict[str, str] = {}
         """Open documents, the last visited one last: the name without escapes, as opened."""
         self._edited: dict[str, lsp.Position] = {}
@@ -132,7 +148,7 @@ class FimServer(LanguageServer):
         """
         self.visited(uri)
         self.completer.document_changed(self._recent.get(unquote(uri), uri))
-        if place is not None:
+        if place is not None and self.documents.get(uri) is not None:
             self._edited[unquote(uri)] = place
             self.completer.rests(
                 partial(self.snapshot, uri, place),
@@ -179,13 +195,13 @@ class FimServer(LanguageServer):
     def configure(self, options: object) -> None:
         """Take the settings of `initialize`; later ones replace them one by one."""
         found = section_of(options)
-        settings, problems = Settings.parse(options if found is None else found)
+        settings, problems = self._parse(options if found is None else found, self.settings)
         self._initial_settings = settings
         self._use(settings, problems)
 
     def change_settings(self, section: object) -> None:
         """Take new settings; what they do not name is as it was at `initialize`."""
-        settings, problems = Settings.parse(section, self._initial_settings)
+        settings, problems = self._parse(section, self._initial_settings)
         self._use(settings, problems)
         self.tell_problems()
 
@@ -205,6 +221,21 @@ class FimServer(LanguageServer):
         if new:
             message = f"fim-lsp settings: {'; '.join(new)}"
             self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, message))
+        if self._ignored != self._told_ignored:
+            self._told_ignored = self._ignored
+            message = (
+                f"this server is shared; its command line decides on {', '.join(self._ignored)}"
+            )
+            self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Info, message))
+
+    def _parse(self, section: object, base: Settings) -> tuple[Settings, list[str]]:
+        settings, problems = Settings.parse(section, base)
+        if self._shared is not None:
+            settings, ignored = settings.shared_with(self._shared)
+            if ignored and ignored != self._ignored:
+                logger.info("settings of an editor that count for none: %s", ", ".join(ignored))
+            self._ignored = ignored or self._ignored
+        return settings, problems
 
     def _use(self, settings: Settings, problems: list[str]) -> None:
         for problem in problems:

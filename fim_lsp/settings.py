@@ -26,6 +26,10 @@ CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
 
 
+PROCESS_WIDE = ("model", "engine", "device", "threads", "unload_after_minutes", "log_level")
+"""Of these a process has one value, whoever is connected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings in force; the defaults are those of every editor."""
@@ -109,6 +113,19 @@ class Settings:
             good["exclude"], of_globs = problems_of(good["exclude"])
             problems += of_globs
         return replace(base, **good), problems
+
+    def shared_with(self, server: Settings) -> tuple[Settings, list[str]]:
+        """These settings with the server's process-wide ones, and what that changed.
+
+        Returns the names that an editor knows for the second.
+        """
+        of_server = {name: getattr(server, name) for name in PROCESS_WIDE}
+        changed = [
+            key
+            for key in _RULES
+            if (name := _snake_case(key)) in of_server and getattr(self, name) != of_server[name]
+        ]
+        return replace(self, **of_server), changed
 
     def is_language_enabled(self, language_id: str) -> bool:
         """Whether documents of that language are completed."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.exclusions import is_unshared
@@ -27,8 +28,19 @@ _MOST_FILES_READ = 16
 _MOST_CHARACTERS_SAVED = 50_000
 """Of a saved document; to look for names in a larger one would hold up the event loop."""
 
+MAX_READERS = 2
+"""Processes that look through projects at the same time, for all editors together."""
+
 Learn = Callable[[str, str], None]
 """Takes a file's path and its text."""
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _turn() -> asyncio.Semaphore:
+    """Returns what the projects of this event loop wait for before they start a process."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
 
 
 class Project:
@@ -114,6 +126,12 @@ class Project:
                 )
 
     async def _read(self, request: str, learn: Learn, when_done: Callable[[int], None]) -> None:
+        async with _turn():
+            await self._run_reader(request, learn, when_done)
+
+    async def _run_reader(
+        self, request: str, learn: Learn, when_done: Callable[[int], None]
+    ) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

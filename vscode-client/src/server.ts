@@ -13,7 +13,7 @@ import { Backoff, MOST_RESTARTS, WINDOW_MS } from './backoff.ts';
 import type { Decision } from './explain.ts';
 import type { Pythons } from './python.ts';
 import { changeForServer, settingsForServer } from './settings.ts';
-import { ConnectionError, connectTo, startServer, type Connection } from './server_process.ts';
+import { ConnectionError, startServer, type Connection } from './server_process.ts';
 import { SCHEMES, type Life, type ServerStatus } from './status.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -142,11 +142,8 @@ export class Server {
 
   private async connect(): Promise<Connection> {
     const { address, command } = this.pythons.settings;
-    if (address !== '') {
-      this.output.info(`connecting to ${address}`);
-      return connectTo(address);
-    }
-    const whole = command.length > 0 ? command : await this.pythonCommand();
+    const server = command.length > 0 ? command : await this.pythonCommand();
+    const whole = address === '' ? server : [...server, 'connect', address];
     const [program = '', ...args] = whole;
     const connection = await startServer([program, ...args], this.pythons.workingFolder, (line) => {
       this.output.info(`server: ${line}`);
@@ -167,9 +164,10 @@ export class Server {
   /** Speak with a new server until it is initialized; a sentence if that fails. */
   private async initialize(connection: Connection): Promise<string | undefined> {
     const { reader, writer, pid } = connection;
+    const { address } = this.pythons.settings;
     const client = new QuietClient('fimLsp', 'FIM LSP', () => Promise.resolve({ reader, writer }), this.options());
     this.session = { client, connection };
-    const where = pid === undefined ? `shared, at ${this.pythons.settings.address}` : `process ${pid}`;
+    const where = address === '' ? `process ${pid ?? 'unknown'}` : `shared, at ${address}`;
     client.onNotification('fimLsp/status', (status: ServerStatus) => {
       if (this.session?.client === client) this.live({ kind: 'running', status, where });
     });

@@ -9,7 +9,7 @@ export interface ClientSettings {
   readonly interpreter: string;
   /** A whole command, or empty. */
   readonly command: readonly string[];
-  /** HOST:PORT of a shared server, or empty. */
+  /** HOST:PORT or the path of the Unix socket of a shared server, or empty. */
   readonly address: string;
 }
 
@@ -20,7 +20,7 @@ export function parseSettings(get: (key: string) => unknown, workspaceFolder: st
   return {
     interpreter: expanded(text(get('interpreter')), workspaceFolder),
     command: Array.isArray(command) ? command.filter((part) => typeof part === 'string').map((part) => expanded(part, workspaceFolder)) : [],
-    address: text(get('address')),
+    address: expanded(text(get('address')), workspaceFolder),
   };
 }
 
@@ -49,6 +49,11 @@ function isObject(value: unknown): value is object {
 export function expanded(path: string, workspaceFolder: string | undefined): string {
   const whole = path.replaceAll('${workspaceFolder}', workspaceFolder ?? '');
   return whole === '~' || /^~[/\\]/.test(whole) ? join(homedir(), whole.slice(1)) : whole;
+}
+
+/** What makes `fim-lsp serve` listen at an address. */
+export function serveOptions(address: string): [string, string] {
+  return [/^[^/\\]+:\d{1,5}$/.test(address) ? '--tcp' : '--socket', address];
 }
 
 /** Language ids and whether they are completed; "*" stands for the rest. */

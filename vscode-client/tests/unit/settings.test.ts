@@ -3,7 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  changeForServer, expanded, isLanguageEnabled, parseLanguages, parseSettings, settingsForServer, withLanguageToggled, type Languages,
+  changeForServer, expanded, isLanguageEnabled, parseLanguages, parseSettings, serveOptions, settingsForServer, withLanguageToggled,
+  type Languages,
 } from '../../src/settings.ts';
 
 test('values of the wrong type count as not set', () => {
@@ -50,5 +51,17 @@ test('a folder that is not trusted is not looked through, whichever way the sett
 for (const params of [undefined, null, {}, { settings: null }, { settings: { fimLsp: null } }, { settings: { other: 1 } }]) {
   test(`a push of ${JSON.stringify(params)} is passed on as it is`, () => {
     assert.deepEqual(changeForServer(params, false), params);
+  });
+}
+
+for (const [address, option] of [
+  ['127.0.0.1:9275', '--tcp'],
+  ['localhost:1', '--tcp'],
+  ['[::1]:65535', '--tcp'],
+  ['/run/user/1000/fim-lsp/server.sock', '--socket'],
+  ['/folder:1/server.sock:2', '--socket'],
+] as const) {
+  test(`a server listens at ${address} with ${option}`, () => {
+    assert.deepEqual(serveOptions(address), [option, address]);
   });
 }
