@@ -28,13 +28,16 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
 from fim_lsp.flights import Flight, Flights
+from fim_lsp.gitignore import is_rules_file
 from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
+from fim_lsp.own_prompts import OwnPrompts
 from fim_lsp.pace import Pace
 from fim_lsp.project_memory import MOST_LINES
 from fim_lsp.scheduler import Scheduler, Superseded, Ticket
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
+from fim_lsp.uris import is_on_disk
 from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
@@ -79,8 +82,7 @@ class Completer:
         self._recall = recall.Recall()
         self._project = Project()
         self._learner = Learner()
-        self.shown = 0
-        self.accepted_ids: set[str] = set()
+        self._own_prompts = OwnPrompts()
 
     async def complete(
         self,
@@ -103,7 +105,6 @@ class Completer:
             )
             if completions:
                 decision.outcome = "shown"
-                self.shown += 1
                 for completion in completions:
                     self._offers[completion.id] = _Offer(
                         completion, snapshot, settings, other_documents
@@ -135,8 +136,10 @@ class Completer:
             logger.info("completion %s", decision.summary())
 
     def document_opened(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """Another file of the project is there to learn from."""
-        if settings.project_memory and settings.enabled:
+        """Another file of the project is there to learn from, or a secret, perhaps renamed."""
+        if not snapshot.is_shared:
+            self._forget(self._recall.forget_missing)
+        elif settings.project_memory and settings.enabled:
             self._recall.learn(snapshot, settings)
 
     def project_opened(
@@ -157,9 +160,18 @@ class Completer:
             roots, settings.exclude, lines, self._recall.learn_file, when_done
         )
 
-    def document_saved(self, uri: str, text: str) -> None:
-        """The file is another one than it was."""
-        self._project.saved(uri, text)
+    def document_saved(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
+        """The file is another one than it was, and perhaps no longer one to learn from."""
+        if is_rules_file(snapshot.uri):
+            self._judge_again(settings)
+        if snapshot.is_shared:
+            self._project.saved(snapshot.uri, snapshot.text)
+        else:
+            self.file_gone(snapshot.uri)
+
+    def file_gone(self, uri: str) -> None:
+        """A file or a folder is no longer there under this name: forget what was learnt of it."""
+        self._forget(partial(self._recall.forget, uri))
 
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
@@ -174,6 +186,8 @@ class Completer:
         self._flights.stop(uri)
         self._cache.forget(uri)
         self._learner.close_document(uri)
+        if not is_on_disk(uri):
+            self.file_gone(uri)
 
     def close(self) -> None:
         """The editor is gone: keep what was learned of its user."""
@@ -182,7 +196,6 @@ class Completer:
 
     def accepted(self, completion_id: str) -> None:
         """Count an accepted suggestion, on this machine only, and prepare the next one."""
-        self.accepted_ids.add(completion_id)
         self._learner.accept(completion_id)
         offer = self._offers.pop(completion_id, None)
         if offer is not None and offer.settings.idle_work:
@@ -204,7 +217,15 @@ class Completer:
             if snapshot is None or self._why_not(snapshot, settings):
                 return None
             elsewhere = self._elsewhere(snapshot, settings, other_documents)
-            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, elsewhere, cancel)
+            task = _Task(
+                snapshot,
+                Trigger.AUTOMATIC,
+                settings,
+                None,
+                elsewhere,
+                self._own_prompts,
+                cancel,
+            )
             return task.read
 
         if settings.idle_work:
@@ -259,12 +280,33 @@ class Completer:
             flight = Flight(seen, is_joinable=trigger is Trigger.AUTOMATIC)
             chosen = self._adapted(settings)
             task = _Task(
-                snapshot, trigger, chosen, selected, elsewhere, flight.cancel, flight.wrote
+                snapshot,
+                trigger,
+                chosen,
+                selected,
+                elsewhere,
+                self._own_prompts,
+                flight.cancel,
+                flight.wrote,
             )
             self._flights.start(flight, lambda: self._fly(flight, task))
             completions, notes = await _until_over(flight, ticket)
             decision.absorb(notes)
             return completions
+
+    def _forget(self, forget: Callable[[], bool]) -> None:
+        """Forget lines of the project, and the suggestions that may have been made of them."""
+        if forget():
+            self._cache.clear()
+
+    def _judge_again(self, settings: Settings) -> None:
+        """Find in a thread which of the files that are known may be shared no longer."""
+        loop = asyncio.get_running_loop()
+        find = partial(recall.unshared, self._recall.memory.paths, settings.exclude)
+        work = loop.run_in_executor(None, find)
+        work.add_done_callback(
+            lambda found: self._forget(partial(self._recall.forget_all, found.result()))
+        )
 
     def _written_before(
         self, decision: Decision, snapshot: DocumentSnapshot, settings: Settings, seen: Seen
@@ -273,7 +315,8 @@ class Completer:
         if not settings.project_memory or self._cache.lookup(seen):
             return []
         with decision.step(recall.SOURCE):
-            self._recall.learn(snapshot, settings)
+            if snapshot.is_shared:
+                self._recall.learn(snapshot, settings)
             recalled = self._recall.complete(snapshot, settings.eagerness)
         if recalled is None:
             return []
@@ -322,6 +365,7 @@ class Completer:
             self._adapted(settings),
             None,
             elsewhere,
+            self._own_prompts,
             flight.cancel,
             flight.wrote,
         )
@@ -431,6 +475,7 @@ class _Task:
         settings: Settings,
         selected: SelectedSuggestion | None,
         elsewhere: Elsewhere,
+        own_prompts: OwnPrompts,
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -440,6 +485,7 @@ class _Task:
         self._settings = settings
         self._selected = selected
         self._elsewhere = elsewhere
+        self._own_prompts = own_prompts
         self._cancel = cancel
         self._on_text = on_text
         self._language = language(snapshot.language_id)
@@ -470,8 +516,8 @@ class _Task:
             one = SamplingParams(1, model.bundle.stop_ids)
             forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
             with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
-                for _ in stream:
-                    pass
+                if list(stream):
+                    self._own_prompts.add(prompt.ids)
 
     def _request(self, hole: Hole, gathered: Gathered) -> CompletionRequest:
         single_line = wants_single_line(hole, self._settings.multiline, self._language)
@@ -599,7 +645,12 @@ class _Task:
         )
         self._decision.add_ms("first token", generation.first_token_ms)
         self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
-        return generation
+        known = min(generation.cached_tokens, self._own_prompts.num_known(prompt.ids))
+        if generation.tokens:
+            self._own_prompts.add(prompt.ids)
+        # What others have made the model read counts as if it had been read for this editor.
+        read = generation.read_tokens + generation.cached_tokens - known
+        return replace(generation, cached_tokens=known, read_tokens=read)
 
     def _cut(self, rules: StopRules, text: str) -> Cut | None:
         self._on_text(text)

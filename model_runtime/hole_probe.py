@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from model_runtime.bundle import MANIFEST, ModelBundle, make_canary
+from model_runtime.bundle import ModelBundle, make_canary, write_manifest
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
 from model_runtime.fim_format import HoleStart
@@ -132,7 +132,7 @@ def with_hole_start(bundle: ModelBundle, hole_start: HoleStart) -> ModelBundle:
     manifest = bundle.manifest
     encoder = PromptEncoder(bundle.tokenizer, manifest.tokens, manifest.order, hole_start)
     changed = replace(manifest, hole_start=hole_start, canary=make_canary(encoder))
-    _write(bundle.path / MANIFEST, changed.to_json())
+    write_manifest(bundle.path, changed.to_json())
     return ModelBundle.open(bundle.path)
 
 
@@ -161,9 +161,3 @@ def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: 
         stop=StopRules(hole, single_line=True).cut,
     )
     return generation.text
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)

@@ -509,3 +509,21 @@ async def test_the_wait_is_the_users_word_or_learnt_and_then_told(debounce_ms):
     assert ("auto" == debounce_ms) is ("waitMs" in told)
     assert ("auto" == debounce_ms) is ("keyGapMs" in told and "answerMs" in told)
     host.close()
+
+
+async def test_an_editor_is_told_only_of_tokens_that_its_own_requests_left():
+    """The engine is everybody's; what it holds of others would be known to who guesses it."""
+    first, model, host = await ready("a + b")
+    second = Completer(host)
+    text = "password = 'Tr0ub4dor&3'\nx = |\n"
+    await ask(first, text, Trigger.INVOKED)
+    await ask(second, text, Trigger.INVOKED)
+    told = second.explain()[0]
+    assert 0 == told["cachedTokens"]
+    assert 0 == told["candidates"][0]["cachedTokens"]
+
+    await ask(second, text, Trigger.INVOKED)
+    told = second.explain()[0]
+    assert told["promptTokens"] - told["cachedTokens"] <= 1
+    assert len(model.engine.prompts) > 2
+    host.close()

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded
+from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
 from tests.protocol.wire import (
     URI,
     Wire,
@@ -226,6 +227,32 @@ def test_a_model_that_is_not_there_is_told_once_and_another_can_be_chosen(start:
     assert wire.complete(LINE, CHARACTER, kind=1)["items"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_many_changes_of_a_setting_in_one_go_load_the_model_twice_at_the_most(
+    start: StartStdio, tmp_path: Path
+):
+    file = tmp_path / "fim-lsp.log"
+    process, wire = start("--log-file", str(file))
+    wire.initialize({"initializationOptions": {"engine": "ctranslate2", "threads": 1}})
+    wire.notification("fimLsp/status", state="ready")
+    wire.open(TEXT)
+
+    def change(threads: int) -> dict[str, Any]:
+        settings = {"fimLsp": {"engine": "ctranslate2", "threads": threads}}
+        return notification("workspace/didChangeConfiguration", {"settings": settings})
+
+    def loads() -> int:
+        return file.read_text("utf-8").count("loaded ")
+
+    wire.send(*(change(threads) for threads in range(3, 61)), change(2))
+    while loads() < 3:
+        assert wire.complete(LINE, CHARACTER, kind=1)["items"]
+    wire.result("fimLsp/explain")
+    threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+    assert loads() == 3
+    assert threads < 30
+
+
 @pytest.fixture
 def tcp_port(
     server_command: list[str], environment: dict[str, str], tmp_path: Path
@@ -246,8 +273,11 @@ def tcp_port(
     process.wait()
 
 
-def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, tmp_path: Path):
-    connections = [connect(tcp_port) for _ in range(2)]
+def test_two_editors_share_one_model_and_nothing_else(
+    tcp_port: int, environment: dict[str, str], tmp_path: Path
+):
+    token = token_file(environment, tcp_port)
+    connections = [connect(tcp_port, token) for _ in range(2)]
     try:
         for _, wire in connections:
             wire.initialize(recorded("nvim"))
