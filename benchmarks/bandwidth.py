@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 
-from model_runtime.neox import Architecture
+from model_runtime.models.decoder import Architecture
 
 _SECONDS = 0.04
 """Of one probe at least."""

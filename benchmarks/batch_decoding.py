@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 from benchmarks import record
-from model_runtime import catalogue
-from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
+from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.infilling import of_like_length
 from model_runtime.evaluation.tasks import SPLITS, read_split
-from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.store import catalogue
 
 _DATA = Path(__file__).parents[1] / "tests" / "data" / "human_eval_infilling"
 _GROUP, _ROUNDS, _NEW_TOKENS = 16, 20, 64

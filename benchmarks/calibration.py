@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.record import write
-from fim_lsp import calibrate
+from fim_lsp.commands import calibrate
 from fim_lsp.replay import calibration
-from model_runtime import catalogue
+from model_runtime.store import catalogue
 
 PACKAGES = (
     "datatrove", "grimp", "hypothesis", "importlinter", "pathvalidate",

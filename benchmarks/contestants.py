@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.llama_cpp import LlamaCpp
-from model_runtime import derived
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine, SamplingParams
-from model_runtime.engines import open_engine
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.engines.onnx_session import run_options
+from model_runtime.engines import artifact_cache, open_engine
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.session import run_options
+from model_runtime.engines.protocol import Engine, SamplingParams
+from model_runtime.models.bundle import ModelBundle
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Llama:
         return self._server.last.prompt_ms / 1e3
 
 
-class Elsewhere:
+class CrossFileContext:
     """An `Own` in another process, at the other end of a pipe."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -138,7 +137,7 @@ class Elsewhere:
 
 
 def _serve(pipe: Connection, bundle: Path, name: str, threads: int, cache: Path) -> None:
-    derived.user_cache_path = lambda *_, **__: cache  # type: ignore[assignment]
+    artifact_cache.user_cache_path = lambda *_, **__: cache  # type: ignore[assignment]
     opened, (kind, _, numbers) = ModelBundle.open(bundle), name.partition(" ")
     if numbers:
         engine: Engine = OnnxEngine.open(opened, threads=threads, kind=numbers)
@@ -161,12 +160,12 @@ def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contest
         return
     context = multiprocessing.get_context("spawn")
     pipe, other = context.Pipe()
-    cache = derived.user_cache_path("fim-lsp", appauthor=False)
+    cache = artifact_cache.user_cache_path("fim-lsp", appauthor=False)
     process = context.Process(
         target=_serve, args=(other, bundle.path, name, threads, cache), daemon=True
     )
     process.start()
     other.close()  # so that a process that dies ends the pipe
-    yield Elsewhere(pipe)
+    yield CrossFileContext(pipe)
     pipe.send(None)
     process.join()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.tokenizer import FimTokenizer
 
 _SOURCE = Path(__file__).parents[1] / "model_runtime" / "prompt.py"
 

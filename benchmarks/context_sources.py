@@ -24,18 +24,18 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.workspace.listing import source_files
 from fim_lsp.workspace.project import Project
 from fim_lsp.workspace.source_file import read_text
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine, SamplingParams
-from model_runtime.engines.onnx_engine import OnnxEngine
+from model_runtime.decoding.generate import generate_text
+from model_runtime.decoding.stop_rules import StopRules
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.metrics import cluster_bootstrap, edit_similarity
-from model_runtime.generation import generate_text
-from model_runtime.languages import language, language_id
-from model_runtime.prompt import CompletionRequest, PromptBudget
-from model_runtime.stopping import StopRules
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.store import catalogue
+from model_runtime.syntax.languages import language, language_id
 
 WAYS: dict[str, object] = {"none": False, **{one.value: [one.value] for one in Source}, "all": True}
-_LEAST_CHARACTERS = 6
+_MIN_CHARACTERS = 6
 """Of a rest that is asked for."""
 
 
@@ -59,11 +59,11 @@ def holes(
     for number, file in enumerate(files):
         draw = random.Random(file.path)
         lines = file.text.splitlines(keepends=True)
-        places = [at for at in range(5, len(lines)) if len(lines[at].strip()) > _LEAST_CHARACTERS]
+        places = [at for at in range(5, len(lines)) if len(lines[at].strip()) > _MIN_CHARACTERS]
         for at in sorted(draw.sample(places, min(of_each, len(places)))):
             line = lines[at].rstrip("\n")
             first = len(line) - len(line.lstrip())
-            cut = draw.choice([first, draw.randrange(first, len(line) - _LEAST_CHARACTERS + 1)])
+            cut = draw.choice([first, draw.randrange(first, len(line) - _MIN_CHARACTERS + 1)])
             before = "".join(lines[:at]) + line[:cut]
             text = before + "\n" + "".join(lines[at + 1 :])
             yield number, replace(file, text=text, offset=len(before)), line[cut:]

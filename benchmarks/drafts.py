@@ -30,12 +30,12 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.engine import SHAPES, bundles
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.drafts import Drafter, Drafting
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.speculative import Drafter, Drafting
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.store import catalogue
 
 SET = Path(__file__).parent / "replay_set"
 WAYS = {

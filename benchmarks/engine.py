@@ -43,9 +43,10 @@ from benchmarks.contestants import Contestant, contestant
 from benchmarks.llama_cpp import NoLlamaCpp, Program
 from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
 from benchmarks.picture import picture
-from model_runtime import catalogue, derived
-from model_runtime.bundle import ModelBundle
-from model_runtime.convert import convert_folder
+from model_runtime.engines import artifact_cache
+from model_runtime.importers.huggingface import convert_folder
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.store import catalogue
 
 SHAPES = {
     "34m": Variant(layers=8, hidden=512, heads=8, vocab=8192, positions=1024),
@@ -72,7 +73,7 @@ def bundles(names: list[str]) -> Iterator[tuple[str, ModelBundle]]:
     """The models by name; random ones and all derived forms lie in a temporary folder."""
     for name in names:
         with tempfile.TemporaryDirectory() as work:
-            derived.user_cache_path = lambda *_, at=work, **__: Path(at)  # type: ignore[assignment]
+            artifact_cache.user_cache_path = lambda *_, at=work, **__: Path(at)  # type: ignore[assignment]
             yield name, _bundle(name, Path(work))
 
 

@@ -17,12 +17,12 @@ import time
 from benchmarks import record
 from benchmarks.context import prefix_of
 from fim_lsp.cli import SWITCH_SECONDS
-from fim_lsp.completer import Completer
-from fim_lsp.completion import Trigger
+from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.engine_host import EngineHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
-from model_runtime import catalogue
+from fim_lsp.suggestion import Trigger
+from model_runtime.store import catalogue
 
 _REQUESTS = 20
 _TASKS = "/proc/self/task"
@@ -57,9 +57,9 @@ async def longest_gap_ms(while_waiting: asyncio.Task[None]) -> tuple[float, floa
 
 async def measure(engine: str) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Longest gaps of several requests, and of an idle loop between them for comparison."""
-    host, settings = EngineHost(), Settings(debounce_ms=0, engine=engine, threads=1)
+    host, settings = ModelHost(), Settings(debounce_ms=0, engine=engine, threads=1)
     await host.ready(settings)
-    completer = Completer(host)
+    completer = CompletionProvider(host)
     prefix = prefix_of(500, catalogue.find("default").tokenizer)
 
     async def ask(number: int) -> None:

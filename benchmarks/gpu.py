@@ -28,10 +28,10 @@ import torch
 
 from benchmarks import record
 from benchmarks.engine import SHAPES, Samples, bundles
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.torch_engine import TorchEngine
-from model_runtime.engines.torch_network import KINDS
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.torch.engine import TorchEngine
+from model_runtime.engines.torch.network import KINDS
+from model_runtime.models.bundle import ModelBundle
 
 DECODED = 64
 TAIL = 8

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks import record
 from benchmarks.training import prepare, tokens_in
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
 from model_runtime.training.__main__ import find_recipe
 from model_runtime.training.batches import Blocks, Source

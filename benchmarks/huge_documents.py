@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
-from fim_lsp.handlers import EXPLAIN
+from fim_lsp.lsp.handlers import EXPLAIN
 from fim_lsp.replay.editor import COMMAND, Editor
-from model_runtime.prompt import Hole
+from model_runtime.prompt.encoder import Hole
 
 DOCUMENTS = {
     "300 lines": Hole("def f(a):\n    return a\n" * 100, "x = f(1)\n" * 100),

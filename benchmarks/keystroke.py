@@ -42,13 +42,13 @@ from benchmarks.llama_cpp import LlamaCpp, NoLlamaCpp
 from benchmarks.traces import Trace, traces
 from fim_lsp.replay import rhythm
 from fim_lsp.replay.editor import Editor
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.store import catalogue
 
 CONTESTANTS = {"llama.cpp Q8_0": "q8_0", "llama.cpp Q4_0": "q4_0"}
 """Names in the table, and the type of the weights."""
 _CONTEXT = 512
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _WATCHED_KEYS = 20
 _RANDOM_TOKENS = 8
 """Of an answer of random weights, which end none themselves."""
@@ -85,7 +85,7 @@ class Match:
         typing, sent = self.typing, time.perf_counter()
         typing.keys += 1
         answer = self._editor.ask(uri, position)
-        result = await asyncio.wait_for(answer, _PATIENCE_SECONDS)
+        result = await asyncio.wait_for(answer, _TIMEOUT_SECONDS)
         took = (time.perf_counter() - sent) * 1e3
         typing.late += took / 1e3 > pause
         await asyncio.sleep(max(0.0, pause - took / 1e3))

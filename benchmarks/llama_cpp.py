@@ -33,9 +33,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.derived import derived_folder
-from model_runtime.gguf_export import export_gguf
+from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.exporters.gguf import export_gguf
+from model_runtime.models.bundle import ModelBundle
 
 _HOST = "127.0.0.1"
 _HOSTED = Path(__file__).with_name("xllamacpp_server.py")
@@ -218,7 +218,7 @@ def gguf_of(bundle: ModelBundle, type_: str) -> Path:
     def build(folder: Path) -> None:
         export_gguf(bundle, folder / "model.gguf", type_)
 
-    folder = derived_folder(
+    folder = artifact_folder(
         bundle, kind=f"gguf-{type_}", version=metadata.version("gguf"), build=build
     )
     return folder / "model.gguf"

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.neox import Architecture
-from model_runtime.tokenizer import with_sentinels
-from model_runtime.weights import DTYPES, Array, TensorLayout, write_weights
+from model_runtime.models.decoder import Architecture
+from model_runtime.models.weights import DTYPES, Array, TensorLayout, write_weights
+from model_runtime.prompt.tokenizer import with_sentinels
 
 SENTINELS = ("<|endoftext|>", "<|SUF|>", "<|PRE|>", "<|MID|>", "<|pad|>", "<|file|>")
 

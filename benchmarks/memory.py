@@ -24,12 +24,12 @@ from benchmarks import record
 from benchmarks.editor import Editor
 from benchmarks.picture import picture
 from benchmarks.traces import SET
-from model_runtime.languages import language_id
+from model_runtime.syntax.languages import language_id
 
 _EVERY = 50
 _KEYS = 8
 """At one place."""
-_MOST_OPEN = 12
+_MAX_OPEN = 12
 _INVOKED = 40
 """One request in so many asks by hand, for several candidates."""
 _LIMIT_MB, _GROWTH_MB = 250, 5
@@ -60,7 +60,7 @@ def requests(editor: Editor, seed: int = 0) -> Iterator[None]:
             editor.complete(uri, now.count("\n"), len(now.rpartition("\n")[2]), trigger)
             yield
         texts[path] = text
-        if len(texts) > _MOST_OPEN:
+        if len(texts) > _MAX_OPEN:
             closed = chance.choice(list(texts))
             del texts[closed]
             editor.notify("textDocument/didClose", {"textDocument": {"uri": closed.as_uri()}})

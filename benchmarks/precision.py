@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import record
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine
-from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.engines.onnx_folder import KINDS
+from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.evaluation.tasks import SPLITS, read_split
-from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.store import catalogue
 
 REFERENCE = "float32"
 CTRANSLATE2 = "ctranslate2 int8"

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from benchmarks import record
-from model_runtime import catalogue
-from model_runtime.engine import Engine, SamplingParams
 from model_runtime.engines import open_engine
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.engines.protocol import Engine, SamplingParams
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.store import catalogue
 
 _ROUNDS = 15
 _TOKENS = 576  # budget; prompts come to about 512

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.event_loop import waits_ms
-from fim_lsp import cli, handlers, stdio
-from fim_lsp.engine_host import EngineHost, LoadedModel, load_model
+from fim_lsp import cli
+from fim_lsp.lsp import handlers, stdio
+from fim_lsp.model_host.host import LoadedModel, ModelHost, load_model
 from fim_lsp.settings import Settings
-from model_runtime.calibration import Calibration, DialPoint
-from model_runtime.engine import Engine, GeneratedToken, SamplingParams, TokenStream
+from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams, TokenStream
+from model_runtime.models.calibration import Calibration, CalibrationPoint
 
 _BEAT_SECONDS = 0.002
 _HARDLY = 1e-12
@@ -81,13 +82,13 @@ class SureModel(LoadedModel):
     @property
     def calibration(self) -> Calibration:
         """Nothing is too improbable."""
-        return Calibration((DialPoint(0, _HARDLY, 0), DialPoint(1, _HARDLY, 0)))
+        return Calibration((CalibrationPoint(0, _HARDLY, 0), CalibrationPoint(1, _HARDLY, 0)))
 
 
 class LoopWatch:
     """The longest block of the running event loop."""
 
-    def __init__(self, host: EngineHost) -> None:
+    def __init__(self, host: ModelHost) -> None:
         self._host, self._block, self._ours = host, 0.0, 0.0
         self._beat: asyncio.TimerHandle | None = None
         self.beats = False
@@ -140,8 +141,8 @@ def serve(record: TextIO) -> None:
         model = load_model(settings)
         return SureModel(model.bundle, RecordingEngine(model.engine, record), model.choice)
 
-    def make_host() -> EngineHost:
-        host = EngineHost(load)
+    def make_host() -> ModelHost:
+        host = ModelHost(load)
         watches.append(LoopWatch(host))
         return host
 

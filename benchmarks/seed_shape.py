@@ -35,7 +35,7 @@ NEW_TOKENS = 16
 
 def make(folder: Path, small: bool) -> dict[str, object]:
     from benchmarks.make_random_neox import SEED_SHAPE, write_folder
-    from model_runtime.tokenizer import with_sentinels
+    from model_runtime.prompt.tokenizer import with_sentinels
 
     variant = replace(SEED_SHAPE, layers=2, hidden=128) if small else SEED_SHAPE
     write_folder(folder / "source", variant)
@@ -48,7 +48,7 @@ def make(folder: Path, small: bool) -> dict[str, object]:
 
 
 def convert(folder: Path, small: bool) -> dict[str, object]:
-    from model_runtime.convert import convert_folder
+    from model_runtime.importers.huggingface import convert_folder
 
     report = convert_folder(folder / "source", folder / "bundle", name="seed-shape")
     return {"bytes": report.bundle_bytes, "order": f"{report.order} ({report.order_source})"}
@@ -72,13 +72,12 @@ STEPS: dict[str, Callable[[Path, bool], dict[str, object]]] = {
 
 
 def _answer(folder: Path, engine_name: str) -> dict[str, object]:
-    from model_runtime import derived
-    from model_runtime.bundle import ModelBundle
-    from model_runtime.engine import Engine, SamplingParams
-    from model_runtime.engines import open_engine
-    from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+    from model_runtime.engines import artifact_cache, open_engine
+    from model_runtime.engines.protocol import Engine, SamplingParams
+    from model_runtime.models.bundle import ModelBundle
+    from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
 
-    derived.user_cache_path = lambda *_, **__: folder / "cache"  # type: ignore[assignment]
+    artifact_cache.user_cache_path = lambda *_, **__: folder / "cache"  # type: ignore[assignment]
     started = time.perf_counter()
     bundle = ModelBundle.open(folder / "bundle")
     engine = open_engine(bundle, engine=engine_name, device="cpu")

@@ -21,7 +21,7 @@ from collections import defaultdict
 from benchmarks import record
 from benchmarks.context import prefix_of
 from benchmarks.editor import Editor
-from model_runtime import catalogue
+from model_runtime.store import catalogue
 
 _TOKENS = 500
 _URI = "file:///startup.py"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fim_lsp.replay.rhythm import Rhythm
 from fim_lsp.replay.user import key_of
-from model_runtime.languages import language_id
+from model_runtime.syntax.languages import language_id
 
 SET = Path(__file__).parent / "replay_set"
 _TYPED = ("stock.py", "lru_cache.ts", "todo_list.js", "fetch.go")

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from benchmarks.record import write
-from fim_lsp.project_memory import MOST_LINES
-from fim_lsp.recall import Recall
+from fim_lsp.completion.line_index import MAX_LINES
+from fim_lsp.completion.line_ngrams import LineNgramSuggester
 from fim_lsp.workspace.project import Project
 
 _FOLDERS, _FILES_OF_EACH = 1000, 100
@@ -44,9 +44,9 @@ def make(root: Path) -> None:
 
 async def look_through(root: Path) -> dict[str, object]:
     """What it takes, with the memory of the project."""
-    recall, project = Recall(), Project()
+    recall, project = LineNgramSuggester(), Project()
     resident, begun, busy = _resident_mb(), time.monotonic(), time.thread_time()
-    project.look_through([str(root)], (), MOST_LINES, recall.learn_file)
+    project.look_through([str(root)], (), MAX_LINES, recall.learn_file)
     gaps: list[float] = []
     last = busy
     while project.is_looking:

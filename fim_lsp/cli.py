@@ -1,4 +1,4 @@
-"""The command `fim-lsp`: serve an editor, complete once in a terminal, or say what is wrong."""
+"""The command `fim-lsp`: serve an editor, complete once in a complete, or say what is wrong."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.model_names import depends_on_the_working_folder
 from model_runtime.printable import printable
+from model_runtime.store.names import depends_on_the_working_folder
 
 _DESCRIPTION = """\
 Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
@@ -311,9 +311,10 @@ def _serve(args: argparse.Namespace) -> int:
     # The imports make 50,000 objects that stay for ever.  To look through them costs a tenth of the
     # start, and later, at each full collection, 40 ms in which no key is answered.
     gc.disable()
-    from fim_lsp import access, logs, tcp, unix_socket
-    from fim_lsp.engine_host import EngineHost
-    from fim_lsp.stdio import leave, serve_stdio
+    from fim_lsp import logs
+    from fim_lsp.lsp import access, tcp, unix_socket
+    from fim_lsp.lsp.stdio import leave, serve_stdio
+    from fim_lsp.model_host.host import ModelHost
 
     gc.freeze()
     gc.enable()
@@ -323,19 +324,19 @@ def _serve(args: argparse.Namespace) -> int:
         if given := [name for name in _SHARED_OPTIONS if getattr(args, name) is not None]:
             option = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{option} is for --socket and --tcp; one editor has it as a setting")
-        leave(serve_stdio(EngineHost))
+        leave(serve_stdio(ModelHost))
     settings = _settings(
         args, unloadAfterMinutes=args.unload_after_minutes, logLevel=args.log_level
     )
     if args.tcp is None:
         path = Path(args.socket) if args.socket else access.default_socket()
-        leave(unix_socket.serve_socket(path.absolute(), EngineHost, settings=settings))
+        leave(unix_socket.serve_socket(path.absolute(), ModelHost, settings=settings))
     host, port = _host_and_port(args.tcp)
-    leave(tcp.serve_tcp(host, port, EngineHost, settings=settings, allow_remote=args.allow_remote))
+    leave(tcp.serve_tcp(host, port, ModelHost, settings=settings, allow_remote=args.allow_remote))
 
 
 def _connect(args: argparse.Namespace) -> int:
-    from fim_lsp import access, bridge, token
+    from fim_lsp.lsp import access, bridge, token
 
     address: str | None = args.address
     if address is None or os.sep in address or not _HOST_AND_PORT.fullmatch(address):
@@ -345,38 +346,38 @@ def _connect(args: argparse.Namespace) -> int:
 
 
 def _complete(args: argparse.Namespace) -> int:
-    from fim_lsp import terminal
+    from fim_lsp.commands import complete
 
     if args.n < 1:
         raise UsageError(f"-n {args.n}: at least one completion must be asked for")
-    location = terminal.parse_location(args.location)
-    return terminal.complete(
+    location = complete.parse_location(args.location)
+    return complete.complete(
         location, _settings(args, candidates=args.n), as_json=args.json, explain=args.explain
     )
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from fim_lsp import doctor
+    from fim_lsp.commands import doctor
 
     return doctor.run(_settings(args), as_json=args.json)
 
 
 def _stats(args: argparse.Namespace) -> int:
-    from fim_lsp import stats
+    from fim_lsp.commands import stats
 
     return stats.run(as_json=args.json, clear=args.clear)
 
 
 def _calibrate(args: argparse.Namespace) -> int:
-    from fim_lsp import calibrate
+    from fim_lsp.commands import calibrate
 
     return calibrate.run(args)
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from fim_lsp.replay import command
+    from fim_lsp.commands import replay
 
-    return command.run(args)
+    return replay.run(args)
 
 
 def _settings(args: argparse.Namespace, **more: object) -> Settings:

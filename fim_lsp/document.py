@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_runtime.prompt import Hole
+from model_runtime.prompt.encoder import Hole
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import logging.handlers
 import sys
 from pathlib import Path
 
-_MOST_BYTES = 2_000_000
+_MAX_BYTES = 2_000_000
 
 
 def default_log_file() -> Path:
@@ -32,7 +32,7 @@ def configure(level: str, file: Path | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(
             logging.handlers.RotatingFileHandler(
-                path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8"
+                path, maxBytes=_MAX_BYTES, backupCount=1, encoding="utf-8"
             )
         )
     except OSError as error:

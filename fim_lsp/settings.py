@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from fim_lsp.exclusions import problems_of
-from model_runtime.model_names import depends_on_the_working_folder
+from fim_lsp.exclusion.judge import problems_of
+from model_runtime.store.names import depends_on_the_working_folder
 
 SECTION = "fimLsp"
 

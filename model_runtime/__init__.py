@@ -21,12 +21,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model_runtime.bundle import ModelBundle
-    from model_runtime.catalogue import add_model, list_models
-    from model_runtime.catalogue import find as find_model
-    from model_runtime.engine import Engine, GeneratedToken, SamplingParams, TokenStream
+    from model_runtime.decoding.generate import Finish, Generation, generate_text
+    from model_runtime.decoding.stop_rules import StopRules, wants_single_line
     from model_runtime.engines import open_engine
-    from model_runtime.engines.scripted_engine import ScriptedEngine
+    from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams, TokenStream
+    from model_runtime.engines.scripted import ScriptedEngine
     from model_runtime.errors import (
         BundleError,
         ConversionError,
@@ -36,9 +35,8 @@ if TYPE_CHECKING:
         ModelRuntimeError,
         PromptTooLong,
     )
-    from model_runtime.fim_format import FimTokens, Order
-    from model_runtime.generation import Finish, Generation, generate_text
-    from model_runtime.prompt import (
+    from model_runtime.models.bundle import ModelBundle
+    from model_runtime.prompt.encoder import (
         CompletionRequest,
         Hole,
         Prompt,
@@ -46,15 +44,17 @@ if TYPE_CHECKING:
         PromptEncoder,
         Snippet,
     )
-    from model_runtime.stopping import StopRules, wants_single_line
-    from model_runtime.tokenizer import FimTokenizer
+    from model_runtime.prompt.format import FimTokens, Order
+    from model_runtime.prompt.tokenizer import FimTokenizer
+    from model_runtime.store.catalogue import add_model, list_models
+    from model_runtime.store.catalogue import find as find_model
 
 _HOMES = {
-    "bundle": ("ModelBundle",),
-    "catalogue": ("add_model", "find", "list_models"),
-    "engine": ("Engine", "GeneratedToken", "SamplingParams", "TokenStream"),
+    "models.bundle": ("ModelBundle",),
+    "store.catalogue": ("add_model", "find", "list_models"),
+    "engines.protocol": ("Engine", "GeneratedToken", "SamplingParams", "TokenStream"),
     "engines": ("open_engine",),
-    "engines.scripted_engine": ("ScriptedEngine",),
+    "engines.scripted": ("ScriptedEngine",),
     "errors": (
         "BundleError",
         "ConversionError",
@@ -64,11 +64,18 @@ _HOMES = {
         "ModelRuntimeError",
         "PromptTooLong",
     ),
-    "fim_format": ("FimTokens", "Order"),
-    "generation": ("Finish", "Generation", "generate_text"),
-    "prompt": ("CompletionRequest", "Hole", "Prompt", "PromptBudget", "PromptEncoder", "Snippet"),
-    "stopping": ("StopRules", "wants_single_line"),
-    "tokenizer": ("FimTokenizer",),
+    "prompt.format": ("FimTokens", "Order"),
+    "decoding.generate": ("Finish", "Generation", "generate_text"),
+    "prompt.encoder": (
+        "CompletionRequest",
+        "Hole",
+        "Prompt",
+        "PromptBudget",
+        "PromptEncoder",
+        "Snippet",
+    ),
+    "decoding.stop_rules": ("StopRules", "wants_single_line"),
+    "prompt.tokenizer": ("FimTokenizer",),
 }
 _RENAMED = {"find_model": "find"}
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime import gguf_names
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.fim_format import HoleStart
+from model_runtime.exporters import gguf_names
 from model_runtime.printable import printable
+from model_runtime.prompt.format import HoleStart
 
 if TYPE_CHECKING:
-    from model_runtime.catalogue import ModelEntry
+    from model_runtime.store.catalogue import ModelEntry
 
 _EXAMPLES = """\
 examples:
@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from model_runtime import catalogue
+    from model_runtime.store import catalogue
 
     entries = catalogue.list_models()
     if args.json:
@@ -204,8 +204,8 @@ def _entry_json(entry: ModelEntry) -> dict[str, object]:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from model_runtime import catalogue
     from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
+    from model_runtime.store import catalogue
 
     if args.check:
         return _check(args.name, args.json)
@@ -240,7 +240,7 @@ def _info(args: argparse.Namespace) -> int:
 
 def _check(name: str, as_json: bool) -> int:
     """Opening compares sizes, the tokenizer's hash and the canary; the weights are left."""
-    from model_runtime import catalogue
+    from model_runtime.store import catalogue
 
     try:
         bundle = catalogue.find(name)
@@ -278,7 +278,7 @@ def _add(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from model_runtime import catalogue
+    from model_runtime.store import catalogue
 
     console = Console(highlight=False, stderr=True)
     with console.status("reading") as status:
@@ -312,7 +312,7 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _sign(args: argparse.Namespace) -> int:
-    from model_runtime import catalogue
+    from model_runtime.store import catalogue
 
     print(f"the manifest of {catalogue.sign(args.name).name} is signed")
     return 0
@@ -322,8 +322,8 @@ def _export(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from model_runtime import catalogue
-    from model_runtime.gguf_export import export_gguf
+    from model_runtime.exporters.gguf import export_gguf
+    from model_runtime.store import catalogue
 
     bundle = catalogue.find(args.name)
     target = args.out or Path(f"{Path(args.name).resolve().name}-{args.type}.gguf")

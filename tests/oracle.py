@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.neox import EMBEDDING, FINAL_NORM, HEAD, alibi_slopes, layer_prefix
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, alibi_slopes, layer_prefix
 
 # T = tokens, D = hidden, H = heads, W = width of a head, V = vocabulary
 

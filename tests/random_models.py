@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
-from model_runtime.bundle import ModelBundle
-from model_runtime.convert import convert_folder
+from model_runtime.importers.huggingface import convert_folder
+from model_runtime.models.bundle import ModelBundle
 
 VARIANTS = {
     "rotary quarter": Variant(),

@@ -6,8 +6,16 @@ Nothing of the line that is being written is looked at: while one types on a lin
 as they are, and with them the beginning of the prompt that the engine has read already.
 """
 
-from fim_lsp.context.elsewhere import NOWHERE, Elsewhere
+from fim_lsp.context.cross_file import NOWHERE, CrossFileContext
 from fim_lsp.context.gathering import Gathered, gather
 from fim_lsp.context.source import EVERY_SOURCE, Source, sources_of
 
-__all__ = ["EVERY_SOURCE", "NOWHERE", "Elsewhere", "Gathered", "Source", "gather", "sources_of"]
+__all__ = [
+    "EVERY_SOURCE",
+    "NOWHERE",
+    "CrossFileContext",
+    "Gathered",
+    "Source",
+    "gather",
+    "sources_of",
+]

@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 from typing import NamedTuple
 
+from fim_lsp.context.chunks import IDENTIFIER, regions
 from fim_lsp.context.imports import imported_names
-from fim_lsp.context.neighbours import are_siblings, is_twin
 from fim_lsp.context.ranking import Candidate, best
-from fim_lsp.context.regions import IDENTIFIER, regions
+from fim_lsp.context.related_files import are_siblings, is_twin
 from fim_lsp.context.source import EVERY_SOURCE, FILE_SOURCES, Source
 from fim_lsp.document import DocumentSnapshot
-from model_runtime.languages import language
-from model_runtime.prompt import Snippet
+from model_runtime.prompt.encoder import Snippet
+from model_runtime.syntax.languages import language
 
-_MOST_SECONDS = 0.03
+_MAX_SECONDS = 0.03
 _WINDOW_CHARACTERS = 1500
 """Text before the cursor's line whose names are looked for elsewhere."""
 _KNOWN_CHARACTERS = 20_000
 """On each side of the cursor; what stands there is no news."""
-_MOST_CHARACTERS = 50_000
+_MAX_CHARACTERS = 50_000
 """Of each document, around where it was edited; a bound on the time, not on what is useful."""
-_MOST_SNIPPETS = 8
+_MAX_SNIPPETS = 8
 
 
 class Gathered(NamedTuple):
@@ -59,7 +59,7 @@ def gather(
         sources: those that may be used.
         clock: seconds; after 0.03 of them what was looked at is all there is.
     """
-    end = clock() + _MOST_SECONDS
+    end = clock() + _MAX_SECONDS
     before, after = _without_line(snapshot)
     wanted = frozenset(IDENTIFIER.findall(_last_lines(before, _WINDOW_CHARACTERS)))
     if not wanted:
@@ -82,7 +82,7 @@ def gather(
             break
         seen.add(document.uri)
         candidates += _candidates(snapshot, document, is_open, imported, sources)
-    chosen = best(candidates, wanted, known, _MOST_SNIPPETS)
+    chosen = best(candidates, wanted, known, _MAX_SNIPPETS)
     return Gathered(
         tuple(_snippet(candidate) for candidate in chosen),
         tuple(candidate.source for candidate in chosen),
@@ -143,12 +143,12 @@ def _last_lines(text: str, characters: int) -> str:
 def _part(document: DocumentSnapshot) -> tuple[str, int]:
     """Whole lines around the place of the last edit, and that place in them."""
     text = document.text
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) <= _MAX_CHARACTERS:
         return text, document.offset
-    start = max(0, document.offset - _MOST_CHARACTERS // 2)
+    start = max(0, document.offset - _MAX_CHARACTERS // 2)
     start = text.rfind("\n", 0, start) + 1 if start else 0
-    start = max(start, document.offset - _MOST_CHARACTERS)
-    part = text[start : start + _MOST_CHARACTERS]
+    start = max(start, document.offset - _MAX_CHARACTERS)
+    part = text[start : start + _MAX_CHARACTERS]
     return part[: part.rfind("\n") + 1], document.offset - start
 
 

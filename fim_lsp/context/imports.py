@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from fim_lsp.context.regions import IDENTIFIER
+from fim_lsp.context.chunks import IDENTIFIER
 
-_MOST_CHARACTERS = 20_000
+_MAX_CHARACTERS = 20_000
 """Imports stand at the top."""
 
 _STATEMENT = re.compile(
@@ -24,5 +24,5 @@ def imported_names(text: str) -> frozenset[str]:
     >>> sorted(imported_names("from shop.stock import (\n    Inventory,\n    Item as Thing,\n)"))
     ['Inventory', 'Item', 'Thing', 'shop', 'stock']
     """
-    statements = _STATEMENT.findall(text[:_MOST_CHARACTERS])
+    statements = _STATEMENT.findall(text[:_MAX_CHARACTERS])
     return frozenset(IDENTIFIER.findall("\n".join(statements))) - _WORDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
-from fim_lsp.context.regions import Region
+from fim_lsp.context.chunks import Region
 from fim_lsp.context.source import Source
 from fim_lsp.document import DocumentSnapshot
 

@@ -19,9 +19,9 @@ from fim_lsp.replay import session
 from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
-from model_runtime import catalogue
-from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, write_manifest
-from model_runtime.calibration import UNCALIBRATED, Calibration, DialPoint, table
+from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, write_manifest
+from model_runtime.models.calibration import UNCALIBRATED, Calibration, CalibrationPoint, table
+from model_runtime.store import catalogue
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.6, 0.25: 0.4, 0.5: 0.25, 0.75: 0.12, 1.0: 0.05}
@@ -95,7 +95,7 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
     return Calibration(_points(measured), words, languages)
 
 
-def _points(measured: Sequence[Measured]) -> tuple[DialPoint, ...]:
+def _points(measured: Sequence[Measured]) -> tuple[CalibrationPoint, ...]:
     shares: list[tuple[float, float]] = []
     share = 0.0
     for one in sorted(measured):
@@ -104,7 +104,7 @@ def _points(measured: Sequence[Measured]) -> tuple[DialPoint, ...]:
             share = found
             shares.append((one.probability, share))
     return tuple(
-        DialPoint(
+        CalibrationPoint(
             eagerness,
             round(_reaching(shares, target, UNCALIBRATED.least_probability(eagerness)), 3),
             round(min(target, share), 3),

@@ -22,10 +22,10 @@ COMMAND = (sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error",
            "--log-file", os.devnull)  # fmt: skip
 """How the server is started."""
 
-_PATIENCE_SECONDS = 120.0
+_TIMEOUT_SECONDS = 120.0
 """For one answer; a slow model on a busy machine is slow, not gone."""
 
-_MOST_OPEN = 8
+_MAX_OPEN = 8
 """Documents."""
 
 Message = dict[str, Any]
@@ -90,7 +90,7 @@ class Editor:
         """textDocument/didOpen.  Others stay open, as with a person, up to a few."""
         if uri in self._open:
             self.close(uri)
-        elif len(self._open) == _MOST_OPEN:
+        elif len(self._open) == _MAX_OPEN:
             self.close(self._open[0])
         self._open.append(uri)
         self._version = 1
@@ -138,7 +138,7 @@ class Editor:
         Raises:
             FimLspError: an error came back, or nothing.
         """
-        return await asyncio.wait_for(self._ask(method, params), _PATIENCE_SECONDS)
+        return await asyncio.wait_for(self._ask(method, params), _TIMEOUT_SECONDS)
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification."""
@@ -183,7 +183,7 @@ class Editor:
     async def _until(self, is_so: Callable[[], bool]) -> None:
         while not is_so():
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), _PATIENCE_SECONDS)
+            await asyncio.wait_for(self._changed.wait(), _TIMEOUT_SECONDS)
 
     async def _end(self) -> None:
         assert self._process.stdin is not None

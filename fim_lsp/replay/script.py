@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from fim_lsp.errors import FimLspError
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusion.judge import is_excluded
 from model_runtime.errors import GitError
 from model_runtime.git import git
-from model_runtime.languages import language_id
+from model_runtime.syntax.languages import language_id
 
-_MOST_BYTES = 200_000
+_MAX_BYTES = 200_000
 """Larger files are data or were made by a program; nobody types them."""
 
 
@@ -53,7 +53,7 @@ def of_files(paths: Sequence[Path]) -> list[Script]:
             known = (
                 file for file in sorted(path.rglob("*"))
                 if file.is_file() and language_id(file.name) != "plaintext"
-                and file.stat().st_size <= _MOST_BYTES and is_excluded(str(file.absolute())) is None
+                and file.stat().st_size <= _MAX_BYTES and is_excluded(str(file.absolute())) is None
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
             )  # fmt: skip
             scripts += [of_file(file) for file in known]
@@ -76,7 +76,7 @@ def of_file(path: Path) -> Script:
         raise FimLspError(f"{path}: {error.strerror}") from None
     text = _text(raw)
     if text is None:
-        raise FimLspError(f"{path}: not UTF-8 text of at most {_MOST_BYTES // 1000} kB")
+        raise FimLspError(f"{path}: not UTF-8 text of at most {_MAX_BYTES // 1000} kB")
     insertions = (Insertion(0, 0, text),) if text else ()
     return Script(path.resolve(), language_id(path.name), "", insertions, str(path))
 
@@ -174,7 +174,7 @@ def _blob(top: Path, name: str) -> str | None:
 
 def _text(raw: bytes) -> str | None:
     """The text with plain line ends; None for what nobody types."""
-    if len(raw) > _MOST_BYTES or b"\0" in raw:
+    if len(raw) > _MAX_BYTES or b"\0" in raw:
         return None
     try:
         return raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

@@ -20,7 +20,7 @@ _KEPT_AFTER_MS = 30_000.0
 _EXPLAIN_EVERY = 40
 """Requests; the server keeps its last 50 decisions."""
 _USUAL_DEBOUNCE_MS = 60.0
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 Take = Callable[[Offer, str, str], "Taken | None"]
 
@@ -163,7 +163,7 @@ class Typist:
         figures.requests += 1
         sent = time.perf_counter()
         answer = self._editor.ask(self._uri, self._document.position())
-        wait = _PATIENCE_SECONDS if self._manner.is_fast else pause_ms / 1e3
+        wait = _TIMEOUT_SECONDS if self._manner.is_fast else pause_ms / 1e3
         await asyncio.wait({answer}, timeout=wait)
         self._clock_ms += pause_ms
         self._look_again()

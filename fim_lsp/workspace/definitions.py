@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fim_lsp.context.regions import regions
-from model_runtime.grammars import tree_of
-from model_runtime.languages import language
+from fim_lsp.context.chunks import regions
+from model_runtime.syntax.languages import language
+from model_runtime.syntax.tree_sitter import tree_of
 
-_MOST_DEPTH = 5
+_MAX_DEPTH = 5
 """Of nodes around a definition: `export`, a decorator, a namespace in a namespace."""
 _NAMED = re.compile(
     r".*(definition|declaration|declarator|_item|_spec|_specifier|_signature)|class|module|method"
@@ -32,7 +32,7 @@ def defined_names(text: str, language_id: str) -> frozenset[str]:
     """
     root = tree_of(text, language(language_id))
     if root is not None:
-        return frozenset(_names_in(root, _MOST_DEPTH))
+        return frozenset(_names_in(root, _MAX_DEPTH))
     return frozenset(region.name for region in regions(text) if region.name)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fim_lsp.context.neighbours import are_siblings, is_twin, subject_of
+from fim_lsp.context.related_files import are_siblings, is_twin, subject_of
 
-MOST_FILES = 100_000
-MOST_NAMES = 200_000
+MAX_FILES = 100_000
+MAX_NAMES = 200_000
 """Both together take some 60 MB; most projects have a thousandth of it."""
-_MOST_PLACES = 8
+_MAX_PLACES = 8
 """Of one name; a name that stands for more says little."""
-_MOST_NEIGHBOURS = 64
+_MAX_NEIGHBOURS = 64
 _BYTES = 4
 """Of the number of a file."""
 
@@ -27,7 +27,7 @@ class WorkspaceIndex:
     texts are read from the disk when they are wanted.  Written by one thread; others may read.
     """
 
-    def __init__(self, most_files: int = MOST_FILES, most_names: int = MOST_NAMES) -> None:
+    def __init__(self, most_files: int = MAX_FILES, most_names: int = MAX_NAMES) -> None:
         self._most_files, self._most_names = most_files, most_names
         self._paths: list[str] = []
         self._ids: dict[str, int] = {}
@@ -54,17 +54,17 @@ class WorkspaceIndex:
                 return
             number = self._ids[path] = len(self._paths)
             self._paths.append(path)
-            _put(self._in_folder, path.rpartition("/")[0], number, _MOST_NEIGHBOURS)
-            _put(self._about, subject_of(path), number, _MOST_NEIGHBOURS)
+            _put(self._in_folder, path.rpartition("/")[0], number, _MAX_NEIGHBOURS)
+            _put(self._about, subject_of(path), number, _MAX_NEIGHBOURS)
         for name in names:
             if name in self._defining or len(self._defining) < self._most_names:
-                _put(self._defining, name, number, _MOST_PLACES)
+                _put(self._defining, name, number, _MAX_PLACES)
 
     def defining(self, names: Iterable[str]) -> Iterator[str]:
         """Files that define one of the names; of a name that stands in too many, none."""
         for name in sorted(names):
             places = self._defining.get(name, b"")
-            if len(places) < _MOST_PLACES * _BYTES:
+            if len(places) < _MAX_PLACES * _BYTES:
                 yield from self._files_at(places)
 
     def beside(self, path: str) -> Iterator[str]:

@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from fim_lsp.exclusions import is_excluded_by_name, is_folder_excluded
-from fim_lsp.gitignore import is_ignored_by, levels_below, levels_within, work_tree_of
-from model_runtime.languages import language, language_id
+from fim_lsp.exclusion.gitignore import is_ignored_by, levels_below, levels_within, work_tree_of
+from fim_lsp.exclusion.judge import is_excluded_by_name, is_folder_excluded
+from model_runtime.syntax.languages import language, language_id
 
-MOST_FILES = 100_000
+MAX_FILES = 100_000
 """Of a folder; the rest is left out."""
-_MOST_DIRECTORIES = 50_000
+_MAX_DIRECTORIES = 50_000
 _HEAPS = frozenset(
     {"node_modules", "bower_components", "vendor", "venv", "env", "site-packages", "__pycache__",
      "build", "dist", "target", "out", "obj", "bin", "coverage", "Pods", "DerivedData"}
@@ -33,7 +33,7 @@ def source_files(root: Path, exclude: tuple[str, ...] = ()) -> list[str]:
     """
     found: dict[str, float] = {}
     for name, entry in _files(root, exclude):
-        if len(found) == MOST_FILES:
+        if len(found) == MAX_FILES:
             break
         try:
             found[name] = entry.stat(follow_symlinks=False).st_mtime
@@ -65,7 +65,7 @@ def _files(root: Path, exclude: tuple[str, ...]) -> Iterator[tuple[str, os.DirEn
     if levels is None:
         return
     waiting = deque([("", levels)])
-    for _ in range(_MOST_DIRECTORIES):
+    for _ in range(_MAX_DIRECTORIES):
         if not waiting:
             return
         folder, levels = waiting.popleft()

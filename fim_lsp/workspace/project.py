@@ -14,18 +14,18 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.exclusions import is_unshared
+from fim_lsp.exclusion.judge import is_unshared
 from fim_lsp.uris import local_path
 from fim_lsp.workspace.definitions import defined_names
 from fim_lsp.workspace.index import WorkspaceIndex
-from fim_lsp.workspace.source_file import MOST_BYTES, read_text
-from model_runtime.languages import language_id
+from fim_lsp.workspace.source_file import MAX_BYTES, read_text
+from model_runtime.syntax.languages import language_id
 
 logger = logging.getLogger(__name__)
 
-_MOST_FILES_READ = 16
+_MAX_FILES_READ = 16
 """For one prompt."""
-_MOST_CHARACTERS_SAVED = 50_000
+_MAX_CHARACTERS_SAVED = 50_000
 """Of a saved document; to look for names in a larger one would hold up the event loop."""
 
 MAX_READERS = 2
@@ -100,7 +100,7 @@ class Project:
         path = local_path(uri)
         if path is None or self._asked is None or self._relative(path) is None:
             return
-        if len(text) <= _MOST_CHARACTERS_SAVED and is_unshared(path, self._exclude) is None:
+        if len(text) <= _MAX_CHARACTERS_SAVED and is_unshared(path, self._exclude) is None:
             self.index.add(path, defined_names(text, language_id(path)))
             self.index.version += 1
 
@@ -114,7 +114,7 @@ class Project:
             return
         found = dict.fromkeys(chain(index.defining(names), index.beside(own)))
         found.pop(own, None)
-        for path in islice(found, _MOST_FILES_READ):
+        for path in islice(found, _MAX_FILES_READ):
             relative = self._relative(path)
             # Judged now: it may be another file than it was, or under other rules.
             if relative is None or is_unshared(path, self._exclude) is not None:
@@ -139,7 +139,7 @@ class Project:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            limit=8 * MOST_BYTES,
+            limit=8 * MAX_BYTES,
             # Not the user's folder: Python would import from there first.
             cwd=Path(__file__).parents[2],
             creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),

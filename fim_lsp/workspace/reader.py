@@ -19,7 +19,7 @@ from typing import Any
 from fim_lsp.workspace.definitions import defined_names
 from fim_lsp.workspace.listing import is_project, source_files
 from fim_lsp.workspace.source_file import read_text
-from model_runtime.languages import language_id
+from model_runtime.syntax.languages import language_id
 
 
 def files(roots: list[str], exclude: tuple[str, ...], lines: int) -> Iterator[dict[str, Any]]:

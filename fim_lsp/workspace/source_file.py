@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 """Larger files are data, or a program wrote them."""
 
 
@@ -20,10 +20,10 @@ def read_text(path: str | Path) -> str | None:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
         with open(os.open(path, flags), "rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+            raw = file.read(MAX_BYTES + 1)
     except OSError:
         return None
-    if len(raw) > MOST_BYTES or b"\0" in raw:
+    if len(raw) > MAX_BYTES or b"\0" in raw:
         return None
     try:
         return raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

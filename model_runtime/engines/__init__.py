@@ -5,9 +5,9 @@ Backends are imported when an engine is opened, never before.
 
 from __future__ import annotations
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine
+from model_runtime.engines.protocol import Engine
 from model_runtime.errors import EngineUnavailable
+from model_runtime.models.bundle import ModelBundle
 
 ENGINES = ("auto", "ctranslate2", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
@@ -40,7 +40,7 @@ def open_engine(
 
 def _open_ctranslate2(bundle: ModelBundle, device: str, threads: int) -> Engine:
     try:
-        from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+        from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
     except ImportError as error:
         raise EngineUnavailable(
             f"CTranslate2 cannot be imported ({error}); install it again with: "
@@ -53,7 +53,7 @@ def _open_ctranslate2(bundle: ModelBundle, device: str, threads: int) -> Engine:
 
 def _open_onnx(bundle: ModelBundle, device: str, threads: int) -> Engine:
     try:
-        from model_runtime.engines.onnx_engine import OnnxEngine
+        from model_runtime.engines.onnx.engine import OnnxEngine
     except ImportError as error:
         raise EngineUnavailable(
             f"ONNX Runtime cannot be imported ({error}); install it again with: "
@@ -64,7 +64,7 @@ def _open_onnx(bundle: ModelBundle, device: str, threads: int) -> Engine:
 
 def _open_torch(bundle: ModelBundle, device: str, threads: int) -> Engine:
     try:
-        from model_runtime.engines.torch_engine import TorchEngine
+        from model_runtime.engines.torch.engine import TorchEngine
     except ImportError as error:
         raise EngineUnavailable(
             f"the engine torch needs PyTorch ({error}); install it with: "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from model_runtime.weights import Float32
+from model_runtime.models.weights import Float32
 
 _MAX_ENTRIES = 64
 _MAX_BYTES = 24 * 2**20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_runtime.engine import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.weights import Array, Float32
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
+from model_runtime.models.weights import Array, Float32
 
 
 class Draws:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_runtime.neox import Architecture
-from model_runtime.weights import Array
+from model_runtime.models.decoder import Architecture
+from model_runtime.models.weights import Array
 
 
 def rows_by_kind(architecture: Architecture) -> Array:

@@ -15,7 +15,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from model_runtime.engine import (
+from model_runtime.engines.known_logits import KnownLogits
+from model_runtime.engines.kv_slots import KvSlots
+from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.prefix import common_prefix
+from model_runtime.engines.protocol import (
     DraftCounts,
     GeneratedToken,
     SamplingParams,
@@ -24,15 +28,11 @@ from model_runtime.engine import (
     check_fits,
     check_scorable,
 )
-from model_runtime.engines.drafts import Drafter, Drafting, DraftSource
-from model_runtime.engines.known_logits import KnownLogits
-from model_runtime.engines.numpy_sampling import Draws
-from model_runtime.engines.prefix import common_prefix
-from model_runtime.engines.slots import Slots
+from model_runtime.engines.speculative import Drafter, Drafting, DraftSource
 from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
-from model_runtime.forced_text import ForcedText
-from model_runtime.weights import Float32
+from model_runtime.models.weights import Float32
+from model_runtime.prompt.forced_text import ForcedText
 
 Text = TypeVar("Text")
 """The keys and values of one text, as a backend holds them."""
@@ -66,7 +66,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         """Asked for a guess where a text itself offers none; the owner of the engine may set it."""
         self._vocab = vocab
         self._is_open = True
-        self._slots = Slots(slots)
+        self._slots = KvSlots(slots)
         self._texts: list[Text] = []
         self._known = KnownLogits(bytes_of_each=4 * vocab)
 
@@ -189,7 +189,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         """As `Engine.close`."""
         self._is_open = False
         self._texts.clear()
-        self._slots = Slots(1)
+        self._slots = KvSlots(1)
         self._known = KnownLogits(bytes_of_each=4 * self._vocab)
 
     def _check_known(self, ids: Sequence[int]) -> None:

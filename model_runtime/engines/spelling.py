@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model_runtime.engine import GeneratedToken, SamplingParams
 from model_runtime.engines.numpy_sampling import Draws, log_total, pick
-from model_runtime.forced_text import ForcedText
-from model_runtime.weights import Float32
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams
+from model_runtime.models.weights import Float32
+from model_runtime.prompt.forced_text import ForcedText
 
 WIDTH = 2
 """Partial spellings that are followed.  On 300 rests of lines the embedded model wrote 15.0 % of

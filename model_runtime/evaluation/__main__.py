@@ -57,12 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _infilling(args: argparse.Namespace) -> int:
-    from model_runtime import catalogue
     from model_runtime.engines import open_engine
     from model_runtime.evaluation.cutting import RULES
     from model_runtime.evaluation.infilling import DrawSettings
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
     from model_runtime.evaluation.sandbox import Sandbox
+    from model_runtime.store import catalogue
 
     max_new_tokens = args.max_new_tokens
     if max_new_tokens is None:
@@ -106,9 +106,9 @@ def _infilling(args: argparse.Namespace) -> int:
 
 
 def _harness(args: argparse.Namespace) -> int:
-    from model_runtime import catalogue
     from model_runtime.engines import open_engine
     from model_runtime.evaluation.harness import TASKS, HarnessOptions, evaluate_harness
+    from model_runtime.store import catalogue
 
     if (args.data is None) == (not args.online):
         print(

@@ -2,7 +2,7 @@
 
     raw       nothing is cut: the model must stop by itself
     line      after the first line end, which is kept
-    server    where the language server stops (model_runtime.stopping), before its filters
+    server    where the language server stops (decoding.stop_rules), before its filters
 
 A rule is replayed on the stored ids token by token, as the server would have applied it while they
 came.  Cutting *before* the first line end would break more than half of the single-line benchmark's
@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from model_runtime.decoding.stop_rules import StopRules, wants_single_line
 from model_runtime.evaluation.infilling import text_of
 from model_runtime.evaluation.tasks import LANGUAGE
-from model_runtime.languages import language
-from model_runtime.prompt import Hole
-from model_runtime.stopping import StopRules, wants_single_line
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import Hole
+from model_runtime.prompt.tokenizer import FimTokenizer
+from model_runtime.syntax.languages import language
 
 RAW = "raw"
 

@@ -19,13 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine
+from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.errors import DataError, EvaluationError
 from model_runtime.evaluation.metrics import Interval, wilson
 from model_runtime.evaluation.records import JsonLines, RunFolder, write_text
 from model_runtime.evaluation.rows import Rows
 from model_runtime.evaluation.seed_table import ARMS, INFILLING, ROWS
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
 
 

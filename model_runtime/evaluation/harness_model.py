@@ -11,17 +11,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine, SamplingParams
+from model_runtime.decoding.generate import generate_text
+from model_runtime.decoding.stop_rules import Cut
+from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import JsonLines
-from model_runtime.generation import generate_text
-from model_runtime.stopping import Cut
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
 
 LM: Any = import_silenced("lm_eval.api.model").LM
 
-_MOST_GENERATED = 256
+_MAX_GENERATED = 256
 
 
 class EngineLM(LM):  # type: ignore[misc]
@@ -59,7 +59,7 @@ class EngineLM(LM):  # type: ignore[misc]
             context, settings = request.args
             until = settings.get("until") or []
             most = min(
-                int(settings.get("max_gen_toks") or _MOST_GENERATED),
+                int(settings.get("max_gen_toks") or _MAX_GENERATED),
                 self._engine.context_length // 2,
             )
             ids = [self._end, *self._tokenizer.encode(context)]

@@ -13,17 +13,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
-from model_runtime.engine import Engine, GeneratedToken, SamplingParams
+from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt import CompletionRequest, Prompt, PromptBudget, PromptEncoder
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import CompletionRequest, Prompt, PromptBudget, PromptEncoder
+from model_runtime.prompt.tokenizer import FimTokenizer
 
 T = TypeVar("T")
 
 _UNFINISHED = "\ufffd"
-_MOST_SPREAD = 3
+_MAX_SPREAD = 3
 """Ids by which the prompts of a group may differ in length: what is longer than the shortest one
 is read token by token (CTranslate2), which soon costs more than the group saves."""
 
@@ -173,7 +173,7 @@ def of_like_length(items: Iterable[T], length: Callable[[T], int], size: int) ->
     """
     group: list[T] = []
     for item in sorted(items, key=length):
-        if group and (len(group) == size or length(item) > length(group[0]) + _MOST_SPREAD):
+        if group and (len(group) == size or length(item) > length(group[0]) + _MAX_SPREAD):
             yield group
             group = []
         group.append(item)

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_runtime.engine import Engine
+from model_runtime.engines.protocol import Engine
 from model_runtime.errors import PromptTooLong
 from model_runtime.evaluation.infilling import InfillingModel
 from model_runtime.evaluation.metrics import Interval, cluster_ratio
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
 
 KINDS = ("middle", "middle_ltr", "program_ltr")
 

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine
+from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
 from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
@@ -30,6 +29,7 @@ from model_runtime.evaluation.rows import Rows
 from model_runtime.evaluation.sandbox import Limits, Sandbox
 from model_runtime.evaluation.scoring import Judge, Score, score
 from model_runtime.evaluation.tasks import SPLITS, Split, Task, choose, read_split
+from model_runtime.models.bundle import ModelBundle
 
 BENCHMARK = "HumanEval-infilling"
 FLOOR = "floor"

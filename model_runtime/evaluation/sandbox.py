@@ -32,8 +32,8 @@ from model_runtime.evaluation.isolation import Isolation, base_python, confineme
 
 _START = b"start\n"
 _STARTUP_SECONDS = 30.0  # a loaded machine must not turn into failed programs
-_MOST_RESULT_BYTES = 64 * 1024
-_MOST_REASON = 300
+_MAX_RESULT_BYTES = 64 * 1024
+_MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _read(descriptor: int, seconds: float) -> tuple[bytes, str]:
     is_started = False
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    while len(output) < _MOST_RESULT_BYTES:
+    while len(output) < _MAX_RESULT_BYTES:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(math.ceil(left * 1000)):
             return output, "time limit"
@@ -182,7 +182,7 @@ def _read(descriptor: int, seconds: float) -> tuple[bytes, str]:
 
 def _reason(verdict: bytes, status: str) -> str:
     if status == "exit status 0" and verdict:
-        return " ".join(verdict.decode("utf-8", "replace").split())[:_MOST_REASON]
+        return " ".join(verdict.decode("utf-8", "replace").split())[:_MAX_REASON]
     return status if status == "time limit" else f"ended early: {status}"
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_runtime.evaluation.errors import DataError, EvaluationError
-from model_runtime.prompt import Hole
+from model_runtime.prompt.encoder import Hole
 
 LANGUAGE = "python"
 """Of every problem, by the id that editors send."""

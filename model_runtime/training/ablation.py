@@ -24,7 +24,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_runtime.bundle import MANIFEST, ModelBundle
 from model_runtime.engines import open_engine
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.arms import AblationReport, Arm, Trained, compare_arms
@@ -34,6 +33,7 @@ from model_runtime.evaluation.records import write_text
 from model_runtime.evaluation.rows import Rows, read_rows
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox
+from model_runtime.models.bundle import MANIFEST, ModelBundle
 from model_runtime.training import pipeline
 from model_runtime.training.interrupt import TrainingStopped
 from model_runtime.training.metrics import LOG

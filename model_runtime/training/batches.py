@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.contexts import contexts
 from model_runtime.training.documents import Documents
 from model_runtime.training.draws import Draws
@@ -73,15 +73,15 @@ class Place(NamedTuple):
         >>> Place.at(Place(7, 11).number)
         Place(block=7, row=11)
         """
-        return self.block * _MOST_ROWS + self.row
+        return self.block * _MAX_ROWS + self.row
 
     @classmethod
     def at(cls, number: int) -> Place:
         """From its number."""
-        return cls(*divmod(number, _MOST_ROWS))
+        return cls(*divmod(number, _MAX_ROWS))
 
 
-_MOST_ROWS = 1 << 24
+_MAX_ROWS = 1 << 24
 """Of a block."""
 START = Place(0, 0)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model_runtime.bundle import ModelBundle
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.training.curve import draw, read_logs
 
 CARD, CURVE = "MODEL_CARD.md", "loss_curve.svg"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_runtime.fim_format import NUM_SENTINELS
+from model_runtime.prompt.format import NUM_SENTINELS
 from model_runtime.training.encode import Encoder, Sequence
 
 RESERVED = NUM_SENTINELS + 1 + 12

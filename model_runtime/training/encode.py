@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.fim_format import FimTokens, HoleStart, Order
-from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder, Snippet
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptEncoder, Snippet
+from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
 from model_runtime.training.documents import Documents, Entry
 from model_runtime.training.draws import Draws

@@ -25,10 +25,10 @@ import torch
 from safetensors.torch import save_file
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.fim_format import FimTokens
-from model_runtime.gguf_names import fim_token_ids
-from model_runtime.neox import ALIBI_TYPE
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.exporters.gguf_names import fim_token_ids
+from model_runtime.models.decoder import ALIBI_TYPE
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.checkpoint import Progress
 from model_runtime.training.folder_card import CARD, folder_card

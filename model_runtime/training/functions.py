@@ -16,8 +16,8 @@ from model_runtime.training.recipe import SelectionRecipe
 
 _DEFINITION = re.compile(r"^def \w+\(", re.MULTILINE)
 _NEXT_AT_MARGIN = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
-LEAST_CHARACTERS = 120
-LEAST_STATEMENTS = 3
+MIN_CHARACTERS = 120
+MIN_STATEMENTS = 3
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CONTROL = (ast.For, ast.While, ast.If, ast.comprehension, ast.IfExp)
 
@@ -28,7 +28,7 @@ def plain_functions(text: str, recipe: SelectionRecipe) -> Iterator[str]:
         end = _NEXT_AT_MARGIN.search(text, match.end())
         # A signature may be closed at the margin: `) -> int:` is no new statement.
         source = text[match.start() : end.start() if end else len(text)].rstrip() + "\n"
-        is_short = LEAST_CHARACTERS <= len(source) <= recipe.most_characters
+        is_short = MIN_CHARACTERS <= len(source) <= recipe.most_characters
         if is_short and is_plain(source, recipe.most_attributes):
             yield source
 
@@ -46,7 +46,7 @@ def is_plain(source: str, most_attributes: float) -> bool:
     attributes = sum(isinstance(node, ast.Attribute) for node in nodes)
     names = sum(isinstance(node, ast.Name) for node in nodes)
     return (
-        statements >= LEAST_STATEMENTS
+        statements >= MIN_STATEMENTS
         and any(isinstance(node, _CONTROL) for node in nodes)
         and any(isinstance(node, ast.Return | ast.Yield) for node in nodes)
         and attributes <= most_attributes * names

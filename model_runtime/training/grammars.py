@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.grammars import load, parse
-from model_runtime.languages import language
+from model_runtime.syntax.languages import language
+from model_runtime.syntax.tree_sitter import load, parse
 
 LANGUAGES = frozenset(
     [

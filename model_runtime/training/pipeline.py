@@ -147,8 +147,8 @@ def _export(run: Run) -> None:
 
 
 def _bundle(run: Run) -> None:
-    from model_runtime.convert import convert_folder
-    from model_runtime.hole_probe import choose_hole_start
+    from model_runtime.importers.huggingface import convert_folder
+    from model_runtime.store.hole_probe import choose_hole_start
 
     fim = json.loads((run.folder("export") / "fim_config.json").read_text("utf-8"))
     report = convert_folder(

@@ -16,21 +16,21 @@ import random
 import shutil
 from pathlib import Path
 
-from model_runtime.bundle import ModelBundle
 from model_runtime.engines import open_engine
 from model_runtime.evaluation.records import write_text
 from model_runtime.evaluation.report import Report
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling, evaluate_tasks
 from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.evaluation.tasks import SPLITS, Split, Task
-from model_runtime.prompt import Hole
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import Hole
 from model_runtime.training import windows
 from model_runtime.training.documents import Documents, unpack
 
 logger = logging.getLogger(__name__)
 TASKS = 200
 WINDOW_TOKENS = (100, 400)
-LEAST_CHARACTERS = 8
+MIN_CHARACTERS = 8
 """Of a line that is worth asking for."""
 OF = "weights.txt"
 
@@ -90,7 +90,7 @@ def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
         start, end = rng.choice(list(windows.whole(text, WINDOW_TOKENS, rng)))
         lines = text[start:end].splitlines(keepends=True)
         line = rng.randrange(len(lines))
-        if len(lines[line].strip()) >= LEAST_CHARACTERS:
+        if len(lines[line].strip()) >= MIN_CHARACTERS:
             hole = Hole("".join(lines[:line]), "".join(lines[line + 1 :]))
             tasks.append(Task(f"held-out/{attempt}", number, hole, lines[line], "", ""))
         if len(tasks) == TASKS:

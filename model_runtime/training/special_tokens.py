@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 
 NAMES = {
     "end": "<|endoftext|>",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_runtime.languages import language_id
+from model_runtime.syntax.languages import language_id
 from model_runtime.training.grammars import grammar
 
 Span = tuple[int, int]

@@ -17,14 +17,14 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.tokenizer import FimTokenizer, with_sentinels
+from model_runtime.prompt.tokenizer import FimTokenizer, with_sentinels
 from model_runtime.training.recipe import TokenizerRecipe
 from model_runtime.training.special_tokens import NAMES, OPTIONAL, RESERVED, tokens_of
 
 PIECES = r"\n[ \t]*|[^\S\n]?[^\W\d]\w*|\d| ?[^\s\w]+|[^\S\n]+|\s"
 LONGEST_TOKEN = 32
 """Characters; longer pieces are licences and rulers, not words."""
-LEAST_COUNT = 3
+MIN_COUNT = 3
 
 
 class TokenizerDefect(ModelRuntimeError):
@@ -110,7 +110,7 @@ def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
         vocab_size=vocabulary,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        min_frequency=LEAST_COUNT,
+        min_frequency=MIN_COUNT,
         max_token_length=LONGEST_TOKEN,
         show_progress=False,
     )

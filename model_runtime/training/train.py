@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.tensor import DTensor
 
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.batches import Place, RowStream, Source
 from model_runtime.training.checkpoint import Checkpoints, Identity, Progress

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.prompt import CompletionRequest, Hole
+from model_runtime.prompt.encoder import CompletionRequest, Hole
 from model_runtime.training.batches import Source
 from model_runtime.training.draws import Draws
 from model_runtime.training.encode import Encoder, left_to_right

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import Engine
-from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
-from model_runtime.engines.onnx_engine import OnnxEngine
+from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import Engine
+from model_runtime.models.bundle import ModelBundle
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 
@@ -24,7 +24,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr("model_runtime.derived.user_cache_path", lambda *_, **__: folder)
+        patch.setattr(
+            "model_runtime.engines.artifact_cache.user_cache_path", lambda *_, **__: folder
+        )
         yield folder
 
 
@@ -61,7 +63,7 @@ def open_with(engine: str, bundle: ModelBundle) -> Engine:
     if engine == "onnx":
         return OnnxEngine.open(bundle, threads=1)
     pytest.importorskip("torch")
-    from model_runtime.engines.torch_engine import TorchEngine
+    from model_runtime.engines.torch.engine import TorchEngine
 
     return TorchEngine.open(bundle, device="cpu", threads=1)
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.engines.protocol import SamplingParams
 from tests.contract.conftest import random_ids
 
 FOUR = SamplingParams(max_tokens=4, stop_ids=frozenset())

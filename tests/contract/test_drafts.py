@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.drafts import Drafting
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.speculative import Drafting
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.store import catalogue
 from tests.contract.conftest import random_ids
 from tests.contract.test_embedded_model import HOLES
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.store import catalogue
 
 pytestmark = pytest.mark.skipif(
     not catalogue.default_folder().is_dir(), reason="there is no embedded model yet"
@@ -35,7 +35,7 @@ def test_its_files_are_whole_and_fit_the_wheel(bundle):
 
 def test_the_engines_decode_the_same_ids_in_float32(bundle):
     pytest.importorskip("torch")
-    from model_runtime.engines.torch_engine import TorchEngine
+    from model_runtime.engines.torch.engine import TorchEngine
 
     engines = [
         CTranslate2Engine.open(bundle, threads=1, kind="float32"),

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.fim_format import FimTokens, HoleStart, Order
-from model_runtime.generation import Finish, generate_text
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.decoding.generate import Finish, generate_text
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from tests.contract.conftest import ENGINES
 
 GREEDY = SamplingParams(max_tokens=6, stop_ids=frozenset())

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineError, PromptTooLong
 from tests.contract.conftest import ENGINES, open_with, random_ids
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.blocks import Blocks, quantise_blocks
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.engines.onnx_folder import KINDS
+from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
@@ -180,7 +180,7 @@ DAMAGES = {
 )
 def test_a_damaged_form_is_made_again(tmp_path, monkeypatch, damage, name, prompt):
     monkeypatch.setattr(
-        "model_runtime.derived.user_cache_path", lambda *_, **__: tmp_path / "cache"
+        "model_runtime.engines.artifact_cache.user_cache_path", lambda *_, **__: tmp_path / "cache"
     )
     bundle = make_bundle(tmp_path, VARIANTS["tied"], "int8")
     engine = OnnxEngine.open(bundle, threads=1)

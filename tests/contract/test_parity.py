@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_runtime.engine import SamplingParams
+from model_runtime.engines.protocol import SamplingParams
 from tests.contract.conftest import ENGINES, random_ids
 from tests.random_models import VARIANTS
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineError, PromptTooLong
 from tests.contract.conftest import ENGINES, open_with, random_ids
 

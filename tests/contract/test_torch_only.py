@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from model_runtime.engine import SamplingParams
+from model_runtime.engines.protocol import SamplingParams
 from tests.contract.conftest import open_with, random_ids
 
 torch = pytest.importorskip("torch")
@@ -32,7 +32,7 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
 
 
 def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(bundle_of, monkeypatch):
-    from model_runtime.engines.torch_passes import TorchText
+    from model_runtime.engines.torch.passes import TorchText
     from model_runtime.errors import EngineError
 
     engine = open_with("torch", bundle_of("rotary quarter"))
@@ -55,7 +55,7 @@ def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(bundle_of
 @pytest.mark.parametrize("variant", ["rotary quarter", "tied", "alibi"])
 def test_every_number_type_runs_near_the_floats(bundle_of, oracle_of, kind, variant):
     """The same code as on a GPU; 8 bits of a bundle are taken as they are."""
-    from model_runtime.engines.torch_engine import TorchEngine
+    from model_runtime.engines.torch.engine import TorchEngine
 
     engine = TorchEngine.open(bundle_of(variant, "int8"), device="cpu", threads=1, kind=kind)
     ids = random_ids(300, seed=43)
@@ -115,8 +115,8 @@ def test_recorded_passes_on_a_gpu_decode_what_a_plain_network_does(bundle_of, or
     """In float32, over several texts and tails of several lengths: each a CUDA graph of its own."""
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    from model_runtime.engines.drafts import Drafting
-    from model_runtime.engines.torch_engine import TorchEngine
+    from model_runtime.engines.speculative import Drafting
+    from model_runtime.engines.torch.engine import TorchEngine
 
     engine = TorchEngine.open(bundle_of(variant), device="cuda", kind="float32")
     texts = [random_ids(300, seed=45), random_ids(300, seed=46)]

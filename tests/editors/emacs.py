@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 # What a fresh Emacs would ask or say, and what a user has from the package manager.
 _PRELUDE = """
@@ -68,7 +68,7 @@ class Emacs:
         return self._run("capture-pane", "-p")
 
     def until(self, what: Callable[[], object], wanted: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             if what():
                 return

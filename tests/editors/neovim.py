@@ -10,7 +10,7 @@ from typing import Any
 
 import pynvim
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 _GHOST = """
   local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
@@ -60,7 +60,7 @@ class Neovim:
 
     def until(self, what: Callable[[], Any], wanted: str) -> Any:
         """What `what` gives, as soon as that is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             found = what()
             if found:

@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-from fim_lsp.engine_host import LoadedModel
-from model_runtime.calibration import Calibration
-from model_runtime.engines.scripted_engine import ScriptedEngine
-from model_runtime.fim_format import FimTokens, HoleStart, Order
-from model_runtime.prompt import PromptEncoder
-from model_runtime.tokenizer import with_sentinels
+from fim_lsp.model_host.host import LoadedModel
+from model_runtime.engines.scripted import ScriptedEngine
+from model_runtime.models.calibration import Calibration
+from model_runtime.prompt.encoder import PromptEncoder
+from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.tokenizer import with_sentinels
 
 TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 

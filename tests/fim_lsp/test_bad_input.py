@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fim_lsp.postprocess import clean
-from model_runtime.languages import UNKNOWN, language, language_ids
-from model_runtime.prompt import Hole
-from model_runtime.stopping import StopRules, nearby, wants_single_line
+from fim_lsp.completion.filters import clean
+from model_runtime.decoding.stop_rules import StopRules, nearby, wants_single_line
+from model_runtime.prompt.encoder import Hole
+from model_runtime.syntax.languages import UNKNOWN, language, language_ids
 
 LANGUAGES = [*language_ids(), "never heard of"]
 WRITTEN = "value = call(a, b)\n    if value:\n        return [value]\n\nprint(value)\n"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.demo import place, printed, quoted, without_figures
-from fim_lsp.completer import Completer
-from fim_lsp.completion import Trigger
+from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.engine_host import EngineHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
+from fim_lsp.suggestion import Trigger
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "inventory.py"
@@ -137,7 +137,7 @@ def test_a_users_mistake_is_one_sentence_and_no_traceback(arguments, code, said)
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("module", ["fim_lsp.cli", "fim_lsp.handlers", "model_runtime"])
+@pytest.mark.parametrize("module", ["fim_lsp.cli", "fim_lsp.lsp.handlers", "model_runtime"])
 def test_importing_pulls_in_neither_torch_nor_transformers_nor_an_engine(module):
     code = (
         f"import sys, {module}\n"
@@ -154,9 +154,9 @@ def snapshot(end: int, version: int = 1) -> DocumentSnapshot:
 
 
 async def test_one_more_key_reuses_the_state_of_the_prompt():
-    host = EngineHost()
+    host = ModelHost()
     await host.ready(SETTINGS)
-    completer = Completer(host)
+    completer = CompletionProvider(host)
     for version, end in enumerate((2500, 2501)):
         await completer.complete(snapshot(end, version), Trigger.INVOKED, SETTINGS)
     typed, cold = completer.explain()
@@ -169,9 +169,9 @@ async def test_one_more_key_reuses_the_state_of_the_prompt():
 @pytest.mark.parametrize("engine", ["onnx", "ctranslate2"])
 async def test_several_candidates_read_the_prompt_once(engine):
     settings = Settings(debounce_ms=0, eagerness=1.0, engine=engine, candidates=4)
-    host = EngineHost()
+    host = ModelHost()
     await host.ready(settings)
-    completer = Completer(host)
+    completer = CompletionProvider(host)
     await completer.complete(snapshot(2500), Trigger.INVOKED, settings)
     (told,) = completer.explain()
     host.close()
@@ -185,9 +185,9 @@ async def test_several_candidates_read_the_prompt_once(engine):
 async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
     """One engine serves them all; `cachedTokens` tells what was not run again."""
     settings = Settings(debounce_ms=0, eagerness=1.0, engine="onnx")
-    host = EngineHost()
+    host = ModelHost()
     await host.ready(settings)
-    editors = [Completer(host), Completer(host)]
+    editors = [CompletionProvider(host), CompletionProvider(host)]
     places = [("a.py", 800), ("b.py", 1800)]
 
     async def type_a_key(version: int) -> list[int]:
@@ -212,9 +212,9 @@ async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
 
 async def test_the_event_loop_turns_while_the_model_works(record_property):
     """The longest gap is reported; `benchmarks/event_loop.py` measures it on a quiet machine."""
-    host = EngineHost()
+    host = ModelHost()
     await host.ready(SETTINGS)
-    completer = Completer(host)
+    completer = CompletionProvider(host)
     asking = asyncio.ensure_future(completer.complete(snapshot(3000), Trigger.INVOKED, SETTINGS))
     turns, longest, before = 0, 0.0, time.perf_counter()
     while not asking.done():

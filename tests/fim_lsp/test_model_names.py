@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from fim_lsp.cli import main
-from model_runtime import catalogue
+from model_runtime.store import catalogue
 
 
 @pytest.fixture(autouse=True)

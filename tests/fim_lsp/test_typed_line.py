@@ -4,19 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from fim_lsp.completer import Completer
-from fim_lsp.completion import SelectedSuggestion, Trigger
+from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.engine_host import EngineHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
-from model_runtime.calibration import Calibration, DialPoint
-from model_runtime.fim_format import HoleStart
-
-from .scripted import encoder, scripted_model
+from fim_lsp.suggestion import SelectedSuggestion, Trigger
+from model_runtime.models.calibration import Calibration, CalibrationPoint
+from model_runtime.prompt.format import HoleStart
+from tests.fim_lsp.scripted import encoder, scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
-RIGHT = (DialPoint(0.0, 0.5, 0.5), DialPoint(1.0, 0.1, 0.3))
-WRONG = (DialPoint(0.0, 0.5, 0.2), DialPoint(1.0, 0.1, 0.1))
+RIGHT = (CalibrationPoint(0.0, 0.5, 0.5), CalibrationPoint(1.0, 0.1, 0.3))
+WRONG = (CalibrationPoint(0.0, 0.5, 0.2), CalibrationPoint(1.0, 0.1, 0.1))
 
 
 @pytest.fixture
@@ -26,9 +25,9 @@ async def open_completer():
 
     async def run(answer: str = "a + b", **options: object):
         model = scripted_model(answer, **options)
-        hosts.append(EngineHost(lambda settings: model))
+        hosts.append(ModelHost(lambda settings: model))
         await hosts[-1].ready(NO_PAUSE)
-        return Completer(hosts[-1]), model
+        return CompletionProvider(hosts[-1]), model
 
     yield run
     for host in hosts:

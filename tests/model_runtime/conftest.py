@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime.fim_format import FimTokens, Order
-from model_runtime.prompt import PromptEncoder
-from model_runtime.tokenizer import FimTokenizer, with_sentinels
+from model_runtime.prompt.encoder import PromptEncoder
+from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.tokenizer import FimTokenizer, with_sentinels
 
 DATA = Path(__file__).parents[1] / "data"
 SEED_TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.llama_cpp import LlamaCpp
-from model_runtime import catalogue
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.onnx_engine import OnnxEngine
-from model_runtime.gguf_names import TYPES
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.exporters.gguf_names import TYPES
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.store import catalogue
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_runtime.manifest import signed
-from model_runtime.weights import TensorLayout, write_weights
+from model_runtime.models.manifest import signed
+from model_runtime.models.weights import TensorLayout, write_weights
 from tests.random_models import VARIANTS, make_bundle, make_source
 
 ROOT = Path(__file__).parents[2]
@@ -215,7 +215,7 @@ def architecture(**changes):
 def with_weights_of_no_float(folder: Path) -> None:
     """Every size and hash is as stated."""
     path = folder / "model.safetensors"
-    from model_runtime.weights import WeightsFile
+    from model_runtime.models.weights import WeightsFile
 
     layout = WeightsFile(path).layout
     arrays = {name: np.zeros(one.shape, np.int8) for name, one in layout.items()}

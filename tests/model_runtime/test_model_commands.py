@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from model_runtime import catalogue
 from model_runtime.cli import main
-from model_runtime.manifest import signed
+from model_runtime.models.manifest import signed
+from model_runtime.store import catalogue
 
 
 @pytest.fixture

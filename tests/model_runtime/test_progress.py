@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from model_runtime import derived, progress
-from model_runtime.engines import open_engine
+from model_runtime import progress
+from model_runtime.engines import artifact_cache, open_engine
 from tests.random_models import VARIANTS, make_bundle
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_terminal_stays_quiet():
 
 @pytest.mark.parametrize("engine", ["ctranslate2", "onnx"])
 def test_making_an_engines_form_advances_from_nothing_to_all(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(derived, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(artifact_cache, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     bundle = make_bundle(tmp_path, VARIANTS["rotary quarter"])
     told = []
     for _ in range(2):

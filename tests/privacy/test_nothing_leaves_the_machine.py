@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.privacy.tracing import ROOT, Trace
-from tests.protocol.wire import PATIENCE_SECONDS, Wire, start_stdio
+from tests.protocol.wire import TIMEOUT_SECONDS, Wire, start_stdio
 from tests.random_models import VARIANTS, make_source
 
 pytestmark = [
@@ -48,7 +48,7 @@ def serving(trace: Trace, project: Path, engine: str) -> Iterator[Wire]:
         wire.shut_down()
     finally:
         wire.close_input()  # it ends with its input at the latest
-        assert 0 == process.wait(PATIENCE_SECONDS)
+        assert 0 == process.wait(TIMEOUT_SECONDS)
         wire.close()
 
 
@@ -61,7 +61,7 @@ def unsilenced(trace: Trace) -> Iterator[None]:
         env=trace.environment,
     )
     yield
-    deadline = time.monotonic() + 4 * PATIENCE_SECONDS
+    deadline = time.monotonic() + 4 * TIMEOUT_SECONDS
     while REPORTS and not trace.calls_out() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.communicate()
@@ -131,6 +131,6 @@ def run(trace: Trace, module: str, *arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=10 * PATIENCE_SECONDS,
+        timeout=10 * TIMEOUT_SECONDS,
     )
     assert 0 == done.returncode, done.stderr

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from fim_lsp.framing import read_message
+from fim_lsp.lsp.framing import read_message
 
 FAULTS = (
     "inline completion is not offered",

@@ -17,9 +17,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from fim_lsp.engine_host import EngineHost, LoadedModel
+from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
-from fim_lsp.stdio import leave, serve_stdio
 from model_runtime import progress
 from model_runtime.errors import EngineError
 from tests.fim_lsp.scripted import scripted_model
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--prepare", type=Path)
     args = parser.parse_args()
     logging.basicConfig(level="INFO", stream=sys.stderr)
-    return leave(serve_stdio(lambda: EngineHost(partial(load, args))))
+    return leave(serve_stdio(lambda: ModelHost(partial(load, args))))
 
 
 if __name__ == "__main__":

@@ -37,13 +37,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fim_lsp import tcp, unix_socket
-from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusion.judge import is_excluded
+from fim_lsp.lsp import tcp, unix_socket
+from fim_lsp.lsp.stdio import leave, serve_stdio
 from fim_lsp.settings import Settings
-from fim_lsp.stdio import leave, serve_stdio
+from fim_lsp.suggestion import Completion, SelectedSuggestion, Trigger
 
 
 class ScriptedHost:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fim_lsp.completion import Completion
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.fallback import to_item
+from fim_lsp.lsp.completion_list import to_item
+from fim_lsp.suggestion import Completion
 from tests.protocol.conftest import Connect, over_both_transports
 from tests.protocol.wire import URI, Wire, cancel, did_change, replace, span
 

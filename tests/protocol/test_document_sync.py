@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fim_lsp.text_buffer import without_surrogates
+from fim_lsp.lsp.text_buffer import without_surrogates
 from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
 from tests.protocol.conftest import Connect, over_both_transports
 from tests.protocol.wire import (

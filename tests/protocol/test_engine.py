@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.protocol.wire import PATIENCE_SECONDS, Wire, ask, cancel, did_change, did_close, replace
+from tests.protocol.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
 
 pytestmark = pytest.mark.own
 
@@ -128,7 +128,7 @@ def test_after_an_edit_the_model_reads_up_to_it_before_it_is_asked(start: StartS
     text = "import os\n\n" + "value = os.sep\n" * 40
     wire.open(text)
     wire.send(did_change(2, replace((42, 0), (42, 0), "x = ")))
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while "idle work took" not in read_log() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert wire.complete(42, 4)["items"]

@@ -15,7 +15,7 @@ import pytest
 from tests import hostile_repositories
 from tests.hostile_repositories import git
 from tests.protocol.conftest import ROOT, StartStdio, recorded
-from tests.protocol.wire import PATIENCE_SECONDS, Wire
+from tests.protocol.wire import TIMEOUT_SECONDS, Wire
 
 pytestmark = pytest.mark.own
 
@@ -228,7 +228,7 @@ def test_a_file_that_is_ignored_from_now_on_is_forgotten(in_folder, tmp_path: Pa
     rules = write(tmp_path, ".gitignore", "local.py\n")
     wire.open("local.py\n", uri=rules, language="ignore")
     wire.notify("textDocument/didSave", {"textDocument": {"uri": rules}})
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + TIMEOUT_SECONDS
     while recalled(wire, tmp_path):  # it is judged in a thread
         assert time.monotonic() < end, "it is remembered for ever"
 

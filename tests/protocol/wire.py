@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-PATIENCE_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
+TIMEOUT_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
 """For one answer; only a busy machine needs more than a fraction of it."""
 
 NOTHING_TAKEN_SECONDS = 4.0
@@ -76,7 +76,7 @@ class Wire:
 
     def close(self) -> None:
         """Free both streams; the other side must have ended, or the wait is long."""
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
         for stream in (self._reader, self._writer):
             with contextlib.suppress(OSError):
                 stream.close()
@@ -88,7 +88,7 @@ class Wire:
         for index, message in enumerate(self._put_back):
             if wanted(message):
                 return self._put_back.pop(index)
-        deadline = time.monotonic() + (PATIENCE_SECONDS if patience is None else patience)
+        deadline = time.monotonic() + (TIMEOUT_SECONDS if patience is None else patience)
         while True:
             try:
                 message = self._messages.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -285,11 +285,11 @@ def authorization(token_file: Path) -> bytes:
 
 def connect_socket(address: tuple[str, int] | Path) -> socket.socket:
     """Connect to a server that may still be starting, at a port or a path."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         is_path = isinstance(address, Path)
         client = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
-        client.settimeout(PATIENCE_SECONDS)
+        client.settimeout(TIMEOUT_SECONDS)
         try:
             client.connect(str(address) if is_path else address)
         except (ConnectionRefusedError, FileNotFoundError):

@@ -39,7 +39,7 @@ from model_runtime.training.recipe import CorpusRecipe, ExecutorRecipe
 logger = logging.getLogger(__name__)
 VALID_CAP = 600_000
 """Most bytes of a held-out package."""
-LEAST_HELD_OUT = 100_000
+MIN_HELD_OUT = 100_000
 """A package with fewer bytes is not worth holding out."""
 WORK = "work"
 
@@ -250,7 +250,7 @@ def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
 def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
     """The first packages in the order of a hash of their names, so that the choice is stable."""
     eligible = sorted(
-        (n for n in sizes if sizes[n] >= LEAST_HELD_OUT and not n.startswith("cpython_")),
+        (n for n in sizes if sizes[n] >= MIN_HELD_OUT and not n.startswith("cpython_")),
         key=lambda name: hashlib.sha256(name.encode()).digest(),
     )
     return set(eligible[: max(1, round(share * len(sizes)))])

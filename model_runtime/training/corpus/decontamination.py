@@ -17,7 +17,7 @@ from model_runtime.training.corpus.runs import run_hashes, words_of
 
 RUN = 13
 """Words of a run; as in GPT-3 (arXiv:2005.14165, appendix C)."""
-LEAST_NAMES = 5
+MIN_NAMES = 5
 
 
 def read_tasks(folder: Path) -> set[str]:
@@ -63,7 +63,7 @@ class Benchmarks:
             words = words_of(task)
             numbers = [self._number.setdefault(word, len(self._number) + 1) for word in words]
             for start, key in enumerate(run_hashes(np.array(numbers, np.uint64), RUN)):
-                if sum(word[0].isalpha() for word in words[start : start + RUN]) >= LEAST_NAMES:
+                if sum(word[0].isalpha() for word in words[start : start + RUN]) >= MIN_NAMES:
                     known.append(key)
         self._known = np.unique(np.array(known, np.uint64))
 

@@ -16,7 +16,7 @@ from collections import Counter
 
 EMAIL, ADDRESS, SECRET = "user@example.com", "192.0.2.1", "REDACTED"
 """`example.com` is reserved by RFC 2606, 192.0.2.0/24 by RFC 5737."""
-LEAST_ENTROPY = 3.0
+MIN_ENTROPY = 3.0
 """Bits per character of a string that is taken for a secret by its name; words have less."""
 PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----.{40,}?-----END [A-Z ]*PRIVATE KEY( BLOCK)?-----",
@@ -44,7 +44,7 @@ _EMAIL = re.compile(
     r"(?![.\w-]*\()"
 )
 _ADDRESS = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.-])")
-LEAST_OCTET = 20
+MIN_OCTET = 20
 """Four numbers that are all smaller are taken for a version."""
 _NAMED = re.compile(
     r"""(?P<name>(?:api_?key|secret|token|passw(?:or)?d|private_?key|access_?key)\w*['"]?\]?\s*"""
@@ -89,7 +89,7 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
 
 def is_public(numbers: str) -> bool:
     """Whether four numbers are the address of a host in the internet."""
-    if max(map(int, numbers.split("."))) < LEAST_OCTET:
+    if max(map(int, numbers.split("."))) < MIN_OCTET:
         return False
     try:
         return ipaddress.IPv4Address(numbers).is_global
@@ -103,4 +103,4 @@ def looks_random(value: str) -> bool:
         count / len(value) * math.log2(count / len(value)) for count in Counter(value).values()
     )
     has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    return has_both and entropy >= LEAST_ENTROPY
+    return has_both and entropy >= MIN_ENTROPY

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fim_lsp.context.regions import regions
+from fim_lsp.context.chunks import regions
 
 DEFINITIONS = [
     ("@cached\ndef total(items):\n    return sum(items)\n\nx = 1\n", "total", 3),

@@ -8,8 +8,8 @@ It suggests the rest of the cursor's line; with --wrong, a line that is not ther
 import sys
 from pathlib import Path
 
-from fim_lsp.engine_host import EngineHost
-from fim_lsp.stdio import leave, serve_stdio
+from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.host import ModelHost
 from tests.fim_lsp.scripted import scripted_model
 
 
@@ -22,7 +22,7 @@ def main(path: str, *options: str) -> None:
         typed = max(length for length in range(len(text) + 1) if text[:length] in prompt)
         return text[typed:].partition("\n")[0]
 
-    leave(serve_stdio(lambda: EngineHost(lambda settings: scripted_model(answer, logprob=-0.01))))
+    leave(serve_stdio(lambda: ModelHost(lambda settings: scripted_model(answer, logprob=-0.01))))
 
 
 if __name__ == "__main__":

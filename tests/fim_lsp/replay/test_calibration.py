@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from fim_lsp.cli import main
 from fim_lsp.replay import calibration, script
 from fim_lsp.replay.calibration import TARGETS, Measured, fit
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.calibration import UNCALIBRATED
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.calibration import UNCALIBRATED
+from model_runtime.store import catalogue
 
 
 def measured(*rows: tuple[float, int, int]) -> list[Measured]:

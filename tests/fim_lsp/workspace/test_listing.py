@@ -133,7 +133,7 @@ def test_a_root_that_is_a_link_to_secrets_holds_none(folder):
 
 
 def test_no_more_than_so_many_files(folder, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_FILES", 2)
+    monkeypatch.setattr(listing, "MAX_FILES", 2)
 
     assert 2 == len(source_files(folder))
 

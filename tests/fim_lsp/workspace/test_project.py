@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fim_lsp.workspace.project import Project
-from fim_lsp.workspace.source_file import MOST_BYTES, read_text
+from fim_lsp.workspace.source_file import MAX_BYTES, read_text
 
 
 async def looked_through(
@@ -127,7 +127,7 @@ async def test_stopping_ends_the_process_and_forgets(root, tmp_path):
         (b"a\r\nb\rc\n", "a\nb\nc\n"),
         (b"\xff\xfe", None),
         (b"a\0b", None),
-        (b"x" * (MOST_BYTES + 1), None),
+        (b"x" * (MAX_BYTES + 1), None),
         (b"", ""),
     ],
 )

@@ -1,13 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.engines.anchors import MOST_TAIL, STEP, Anchors, Cut
+from model_runtime.engines.ctranslate2.static_prompts import MAX_TAIL, STEP, Cut, StaticPrompts
 
 IDS = list(range(1000))
 
 
 def anchors(budget=10**6):
-    return Anchors(bytes_per_token=10, budget_bytes=budget)
+    return StaticPrompts(bytes_per_token=10, budget_bytes=budget)
 
 
 def test_a_new_anchor_ends_at_a_step_some_way_before_the_end():
@@ -23,8 +23,8 @@ def test_a_held_anchor_is_used_while_the_rest_is_short():
     found = anchors()
     found.add(IDS[:128])
 
-    assert Cut(128, is_cached=True) == found.cut(IDS[: 128 + MOST_TAIL])
-    assert not found.cut(IDS[: 129 + MOST_TAIL]).is_cached
+    assert Cut(128, is_cached=True) == found.cut(IDS[: 128 + MAX_TAIL])
+    assert not found.cut(IDS[: 129 + MAX_TAIL]).is_cached
     assert not found.cut(IDS[:128]).is_cached  # something has to be left to run
     assert Cut(128, is_cached=True) == found.cut(IDS[:129])
 
@@ -66,5 +66,5 @@ def test_a_cut_is_always_a_held_prefix_or_a_step(lengths, length):
     cut = found.cut(IDS[:length])
 
     assert cut.length < length
-    assert cut.is_cached == (cut.length in lengths and length - cut.length <= MOST_TAIL)
+    assert cut.is_cached == (cut.length in lengths and length - cut.length <= MAX_TAIL)
     assert cut.is_cached or cut.length % STEP == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from model_runtime.engines.drafts import Drafter, Drafting, look_up
+from model_runtime.engines.speculative import Drafter, Drafting, look_up
 
 SENTINELS = frozenset({0, 1, 2, 3})
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from model_runtime.engines import fastest
-from model_runtime.engines.fastest import Choice, Speed, open_fastest
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines import auto_select
+from model_runtime.engines.auto_select import Choice, Speed, open_auto_selected
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineUnavailable
 from tests.random_models import VARIANTS, make_bundle
 
@@ -21,8 +21,8 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(fastest, "user_cache_path", lambda *_, **__: tmp_path / "cache")
-    monkeypatch.setattr(fastest, "PACKAGES", {"one": "pytest", "other": "hypothesis"})
+    monkeypatch.setattr(auto_select, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(auto_select, "PACKAGES", {"one": "pytest", "other": "hypothesis"})
     return tmp_path / "cache" / "engines"
 
 
@@ -57,7 +57,7 @@ class Opener:
 def test_the_faster_engine_is_opened_and_no_other_stays_in_memory(bundle, options, winner, opened):
     open_engine = Opener(**options)
 
-    engine, choice = open_fastest(bundle, open_engine)
+    engine, choice = open_auto_selected(bundle, open_engine)
 
     assert winner == choice.engine
     assert opened == open_engine.names
@@ -69,7 +69,7 @@ def test_the_faster_engine_is_opened_and_no_other_stays_in_memory(bundle, option
 def test_a_key_is_measured_with_the_prompt_in_the_cache(bundle):
     """Each prompt begins as the one before and is a little longer, as while someone types."""
     open_engine = Opener(one=QUICK, other=QUICK)
-    open_fastest(bundle, open_engine)
+    open_auto_selected(bundle, open_engine)
 
     prompts = open_engine.opened[0][1].prompts
     assert len(prompts) > 2
@@ -80,9 +80,9 @@ def test_a_key_is_measured_with_the_prompt_in_the_cache(bundle):
 
 
 def test_what_was_measured_is_remembered(bundle, cache):
-    _, measured = open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    _, measured = open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
     open_engine = Opener(one=SLOW, other=QUICK)
-    _, remembered = open_fastest(bundle, open_engine)
+    _, remembered = open_auto_selected(bundle, open_engine)
 
     assert measured == remembered
     assert ["other"] == open_engine.names
@@ -90,26 +90,26 @@ def test_what_was_measured_is_remembered(bundle, cache):
 
 
 def test_it_can_be_measured_again(bundle, cache):
-    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
-    _, choice = open_fastest(bundle, Opener(one=QUICK, other=SLOW), anew=True)
+    open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
+    _, choice = open_auto_selected(bundle, Opener(one=QUICK, other=SLOW), anew=True)
 
     assert "one" == choice.engine
-    assert "one" == open_fastest(bundle, Opener(one=QUICK))[1].engine
+    assert "one" == open_auto_selected(bundle, Opener(one=QUICK))[1].engine
     assert 1 == len(list(cache.iterdir()))
 
 
 @pytest.mark.parametrize("change", ["threads", "version", "processor", "model"])
 def test_a_change_is_measured_anew(bundle, cache, monkeypatch, tmp_path, change):
-    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
     if change == "version":
-        monkeypatch.setattr(fastest, "_version", lambda package: f"{package} 99")
+        monkeypatch.setattr(auto_select, "_version", lambda package: f"{package} 99")
     if change == "processor":
-        monkeypatch.setattr(fastest, "_processor", lambda: "another one")
+        monkeypatch.setattr(auto_select, "_processor", lambda: "another one")
     if change == "model":
         bundle = make_bundle(tmp_path, VARIANTS["sequential"])
 
     threads = 2 if change == "threads" else 0
-    _, choice = open_fastest(bundle, Opener(one=QUICK, other=SLOW), threads=threads)
+    _, choice = open_auto_selected(bundle, Opener(one=QUICK, other=SLOW), threads=threads)
 
     assert "one" == choice.engine
     assert 2 == len(list(cache.iterdir()))
@@ -133,11 +133,11 @@ def test_a_change_is_measured_anew(bundle, cache, monkeypatch, tmp_path, change)
     ],
 )
 def test_a_damaged_memory_is_replaced(bundle, cache, damage):
-    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
     (path,) = cache.iterdir()
     path.write_text(damage)
 
-    _, choice = open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    _, choice = open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
 
     assert "other" == choice.engine
     assert "other" == json.loads(path.read_text())["engine"]
@@ -146,11 +146,11 @@ def test_a_damaged_memory_is_replaced(bundle, cache, damage):
 def test_a_cache_that_cannot_be_written_is_no_hindrance(bundle, cache):
     cache.parent.write_text("a file where the folder should be")
 
-    assert "other" == open_fastest(bundle, Opener(one=SLOW, other=QUICK))[1].engine
+    assert "other" == open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))[1].engine
 
 
 def test_an_engine_that_does_not_run_loses_and_says_why(bundle):
-    _, choice = open_fastest(bundle, Opener(other=SLOW))
+    _, choice = open_auto_selected(bundle, Opener(other=SLOW))
 
     assert Speed("one", problem="one does not run here") == choice.speeds[0]
     assert "other" == choice.engine
@@ -158,19 +158,19 @@ def test_an_engine_that_does_not_run_loses_and_says_why(bundle):
 
 def test_when_none_runs_the_first_says_why(bundle):
     with pytest.raises(EngineUnavailable, match="one does not run here"):
-        open_fastest(bundle, Opener())
+        open_auto_selected(bundle, Opener())
 
 
 def test_one_that_was_chosen_and_does_not_open_any_more_is_measured_again(bundle):
-    open_fastest(bundle, Opener(one=SLOW, other=QUICK))
+    open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))
 
-    assert "one" == open_fastest(bundle, Opener(one=SLOW))[1].engine
+    assert "one" == open_auto_selected(bundle, Opener(one=SLOW))[1].engine
 
 
 def test_a_single_engine_is_not_measured(bundle, cache, monkeypatch):
-    monkeypatch.setattr(fastest, "PACKAGES", {"one": "pytest", "other": "a-package-of-no-one"})
+    monkeypatch.setattr(auto_select, "PACKAGES", {"one": "pytest", "other": "a-package-of-no-one"})
     open_engine = Opener(one=SLOW)
-    engine, choice = open_fastest(bundle, open_engine)
+    engine, choice = open_auto_selected(bundle, open_engine)
 
     assert Choice("one") == choice
     assert [] == engine.prompts
@@ -181,12 +181,12 @@ def test_a_single_engine_is_not_measured(bundle, cache, monkeypatch):
     ("options", "opened"), [({"one": SLOW}, "one"), ({"other": QUICK}, "other")]
 )
 def test_a_large_model_is_measured_only_on_request(bundle, cache, monkeypatch, options, opened):
-    monkeypatch.setattr(fastest, "_LARGE_BYTES", 1000)
-    engine, choice = open_fastest(bundle, Opener(**options))
+    monkeypatch.setattr(auto_select, "_LARGE_BYTES", 1000)
+    engine, choice = open_auto_selected(bundle, Opener(**options))
 
     assert Choice(opened) == choice
     assert [] == engine.prompts
     assert not cache.exists()
 
-    open_fastest(bundle, Opener(one=SLOW, other=QUICK), anew=True)
-    assert "other" == open_fastest(bundle, Opener(one=SLOW, other=QUICK))[1].engine
+    open_auto_selected(bundle, Opener(one=SLOW, other=QUICK), anew=True)
+    assert "other" == open_auto_selected(bundle, Opener(one=SLOW, other=QUICK))[1].engine

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.engine import SamplingParams
 from model_runtime.engines.numpy_sampling import Draws, pick, score
+from model_runtime.engines.protocol import SamplingParams
 
 CHANCES = np.array([0.5, 0.1, 0.3, 0.1], np.float32)
 LOGITS = np.log(CHANCES) + 3

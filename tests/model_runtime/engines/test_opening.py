@@ -20,7 +20,9 @@ def cache(tmp_path_factory):
     """One for all tests here: deriving imports torch where that is installed, for seconds."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model_runtime.derived.user_cache_path", lambda *_, **__: folder)
+        patch.setattr(
+            "model_runtime.engines.artifact_cache.user_cache_path", lambda *_, **__: folder
+        )
         yield folder
 
 
@@ -28,12 +30,12 @@ def run(bundle, code, cache, engine="ctranslate2"):
     """Run Python code in which `engine` is an opened engine."""
     before = (
         "import sys\n"
-        "from model_runtime.bundle import ModelBundle\n"
-        "from model_runtime.engine import SamplingParams\n"
+        "from model_runtime.models.bundle import ModelBundle\n"
+        "from model_runtime.engines.protocol import SamplingParams\n"
         "from model_runtime.engines import open_engine\n"
-        "import model_runtime.derived\n"
+        "import model_runtime.engines.artifact_cache\n"
         "from pathlib import Path\n"
-        f"model_runtime.derived.user_cache_path = lambda *_, **__: Path({str(cache)!r})\n"
+        f"model_runtime.engines.artifact_cache.user_cache_path = lambda *_, **__: Path({str(cache)!r})\n"
         f"engine = open_engine(ModelBundle.open({str(bundle.path)!r}), engine={engine!r}, threads=1)\n"
     )
     done = subprocess.run(
@@ -104,7 +106,7 @@ def test_a_backend_that_is_not_installed_names_what_to_install(
 
 
 def test_a_form_that_cannot_be_loaded_is_reported(bundle, tmp_path):
-    from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+    from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 
     with pytest.raises(EngineUnavailable, match="cannot load"):
         CTranslate2Engine(tmp_path, bundle.manifest.architecture, 128)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
-from model_runtime.engines.slots import Slots
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.engines.kv_slots import KvSlots
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.store import catalogue
 
 ROOT = Path(__file__).parents[3]
 TEXT, OTHER = (
@@ -29,7 +29,7 @@ class Editor:
 
     def __init__(self, encoder, most=7):
         self._encoder = encoder
-        self._slots = Slots(most)
+        self._slots = KvSlots(most)
 
     def ask(self, prefix, suffix):
         request = CompletionRequest(Hole(prefix, suffix))

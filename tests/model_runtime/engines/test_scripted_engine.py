@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from model_runtime.engine import SamplingParams
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.scripted import ScriptedEngine
 
 STOPPING = SamplingParams(max_tokens=9, stop_ids=frozenset({0}))
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_runtime.engines.kv_slots import SURPLUS, KvSlots
 from model_runtime.engines.prefix import common_prefix
-from model_runtime.engines.slots import SURPLUS, Slots
 
 ANSWER = [9001, 9002, 9003]
 
@@ -31,7 +31,7 @@ def cost(slots, ids, answer=ANSWER):
 
 @pytest.fixture
 def slots():
-    return Slots(4)
+    return KvSlots(4)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_slot_used_longest_ago_goes(slots):
 
 
 def test_a_single_slot_serves_one_text_after_another():
-    slots, one, other = Slots(1), prompt(document(1), []), prompt(document(2), [])
+    slots, one, other = KvSlots(1), prompt(document(1), []), prompt(document(2), [])
 
     assert [403, 401, 401] == [cost(slots, ids) for ids in (one, other, one)]
     assert 1 == len(slots.held)
@@ -154,7 +154,7 @@ IDS = st.lists(st.integers(1, 3), min_size=1, max_size=3 * SURPLUS)
 
 @given(st.lists(IDS, max_size=30), st.integers(1, 4))
 def test_what_is_shared_is_the_longest_prefix_that_any_slot_holds(prompts, most):
-    slots = Slots(most)
+    slots = KvSlots(most)
     for ids in prompts:
         longest = max((common_prefix(held, ids) for held in slots.held), default=0)
         plan = slots.plan(ids)

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from model_runtime import engines
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.__main__ import main
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
-from model_runtime.prompt import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
 from tests.random_models import VARIANTS, make_bundle
 
 

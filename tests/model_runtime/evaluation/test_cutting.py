@@ -5,7 +5,7 @@ import pytest
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.cutting import Place
 from model_runtime.evaluation.tasks import SPLITS, read_split
-from model_runtime.prompt import Hole
+from model_runtime.prompt.encoder import Hole
 
 LINES = Place(Hole("def f(x):\n", "    return y\n"), is_whole_lines=True)
 SPAN = Place(Hole("def f(x):\n    y = g(", ")\n    return y\n"), is_whole_lines=False)

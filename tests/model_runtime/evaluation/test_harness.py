@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from model_runtime import catalogue
-from model_runtime.bundle import ModelBundle
 from model_runtime.engines import open_engine
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.store import catalogue
 
 pytestmark = pytest.mark.slow
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineError
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_like_length
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
-from model_runtime.prompt import CompletionRequest, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import CompletionRequest, PromptBudget, PromptEncoder
 
 END, SUFFIX = 0, 50277
 

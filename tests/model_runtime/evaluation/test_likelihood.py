@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from model_runtime.engines import open_engine
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 

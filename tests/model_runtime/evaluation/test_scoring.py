@@ -8,7 +8,7 @@ from model_runtime.evaluation.records import JsonLines, RunFolder
 from model_runtime.evaluation.sandbox import Outcome, Sandbox
 from model_runtime.evaluation.scoring import Judge, score
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt import Hole
+from model_runtime.prompt.encoder import Hole
 
 TASKS = [
     Task(

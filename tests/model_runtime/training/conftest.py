@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import Source
 from model_runtime.training.corpus.build import build_corpus
 from model_runtime.training.documents import unpack

@@ -10,8 +10,7 @@ import pytest
 
 from model_runtime.cli import main
 from model_runtime.training import pipeline
-
-from .runs import RECIPE
+from tests.model_runtime.training.runs import RECIPE
 
 DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
 ARMS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model_runtime.fim_format import FimTokens, Order, example
+from model_runtime.prompt.format import FimTokens, Order, example
 from model_runtime.training.alibi import Sentinels, alibi_bias, parts_of, plain_distances
 from model_runtime.training.export import ExportError, export
 from model_runtime.training.forward import Batch, hidden_states

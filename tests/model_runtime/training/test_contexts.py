@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import Source
 from model_runtime.training.contexts import LEAST, RESERVED, contexts, piece_end
 from model_runtime.training.encode import Encoder, Sequence

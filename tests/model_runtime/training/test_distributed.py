@@ -13,8 +13,7 @@ import torch
 
 from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
-
-from .runs import ONE_THREAD, TrainingRun, worker
+from tests.model_runtime.training.runs import ONE_THREAD, TrainingRun, worker
 
 ROOT = Path(__file__).parents[3]
 

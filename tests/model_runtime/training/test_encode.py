@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from model_runtime.fim_format import FimTokens, Order
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import Source
 
 

@@ -13,18 +13,17 @@ import pytest
 import torch
 import yaml
 
-from model_runtime.bundle import ModelBundle
-from model_runtime.convert import convert_folder
 from model_runtime.engines import open_engine
-from model_runtime.engines.ctranslate2_engine import CTranslate2Engine
+from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.importers.huggingface import convert_folder
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.training.export import export
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.network import Network
 from model_runtime.training.packing import Rows
 from model_runtime.training.recipe import NetworkRecipe, Recipe
 from model_runtime.training.train import Trainer
-
-from .test_train import RECIPE
+from tests.model_runtime.training.test_train import RECIPE
 
 transformers = pytest.importorskip("transformers")
 

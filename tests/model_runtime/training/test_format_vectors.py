@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
 
-from model_runtime.fim_format import FimTokens, Order, prompt_ids
-from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptEncoder
+from model_runtime.prompt.format import FimTokens, Order, prompt_ids
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.holes import character_span
 
 IDS = list(range(10, 20))

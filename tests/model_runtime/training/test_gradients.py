@@ -13,8 +13,7 @@ from model_runtime.training.gradients import micro_batches
 from model_runtime.training.packing import Rows, pack
 from model_runtime.training.recipe import Recipe
 from model_runtime.training.train import Trainer
-
-from .test_train import RECIPE
+from tests.model_runtime.training.test_train import RECIPE
 
 
 def rows_of(count: int) -> Rows:

@@ -10,8 +10,7 @@ import torch
 
 from model_runtime.training.guard import Guard, TrainingDiverged
 from model_runtime.training.train import Trainer
-
-from .test_train import RECIPE
+from tests.model_runtime.training.test_train import RECIPE
 
 TWENTY = replace(RECIPE, train=replace(RECIPE.train, budget_tokens=0, budget_steps=20))
 

@@ -12,14 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_runtime.errors import BundleError
-from model_runtime.fim_format import FimTokens, Order
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import START, RowStream, Source
 from model_runtime.training.encode import TOO_LONG, Sequence, left_to_right
 from model_runtime.training.packing import lay
-
-from .conftest import python_text
+from tests.model_runtime.training.conftest import python_text
 
 
 def drawn(source: Source, epoch: int = 0, context: int = 256, **data: object) -> list[Sequence]:

@@ -21,8 +21,7 @@ from model_runtime.training.holes import (
 from model_runtime.training.recipe import SPANS
 from model_runtime.training.syntax import Syntax
 from model_runtime.training.windows import some, whole
-
-from .conftest import python_text
+from tests.model_runtime.training.conftest import python_text
 
 TEXT = (
     python_text(1)

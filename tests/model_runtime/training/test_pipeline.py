@@ -8,8 +8,7 @@ import pytest
 
 from model_runtime.training import pipeline
 from model_runtime.training.__main__ import main
-
-from .conftest import python_text, write_wheel
+from tests.model_runtime.training.conftest import python_text, write_wheel
 
 RECIPE = """
 [executor]

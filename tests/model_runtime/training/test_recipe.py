@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_runtime.fim_format import FimTokens
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.__main__ import RECIPES, names
 from model_runtime.training.network import Network
 from model_runtime.training.recipe import RecipeError, read_recipe

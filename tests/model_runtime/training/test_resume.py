@@ -23,9 +23,8 @@ from model_runtime.training.checkpoint import (
 )
 from model_runtime.training.export import export
 from model_runtime.training.train import Trainer
-
-from .runs import TrainingRun
-from .test_train import RECIPE, assert_same_weights, newest_in
+from tests.model_runtime.training.runs import TrainingRun
+from tests.model_runtime.training.test_train import RECIPE, assert_same_weights, newest_in
 
 
 @pytest.mark.slow

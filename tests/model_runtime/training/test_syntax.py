@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.grammars import load
+from model_runtime.syntax.tree_sitter import load
 from model_runtime.training.grammars import LANGUAGES as WITH_HOLES
 from model_runtime.training.grammars import GrammarMissing, grammar
 from model_runtime.training.syntax import KINDS, LONGEST, Syntax
-
-from .conftest import python_text
+from tests.model_runtime.training.conftest import python_text
 
 
 @pytest.mark.parametrize(
@@ -73,7 +72,7 @@ def test_every_language_has_functions_and_arguments(path: str):
 
 
 def test_the_examples_above_cover_every_grammar():
-    from model_runtime.languages import language_id
+    from model_runtime.syntax.languages import language_id
 
     assert {*WITH_HOLES} == {language_id(path) for path in LANGUAGES}
 

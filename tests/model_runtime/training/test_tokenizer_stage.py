@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from model_runtime.tokenizer import FimTokenizer
+from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.recipe import TokenizerRecipe
 from model_runtime.training.special_tokens import tokens_of
 from model_runtime.training.tokenizer_training import (

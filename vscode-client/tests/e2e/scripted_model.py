@@ -12,12 +12,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from fim_lsp import logs, tcp
-from fim_lsp.engine_host import EngineHost, LoadedModel
+from fim_lsp import logs
+from fim_lsp.lsp import tcp
+from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
-from fim_lsp.stdio import leave, serve_stdio
-from model_runtime.engine import SamplingParams, TokenStream
-from model_runtime.engines.scripted_engine import ScriptedEngine
+from model_runtime.engines.protocol import SamplingParams, TokenStream
+from model_runtime.engines.scripted import ScriptedEngine
 from tests.fim_lsp.scripted import TOKENS, encoder, scripted_model
 
 ANSWERS: dict[str, Sequence[str]] = {
@@ -63,9 +64,9 @@ def main() -> None:
     args = parser.parse_args()
     logs.configure("info")
     if args.tcp is None:
-        leave(serve_stdio(lambda: EngineHost(load)))
+        leave(serve_stdio(lambda: ModelHost(load)))
     host, _, port = args.tcp.rpartition(":")
-    leave(tcp.serve_tcp(host, int(port), lambda: EngineHost(load)))
+    leave(tcp.serve_tcp(host, int(port), lambda: ModelHost(load)))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from model_runtime.training.corpus.filters import reason_to_drop
 from model_runtime.training.corpus.licences import judge
 from model_runtime.training.documents import Documents, unpack
 from model_runtime.training.recipe import CorpusRecipe
-
-from ..conftest import ALONE, python_text, write_wheel
+from tests.model_runtime.training.conftest import ALONE, python_text, write_wheel
 
 LICENCE_LINE = {
     "free": "License-Expression: MIT",

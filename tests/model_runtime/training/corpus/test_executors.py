@@ -19,8 +19,7 @@ from model_runtime.training.corpus.executors import Phase, executor_of, run_phas
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.corpus.steps import Step
 from model_runtime.training.recipe import CorpusRecipe, ExecutorRecipe
-
-from ..conftest import ALONE, python_text, write_wheel
+from tests.model_runtime.training.conftest import ALONE, python_text, write_wheel
 
 RECIPE = CorpusRecipe(block_mb=0.05, valid_share=0.1)
 

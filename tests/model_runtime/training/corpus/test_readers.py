@@ -18,8 +18,7 @@ from model_runtime.training.corpus.folders import Folder
 from model_runtime.training.corpus.roots import find_sources
 from model_runtime.training.corpus.source import LARGEST_READ, CorpusError, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
-
-from ..conftest import MIT, write_wheel
+from tests.model_runtime.training.conftest import MIT, write_wheel
 
 CODE = "def one():\n    return 1\n"
 MIT_TEXT = "MIT License\n\nPermission is hereby granted, free of charge, to any person\n"

@@ -1,0 +1,1 @@
+"""Implements the subcommands of `fim-lsp` that are run from a terminal."""

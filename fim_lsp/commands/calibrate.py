@@ -1,0 +1,126 @@
+"""`fim-lsp calibrate`: measures the table of a model's dial, and keeps it with the model."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fim_lsp.commands.replay import progress
+from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.replay import calibration, script
+from fim_lsp.replay.calibration import Measured
+from fim_lsp.replay.figures import Figures, share
+from fim_lsp.replay.script import Script
+from model_runtime.models.calibration import Calibration
+from model_runtime.store import catalogue
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, and write where that was asked for; returns the exit code."""
+    if args.keys < 1:
+        raise UsageError(f"--keys {args.keys}: at least one key of each file must be typed")
+    given = {
+        name: value
+        for name in ("model", "engine", "device", "threads")
+        if (value := getattr(args, name)) is not None
+    }
+    table, measured = of_files(
+        [Path(name) for name in args.files], given, args.keys, words=args.words
+    )
+    bundle = catalogue.find(given.get("model", catalogue.DEFAULT))
+    if args.json:
+        print(json.dumps(as_json(table, measured), indent=1))
+    else:
+        _print(table, measured)
+    if args.write:
+        try:
+            calibration.write(bundle, table)
+        except OSError as error:
+            raise FimLspError(f"{bundle.path}: {error.strerror}; the table was not kept") from None
+    return 0
+
+
+def of_files(
+    files: list[Path], settings: dict[str, Any], most_keys: int, words: str = ""
+) -> tuple[Calibration, list[Measured]]:
+    """The table of a model's dial, with the figures that it rests on; shows how far it is.
+
+    Args:
+        files: to type; of a folder, all its source files.
+        settings: of the server; name the model and the engine.
+        most_keys: of each file.
+        words: what was measured on; by default the number of files.
+    """
+    scripts = script.of_files(files)
+    with progress() as bar:
+        task = bar.add_task("", total=len(scripts) * len(calibration.PROBABILITIES))
+
+        def after_each(done: Script, _: Figures) -> None:
+            bar.update(task, advance=1, description=done.label[-40:])
+
+        measured = calibration.measure(scripts, settings, most_keys, after_each=after_each)
+    date = datetime.date.today().isoformat()
+    on = words or f"{len(scripts)} files"
+    return calibration.fit(measured, f"{on}, {most_keys} keys of each, {date}"), measured
+
+
+def as_json(table: Calibration, measured: list[Measured]) -> dict[str, Any]:
+    """The table, and what was measured."""
+    return {
+        "measured": table.measured,
+        "points": [asdict(point) for point in table.points],
+        "languages": {
+            name: [asdict(point) for point in points] for name, points in table.languages.items()
+        },
+        "figures": [
+            {
+                "probability": one.probability,
+                "shown": one.shown,
+                "right": one.right,
+                "rightShare": round(share(one.right, one.shown), 4),
+                "savedShare": round(one.saved_share, 4),
+                "languages": {
+                    name: {"shown": shown, "right": right}
+                    for name, (shown, right) in one.languages.items()
+                },
+            }
+            for one in measured
+        ],
+    }
+
+
+def _print(calibration_: Calibration, measured: list[Measured]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    figures = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("shown from", "shown", "right", "", "keys saved"):
+        figures.add_column(name, justify="right")
+    for one in measured:
+        figures.add_row(
+            f"{one.probability:g}",
+            f"{one.shown:,}",
+            f"{one.right:,}",
+            f"{100 * share(one.right, one.shown):.0f} %",
+            f"{100 * one.saved_share:.1f} %",
+        )
+    console.print(figures)
+    dial = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("language", "eagerness", "least probability", "right of what is shown"):
+        dial.add_column(name, justify="left" if name == "language" else "right")
+    for name, points in {"": calibration_.points, **calibration_.languages}.items():
+        for point in points:
+            dial.add_row(
+                name,
+                f"{point.eagerness:g}",
+                f"{point.probability:.3f}",
+                f"{100 * point.acceptance:.0f} %",
+            )
+    console.print()
+    console.print(dial)
+    console.print(f"measured on {calibration_.measured}", style="dim", markup=False)

@@ -1,0 +1,245 @@
+r"""Rules that need to know the language: comments, strings, brackets, near-copies, indentation.
+
+As in `postprocess`, each is pure, takes the text and the hole, and shortens or empties the text;
+only `fit_indentation` may lengthen it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import SequenceMatcher
+
+from fim_lsp.completion.syntax_errors import errors, has_tree
+from fim_lsp.document import Indentation
+from model_runtime.decoding.stop_rules import rest_of_line
+from model_runtime.prompt.encoder import Hole
+from model_runtime.syntax.brackets import scan, scan_prefix
+from model_runtime.syntax.languages import Language
+
+LanguageRule = Callable[[str, Hole, Language], str]
+
+_MIN_CHARACTERS = 3
+"""Visible ones.  Fewer cost the user more attention than keys, and they take the Tab key."""
+_NEAR = 0.9
+"""Share of a line that is the same from which on it is a near-copy."""
+_MIN_LINE = 12
+"""Visible characters of a line that is compared; short lines are alike by chance."""
+_LONGEST_LINE = 400
+"""Longer ones must be equal to be copies; to compare takes the product of their lengths."""
+_MAX_COMMENT_LINES = 3
+_LINES_TO_COMPARE = 8
+_MAX_CUTS = 16
+_MARKS_AT_END = re.compile(r"""(?<=[\w)\]}"'`])[^\w\s(\[{"'`]{1,8}\Z""")
+"""What neither opens nor quotes; one place for each mark is tried."""
+_INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
+
+
+def drop_empty_string(text: str, hole: Hole, language: Language) -> str:
+    """Drop a text that ends, before it says anything, the string that was just begun.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> drop_empty_string('")', Hole('print("', ")"), language("python"))
+    ''
+    """
+    quote = scan_prefix(hole.prefix, language).quote
+    just_begun = quote and hole.prefix.endswith(quote)
+    return "" if just_begun and text.startswith(quote) else text
+
+
+def cut_surplus_closer(text: str, hole: Hole, language: Language) -> str:
+    """Cut before a closer of a bracket that neither the text nor the prefix opened.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> cut_surplus_closer("a + b)", Hole("x = ", ""), language("python"))
+    'a + b'
+    """
+    unmatched = scan(text, language, scan_prefix(hole.prefix, language)).unmatched
+    return text if unmatched < 0 else text[:unmatched]
+
+
+def cut_comment_ramble(text: str, hole: Hole, language: Language) -> str:
+    r"""Cut comments that lead nowhere: those at the end, and all after three lines of them.
+
+    A cursor inside a comment asked for one.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> cut_comment_ramble("x = 1\n# Then\n# and", Hole("", ""), language("python"))
+    'x = 1'
+    """
+    marks = language.line_comments
+    if not marks or not scan_prefix(hole.prefix, language).is_code:
+        return text
+    lines = text.split("\n")
+    in_a_row = 0
+    for number, line in enumerate(lines):
+        in_a_row = in_a_row + 1 if _is_comment(line, marks) else 0
+        if in_a_row > _MAX_COMMENT_LINES:
+            lines = lines[:number]
+            break
+    keeps = 1 + max(
+        (n for n, line in enumerate(lines) if line.strip() and not _is_comment(line, marks)),
+        default=0,
+    )
+    # White space alone at the end is another rule's business.
+    is_comment_below = any(line.strip() for line in lines[keeps:])
+    return "\n".join(lines[:keeps]) if is_comment_below else "\n".join(lines)
+
+
+def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
+    """Cut at the line that is nearly one of the next lines below, or of the last ones above.
+
+    Of data and of prose lines are alike on purpose.
+    """
+    if language.is_prose:
+        return text
+    below = _long_lines(hole.suffix.partition("\n")[2].split("\n", _LINES_TO_COMPARE)[:-1])
+    head = hole.prefix.rpartition("\n")[2]
+    above = _long_lines(hole.prefix.rsplit("\n", 3)[-3:-1])
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        whole = (head + line if number == 0 else line).strip()
+        if len(whole) < _MIN_LINE or not line.strip():
+            continue
+        # What is the same to the letter above may be meant: the loop rule judges repetition.
+        is_copy = any(_is_near(whole, other) for other in below[:3]) or whole in above
+        if is_copy:
+            return "\n".join(lines[:number])
+    return text
+
+
+def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
+    r"""Cut at the line end that leaves fewest syntax errors; the longest of equals.
+
+    What the text leaves open at its first line it may leave open: editors close it, and a block
+    begins so.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> cut_to_fewest_errors("a();\nb(c, {", Hole("", ""), language("javascript"))
+    'a();'
+    """
+    if language.is_prose or "\n" not in text:
+        return text
+    ends = [match.start() for match in re.finditer(r"\n|\Z", text) if text[: match.start()].strip()]
+    cuts = [text[:end] for end in (*ends[:1], *ends[1:][-_MAX_CUTS:])]
+    return min(reversed(cuts), key=lambda cut: errors(cut, hole, language), default=text)
+
+
+def cut_trailing_junk(text: str, hole: Hole, language: Language) -> str:
+    """Cut marks at the end that no syntax has a use for, back to the last place that parses.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> cut_trailing_junk("total(rows),);", Hole("x = ", ""), language("go"))
+    'total(rows)'
+    """
+    junk = _MARKS_AT_END.search(text)
+    if junk is None or not scan_prefix(hole.prefix, language).is_code or not has_tree(language):
+        return text
+    counts = {
+        at: errors(text[:at], hole, language) for at in range(len(text), junk.start() - 1, -1)
+    }
+    return text[: min(counts, key=lambda at: counts[at])]
+
+
+LANGUAGE_RULES: tuple[LanguageRule, ...] = (
+    drop_empty_string,
+    cut_surplus_closer,
+    cut_near_copies,
+    cut_comment_ramble,
+    cut_to_fewest_errors,
+    cut_trailing_junk,
+)
+"""In this order, after those of `postprocess`."""
+
+
+def is_too_short(text: str) -> bool:
+    """Whether a text is hardly worth the key that accepts it; typing then shows nothing.
+
+    >>> is_too_short("):"), is_too_short("):  # ok")
+    (True, False)
+    """
+    return sum(not character.isspace() for character in text) < _MIN_CHARACTERS
+
+
+def is_inside_word(hole: Hole) -> bool:
+    """Whether the cursor stands inside a word, where nothing is wanted unasked.
+
+    >>> is_inside_word(Hole("na", "me")), is_inside_word(Hole("na", ")"))
+    (True, False)
+    """
+    rest = rest_of_line(hole)
+    return bool(rest) and _is_word(rest[0]) and hole.prefix[-1:] != "" and _is_word(hole.prefix[-1])
+
+
+def fit_indentation(
+    text: str, hole: Hole, language: Language, indentation: Indentation | None = None
+) -> str:
+    r"""Write the levels of the lines after the first with what the document uses: tabs or spaces.
+
+    Args:
+        indentation: as the editor says; without it the document's lines are looked at, and where
+            they say nothing the text stays.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> fit_indentation("{\n    a()\n}", Hole("func f() ", "\n\tb()\n"), language("go"))
+    '{\n\ta()\n}'
+    """
+    if "\n" not in text:
+        return text
+    unit = _unit(indentation) or _unit_of(hole)
+    own = _unit_of(Hole("", text))
+    if not unit or not own or unit[0] == own[0]:
+        return text  # the same character: a model that sees the document keeps its width
+    first, *lines = text.split("\n")
+    return "\n".join([first, *(_with_unit(line, own, unit) for line in lines)])
+
+
+def _unit(indentation: Indentation | None) -> str:
+    if indentation is None:
+        return ""
+    return " " * indentation.size if indentation.uses_spaces else "\t"
+
+
+def _unit_of(hole: Hole) -> str:
+    """One level as the text writes it: a tab, or the narrowest indentation in spaces."""
+    found = [match[1] for part in (hole.prefix, hole.suffix) for match in _INDENTED.finditer(part)]
+    tabs = sum(white[0] == "\t" for white in found)
+    if not found:
+        return ""
+    if tabs * 2 > len(found):
+        return "\t"
+    widths = [len(white) for white in found if white[0] == " " and len(white) > 1]
+    return " " * min(widths) if widths else ""
+
+
+def _with_unit(line: str, own: str, unit: str) -> str:
+    white = line[: len(line) - len(line.lstrip(" \t"))]
+    levels = white.count("\t") if own == "\t" else len(white) // len(own)
+    rest = white[levels * len(own) :] if own != "\t" else white.replace("\t", "")
+    return unit * levels + rest + line[len(white) :]
+
+
+def _is_comment(line: str, marks: tuple[str, ...]) -> bool:
+    return line.lstrip().startswith(marks)
+
+
+def _is_near(one: str, other: str) -> bool:
+    if one == other or max(len(one), len(other)) > _LONGEST_LINE:
+        return one == other
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    # Numbers and short names in otherwise equal lines are how tables and cases are written.
+    return (
+        matcher.quick_ratio() >= _NEAR and matcher.ratio() >= _NEAR and _names(one) == _names(other)
+    )
+
+
+def _names(line: str) -> list[str]:
+    return re.findall(r"\w+", line)
+
+
+def _long_lines(lines: list[str]) -> list[str]:
+    return [line.strip() for line in lines if len(line.strip()) >= _MIN_LINE]
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

@@ -1,0 +1,97 @@
+"""Who is answered: per document the newest request, after a pause in the typing.
+
+All state changes on the event loop.  What becomes of a generation that a superseded request has
+begun is decided in `flights`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from types import TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Superseded(Exception):
+    """A newer request for the same document came, or the document changed or was closed."""
+
+
+class PendingRequest:
+    """One request's place, until the `with` block is left."""
+
+    def __init__(self, scheduler: PendingRequests, key: str) -> None:
+        self._scheduler = scheduler
+        self._key = key
+        self._superseded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for the typing to pause.
+
+        Raises:
+            Superseded: it did not.
+        """
+        await asyncio.wait({self._superseded}, timeout=seconds)
+        self._check()
+
+    async def until_superseded(self, work: Awaitable[T]) -> T:
+        """Result of `work`, or Superseded as soon as that happens; the work itself goes on.
+
+        Raises:
+            Superseded: a newer request came first.
+        """
+        running = asyncio.ensure_future(work)
+        # Nobody awaits an abandoned result; taking its exception keeps asyncio from reporting it.
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        either: set[asyncio.Future[Any]] = {running, self._superseded}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        self._check()
+        return running.result()
+
+    def supersede(self) -> None:
+        """End this request; its `pause` or `until_superseded` raises."""
+        if not self._superseded.done():
+            self._superseded.set_result(None)
+
+    def _check(self) -> None:
+        if self._superseded.done():
+            raise Superseded
+
+    def __enter__(self) -> PendingRequest:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.supersede()
+        self._scheduler.leave(self._key, self)
+
+
+class PendingRequests:
+    """Newest wins, per document."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, PendingRequest] = {}
+
+    def enter(self, key: str) -> PendingRequest:
+        """A ticket for a new request; the older one of the same document ends now."""
+        self.supersede(key)
+        ticket = self._newest[key] = PendingRequest(self, key)
+        return ticket
+
+    def supersede(self, key: str) -> bool:
+        """End the request under way for a document, if any."""
+        ticket = self._newest.pop(key, None)
+        if ticket is None:
+            return False
+        ticket.supersede()
+        return True
+
+    def leave(self, key: str, ticket: PendingRequest) -> None:
+        """Forget a ticket that is done."""
+        if self._newest.get(key) is ticket:
+            del self._newest[key]

@@ -1,0 +1,1 @@
+"""Judges which files are never completed or read: secrets, `exclude` globs, what git ignores."""

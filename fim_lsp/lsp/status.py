@@ -1,0 +1,145 @@
+"""What the client is told of the model: its state, a progress bar while it loads, an error once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+
+from fim_lsp.lsp.jsonrpc import FimProtocol
+from fim_lsp.model_host.host import ModelHost
+
+logger = logging.getLogger(__name__)
+
+STATUS = "fimLsp/status"
+
+
+class StatusReporter:
+    """Follows the model's state and tells one client."""
+
+    def __init__(
+        self,
+        host: ModelHost,
+        protocol: FimProtocol,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        """`spawn` starts a task that nobody cancels.
+
+        A request to the client from a task that is cancelled would leave its reply without a taker.
+        """
+        self._host = host
+        self._protocol = protocol
+        self._spawn = spawn
+        self._unsubscribe: Callable[[], None] | None = None
+        self._is_enabled = True
+        self._shows_progress = False
+        self._is_loading = False
+        self._loaded = asyncio.Event()
+        self._last: dict[str, Any] | None = None
+        self._indexed_files: int | None = None
+        self._percent: int | None = None
+        self._token = ""
+        """Of the progress bar, while one is shown."""
+        self._told: set[str] = set()
+
+    def start(self, *, shows_progress: bool) -> None:
+        """Report from now on; call when the client is initialized, for it takes nothing earlier."""
+        self._shows_progress = shows_progress
+        self._unsubscribe = self._host.subscribe(self._update)
+        self._update()
+
+    def stop(self) -> None:
+        """Report no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        self._unsubscribe = None
+
+    def enable(self, is_enabled: bool) -> None:
+        """Whether this client wants completions at all."""
+        self._is_enabled = is_enabled
+        if self._unsubscribe is not None:
+            self._update()
+
+    def indexed(self, num_files: int) -> None:
+        """The workspace has been looked through."""
+        self._indexed_files = num_files
+        if self._unsubscribe is not None:
+            self._update()
+
+    def _update(self) -> None:
+        host = self._host
+        state = host.state if self._is_enabled else "disabled"
+        status: dict[str, Any] = {
+            "state": state,
+            "model": host.model,
+            "engine": host.engine,
+            "message": host.message,
+        }
+        if host.loaded is not None and host.loaded.languages:
+            status["languages"] = host.loaded.languages
+        if self._indexed_files is not None:
+            status["indexedFiles"] = self._indexed_files
+        if status == self._last:
+            return
+        self._last = status
+        self._protocol.notify(STATUS, status)
+        if state == "starting":
+            self._loaded.clear()
+            if self._shows_progress and not self._is_loading:
+                self._is_loading = True
+                self._spawn(self._show_loading())
+            self._report_preparation()
+        else:
+            self._loaded.set()
+        if state == "error":
+            self._tell_once(lsp.MessageType.Error, host.message)
+        elif state != "disabled" and host.warning:
+            self._tell_once(lsp.MessageType.Warning, host.warning)
+
+    def _tell_once(self, kind: lsp.MessageType, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._protocol.notify(
+                lsp.WINDOW_SHOW_MESSAGE, lsp.ShowMessageParams(kind, f"fim-lsp: {message}")
+            )
+
+    def _report_preparation(self) -> None:
+        """How far the preparation of the model is, on the progress bar that is shown."""
+        percent = self._host.percent
+        if percent is not None and self._token and percent != self._percent:
+            self._percent = percent
+            self._progress(
+                self._token,
+                lsp.WorkDoneProgressReport(message=self._host.message, percentage=percent),
+            )
+
+    async def _show_loading(self) -> None:
+        """A progress bar from now until the model is loaded."""
+        token = f"fim-lsp-{uuid.uuid4()}"
+        try:
+            await self._protocol.send_request_async(
+                lsp.WINDOW_WORK_DONE_PROGRESS_CREATE, lsp.WorkDoneProgressCreateParams(token)
+            )
+            if not self._loaded.is_set():
+                title = f"Loading {self._host.model}" if self._host.model else "Loading the model"
+                self._progress(token, lsp.WorkDoneProgressBegin(title, cancellable=False))
+                self._token, self._percent = token, None
+                self._report_preparation()
+                await self._loaded.wait()
+                self._progress(token, lsp.WorkDoneProgressEnd(message=self._host.state))
+        except JsonRpcException as error:
+            logger.info("the client shows no progress: %s", error)
+        finally:
+            self._is_loading, self._token = False, ""
+
+    def _progress(
+        self,
+        token: str,
+        value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressReport | lsp.WorkDoneProgressEnd,
+    ) -> None:
+        self._protocol.notify(lsp.PROGRESS, lsp.ProgressParams(token, value))

@@ -1,0 +1,1 @@
+"""Holds the one model of the process: loading, the thread that runs it, unloading while idle."""

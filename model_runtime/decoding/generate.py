@@ -1,0 +1,145 @@
+"""Engine and stop rules -> text: decodes tokens into characters and ends the stream as soon as it
+can.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from model_runtime.decoding.confidence import ConfidenceCutoff, line_probability
+from model_runtime.decoding.stop_rules import Cut
+from model_runtime.engines.protocol import Engine, SamplingParams
+from model_runtime.prompt.tokenizer import FimTokenizer
+
+StopRule = Callable[[str], "Cut | None"]
+"""Looks at the text so far and says where it ends."""
+
+_UNFINISHED = "\ufffd"
+
+
+class Finish(Enum):
+    """Why a generation ended."""
+
+    END = "end"
+    """The model said so (END or another sentinel)."""
+    RULE = "rule"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Generated text and how it came about."""
+
+    text: str
+    logprobs: tuple[float, ...]
+    """One per token that `text` is made of, and END's where the model stopped by itself."""
+    finish: Finish
+    rule: str
+    """Name of the stop rule, empty if none ended it."""
+    tokens: int
+    """Tokens decoded behind the forced text, those after the cut included."""
+    cached_tokens: int
+    first_token_ms: float
+    total_ms: float
+    probability: float = 1.0
+    """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
+    ends: tuple[int, ...] = ()
+    """Length of the text after each token that was decoded, those after the cut included."""
+    read_tokens: int = 0
+    """Ids that the engine ran before the first token behind the forced text."""
+    forced_tokens: int = 0
+    """Tokens that spell the forced text, less the one that goes beyond it."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """Mean natural log-probability of the tokens kept; 0.0 for none."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else 0.0
+
+
+def generate_text(
+    engine: Engine,
+    tokenizer: FimTokenizer,
+    prompt: Sequence[int],
+    sampling: SamplingParams,
+    *,
+    forced_text: str = "",
+    stop: StopRule | None = None,
+    sure: ConfidenceCutoff | None = None,
+    cancel: threading.Event | None = None,
+) -> Generation:
+    """Continue `prompt` until the model, a rule, doubt, the limit or `cancel` ends it.
+
+    What is decoded begins with `forced_text`, which is no part of the text that comes back; the
+    probability of the token that goes beyond it is its share among those that agree with it.
+    `sure` ends the decoding at the token that makes a line too doubtful, so doubt costs one token.
+
+    Raises:
+        PromptTooLong, EngineError: as `Engine.generate`.
+    """
+    started = time.perf_counter()
+    first_token_ms = 0.0
+    ids: list[int] = []
+    logprobs: list[float] = []
+    ends: list[int] = []  # length of the text after each token
+    text, finish, cut = "", Finish.LENGTH, None
+    forced = tokenizer.forced(forced_text) if forced_text else None
+    with engine.generate(prompt, sampling, cancel, forced) as stream:
+        for token in stream:
+            if forced is not None and not forced.is_spelled:
+                forced = forced.after(token.id)
+                if not forced.is_beyond:
+                    ids.append(token.id)
+                    continue
+            if not first_token_ms:
+                first_token_ms = (time.perf_counter() - started) * 1e3
+            logprobs.append(token.logprob)
+            if token.id in sampling.stop_ids:
+                finish = Finish.END
+                break
+            ids.append(token.id)
+            text = tokenizer.decode(ids).rstrip(_UNFINISHED)[len(forced_text) :]
+            ends.append(len(text))
+            cut = _first(
+                stop(text) if stop is not None else None,
+                sure.cut(text, ends, logprobs) if sure is not None else None,
+            )
+            if cut is not None:
+                finish = Finish.RULE
+                break
+    if finish is Finish.LENGTH and cancel is not None and cancel.is_set():
+        finish = Finish.CANCELLED
+    decoded = len(logprobs)
+    first_doubt = logprobs[0] if logprobs else 0.0
+    if cut is not None:
+        text = text[: cut.offset]
+        kept = sum(end <= cut.offset for end in ends)
+        # The token that the cut goes through counts as well: its first characters are shown.
+        logprobs = logprobs[: kept + (not ends or kept == 0 or ends[kept - 1] < cut.offset)]
+    return Generation(
+        text=text,
+        logprobs=tuple(logprobs),
+        finish=finish,
+        rule=cut.rule if cut else "",
+        tokens=decoded,
+        cached_tokens=stream.cached_tokens,
+        first_token_ms=first_token_ms,
+        total_ms=(time.perf_counter() - started) * 1e3,
+        # Where doubt left nothing, the doubt itself is of interest.
+        probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
+        ends=tuple(ends),
+        read_tokens=stream.drafts.read,
+        forced_tokens=len(ids) - len(ends),
+    )
+
+
+def _first(one: Cut | None, other: Cut | None) -> Cut | None:
+    """The cut that leaves less."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)

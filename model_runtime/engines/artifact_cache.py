@@ -1,0 +1,138 @@
+"""An engine's own form of a bundle, made once and kept in the user's cache.
+
+    <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
+
+The key is a hash of all that the form depends on, so neither a new model nor a new version of a
+backend can meet old files.  A folder whose files are not those of its receipt, by size and
+checksum, is made again; where the cache cannot be written, a temporary folder serves until the
+process ends.  A server ends without Python's own farewell, so the next one removes that folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+from model_runtime.files import building, claim_folder
+from model_runtime.model_files import UnusableFile, read_json
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.progress import step
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+logger = logging.getLogger(__name__)
+
+_RECEIPT = "derived.json"
+_BLOCK, _MAX_BLOCKS = 2**18, 256
+"""Bytes that are read at once, and how often at the most."""
+_LAYOUT_VERSION = 2
+"""Raise this when the code that derives changes what it writes."""
+
+
+def artifact_folder(
+    bundle: ModelBundle,
+    *,
+    kind: str,
+    version: str,
+    build: Callable[[Path], None],
+    anew: bool = False,
+) -> Path:
+    """The folder of `kind` for this bundle; `build` fills an empty one where there is none.
+
+    Args:
+        bundle: where the weights are.
+        kind: backend and number type, as in "ctranslate2-int8".
+        version: of the backend, whose format may change.
+        build: writes the engine's files.
+        anew: also where there is one that looks whole, because it cannot be loaded.
+    """
+    key = _key(bundle, kind, version)
+    target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
+    if not anew and _is_complete(target, key):
+        return target
+    what = f"preparing {bundle.manifest.name} for {kind}, once"
+    logger.info("%s", what)
+    with step(what):
+        return _built(target, key, build)
+
+
+def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """`target`, filled; a temporary folder where that cannot be written."""
+    try:
+        with building(target) as folder:
+            build(folder)
+            _write_receipt(folder, key)
+        return target
+    except OSError as error:
+        logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
+    work, lock = claim_folder(Path(tempfile.gettempdir()), target.name)
+    atexit.register(_give_up, work, lock)
+    folder = work / "new"
+    folder.mkdir()
+    build(folder)
+    return folder
+
+
+def _give_up(work: Path, lock: BaseFileLock) -> None:
+    lock.release()
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _key(bundle: ModelBundle, kind: str, version: str) -> str:
+    manifest = bundle.manifest
+    facts = {
+        "layout": _LAYOUT_VERSION,
+        "kind": kind,
+        "version": version,
+        "weights": manifest.weights.sha256,
+        "architecture": asdict(manifest.architecture),
+        "position_embedding": manifest.position_embedding,
+        "end": manifest.tokens.end,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """Size and checksum of each file."""
+    paths = (path for path in folder.iterdir() if path.name != _RECEIPT)
+    return {path.name: [path.stat().st_size, _checksum(path)] for path in paths}
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32, of a large file of blocks all over it: a start must not wait for gigabytes.
+
+    It is there to find what a crash leaves, files of the right size with zeros in them; a backend
+    would load them and answer with nonsense.
+    """
+    stride = max(_BLOCK, path.stat().st_size // _MAX_BLOCKS)
+    checksum, place = 0, 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            checksum = zlib.crc32(block, checksum)
+            place += stride
+            file.seek(place)
+    return checksum
+
+
+def _write_receipt(folder: Path, key: str) -> None:
+    receipt = {"key": key, "files": _files(folder)}
+    (folder / _RECEIPT).write_text(json.dumps(receipt), encoding="utf-8")
+
+
+def _is_complete(folder: Path, key: str) -> bool:
+    try:
+        return read_json(folder / _RECEIPT) == {"key": key, "files": _files(folder)}
+    except (OSError, UnusableFile):
+        return False

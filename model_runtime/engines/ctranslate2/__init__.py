@@ -1,0 +1,1 @@
+"""Runs bundles with CTranslate2."""

@@ -1,0 +1,69 @@
+"""Where to cut a prompt so that its leading part can be found again: pure bookkeeping.
+
+CTranslate2 keeps the state of a *static prompt* under its exact ids: no longest-prefix match, no
+growing, no eviction.  So prompts are cut at multiples of 64 ids, some way before their end, where
+typing changes nothing; the cut part is an anchor, the rest is run again each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+STEP = 64
+"""Anchors end at multiples of this many ids."""
+MAX_TAIL = 128
+"""An anchor is used while no more than this many ids follow it; they cost a pass each time."""
+VOLATILE = 8
+"""Ids at a prompt's end that the next key is likely to change: MID, and the word being typed."""
+
+
+class Cut(NamedTuple):
+    """How to split a prompt."""
+
+    length: int
+    """Ids in the static part; 0 for none."""
+    is_cached: bool
+
+
+class StaticPrompts:
+    """The static prompts that a backend holds, and how many bytes they take."""
+
+    def __init__(self, *, bytes_per_token: int, budget_bytes: int) -> None:
+        self._bytes_per_token = bytes_per_token
+        self._budget_bytes = budget_bytes
+        self._held: list[tuple[int, ...]] = []
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory of all that is held."""
+        return sum(len(ids) for ids in self._held) * self._bytes_per_token
+
+    def cut(self, ids: Sequence[int]) -> Cut:
+        """Where to split `ids`: after the longest held anchor, else where a new one should end."""
+        longest = max(
+            (
+                len(held)
+                for held in self._held
+                if len(ids) - MAX_TAIL <= len(held) < len(ids) and held == tuple(ids[: len(held)])
+            ),
+            default=0,
+        )
+        if longest:
+            return Cut(longest, is_cached=True)
+        length = max(0, len(ids) - 1 - VOLATILE) // STEP * STEP
+        fits = length * self._bytes_per_token <= self._budget_bytes
+        return Cut(length if fits else 0, is_cached=False)
+
+    def has_room(self, length: int) -> bool:
+        """Whether one more anchor of that many ids stays within the budget."""
+        return self.used_bytes + length * self._bytes_per_token <= self._budget_bytes
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Note that the backend now holds these."""
+        if ids and tuple(ids) not in self._held:
+            self._held.append(tuple(ids))
+
+    def clear(self) -> None:
+        """Note that the backend has dropped them all."""
+        self._held.clear()

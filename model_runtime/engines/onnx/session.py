@@ -1,0 +1,136 @@
+"""A graph loaded by ONNX Runtime, the memory that it reads and writes, and how to stop a pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_runtime.engines.onnx.file import MODEL
+from model_runtime.errors import EngineUnavailable
+from model_runtime.models.decoder import Architecture
+from model_runtime.models.weights import Float32
+from model_runtime.telemetry import import_silenced
+
+onnxruntime = import_silenced("onnxruntime")
+
+_POLL_SECONDS = 0.002
+"""Between two looks at the cancel flag during a prefill."""
+_SILENT = 4
+"""A log level; a pass that is cancelled would else be reported on standard error."""
+
+
+class Buffers:
+    """Keys and values of one text, and the small tensors of a pass, all bound to a session once.
+
+    ONNX Runtime reads and writes the memory of these numpy arrays.
+    """
+
+    def __init__(self, session: Any, architecture: Architecture, capacity: int) -> None:
+        self.binding = session.io_binding()
+        self._vocab = architecture.vocab
+        shape = (1, architecture.heads, capacity, architecture.head_dim)
+        self._rows: list[Float32] = []
+        self._bound: dict[str, Any] = {}
+        self._position = self._input("position", np.zeros(1, np.int64))
+        self._last = self._input("seqlens_k", np.zeros(1, np.int32))
+        self._total = self._input("total", np.zeros((), np.int32))
+        self._kept = self._input("logits_kept", np.zeros(1, np.int64))
+        # Made anew where a pass has another size; most have the size of the last one.
+        self._ids = np.empty((1, 0), np.int64)
+        self._logits = np.empty((1, 0, self._vocab), np.float32)
+        for number in range(architecture.layers):
+            for kind in "kv":
+                # Zeros take no memory before they are written.
+                self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))
+                past = self._bound[f"past_{kind}{number}"]
+                self.binding.bind_ortvalue_output(f"present_{kind}{number}", past)
+
+    def _input(self, name: str, array: Any) -> Any:
+        self._bound[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        self.binding.bind_ortvalue_input(name, self._bound[name])
+        return array
+
+    def bind(self, start: int, ids: Sequence[int], kept: int) -> Float32:
+        """Prepare a pass over `ids` from position `start` on.
+
+        Returns:
+            Where it will write its logits, float32 [kept, vocabulary]; the next pass may write
+            there as well.
+        """
+        total = start + len(ids)
+        self._position[0], self._last[0], self._total[()] = start, total - 1, total
+        self._kept[0] = kept
+        if len(ids) != self._ids.shape[1]:
+            self._ids = self._input("input_ids", np.empty((1, len(ids)), np.int64))
+        self._ids[0] = ids
+        if kept != self._logits.shape[1]:
+            self._logits = np.empty((1, kept, self._vocab), np.float32)
+            self._bound["logits"] = onnxruntime.OrtValue.ortvalue_from_numpy(self._logits)
+            self.binding.bind_ortvalue_output("logits", self._bound["logits"])
+        row: Float32 = self._logits[0]
+        return row
+
+    def copy(self, other: Buffers, count: int) -> None:
+        """Take over the first `count` rows of another text."""
+        for mine, theirs in zip(self._rows, other._rows, strict=True):
+            mine[:, :, :count] = theirs[:, :, :count]
+
+
+@contextmanager
+def cancellable(cancel: threading.Event, *, watched: bool) -> Iterator[Any]:
+    """Options of passes that end when `cancel` is set, which raises a failure in them."""
+    options = run_options()
+    if not watched:
+        yield options
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL_SECONDS):
+            if cancel.is_set():
+                options.terminate = True
+                return
+
+    watcher = threading.Thread(target=watch, name="onnx cancel", daemon=True)
+    watcher.start()
+    try:
+        yield options
+    finally:
+        done.set()
+        watcher.join()
+
+
+def run_options() -> Any:
+    """Options of passes that nobody stops."""
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = _SILENT
+    # What it is without being set: to look for an entry that is not there raises an exception in
+    # ONNX Runtime at every pass, which took 70 microseconds of the 1,000 of a small model's token.
+    options.add_run_config_entry("gpu_graph_id", "0")
+    return options
+
+
+def open_session(folder: Path, threads: int) -> Any:
+    """Load the graph that `onnx_folder` has written.
+
+    Raises:
+        EngineUnavailable: ONNX Runtime cannot load it here.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = _SILENT
+    # Threads that spin between two keys would take a core from the editor.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return onnxruntime.InferenceSession(
+            str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its own classes, which derive from nothing else
+        raise EngineUnavailable(
+            f"ONNX Runtime cannot load {folder} ({error}); set engine to ctranslate2"
+        ) from error

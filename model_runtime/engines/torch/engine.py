@@ -1,0 +1,183 @@
+"""Runs a bundle with PyTorch: the engine for GPUs, and a reference on processors.
+
+float32 on a processor, bfloat16 on a GPU (float32 with ALiBi, whose distances bfloat16 would
+round), or weight-only int8.  The network is ours (`torch_network`), over keys and values that lie
+in place; on a GPU short passes are CUDA graphs (`torch_passes`).  Prefix reuse, passes and drafts
+are those of `slot_engine`; a prefill is interrupted between two passes.  A seed makes sampling
+reproducible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from model_runtime.engines.numpy_sampling import Draws, pick
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken, check_fits
+from model_runtime.engines.slot_engine import SlotEngine
+from model_runtime.engines.speculative import drafting_of
+from model_runtime.engines.torch.network import Network
+from model_runtime.engines.torch.passes import Rows, TorchText
+from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.weights import Float32
+
+_CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
+_MAX_SLOTS = 8
+
+
+class TorchEngine(SlotEngine[TorchText, Rows]):
+    """An `Engine`; see the module for what is particular to it."""
+
+    name = "torch"
+    PASS = 256
+
+    def __init__(self, network: Network, context_length: int) -> None:
+        """Take a network.
+
+        Args:
+            network: the weights.
+            context_length: most ids that prompt and answer may have together.
+        """
+        architecture = network.architecture
+        text_bytes = architecture.kv_bytes(context_length) * network.dtype.itemsize // 4
+        slots = _CACHE_BYTES[network.device.type] // text_bytes
+        super().__init__(
+            context_length,
+            architecture.vocab,
+            slots=min(_MAX_SLOTS, max(1, slots)),
+            drafting=drafting_of(self.name, architecture.count_parameters()),
+        )
+        self._network: Any = network
+
+    @classmethod
+    def open(
+        cls,
+        bundle: ModelBundle,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        kind: str | None = None,
+    ) -> TorchEngine:
+        """Load a bundle.
+
+        Args:
+            bundle: the model.
+            device: "cpu", "cuda", or "auto" for a GPU if there is one.
+            threads: of PyTorch, for the whole process; 0 leaves its own choice.
+            kind: one of `torch_network.KINDS`; by default float32 on a processor and bfloat16 on
+                a GPU.
+
+        Raises:
+            BundleError: the weights are damaged.
+            EngineUnavailable: there is no such device, or it has too little memory.
+        """
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EngineUnavailable("PyTorch finds no CUDA device; set device to cpu or auto")
+        if threads:
+            torch.set_num_threads(threads)
+        is_exact = device == "cpu" or bundle.manifest.position_embedding == "alibi"
+        try:
+            network = Network(
+                bundle, torch.device(device), kind or ("float32" if is_exact else "bfloat16")
+            )
+        except torch.OutOfMemoryError as error:
+            raise EngineUnavailable(
+                f"the model does not fit on {device}; set device to cpu"
+            ) from error
+        return cls(network, bundle.manifest.context_length)
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """As `Engine.generate_batch`; a prompt that has ended leaves the batch."""
+        for prompt in prompts:
+            check_fits(prompt, sampling, self.context_length)
+            self._check_known(prompt)
+        self._check_open()
+        if not prompts or sampling.max_tokens < 1:
+            return [[] for _ in prompts]
+        random = [Draws(seed) for seed in seeds or [sampling.seed] * len(prompts)]
+        answers: list[list[GeneratedToken]] = [[] for _ in prompts]
+        running = list(range(len(prompts)))
+        longest = max(map(len, prompts))
+        # Padding stands on the left, so that all prompts end at the same place; it is masked.
+        # Positions are relative in all that we run, so nothing need be shifted.
+        padding = torch.tensor([longest - len(prompt) for prompt in prompts])
+        ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+        network, start = self._network, 0
+        with _failing_as_engine_error(), torch.inference_mode():
+            cache = network.new_cache(len(prompts), longest + sampling.max_tokens)
+            padding = padding.to(network.device)
+            for _ in range(sampling.max_tokens):
+                span = start + ids.shape[1]
+                first = torch.tensor(start, device=network.device)
+                hidden = network.forward(ids.to(network.device), first, cache, span, padding)
+                logits = network.logits(hidden[:, -1:])[:, 0].cpu().numpy()
+                for row, number in enumerate(running):
+                    answers[number].append(pick(logits[row], sampling, random[number]))
+                going = [
+                    row
+                    for row, number in enumerate(running)
+                    if answers[number][-1].id not in sampling.stop_ids
+                ]
+                if not going:
+                    break
+                if len(going) < len(running):
+                    running = [running[row] for row in going]
+                    left = torch.tensor(going, device=network.device)
+                    padding, cache = padding[left], cache.index_select(2, left)
+                ids, start = torch.tensor([[answers[number][-1].id] for number in running]), span
+        return answers
+
+    def close(self) -> None:
+        """As `Engine.close`."""
+        super().close()
+        self._network = None
+
+    def _new_text(self) -> TorchText:
+        with _failing_as_engine_error():
+            return TorchText(self._network, self.context_length)
+
+    def _copy(self, target: TorchText, source: TorchText, count: int) -> None:
+        target.copy(source, count)
+
+    def _run(
+        self, text: TorchText, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
+    ) -> Rows:
+        with _failing_as_engine_error():
+            return text.run(start, ids, kept)
+
+    def _pick(
+        self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
+    ) -> GeneratedToken:
+        if sampling.temperature > 0:
+            return pick(self._row(logits, row), sampling, random)
+        # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
+        id_, logprob = logits.likeliest[:, row].tolist()
+        return GeneratedToken(int(id_), logprob)
+
+    def _row(self, logits: Rows, row: int) -> Float32:
+        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        return array
+
+    def _score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
+        targets = torch.tensor(ids, device=logits.logits.device)
+        chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+        return list(map(ScoredToken, chosen.tolist(), map(int, logits.likeliest[0].tolist())))
+
+
+@contextmanager
+def _failing_as_engine_error() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        raise EngineError(f"PyTorch failed ({error}); open the model again") from error

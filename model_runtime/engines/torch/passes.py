@@ -1,0 +1,112 @@
+"""Passes of fixed shapes over a static cache, each captured as a CUDA graph where there is a GPU.
+
+A short pass (a decoded id, a tail, a checked guess) is filled up to 1, 2, 4, 8 or 16 ids and looks
+at a multiple of 256 rows, so a text needs few graphs.  What fills it up lies behind the text and is
+overwritten by what comes next.  On a processor the same passes run without capture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from model_runtime.engines.torch.network import Network
+
+_LENGTHS = (1, 2, 4, 8, 16)
+"""Ids of the passes that are captured."""
+_SPAN = 256
+"""Rows of the cache are looked at in multiples of this."""
+
+
+class Rows(NamedTuple):
+    """What a pass says of its last places; the next pass overwrites it."""
+
+    logits: torch.Tensor
+    """float32 [places, vocabulary], on the device."""
+    likeliest: torch.Tensor
+    """float64 [2, places]: id and log-probability of the likeliest token, on the CPU."""
+
+
+class TorchText:
+    """Keys and values of one text, and the graphs that read and write them."""
+
+    def __init__(self, network: Network, capacity: int) -> None:
+        """Args:
+        network: the weights.
+        capacity: rows that a text may have.
+        """
+        self._network = network
+        rows = -(-(capacity + _LENGTHS[-1]) // _SPAN) * _SPAN
+        self.cache = network.new_cache(1, rows)
+        self._graphs: dict[tuple[int, int], _Graph] = {}
+        self._seen: set[tuple[int, int]] = set()
+
+    def copy(self, other: TorchText, count: int) -> None:
+        """Take over the first `count` rows of another text."""
+        with torch.inference_mode():
+            self.cache[..., :count, :] = other.cache[..., :count, :]
+
+    def run(self, start: int, ids: Sequence[int], kept: int) -> Rows:
+        """Append `ids` at row `start`; what follows each of the last `kept` of them."""
+        count = len(ids)
+        length = next((it for it in _LENGTHS if it >= count), count)
+        span = min(-(-(start + length) // _SPAN) * _SPAN, self.cache.shape[-2])
+        padded = torch.tensor([[*ids, *[0] * (length - count)]])
+        with torch.inference_mode():
+            logits, likeliest = self._pass(padded, torch.tensor(start), span, kept)
+            places = slice(
+                logits.shape[0] - length + count - kept, logits.shape[0] - length + count
+            )
+            return Rows(logits[places], likeliest[:, places].cpu())
+
+    def _pass(
+        self, ids: torch.Tensor, start: torch.Tensor, span: int, kept: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and likeliest tokens of all places of a short pass, of the last of a long one."""
+        network, shape = self._network, (ids.shape[1], span)
+        is_short = ids.shape[1] <= _LENGTHS[-1]
+        if is_short and network.device.type == "cuda":
+            if shape not in self._graphs and shape in self._seen:
+                self._graphs[shape] = _Graph(network, self.cache, *shape)
+            self._seen.add(shape)  # the first one runs uncaptured: libraries set themselves up
+            if shape in self._graphs:
+                return self._graphs[shape].replay(ids, start)
+        places = ids.shape[1] if is_short else kept
+        device = network.device
+        return _computed(network, ids.to(device), start.to(device), self.cache, span, places)
+
+
+class _Graph:
+    """One shape of pass, recorded once and replayed with other ids: one launch for all kernels."""
+
+    def __init__(self, network: Network, cache: torch.Tensor, length: int, span: int) -> None:
+        self._ids = torch.zeros(1, length, dtype=torch.int64, device=network.device)
+        # Recording runs nothing, so the cache is not written.
+        self._start = torch.zeros((), dtype=torch.int64, device=network.device)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._found = _computed(network, self._ids, self._start, cache, span, length)
+
+    def replay(self, ids: torch.Tensor, start: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self._ids.copy_(ids)
+        self._start.copy_(start)
+        self._graph.replay()
+        return self._found
+
+
+def _computed(
+    network: Network,
+    ids: torch.Tensor,
+    start: torch.Tensor,
+    cache: torch.Tensor,
+    span: int,
+    places: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits [places, vocabulary] and the likeliest tokens [2, places], all on the device."""
+    hidden = network.forward(ids, start, cache, span)[:, -places:]
+    logits = network.logits(hidden)[0]
+    largest, best = logits.max(-1)
+    logprobs = largest - logits.logsumexp(-1)
+    return logits, torch.stack((best.double(), logprobs.double()))

@@ -1,0 +1,1 @@
+"""Writes bundles in the file formats of other programs."""

@@ -1,0 +1,261 @@
+"""A bundle -> one GGUF file for llama.cpp, with weights, tokenizer and sentinels.
+
+The architecture is GGUF's `gptneox` (llama.cpp's src/models/gptneox.cpp; ggml's docs/gguf.md for
+the keys).  It knows rotary positions, whole or partial, and both kinds of residual, but neither
+ALiBi nor ReLU; its GELU is the tanh approximation.  Matrices are converted one at a time, so memory
+stays at a few of the largest.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from model_runtime.engines.qkv import rows_by_kind
+from model_runtime.errors import GgufError
+from model_runtime.exporters.gguf_names import fim_token_ids
+from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
+from model_runtime.models.bundle import TOKENIZER, ModelBundle
+from model_runtime.models.decoder import EMBEDDING, HEAD
+from model_runtime.prompt.format import FimTokens, Order
+
+if TYPE_CHECKING:
+    from gguf import GGMLQuantizationType, GGUFWriter
+
+_FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "q8_0": "MOSTLY_Q8_0", "q4_0": "MOSTLY_Q4_0"}
+_QUANTISED_BLOCK = 32
+"""Columns that share a scale, in both quantised types; a matrix of another width stays f16."""
+
+
+class _Infill(NamedTuple):
+    """A prompt as text, and how llama-server's /infill comes to write it."""
+
+    prompt: str
+    flag: str
+    when: str
+
+
+_INFILL = {
+    Order.SPM1: _Infill("{suffix}AFTER{prefix}BEFORE{middle}", "--spm-infill", "with --spm-infill"),
+    Order.SPM2: _Infill(
+        "{prefix}{suffix}AFTER{middle}BEFORE", "", "in no way; send the prompt whole"
+    ),
+    Order.PSM: _Infill("{prefix}BEFORE{suffix}AFTER{middle}", "", "as it is"),
+}
+
+Progress = Callable[[str], None]
+
+
+class _Tensor(NamedTuple):
+    """One tensor of the file."""
+
+    name: str
+    """GGUF's."""
+    source: str
+    """Hugging Face's, as in the bundle."""
+    shape: tuple[int, ...]
+    type: GGMLQuantizationType
+
+
+@dataclass(frozen=True, slots=True)
+class GgufReport:
+    """What was written, for people to read."""
+
+    path: Path
+    type: str
+    bytes: int
+    pre_tokenizer: str
+    agreement: float
+    """See `GgufVocabulary`."""
+    command: str
+    """Starts llama.cpp's server with it."""
+    seconds: float
+
+
+def export_gguf(
+    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: Progress | None = None
+) -> GgufReport:
+    """Write `target`, whole or not at all.
+
+    Args:
+        bundle: the model.
+        target: the file; one that is there is replaced.
+        type_: of the matrices, one of `gguf_names.TYPES`.
+        progress: called with a short sentence at each step.
+
+    Raises:
+        GgufError: the package gguf is missing, llama.cpp cannot run this kind of model, or the
+            file cannot be written.
+        BundleError: the weights are damaged.
+    """
+    started = time.perf_counter()
+    say = progress or _silent
+    _check(bundle)
+    writer_class = _writer_class()
+    say("choosing a pre-tokenizer")
+    vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.architecture.vocab)
+    work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with closing(writer_class(work, "gptneox")) as writer:
+            _add_metadata(writer, bundle, type_)
+            _add_architecture(writer, bundle)
+            _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
+            _write_tensors(writer, bundle, type_, say)
+        work.replace(target)
+    except OSError as error:
+        raise GgufError(f"cannot write {target} ({error})") from error
+    finally:
+        with suppress(OSError):
+            work.unlink()
+    return GgufReport(
+        target,
+        type_,
+        target.stat().st_size,
+        vocabulary.pre_tokenizer,
+        vocabulary.agreement,
+        f"llama-server --model {target} {_INFILL[bundle.manifest.order].flag}".rstrip(),
+        time.perf_counter() - started,
+    )
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _check(bundle: ModelBundle) -> None:
+    manifest = bundle.manifest
+    if manifest.position_embedding == "alibi":
+        raise GgufError(
+            f"{manifest.name} was trained with ALiBi, and llama.cpp's gptneox would rotate its "
+            "heads; run it with fim-lsp's own engines"
+        )
+    if manifest.architecture.activation == "relu":
+        raise GgufError(
+            f"{manifest.name} uses ReLU, and llama.cpp's gptneox knows GELU alone; "
+            "run it with fim-lsp's own engines"
+        )
+
+
+def _writer_class() -> type[GGUFWriter]:
+    try:
+        from gguf import GGUFWriter
+    except ModuleNotFoundError as error:
+        raise GgufError(
+            f"writing GGUF needs the package {error.name}; run `pip install 'fim-lsp[gguf]'`"
+        ) from error
+    return GGUFWriter
+
+
+def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:
+    from gguf import GGML_QUANT_VERSION, LlamaFileType
+
+    manifest = bundle.manifest
+    writer.add_type("model")
+    writer.add_name(manifest.name)
+    writer.add_description(_how_to_prompt(bundle))
+    writer.add_license(manifest.license)
+    if manifest.languages:
+        writer.add_tags(["code", "fill-in-the-middle", *manifest.languages])
+    writer.add_file_type(LlamaFileType[_FILE_TYPES[type_]])
+    writer.add_quantization_version(GGML_QUANT_VERSION)
+    # No standard key says in which order the parts of a prompt stand.
+    writer.add_string("fim_lsp.order", manifest.order.value)
+    writer.add_string("fim_lsp.hole_start", manifest.hole_start.value)
+    writer.add_string("fim_lsp.weights_sha256", manifest.weights.sha256)
+
+
+def _how_to_prompt(bundle: ModelBundle) -> str:
+    """The prompt as text, and whether llama.cpp's /infill writes it."""
+    order, ids = bundle.manifest.order, bundle.manifest.tokens
+    sentinels = {
+        role: bundle.tokenizer.decode([getattr(ids, role)])
+        for role in ("suffix", "prefix", "middle")
+    }
+    infill = _INFILL[order]
+    return (
+        f"Fills in the middle of code.  Prompt, order {order.value}: "
+        f"{infill.prompt.format(**sentinels)}.  llama-server's /infill writes it {infill.when}."
+    )
+
+
+def _add_architecture(writer: GGUFWriter, bundle: ModelBundle) -> None:
+    a = bundle.manifest.architecture
+    writer.add_context_length(bundle.manifest.context_length)
+    writer.add_embedding_length(a.hidden)
+    writer.add_block_count(a.layers)
+    writer.add_feed_forward_length(a.intermediate)
+    writer.add_head_count(a.heads)
+    writer.add_rope_dimension_count(a.rotary_dim)
+    writer.add_rope_freq_base(a.rotary_base)
+    writer.add_parallel_residual(a.parallel_residual)
+    writer.add_layer_norm_eps(a.norm_epsilon)
+
+
+def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, ids: FimTokens) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(vocabulary.pre_tokenizer)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    writer.add_token_merges(vocabulary.merges)
+    for add in (writer.add_bos_token_id, writer.add_eos_token_id, writer.add_eot_token_id):
+        add(ids.end)
+    if ids.pad is not None:
+        writer.add_pad_token_id(ids.pad)
+    writer.add_add_bos_token(False)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    for name, id_ in fim_token_ids(ids).items():
+        # With a file separator /infill would put `<|file|>filename` before the suffix, where
+        # training never has it.
+        if id_ != ids.file:
+            writer.add_uint32(f"tokenizer.ggml.{name}", id_)
+
+
+def _write_tensors(writer: GGUFWriter, bundle: ModelBundle, type_: str, say: Progress) -> None:
+    """Header, keys and tensors, one tensor at a time in memory."""
+    from gguf import GGML_QUANT_SIZES, quantize
+
+    tensors = list(_tensors(bundle, type_))
+    for tensor in tensors:
+        block, size = GGML_QUANT_SIZES[tensor.type]
+        count = math.prod(tensor.shape)
+        writer.add_tensor_info(
+            tensor.name, tensor.shape, np.dtype(np.float32), count // block * size, tensor.type
+        )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    weights, rows = bundle.open_weights(), rows_by_kind(bundle.manifest.architecture)
+    for number, tensor in enumerate(tensors, 1):
+        say(f"writing {type_} tensor {number} of {len(tensors)}")
+        values = weights.float32(tensor.source)
+        if ".query_key_value." in tensor.source:
+            values = values[rows]
+        writer.write_tensor_data(quantize(values, tensor.type))
+
+
+def _tensors(bundle: ModelBundle, type_: str) -> Iterator[_Tensor]:
+    """Every tensor of the file; a tied output matrix is one, for gptneox asks for it."""
+    from gguf import MODEL_ARCH, GGMLQuantizationType, get_tensor_name_map
+
+    a = bundle.manifest.architecture
+    names = get_tensor_name_map(MODEL_ARCH.GPTNEOX, a.layers)
+    shapes = a.tensor_shapes()
+    sources = dict.fromkeys(shapes) | {HEAD: EMBEDDING if a.tied else None}
+    for source, stands_for in sources.items():
+        name = names.get_name(source, try_suffixes=(".weight", ".bias"))
+        assert name is not None, source
+        shape = shapes[stands_for or source]
+        kind = "f32" if len(shape) == 1 else type_
+        if kind.startswith("q") and shape[-1] % _QUANTISED_BLOCK:
+            kind = "f16"
+        yield _Tensor(name, stands_for or source, shape, GGMLQuantizationType[kind.upper()])

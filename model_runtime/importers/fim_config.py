@@ -1,0 +1,181 @@
+"""What a model folder says of its fill-in-the-middle training: order, sentinels, context, ALiBi.
+
+No standard field of a Hugging Face folder holds this.  In this order of precedence:
+
+1. what the caller says;
+2. `fim_config.json`, or the block `fim` of tokenizer_config.json, as our training writes them:
+       {"format_version": 1, "order": "spm1", "hole_start": "line", "context": 1024, "arm": "fim",
+        "tokens": {"end": "<|endoftext|>", "suffix": "<|SUF|>", ...}}     strings or ids
+3. a tokenizer that has the seed model's sentinels at exactly the seed's ids.
+
+Otherwise the answer is a refusal: a wrong order gives bad completions and no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from model_runtime.errors import ConversionError, shown
+from model_runtime.model_files import MAX_JSON_BYTES, source_file
+from model_runtime.models.decoder import read_json
+from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.tokenizer import SEED_SENTINELS, FimTokenizer
+
+END_STRING = "<|endoftext|>"
+_SEED_TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
+_ORDERS = ", ".join(order.value for order in Order)
+
+
+@dataclass(frozen=True, slots=True)
+class FimConfig:
+    """What was found, and where."""
+
+    order: Order
+    tokens: FimTokens
+    context_length: int | None
+    alibi: bool
+    source: str
+    """For people: who said what the order is."""
+    license: str
+    languages: tuple[str, ...]
+    training: Mapping[str, Any]
+    """How it was trained, for people."""
+    hole_start: HoleStart | None = None
+    """Where the hole begins that the model was taught to fill; None where nothing says it."""
+
+
+def read_fim_config(
+    folder: Path,
+    tokenizer: FimTokenizer,
+    *,
+    order: Order | str | None = None,
+    tokens: FimTokens | Mapping[str, int | str | None] | None = None,
+) -> FimConfig:
+    """Find out how to prompt the model in `folder`; arguments override what it says itself.
+
+    Raises:
+        ConversionError: nothing says what the order or the sentinels are, or it cannot be so.
+    """
+    found, source = _declared(folder)
+    if order is None and not found and _is_seed(tokenizer):
+        order, source = Order.SPM1, "the tokenizer has the seed's sentinels at the seed's ids"
+        tokens = tokens or _SEED_TOKENS
+    elif order is not None:
+        source = "the caller"
+    spelled = order if order is not None else found.get("order")
+    if spelled is None:
+        raise ConversionError(
+            f"{folder} does not say in which order the model was trained to read the parts of a "
+            f"prompt; give it with --order ({_ORDERS}), as the model's documentation states it"
+        )
+    try:
+        chosen = Order(spelled)
+    except ValueError as error:
+        raise ConversionError(
+            f"{folder}: the order {shown(spelled)} is not one of {_ORDERS}"
+        ) from error
+    sentinels = _sentinels(tokens if tokens is not None else found.get("tokens"), tokenizer)
+    languages = found.get("languages", [])
+    for name, fits, kind in (
+        ("license", isinstance(found.get("license", ""), str), "text"),
+        (
+            "languages",
+            isinstance(languages, list) and all(isinstance(one, str) for one in languages),
+            "a list of names",
+        ),
+        ("training", isinstance(found.get("training", {}), dict), "a JSON object"),
+    ):
+        if not fits:
+            raise ConversionError(
+                f"{folder / source}: {name} must be {kind}, not {shown(found[name])}; correct it"
+            )
+    context = found.get("context")
+    if context is not None and (isinstance(context, bool) or not isinstance(context, int)):
+        raise ConversionError(f"{folder}: the context {shown(context)} is no number of tokens")
+    try:
+        hole_start = HoleStart(found["hole_start"]) if "hole_start" in found else None
+    except (ValueError, TypeError) as error:
+        starts = ", ".join(one.value for one in HoleStart)
+        raise ConversionError(
+            f"{folder}: hole_start is {shown(found['hole_start'])}, not one of {starts}"
+        ) from error
+    return FimConfig(
+        order=chosen,
+        hole_start=hole_start,
+        tokens=sentinels,
+        context_length=context,
+        alibi="alibi" in (found.get("arm"), found.get("position_embedding")),
+        source=source,
+        license=found.get("license", "unknown"),
+        languages=tuple(languages),
+        training=found.get("training", {}),
+    )
+
+
+def _declared(folder: Path) -> tuple[dict[str, Any], str]:
+    for name, block in (("fim_config.json", None), ("tokenizer_config.json", "fim")):
+        path = folder / name
+        if source_file(folder, name, MAX_JSON_BYTES) is None:
+            continue
+        raw = read_json(folder, name)
+        found = raw if block is None else raw.get(block)
+        if found is None:
+            continue
+        if not isinstance(found, dict):
+            raise ConversionError(f"{path}: {block or 'the content'} must be a JSON object")
+        if found.get("format_version") != 1:
+            version = shown(found.get("format_version"))
+            raise ConversionError(f"{path}: format_version {version} is not 1; update fim-lsp")
+        return found, name
+    return {}, ""
+
+
+def _is_seed(tokenizer: FimTokenizer) -> bool:
+    strings = (END_STRING, *SEED_SENTINELS)
+    wanted = (
+        _SEED_TOKENS.end,
+        _SEED_TOKENS.suffix,
+        _SEED_TOKENS.prefix,
+        _SEED_TOKENS.middle,
+    )
+    return tuple(tokenizer.id_of(string) for string in strings) == wanted
+
+
+def _sentinels(given: object, tokenizer: FimTokenizer) -> FimTokens:
+    if isinstance(given, FimTokens):
+        return given
+    if given is None:  # an order without sentinels: the usual strings, if the tokenizer has them
+        given = dict(
+            zip(("end", "suffix", "prefix", "middle"), (END_STRING, *SEED_SENTINELS), strict=True)
+        )
+    if not isinstance(given, Mapping):
+        raise ConversionError(
+            f"the sentinels {shown(given)} are no mapping of role to string or id"
+        )
+    roles = {entry.name for entry in fields(FimTokens)}
+    if unknown := sorted(set(given) - roles):
+        raise ConversionError(f"unknown sentinel roles {shown(unknown)}; known are {sorted(roles)}")
+    ids = {role: _id(role, given.get(role), tokenizer) for role in sorted(roles)}
+    missing = [role for role in ("end", "suffix", "prefix", "middle") if ids[role] is None]
+    if missing:
+        raise ConversionError(f"no sentinel is given for {', '.join(missing)}")
+    try:
+        return FimTokens(**ids)  # type: ignore[arg-type]  # the four that may not be None are not
+    except ValueError as error:
+        raise ConversionError(str(error)) from error
+
+
+def _id(role: str, given: object, tokenizer: FimTokenizer) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    id_ = tokenizer.id_of(given) if isinstance(given, str) else None
+    if id_ is None:
+        raise ConversionError(
+            f"the sentinel for {role}, {shown(given)}, is no token of the tokenizer"
+        )
+    return id_

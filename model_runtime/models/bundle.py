@@ -1,0 +1,206 @@
+"""A bundle: a folder with all that training hands to serving.
+
+    manifest.json       what it is: format, sentinels, architecture, hashes, canary (manifest.py)
+    model.safetensors   the weights, neutral of any engine (weights.py)
+    tokenizer.json
+    MODEL_CARD.md       and what else people should read, optional: FOR_PEOPLE
+
+Opening one reads the manifest and the tokenizer and checks that they belong together and speak
+the format of this version.  The weights are hashed whenever they are read, not at each start: an
+engine derives its own form from them once, under their hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_runtime.errors import BundleError
+from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
+from model_runtime.models.manifest import Canary, FileFacts, Manifest
+from model_runtime.prompt.encoder import (
+    CompletionRequest,
+    Hole,
+    PromptBudget,
+    PromptEncoder,
+    Snippet,
+)
+from model_runtime.prompt.tokenizer import FimTokenizer
+
+if TYPE_CHECKING:
+    from model_runtime.models.weights import Float32, WeightsFile
+
+MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.json"
+FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
+
+_CANARY_BUDGET = PromptBudget(tokens=4096)
+"""Ample, so that the canary tests the format and not where a window is cut."""
+_CANARY_PREFIX = (
+    "import os\n\n\ndef área(breite: float, höhe: float) -> float:\n"
+    '\t"""Fläche in m²; <|MID|> is only text here. 🙂"""\n    return '
+)
+_CANARY_SUFFIX = "\n\n\nif __name__ == '__main__':\n    print(área(2.0, 3.5))\n"
+_CANARY_SNIPPETS = (("pkg/shapes.py", "class Shape:\n    sides: int = 0\n"),)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """An opened bundle."""
+
+    path: Path
+    manifest: Manifest
+    encoder: PromptEncoder
+
+    @classmethod
+    def open(cls, path: Path | str) -> ModelBundle:
+        """Read a bundle's folder and check everything but the content of the weights.
+
+        Raises:
+            BundleError: it is incomplete, damaged, or made for another version of the format;
+                the message names the file and says what to do.
+        """
+        path = Path(path)
+        manifest = _read_manifest(path / MANIFEST)
+        _check_size(path / WEIGHTS, manifest.weights)
+        _check_size(path / TOKENIZER, manifest.tokenizer)
+        _check_hash(path / TOKENIZER, manifest.tokenizer)
+        tokenizer = FimTokenizer.from_file(path / TOKENIZER)
+        if tokenizer.size > manifest.architecture.vocab:
+            raise BundleError(
+                f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
+                f"{manifest.architecture.vocab}; they do not belong together"
+            )
+        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order, manifest.hole_start)
+        if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
+            raise BundleError(
+                f"{path}: this version of fim-lsp writes prompts that the model was not trained on "
+                "(the canary differs); add the model again, or use the version that it came with"
+            )
+        return cls(path, manifest, encoder)
+
+    @property
+    def tokenizer(self) -> FimTokenizer:
+        """Text <-> ids."""
+        return self.encoder.tokenizer
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """Ids at which an answer ends: END, and every other sentinel."""
+        return frozenset(self.manifest.tokens.all())
+
+    def verify_weights(self) -> None:
+        """Hash the weights file; about 30 ms for 50 MB.
+
+        Raises:
+            BundleError: its content is not what the manifest says.
+        """
+        _check_hash(self.path / WEIGHTS, self.manifest.weights)
+
+    def open_weights(self) -> WeightsFile:
+        """The weights, hashed and with every tensor of the architecture present, not yet read.
+
+        Raises:
+            BundleError: damaged, or of another shape than the manifest says.
+        """
+        from model_runtime.models.weights import SCALE_SUFFIX, UnreadableWeights, WeightsFile
+
+        self.verify_weights()
+        try:
+            weights = WeightsFile(self.path / WEIGHTS)
+        except UnreadableWeights as error:
+            raise BundleError(f"{self.path / WEIGHTS} is unreadable ({error}); {_AGAIN}") from error
+        for name, shape in self.manifest.architecture.tensor_shapes().items():
+            wanted = {name: shape}
+            if name in weights.layout and weights.layout[name].dtype == "I8":
+                wanted[name + SCALE_SUFFIX] = shape[:1]
+            for tensor, size in wanted.items():
+                found = weights.layout[tensor].shape if tensor in weights.layout else None
+                if found != size:
+                    raise BundleError(
+                        f"{self.path / WEIGHTS}: {tensor} has the shape {found} in place of {size}"
+                    )
+        return weights
+
+    def weights(self) -> Mapping[str, Float32]:
+        """All weights as float32, dequantised; name -> array, under Hugging Face's names.
+
+        Raises:
+            BundleError: as `open_weights`.
+        """
+        weights = self.open_weights()
+        return {name: weights.float32(name) for name in self.manifest.architecture.tensor_shapes()}
+
+
+_AGAIN = "add the model again"
+
+
+def make_canary(encoder: PromptEncoder) -> Canary:
+    """The canary of a new bundle.  Snippets are part of it where the model has a token for them."""
+    tokens = encoder.tokens
+    path, snippets = ("pkg/area.py", _CANARY_SNIPPETS) if tokens.file is not None else ("", ())
+    request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=(), path=path, snippets=snippets)
+    ids = canary_ids(encoder, request)
+    return Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=ids, path=path, snippets=snippets)
+
+
+def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
+    """The prompt that this version writes for a canary's request."""
+    request = CompletionRequest(
+        Hole(canary.prefix, canary.suffix),
+        canary.path,
+        tuple(Snippet(path, text) for path, text in canary.snippets),
+    )
+    return tuple(encoder.prompt(request, _CANARY_BUDGET).ids)
+
+
+def write_manifest(folder: Path, text: str) -> None:
+    """Put another manifest into a bundle's folder, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = folder / f".{MANIFEST}.new"
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(folder / MANIFEST)
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        size_of(path, MAX_JSON_BYTES)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing, so {path.parent} is no model bundle") from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read ({error}); {_AGAIN}") from error
+    try:
+        return Manifest.from_json(text)
+    except BundleError as error:
+        raise BundleError(f"{path} cannot be used: {error}") from error
+
+
+def _check_size(path: Path, expected: FileFacts) -> None:
+    try:
+        size = size_of(path)
+    except OSError as error:
+        raise BundleError(f"{path} is missing; {_AGAIN}") from error
+    except UnusableFile as error:
+        raise BundleError(f"{path} cannot be used: {error}; {_AGAIN}") from error
+    if size != expected.size:
+        raise BundleError(
+            f"{path} has {size} bytes in place of {expected.size}, so it was cut off or exchanged; "
+            f"{_AGAIN}"
+        )
+
+
+def _check_hash(path: Path, expected: FileFacts) -> None:
+    from model_runtime.files import sha256_of
+
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error}); {_AGAIN}") from error
+    if found != expected.sha256:
+        raise BundleError(f"{path} is damaged (its SHA-256 is not the manifest's); {_AGAIN}")

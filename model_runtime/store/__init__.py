@@ -1,0 +1,1 @@
+"""Finds, lists and adds the models of this machine."""

@@ -1,0 +1,283 @@
+"""The models on this machine: find one by name, list them, add another.
+
+default                     shipped inside the package
+<user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
+any path                    a bundle somewhere else; a name is never taken for a path
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from dataclasses import dataclass, replace
+from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+
+from model_runtime.errors import (
+    BundleError,
+    ConversionError,
+    ModelNotFound,
+    ModelRuntimeError,
+    shown,
+)
+from model_runtime.files import building, sweep
+from model_runtime.importers.huggingface import ConversionReport, Progress, convert_folder
+from model_runtime.model_files import (
+    MAX_JSON_BYTES,
+    MAX_TEXT_BYTES,
+    UnusableFile,
+    read_json,
+    source_file,
+)
+from model_runtime.models.bundle import (
+    FOR_PEOPLE,
+    MANIFEST,
+    TOKENIZER,
+    WEIGHTS,
+    ModelBundle,
+    write_manifest,
+)
+from model_runtime.models.manifest import Manifest, signed
+from model_runtime.prompt.format import Order
+from model_runtime.store.hole_probe import choose_hole_start
+from model_runtime.store.names import is_path
+
+DEFAULT = "default"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model on this machine."""
+
+    name: str
+    """What `find` knows it by."""
+    path: Path
+    manifest: Manifest | None
+    """None if it cannot be used."""
+    problem: str = ""
+    """Why it cannot be used, in one sentence; else empty."""
+
+
+def default_folder() -> Path:
+    """The bundle inside the package."""
+    return Path(__file__).parents[1] / "bundles" / DEFAULT
+
+
+def models_folder() -> Path:
+    """Where `add_model` puts bundles.  It need not exist."""
+    return user_data_path("fim-lsp", appauthor=False) / "models"
+
+
+def list_models() -> list[ModelEntry]:
+    """Every model that has a name, the default first, unusable ones with their problem.
+
+    What killed processes have left of models is removed.
+    """
+    _sweep()
+    folders = {DEFAULT: default_folder()} if default_folder().is_dir() else {}
+    folders |= {path.name: path for path in _added()}
+    return [_entry(name, path) for name, path in folders.items()]
+
+
+def find(name_or_path: str) -> ModelBundle:
+    """Open a model by name ("default", or as it was added) or by the path of its folder.
+
+    A path has a separator or begins with ~: "./mine", not "mine".
+
+    Raises:
+        ModelNotFound: there is none; the message lists those that there are.
+        BundleError: it is there but cannot be used.
+    """
+    return ModelBundle.open(_locate(name_or_path))
+
+
+def add_model(
+    source: str | Path,
+    *,
+    name: str | None = None,
+    quantization: str = "int8",
+    order: Order | str | None = None,
+    progress: Progress | None = None,
+) -> ConversionReport:
+    """Put a model into the user's models folder, in place of an earlier one of that name.
+
+    Args:
+        source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
+            hub, which is downloaded once.
+        name: under which to find it; by default the last part of `source`.
+        quantization: "int8", "float16" or "float32"; a bundle stays as it is.
+        order: of the parts of a prompt, where the folder itself does not say.
+        progress: called with a sentence at each step.
+
+    Raises:
+        ConversionError: it cannot be read, or nothing says how to prompt it, or the hub cannot be
+            reached.
+    """
+    _sweep()
+    folder = _path(str(source), ConversionError)
+    chosen = name or folder.resolve().name
+    if not _NAME.fullmatch(chosen) or chosen == DEFAULT:
+        raise ConversionError(
+            f"{shown(chosen)} cannot be the name of an added model; give one with --name, of "
+            "letters, digits, dots, dashes and underscores"
+        )
+    target = models_folder() / chosen
+    if isfile(folder / MANIFEST):
+        return _copy_bundle(folder, target, chosen)
+    if isdir(folder):
+        return _converted(folder, target, quantization, order, progress)
+    if not _REPOSITORY.fullmatch(str(source)):
+        raise ConversionError(
+            f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
+        )
+
+    from model_runtime.store.hub import (
+        fetched,  # huggingface_hub is slow to import and rarely needed
+    )
+
+    with fetched(str(source), progress) as folder:
+        return _converted(folder, target, quantization, order, progress)
+
+
+def _converted(
+    source: Path,
+    target: Path,
+    quantization: str,
+    order: Order | str | None,
+    progress: Progress | None,
+) -> ConversionReport:
+    """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
+    report = convert_folder(
+        source,
+        target,
+        name=target.name,
+        quantization=quantization,
+        order=order,
+        progress=progress,
+    )
+    if report.hole_start is not None:
+        return report
+    if progress is not None:
+        progress("measuring where holes should begin")
+    return replace(report, hole_start=choose_hole_start(target))
+
+
+def sign(name_or_path: str) -> Manifest:
+    """Write the hash of a manifest anew that its owner has changed by hand.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        BundleError: the changed manifest cannot be used; it stays as it is.
+        ConversionError: it cannot be written.
+    """
+    path = _locate(name_or_path) / MANIFEST
+    try:
+        text = signed(read_json(path))
+        manifest = Manifest.from_json(text)
+        write_manifest(path.parent, text)
+    except UnusableFile as error:
+        raise BundleError(f"{path} cannot be used: {error}") from error
+    except OSError as error:
+        raise ConversionError(f"{path} cannot be written ({error.strerror})") from error
+    return manifest
+
+
+def _path(written: str, error: type[ModelRuntimeError]) -> Path:
+    try:
+        path = Path(written).expanduser()
+        path.resolve()
+    except (OSError, RuntimeError, ValueError) as cause:  # ~name of nobody, a null character
+        raise error(f"{shown(written)} cannot be a path here ({cause})") from cause
+    return path
+
+
+def _sweep() -> None:
+    cache = user_cache_path("fim-lsp", appauthor=False)
+    for parent in (models_folder(), cache, cache / "derived"):
+        sweep(parent)
+
+
+def _added() -> list[Path]:
+    try:
+        entries = sorted(models_folder().iterdir())
+    except OSError:
+        return []
+    return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+
+
+def _entry(name: str, path: Path) -> ModelEntry:
+    try:
+        return ModelEntry(name, path, ModelBundle.open(path).manifest)
+    except ModelRuntimeError as error:
+        return ModelEntry(name, path, None, str(error))
+
+
+def _locate(name_or_path: str) -> Path:
+    if name_or_path == DEFAULT and default_folder().is_dir():
+        return default_folder()
+    if _NAME.fullmatch(name_or_path) and isdir(models_folder() / name_or_path):
+        return models_folder() / name_or_path
+    path = _path(name_or_path, ModelNotFound)
+    if is_path(name_or_path) and isfile(path / MANIFEST):
+        return path
+    if is_path(name_or_path) and isfile(path / "config.json"):
+        raise ModelNotFound(
+            f"{path} is a Hugging Face folder, not a bundle; add it with: "
+            f"fim-runtime models add {path}"
+        )
+    known = [DEFAULT] if default_folder().is_dir() else []
+    known += [added.name for added in _added()]
+    there_are = f"there are: {', '.join(known)}" if known else "there is none on this machine"
+    what = "path" if is_path(name_or_path) else "name"
+    raise ModelNotFound(
+        f"no model has the {what} {name_or_path!r}; {there_are}; a folder is named by its path, as "
+        "in ./mine or ~/mine"
+    )
+
+
+def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
+    started = time.perf_counter()
+    files = _bundle_files(source)
+    bundle = ModelBundle.open(source)
+    bundle.verify_weights()
+    manifest = replace(bundle.manifest, name=name)
+    try:
+        with building(target) as folder:
+            for file in files:
+                shutil.copyfile(source / file, folder / file)
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise ConversionError(f"cannot write {target} ({error})") from error
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return ConversionReport(
+        name=name,
+        path=target,
+        parameters=manifest.parameters,
+        order=manifest.order.value,
+        order_source="the bundle's manifest",
+        position_embedding=manifest.position_embedding,
+        context_length=manifest.context_length,
+        quantization=manifest.weights.dtype,
+        source_bytes=size,
+        bundle_bytes=size,
+        seconds=time.perf_counter() - started,
+        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
+        hole_start=manifest.hole_start,
+    )
+
+
+def _bundle_files(source: Path) -> list[str]:
+    """Names of the files that a bundle's folder is copied by; all else in it stays behind.
+
+    Raises:
+        ConversionError: one of them is a link, or no regular file, or far too large.
+    """
+    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
+    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
+    return [name for name in names if source_file(source, name, most.get(name)) is not None]

@@ -1,0 +1,1 @@
+"""Knows languages: their comments and brackets, syntax trees, and what surrounds a cursor."""

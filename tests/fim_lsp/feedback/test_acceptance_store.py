@@ -1,0 +1,134 @@
+"""Counts are kept in one small file that several servers write, and that may be anything."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from fim_lsp.cli import main
+from fim_lsp.feedback import acceptance_store
+
+ONE = {("model", "0.5", "accepted"): 1}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state" / "accepted.json"
+
+
+def test_what_is_added_is_added_to_what_is_there(path):
+    assert Counter(ONE) == acceptance_store.add(path, ONE)
+    acceptance_store.add(path, {("model", "1", "rejected"): 2})
+    acceptance_store.add(path, ONE)
+
+    assert {
+        ("model", "0.5", "accepted"): 2,
+        ("model", "1", "rejected"): 2,
+    } == acceptance_store.read(path)
+    assert ["accepted.json"] == os.listdir(path.parent)
+
+
+def test_the_file_holds_names_of_models_settings_and_numbers_only(path):
+    acceptance_store.add(path, ONE)
+
+    assert {"version": 1, "counts": {"model": {"0.5": {"accepted": 1}}}} == json.loads(
+        path.read_text("utf-8")
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"3",
+        b'{"version": 2, "counts": {"model": {"0.5": {"accepted": 3}}}}',
+        b'{"version": 1, "counts": []}',
+        b'{"version": 1, "counts": {"model": 3, "other": {"0.5": []}}}',
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": "3", "typed": -1, "x": 4}}}}',
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": true, "typed": 1e999}}}}',
+        b'{"version": 1, "counts": {"model": {"often": {"accepted": 3}}}}',
+        b"[" * 100_000,
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": 1}}}}' + b" " * 1_000_000,
+    ],
+)
+def test_a_file_that_is_none_of_ours_counts_as_nothing_and_is_replaced(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+
+    assert Counter() == acceptance_store.read(path)
+    assert Counter(ONE) == acceptance_store.add(path, ONE)
+
+
+def test_where_nothing_can_be_written_nothing_fails(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder.json").mkdir()
+    for path in (tmp_path / "file" / "accepted.json", tmp_path / "folder.json"):
+        assert acceptance_store.add(path, ONE) is None
+        assert Counter() == acceptance_store.read(path)
+    assert {"file", "folder.json"} == set(os.listdir(tmp_path))
+
+
+def test_a_lock_that_somebody_left_is_taken_over(path):
+    acceptance_store.add(path, ONE)
+    lock = path.with_name("accepted.json.lock")
+    lock.touch()
+
+    assert acceptance_store.add(path, ONE) is None  # somebody is writing
+    os.utime(lock, (1, 1))
+    assert {("model", "0.5", "accepted"): 2} == acceptance_store.add(path, ONE)
+
+
+def test_servers_that_write_at_once_lose_nothing(path):
+    code = (
+        "import sys; from pathlib import Path; from fim_lsp import counts\n"
+        "for _ in range(25):\n"
+        "    while acceptance_store.add(Path(sys.argv[1]), {('model', '0.5', 'typed'): 1}) is None: pass\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(4)]
+
+    assert [0] * 4 == [writer.wait() for writer in writers]
+    assert {("model", "0.5", "typed"): 100} == acceptance_store.read(path)
+
+
+def told(capsys, *arguments: str) -> str:
+    assert 0 == main(["stats", *arguments])
+    return capsys.readouterr().out
+
+
+def test_the_command_shows_the_counts_where_they_lie_and_deletes_them(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(acceptance_store, "default_file", lambda: tmp_path / "accepted.json")
+    assert "Nothing has been counted yet" in told(capsys)
+
+    acceptance_store.add(tmp_path / "accepted.json", {**ONE, ("model", "0.5", "rejected"): 3})
+    shown = told(capsys)
+    assert "25 %" in shown
+    assert str(tmp_path) in shown
+    assert "never leave" in shown
+    (row,) = json.loads(told(capsys, "--json"))["counts"]
+    assert ("model", 0.5, 1, 0, 3, 0.25) == tuple(
+        row[name] for name in ("model", "eagerness", "accepted", "typed", "rejected", "takenShare")
+    )
+
+    assert "deleted" in told(capsys, "--clear")
+    assert {"deleted": False} == {
+        name: value
+        for name, value in json.loads(told(capsys, "--clear", "--json")).items()
+        if name == "deleted"
+    }
+    assert "Nothing has been counted yet" in told(capsys)
+
+
+def test_what_cannot_be_deleted_is_said_in_one_sentence(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(acceptance_store, "default_file", lambda: tmp_path)
+
+    assert 1 == main(["stats", "--clear"])
+    said = capsys.readouterr().err
+    assert str(tmp_path) in said
+    assert "delete the file yourself" in said

@@ -1,0 +1,150 @@
+"""The model leaves memory while nobody asks, and comes back for the next request."""
+
+import asyncio
+
+from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.idle_unload import IdleUnload
+from fim_lsp.settings import Settings
+from fim_lsp.suggestion import Trigger
+from model_runtime.errors import EngineUnavailable
+from tests.fim_lsp.scripted import scripted_model
+
+SOON = Settings(debounce_ms=0, unload_after_minutes=0.02 / 60)
+NEVER = Settings(debounce_ms=0, unload_after_minutes=0)
+
+
+class Loader:
+    """Loads scripted models and keeps count of them."""
+
+    def __init__(self, **options):
+        self.options, self.models, self.asked, self.fails = options, [], [], False
+
+    def __call__(self, settings):
+        self.asked.append(settings.engine)
+        if self.fails:
+            raise EngineUnavailable("the weights are gone")
+        self.models.append(scripted_model("a + b", **self.options))
+        return self.models[-1]
+
+
+async def started(loader, settings=SOON):
+    host = ModelHost(loader)
+    await host.ready(settings)
+    return host
+
+
+async def until(host, is_so):
+    """Wait for a change of the host's state that makes `is_so()` true."""
+    changed = asyncio.Event()
+    unsubscribe = host.subscribe(changed.set)
+    while not is_so():
+        changed.clear()
+        await asyncio.wait_for(changed.wait(), 20)
+    unsubscribe()
+
+
+def is_unloaded(host):
+    return host.message.startswith("unloaded while idle")
+
+
+async def ask(host, text="x = "):
+    snapshot = DocumentSnapshot("file:///a.py", "python", 1, text, len(text))
+    return await CompletionProvider(host).complete(snapshot, Trigger.INVOKED, NEVER)
+
+
+async def test_an_idle_model_is_closed_and_the_status_says_so():
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    await host.run(lambda model: None)  # its thread works in order: the closing was before this
+
+    assert loader.models[0].engine.is_closed
+    assert "ready" == host.state  # an editor may ask
+    host.close()
+
+
+async def test_the_next_request_brings_it_back_and_is_answered():
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    host.apply(NEVER)
+
+    assert "a + b" == (await ask(host))[0].text
+    assert "" == host.message
+    assert [True, False] == [model.engine.is_closed for model in loader.models]
+    host.close()
+
+
+async def test_what_comes_back_is_the_engine_that_left():
+    """The choice of the fastest is not made again."""
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    await ask(host)
+
+    assert ["auto", "scripted"] == loader.asked[:2]
+    host.close()
+
+
+async def test_requests_that_come_together_wait_for_one_reload():
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    host.apply(NEVER)
+    answers = await asyncio.gather(*(ask(host, text) for text in ("x = ", "y = ", "z = ")))
+
+    assert all(answers)
+    assert 2 == len(loader.models)
+    host.close()
+
+
+async def test_work_is_not_interrupted():
+    """The time of a request does not count, however long it is."""
+    loader = Loader(token_seconds=0.05)
+    host = await started(loader, NEVER)
+    asking = asyncio.ensure_future(ask(host))
+    await until(host, lambda: "busy" == host.state)
+    host.apply(SOON)
+
+    assert "a + b" == (await asking)[0].text
+    assert 1 == len(loader.models)
+    host.close()
+
+
+async def test_another_model_takes_the_place_of_the_unloaded_one():
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    other = Settings(model="other", unload_after_minutes=0)
+    host.apply(other)
+    await until(host, lambda: host.state == "ready" and not host.message)
+
+    assert await ask(host)
+    assert [True, False] == [model.engine.is_closed for model in loader.models]
+    host.close()
+
+
+async def test_a_reload_that_fails_gives_nothing_and_the_next_request_tries_again():
+    loader = Loader()
+    host = await started(loader)
+    await until(host, lambda: is_unloaded(host))
+    host.apply(NEVER)
+    loader.fails = True
+    assert [] == await ask(host)
+    loader.fails = False
+
+    assert await ask(host)
+    host.close()
+
+
+async def test_zero_minutes_stand_for_never():
+    idle = IdleUnload(unload=lambda: None, reload=asyncio.Event().wait)
+    idle.rest()
+    assert idle._clock is None
+    idle.allow(30)
+    assert idle._clock is not None
+    idle.allow(0)
+
+    assert idle._clock is None

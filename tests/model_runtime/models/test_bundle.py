@@ -1,0 +1,236 @@
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from model_runtime.errors import BundleError
+from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
+from model_runtime.models.manifest import Manifest, signed
+from model_runtime.store import catalogue
+from tests.random_models import VARIANTS, make_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return make_bundle(tmp_path, VARIANTS["rotary quarter"], "int8")
+
+
+def edit(bundle, **changes):
+    """Change the manifest's JSON, as its owner may; None takes an entry out."""
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text()) | changes
+    path.write_text(signed({key: value for key, value in raw.items() if value is not None}))
+
+
+def refused(bundle, match):
+    with pytest.raises(BundleError, match=match) as caught:
+        ModelBundle.open(bundle.path)
+    return str(caught.value)
+
+
+def test_a_manifest_survives_its_json(bundle):
+    assert bundle.manifest == Manifest.from_json(bundle.manifest.to_json())
+
+
+def test_every_sentinel_stops_an_answer(bundle):
+    assert frozenset(range(6)) == bundle.stop_ids
+
+
+def test_weights_come_back_as_floats_under_their_usual_names(bundle):
+    weights = bundle.weights()
+
+    assert set(bundle.manifest.architecture.tensor_shapes()) == set(weights)
+    assert all(values.dtype == np.float32 for values in weights.values())
+    assert bundle.manifest.parameters == sum(values.size for values in weights.values())
+
+
+NUMBER = re.compile(r"(?<=[ \[])-?\d[\d.e-]*(?=[,\n])")
+
+
+def test_a_changed_digit_anywhere_in_a_manifest_is_one_sentence(tmp_path):
+    """Another number of heads would give other answers, and no error."""
+    text = (catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    numbers = list(NUMBER.finditer(text))
+    assert len(numbers) > 150
+    for number in numbers:
+        for place in range(*number.span()):
+            if not text[place].isdigit() or text[place] == "0":
+                continue
+            changed = f"{text[:place]}{int(text[place]) % 9 + 1}{text[place + 1 :]}"
+            if changed == text:
+                continue
+            with pytest.raises(BundleError, match=r"the manifest was changed|format_version"):
+                Manifest.from_json(changed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["architecture"].update(heads=2),
+        lambda raw: raw["architecture"].update(rotary_dim=2),
+        lambda raw: raw["architecture"].update(norm_epsilon=1e-3),
+        lambda raw: raw.update(context_length=64),
+        lambda raw: raw.update(license="another"),
+        lambda raw: raw.update(content_sha256="0" * 64),
+        lambda raw: raw.update(content_sha256=5),
+        lambda raw: raw.update(content_sha256=None),
+    ],
+)
+def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+
+    assert "fim-runtime models sign" in refused(bundle, "the manifest was changed")
+    catalogue.sign(str(bundle.path))
+    assert raw["license"] == ModelBundle.open(bundle.path).manifest.license
+
+
+def test_a_change_that_makes_no_model_is_not_signed(bundle):
+    path = bundle.path / MANIFEST
+    changed = json.dumps(json.loads(path.read_text()) | {"order": "spm3"})
+    path.write_text(changed)
+
+    with pytest.raises(BundleError, match="'spm3'"):
+        catalogue.sign(str(bundle.path))
+    assert changed == path.read_text()
+
+
+def test_a_bundle_from_before_manifests_were_signed_still_opens(bundle):
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text())
+    del raw["content_sha256"]
+    path.write_text(json.dumps(raw))
+
+    assert bundle.manifest == ModelBundle.open(bundle.path).manifest
+
+
+def test_the_embedded_model_is_signed():
+    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+
+    assert 64 == len(raw["content_sha256"])
+
+
+def test_a_manifest_of_a_later_format_is_refused(bundle):
+    edit(bundle, format_version=2)
+    assert "update fim-lsp" in refused(bundle, "format_version is 2")
+
+
+def test_the_order_is_never_guessed(bundle):
+    edit(bundle, order=None)
+    refused(bundle, "order is None, not one of spm1, spm2, psm")
+
+
+def test_every_problem_of_a_manifest_is_named(bundle):
+    edit(
+        bundle,
+        order="spm3",
+        context_length="long",
+        licence="MIT",
+        weights={"dtype": "int4", "sha256": "0", "size": 1},
+        tokens={"end": 0, "suffix": 1, "prefix": 1, "middle": 3, "pad": None, "file": None},
+        canary={},
+    )
+    message = refused(bundle, "manifest.json cannot be used")
+
+    for part in ("'spm3'", "'long'", "'licence'", "'int4'", "share one id", "canary"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "problem"),
+    [
+        ("rotary_dim", 3, "must be even"),
+        ("rotary_dim", 18, "within the head"),
+        ("heads", 7, "no multiple"),
+        ("layers", 0, "at least 1"),
+        ("layers", 3, "parameters says"),
+        ("activation", "swish", "'swish'"),
+        ("tied", 1, "true or false"),
+    ],
+)
+def test_an_impossible_architecture_is_refused(bundle, part, value, problem):
+    architecture = json.loads((bundle.path / MANIFEST).read_text())["architecture"]
+    edit(bundle, architecture=architecture | {part: value})
+    refused(bundle, problem)
+
+
+def test_a_sentinel_outside_of_the_vocabulary_is_refused(bundle):
+    tokens = json.loads((bundle.path / MANIFEST).read_text())["tokens"]
+    edit(bundle, tokens=tokens | {"middle": 512})
+    refused(bundle, "sentinel id 512")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_a_manifest_that_is_no_object_is_refused(bundle, text):
+    (bundle.path / MANIFEST).write_text(text)
+    refused(bundle, "manifest.json cannot be used")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, WEIGHTS, TOKENIZER])
+def test_a_missing_file_is_named(bundle, name):
+    (bundle.path / name).unlink()
+    refused(bundle, f"{name} is missing")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, TOKENIZER])
+def test_a_truncated_file_is_named_with_the_remedy(bundle, name):
+    path = bundle.path / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "add the model again" in refused(bundle, f"{name} has .* bytes in place of")
+
+
+def test_a_tokenizer_with_one_other_byte_is_refused(bundle):
+    path = bundle.path / TOKENIZER
+    path.write_bytes(path.read_bytes().replace(b"<|MID|>", b"<|MIB|>"))
+    refused(bundle, "is damaged")
+
+
+def test_weights_with_one_other_bit_are_refused_when_they_are_read(bundle):
+    """Not at each start: a start reads what the engine derived from weights that were checked."""
+    path = bundle.path / WEIGHTS
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    opened = ModelBundle.open(bundle.path)
+
+    with pytest.raises(BundleError, match=r"model\.safetensors is damaged .* add the model again"):
+        opened.weights()
+
+
+def test_a_canary_that_the_code_writes_otherwise_is_refused(bundle):
+    """As if the format had changed since the weights were trained."""
+    canary = json.loads((bundle.path / MANIFEST).read_text())["canary"]
+    edit(bundle, canary=canary | {"ids": canary["ids"][::-1]})
+    assert "add the model again" in refused(bundle, "the canary differs")
+
+
+def test_the_canary_notices_another_order(bundle):
+    edit(bundle, order="psm")
+    refused(bundle, "the canary differs")
+
+
+def test_the_canary_has_snippets_if_the_model_has_a_token_for_them(bundle):
+    assert bundle.manifest.canary.snippets
+    assert bundle.manifest.tokens.file in bundle.manifest.canary.ids
+
+
+def test_a_folder_that_is_none_is_no_bundle(tmp_path):
+    with pytest.raises(BundleError, match="no model bundle"):
+        ModelBundle.open(tmp_path / "nothing")
+
+
+def test_opening_a_bundle_imports_no_array_library(bundle):
+    """numpy alone would be a tenth of a second of the first completion's second."""
+    code = (
+        "import sys; from model_runtime.models.bundle import ModelBundle; "
+        f"ModelBundle.open({str(bundle.path)!r}); import model_runtime.engines; "
+        "print([m for m in ('numpy', 'torch', 'transformers', 'ctranslate2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,87 @@
+"""Brackets, strings and comments, as data for several languages."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_runtime.decoding.stop_rules import StopRules, wants_single_line
+from model_runtime.prompt.encoder import Hole
+from model_runtime.syntax.brackets import Scan, scan
+from model_runtime.syntax.languages import language, language_ids
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "state"),
+    [
+        ("python", "f(a, [1", Scan("([")),
+        ("python", "f(')'", Scan("(")),
+        ("python", 'x = """a\n(', Scan(quote='"""')),
+        ("python", '"""a"""', Scan()),
+        ("python", 'x = ""', Scan()),
+        ("python", "x = 'it\ny = (", Scan("(")),
+        ("python", r"x = 'it\'s (", Scan(quote="'")),
+        ("python", "x # (", Scan(comment="line")),
+        ("javascript", "x = `a\n${", Scan(quote="`")),
+        ("javascript", "a /* ( */ + [", Scan("[")),
+        ("javascript", "this.#x = (", Scan("(")),
+        ("c", "#define F(", Scan("(")),
+        ("c", "/* (\n", Scan(comment="block")),
+        ("rust", "fn f<'a>(", Scan("(")),
+        ("lua", "x = 1 -- (\ny[", Scan("[")),
+        ("sql", "select ( -- it's", Scan("(", comment="line")),
+        ("markdown", "don't :)", Scan()),
+        ("go", "a)", Scan(unmatched=1, surplus=1)),
+        ("never heard of", "f({", Scan("({")),
+    ],
+)
+def test_where_a_text_stands(name, text, state):
+    assert state == scan(text, language(name))
+
+
+marks = st.text("ab()[]{}\"'`#/*-\\\n ", max_size=40)
+
+
+@given(marks, marks, st.sampled_from([name for name in language_ids()]))
+def test_a_scan_can_be_taken_up_between_two_lines(first, second, name):
+    first += "\n"
+    together = scan(first + second, language(name))
+    resumed = scan(second, language(name), scan(first, language(name)))
+
+    assert together._replace(unmatched=0) == resumed._replace(unmatched=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "single"),
+    [
+        ("python", "x = 1  # ", True),
+        ("python", "# ", True),
+        ("python", 'x = "', True),
+        ("python", 'def f():\n    """', False),
+        ("javascript", "const x = '", True),
+        ("javascript", "const x = `", False),
+        ("c", "/* ", False),
+        ("markdown", "# It's ", False),
+        ("python", "x = ", False),
+    ],
+)
+def test_inside_a_comment_or_a_string_one_line_is_enough(name, prefix, single):
+    assert single is wants_single_line(Hole(prefix, "\n"), "auto", language(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "suffix", "written", "left", "rule"),
+    [
+        ("python", "x = ", "\n", "a + b) * c", "a + b", "closer"),
+        ("javascript", "f(() => ", ");\n", "{\n  g();\n}) + 1;\nh();", "{\n  g();\n}) + 1;", "dedent"),
+        ("c", "void f(void) {", "\n}\n", "\n    if (x) {\n        y();\n    }\n    z();\n}\n",
+         "\n    if (x) {\n        y();\n    }\n    z();", "line below"),
+        ("go", "\tif x {", "\n", "\n\t\treturn\n\t}\n\ty()\n", "\n\t\treturn\n\t}", "dedent"),
+        ("c", "x = ", "\n", "'#' + (\n1);\ny();\n", "'#' + (\n1);", "dedent"),
+        ("lua", "", "\n", "x = 1 -- (\ny = 2\n\nz = 3\n", "x = 1 -- (\ny = 2", "blank line"),
+    ],
+)  # fmt: skip
+def test_where_a_completion_ends_in_other_languages(name, prefix, suffix, written, left, rule):
+    cut = StopRules(Hole(prefix, suffix), False, language(name)).cut(written)
+
+    assert cut is not None
+    assert (left, rule) == (written[: cut.offset], cut.rule)
