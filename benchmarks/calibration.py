@@ -27,27 +27,73 @@ _FILES_OF_EACH = 4
 _BYTES = range(1_500, 20_000)
 _KEYS = 250
 
+NODE_MODULES = Path(__file__).parents[1] / "vscode-client" / "node_modules"
+"""Installed by `make vsix`."""
+OTHERS = {
+    "javascript": ("*.js", ("eslint/lib", "semver", "commander/lib", "espree/lib"), 6),
+    "typescript": ("*.ts", ("@azure/msal-common/src", "editions/source"), 12),
+    "markdown": (
+        "*.md",
+        ("marked", "minimatch", "lru-cache", "picomatch", "ignore", "acorn", "debug", "fdir"),
+        2,
+    ),
+    "go": ("*.go", ("flatted/golang",), 4),
+}
+"""By language: the files, the packages of the extension's development that hold them, and how many
+of each are typed."""
+C_SOURCES = (("mypyc", 12), ("greenlet", 2), ("markupsafe", 2))
+"""Packages of the development extras with C, and how many files of each are typed."""
+
 
 def held_out_files() -> list[Path]:
-    """Some of each package, spread over it."""
+    """Returns the Python files, some of each package, spread over it."""
     files: list[Path] = []
     for name in PACKAGES:
-        spec = find_spec(name)
-        assert spec is not None and spec.origin is not None, "install the extra `dev`"
-        root = Path(spec.origin).parent
-        known = [
-            file
-            for file in sorted(root.rglob("*.py"))
-            if file.stat().st_size in _BYTES
-            and not any("test" in part or "vendor" in part for part in file.relative_to(root).parts)
-        ]
-        files += known[:: max(1, len(known) // _FILES_OF_EACH)][:_FILES_OF_EACH]
+        files += _some(_root(name), "*.py", _FILES_OF_EACH)
     return files
+
+
+def held_out_files_of_other_languages() -> list[Path]:
+    """Returns files of the languages that the embedded model has not learned."""
+    assert NODE_MODULES.is_dir(), "run `make vsix`"
+    files: list[Path] = []
+    for pattern, packages, number in OTHERS.values():
+        for package in packages:
+            files += _some(NODE_MODULES / package, pattern, number)
+    for name, number in C_SOURCES:
+        files += _some(_root(name), "*.c", number)
+    return files
+
+
+def _root(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None, "install the extra `dev`"
+    return Path(spec.origin).parent
+
+
+def _some(root: Path, pattern: str, number: int) -> list[Path]:
+    known = [
+        file
+        for file in sorted(root.rglob(pattern))
+        if file.stat().st_size in _BYTES
+        and not file.name.endswith((".d.ts", ".min.js"))
+        and "LICENSE" not in file.name
+        and not any(
+            word in part
+            for part in file.relative_to(root).parts
+            for word in ("test", "vendor", "node_modules")
+        )
+    ]
+    return known[:: max(1, len(known) // number)][:number]
 
 
 def main() -> None:
     files = held_out_files()
-    words = f"{len(files)} Python files of {len(PACKAGES)} packages that it has not learned from"
+    words = (
+        f"{len(files)} Python files of {len(PACKAGES)} packages that it has not learned from, and "
+        "files of other languages"
+    )
+    files += held_out_files_of_other_languages()
     table, measured = calibrate.of_files(files, {"engine": "onnx", "threads": 1}, _KEYS, words)
     arguments = ["--write"] if "--write" in sys.argv else []
     if arguments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,10 @@ def as_json(table: Calibration, measured: list[Measured]) -> dict[str, Any]:
     """The table, and what was measured."""
     return {
         "measured": table.measured,
-        "points": [
-            {
-                "eagerness": point.eagerness,
-                "probability": point.probability,
-                "acceptance": point.acceptance,
-            }
-            for point in table.points
-        ],
+        "points": [asdict(point) for point in table.points],
+        "languages": {
+            name: [asdict(point) for point in points] for name, points in table.languages.items()
+        },
         "figures": [
             {
                 "probability": one.probability,
@@ -86,6 +83,10 @@ def as_json(table: Calibration, measured: list[Measured]) -> dict[str, Any]:
                 "right": one.right,
                 "rightShare": round(share(one.right, one.shown), 4),
                 "savedShare": round(one.saved_share, 4),
+                "languages": {
+                    name: {"shown": shown, "right": right}
+                    for name, (shown, right) in one.languages.items()
+                },
             }
             for one in measured
         ],
@@ -110,12 +111,16 @@ def _print(calibration_: Calibration, measured: list[Measured]) -> None:
         )
     console.print(figures)
     dial = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("eagerness", "least probability", "right of what is shown"):
-        dial.add_column(name, justify="right")
-    for point in calibration_.points:
-        dial.add_row(
-            f"{point.eagerness:g}", f"{point.probability:.3f}", f"{100 * point.acceptance:.0f} %"
-        )
+    for name in ("language", "eagerness", "least probability", "right of what is shown"):
+        dial.add_column(name, justify="left" if name == "language" else "right")
+    for name, points in {"": calibration_.points, **calibration_.languages}.items():
+        for point in points:
+            dial.add_row(
+                name,
+                f"{point.eagerness:g}",
+                f"{point.probability:.3f}",
+                f"{100 * point.acceptance:.0f} %",
+            )
     console.print()
     console.print(dial)
     console.print(f"measured on {calibration_.measured}", style="dim", markup=False)

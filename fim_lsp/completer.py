@@ -42,9 +42,10 @@ from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.fim_format import HoleStart
 from model_runtime.generation import Finish, Generation, generate_text
 from model_runtime.languages import language
-from model_runtime.prompt import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt import CompletionRequest, Hole, Prompt, PromptBudget
 from model_runtime.stopping import Cut, StopRules, is_closing_tail, rest_of_line, wants_single_line
 from model_runtime.sureness import UNSURE, Sureness
 
@@ -249,7 +250,7 @@ class Completer:
                 decision.nothing(reason)
                 return []
             is_typing = trigger is Trigger.AUTOMATIC and selected is None
-            if is_typing and is_inside_word(snapshot.hole):
+            if is_typing and not self._completes_words() and is_inside_word(snapshot.hole):
                 decision.nothing("inside a word")
                 self.rests(lambda: snapshot, settings, other_documents)
                 return []
@@ -258,6 +259,9 @@ class Completer:
             if is_typing and (written := self._written_before(decision, snapshot, settings, seen)):
                 self.rests(lambda: snapshot, settings, other_documents)
                 return written
+            if is_typing and (reason := self._not_learned(snapshot, settings)):
+                decision.nothing(reason)
+                return []
             if trigger is Trigger.AUTOMATIC:
                 known = self._cache.lookup(seen)
                 if known is not None:
@@ -405,6 +409,20 @@ class Completer:
             return f"loading: {how_far}" if how_far else "loading"
         return ""
 
+    def _not_learned(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
+        """Reason for silence in a language in which the model is rarely right; empty to go on."""
+        model, name = self._host.loaded, snapshot.language_id
+        chosen = dict(settings.languages)
+        wanted = chosen.get(name, chosen.get("*", False))
+        if model is None or wanted or model.suggests_in(name):
+            return ""
+        return f"not learned: {model.name} is rarely right in {name}"
+
+    def _completes_words(self) -> bool:
+        """Whether the model is asked from the line's start, and so knows a word that is begun."""
+        model = self._host.loaded
+        return model is not None and model.bundle.encoder.hole_start is HoleStart.LINE
+
     def _adapted(self, settings: Settings) -> Settings:
         """With the dial where its user's acceptances have moved it."""
         model = self._host.loaded
@@ -470,7 +488,6 @@ class _Task:
         self._own_prompts = own_prompts
         self._cancel = cancel
         self._on_text = on_text
-        self._only_reads = False
         self._language = language(snapshot.language_id)
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._decision = Decision(snapshot.uri, trigger.name.lower())
@@ -480,9 +497,42 @@ class _Task:
         return self._complete(model), self._decision
 
     def read(self, model: LoadedModel) -> None:
-        """Let the engine read the prompt and write nothing, so that it has it in its cache."""
-        self._only_reads = True
-        self._complete(model)
+        """Let the engine read the prompt and write nothing, so that it has it in its cache.
+
+        At the end of a line it reads that of the next line, too, if that does not depend on the
+        indentation which the editor will put there.
+        """
+        hole, _ = self._hole()
+        holes = [hole]
+        if model.bundle.encoder.hole_start is HoleStart.LINE and not rest_of_line(hole).strip():
+            holes.append(Hole(f"{hole.prefix}\n", hole.suffix))
+        gathered = self._elsewhere.gather(self._snapshot)
+        tokenizer = model.bundle.tokenizer
+        for each in holes:
+            if self._cancel.is_set():
+                return
+            request = self._request(each, gathered)
+            prompt = model.bundle.encoder.prompt(request, self._budget(model))
+            one = SamplingParams(1, model.bundle.stop_ids)
+            forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
+            with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
+                if list(stream):
+                    self._own_prompts.add(prompt.ids)
+
+    def _request(self, hole: Hole, gathered: Gathered) -> CompletionRequest:
+        single_line = wants_single_line(hole, self._settings.multiline, self._language)
+        return CompletionRequest(
+            hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
+            path=self._snapshot.path,
+            snippets=gathered.snippets,
+        )
+
+    def _new_tokens(self, model: LoadedModel) -> int:
+        return min(self._settings.max_new_tokens, model.engine.context_length // 4)
+
+    def _budget(self, model: LoadedModel) -> PromptBudget:
+        most = model.engine.context_length - self._new_tokens(model)
+        return PromptBudget(tokens=min(self._settings.context_tokens, most))
 
     def _complete(self, model: LoadedModel) -> list[Completion]:
         if self._cancel.is_set():  # superseded while it waited for the engine
@@ -496,41 +546,31 @@ class _Task:
             gathered = self._elsewhere.gather(self._snapshot)
         with decision.step("prompt"):
             single_line = wants_single_line(hole, settings.multiline, self._language)
-            request = CompletionRequest(
-                hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
-                path=self._snapshot.path,
-                snippets=gathered.snippets,
-            )
-            new_tokens = min(settings.max_new_tokens, model.engine.context_length // 4)
-            most = min(settings.context_tokens, model.engine.context_length - new_tokens)
-            prompt = model.bundle.encoder.prompt(request, PromptBudget(tokens=most))
+            request = self._request(hole, gathered)
+            prompt = model.bundle.encoder.prompt(request, self._budget(model))
         decision.details |= {
             "promptTokens": len(prompt.ids),
             "prefixTokens": prompt.prefix_tokens,
             "suffixTokens": prompt.suffix_tokens,
             "snippetTokens": prompt.snippet_tokens,
+            "typedTokens": prompt.typed_tokens,
+            "holeStart": prompt.hole_start.value,
             "singleLine": single_line,
         }
         if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
             decision.details["snippetTokensBySource"] = by_source
         rules = StopRules(request.hole, single_line, self._language)
-        greedy = SamplingParams(max_tokens=new_tokens, stop_ids=model.bundle.stop_ids)
-        if self._only_reads:
-            with model.engine.generate(
-                prompt.ids, replace(greedy, max_tokens=1), self._cancel
-            ) as stream:
-                if next(stream, None) is not None:
-                    self._own_prompts.add(prompt.ids)
-            return []
-        least = model.calibration.least_probability(settings.eagerness)
+        greedy = SamplingParams(self._new_tokens(model), model.bundle.stop_ids)
+        calibration = model.calibration.for_language(self._snapshot.language_id)
+        least = calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         is_typing = self._trigger is Trigger.AUTOMATIC
-        best = self._generate(
-            model, prompt.ids, greedy, rules, Sureness(least) if is_typing else None
-        )
+        best = self._generate(model, prompt, greedy, rules, Sureness(least) if is_typing else None)
         decision.details |= {
             "cachedTokens": best.cached_tokens,
             "newTokens": best.tokens,
+            "readTokens": best.read_tokens,
+            "forcedTokens": best.forced_tokens,
             "finish": best.rule or best.finish.value,
             "meanLogprob": round(best.mean_logprob, 3),
             "probability": round(best.probability, 3),
@@ -544,7 +584,7 @@ class _Task:
             completions, decision.details["candidates"] = candidates.gather(
                 best,
                 settings.candidates,
-                lambda sampling: self._generate(model, prompt.ids, sampling, rules),
+                lambda sampling: self._generate(model, prompt, sampling, rules),
                 lambda generation: self._show(generation, hole, place),
                 greedy,
                 self._cancel.is_set,
@@ -554,7 +594,7 @@ class _Task:
             decision.nothing("too short")
         elif not completions and best.rule == UNSURE:
             decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
-            if (enough := model.calibration.eagerness_for(best.probability)) is not None:
+            if (enough := calibration.eagerness_for(best.probability)) is not None:
                 decision.details["eagernessToShow"] = enough
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
@@ -588,7 +628,7 @@ class _Task:
     def _generate(
         self,
         model: LoadedModel,
-        ids: list[int],
+        prompt: Prompt,
         sampling: SamplingParams,
         rules: StopRules,
         sure: Sureness | None = None,
@@ -596,18 +636,21 @@ class _Task:
         generation = generate_text(
             model.engine,
             model.bundle.tokenizer,
-            ids,
+            prompt.ids,
             sampling,
+            forced_text=prompt.forced_text,
             stop=lambda text: self._cut(rules, text),
             sure=sure,
             cancel=self._cancel,
         )
         self._decision.add_ms("first token", generation.first_token_ms)
         self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
-        known = min(generation.cached_tokens, self._own_prompts.num_known(ids))
+        known = min(generation.cached_tokens, self._own_prompts.num_known(prompt.ids))
         if generation.tokens:
-            self._own_prompts.add(ids)
-        return replace(generation, cached_tokens=known)
+            self._own_prompts.add(prompt.ids)
+        # What others have made the model read counts as if it had been read for this editor.
+        read = generation.read_tokens + generation.cached_tokens - known
+        return replace(generation, cached_tokens=known, read_tokens=read)
 
     def _cut(self, rules: StopRules, text: str) -> Cut | None:
         self._on_text(text)

@@ -23,7 +23,7 @@ from fim_lsp.idle import IdleUnload, give_back_memory
 from fim_lsp.idle_budget import IdleBudget, is_on_battery
 from fim_lsp.settings import Settings
 from model_runtime import progress
-from model_runtime.calibration import UNCALIBRATED, Calibration
+from model_runtime.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calibration
 from model_runtime.errors import EngineError, ModelRuntimeError
 
 if TYPE_CHECKING:
@@ -57,6 +57,25 @@ class LoadedModel:
     def calibration(self) -> Calibration:
         """How sure it must be at each eagerness."""
         return self.bundle.manifest.calibration or UNCALIBRATED
+
+    def suggests_in(self, language_id: str) -> bool:
+        """Tells whether the model is right often enough in a language to show anything unasked.
+
+        Where nobody measured, it is in the languages that it has learned, and in all of them where
+        its manifest names none.
+        """
+        points = self.calibration.languages.get(language_id)
+        if points is not None:
+            measured = self.calibration.for_language(language_id)
+            return measured.acceptance(Settings().eagerness) >= MIN_ACCEPTANCE
+        learned = self.bundle.manifest.languages
+        return not learned or language_id in learned
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages in which it suggests; empty where nothing is known of any."""
+        known = {*self.calibration.languages, *self.bundle.manifest.languages}
+        return sorted(name for name in known if self.suggests_in(name))
 
     @property
     def context_sources(self) -> tuple[str, ...]:

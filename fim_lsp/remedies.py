@@ -13,6 +13,9 @@ from typing import Any
 REMEDIES: Mapping[str, str] = {
     "disabled": "set fimLsp.enabled to true",
     "language": "set this language to true in fimLsp.languages",
+    "not learned": "choose a model that knows the language, or set the language to true in "
+    "fimLsp.languages to see what this one suggests; asking by the editor's own command always "
+    "brings something",
     "excluded": "take the glob out of fimLsp.exclude",
     "loading": "wait until the model is there; fimLsp/status and the editor's status bar tell how "
     "far it is",

@@ -80,6 +80,8 @@ class StatusReporter:
             "engine": host.engine,
             "message": host.message,
         }
+        if host.loaded is not None and host.loaded.languages:
+            status["languages"] = host.loaded.languages
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files
         if status == self._last:

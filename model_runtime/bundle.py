@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_runtime.errors import BundleError
-from model_runtime.fim_format import FimTokens, Order
 from model_runtime.manifest import Canary, FileFacts, Manifest
 from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
 from model_runtime.prompt import (
@@ -74,7 +73,7 @@ class ModelBundle:
                 f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
                 f"{manifest.architecture.vocab}; they do not belong together"
             )
-        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order)
+        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order, manifest.hole_start)
         if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
             raise BundleError(
                 f"{path}: this version of fim-lsp writes prompts that the model was not trained on "
@@ -138,9 +137,9 @@ class ModelBundle:
 _AGAIN = "add the model again"
 
 
-def make_canary(tokenizer: FimTokenizer, tokens: FimTokens, order: Order) -> Canary:
+def make_canary(encoder: PromptEncoder) -> Canary:
     """The canary of a new bundle.  Snippets are part of it where the model has a token for them."""
-    encoder = PromptEncoder(tokenizer, tokens, order)
+    tokens = encoder.tokens
     path, snippets = ("pkg/area.py", _CANARY_SNIPPETS) if tokens.file is not None else ("", ())
     request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=(), path=path, snippets=snippets)
     ids = canary_ids(encoder, request)

@@ -4,13 +4,16 @@ A model that is right as often as it is sure needs no table but the general one.
 surer than they should be, each in its own way; so replay measures at which probability how much of
 what is shown is right, and the manifest keeps the answer:
 
-    {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], "measured": "..."}
+    {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], "measured": "...",
+     "languages": {"go": [{"eagerness": 0.5, "probability": 0.9, "acceptance": 0.1}, ...]}}
+
+A language that was measured by itself has points of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 
@@ -37,9 +40,15 @@ class Calibration:
     points: tuple[DialPoint, ...]
     measured: str = ""
     """On what, and when, in words."""
+    languages: Mapping[str, tuple[DialPoint, ...]] = field(default_factory=dict)
+    """Points of single languages, by LSP's id."""
 
     def __post_init__(self) -> None:
-        points = self.points
+        for points in (self.points, *self.languages.values()):
+            self._check(points)
+
+    @staticmethod
+    def _check(points: Sequence[DialPoint]) -> None:
         if len(points) < 2 or points[0].eagerness != 0 or points[-1].eagerness != 1:
             raise ValueError("points must go from eagerness 0 to eagerness 1")
         if any(one.eagerness >= other.eagerness for one, other in pairwise(points)):
@@ -48,6 +57,11 @@ class Calibration:
             raise ValueError("a higher eagerness cannot ask for a higher probability")
         if not all(0 < point.probability <= 1 and 0 <= point.acceptance <= 1 for point in points):
             raise ValueError("a probability must be above 0 and at most 1, an acceptance 0 to 1")
+
+    def for_language(self, language_id: str) -> Calibration:
+        """Returns the calibration of one language: its own, or the general one."""
+        points = self.languages.get(language_id)
+        return self if points is None else Calibration(points, self.measured)
 
     def least_probability(self, eagerness: float) -> float:
         """Probability of its first line below which nothing is shown unasked.
@@ -78,6 +92,9 @@ def table(rows: Sequence[tuple[float, float, float]], measured: str = "") -> Cal
     """A calibration of rows (eagerness, probability, acceptance)."""
     return Calibration(tuple(DialPoint(*row) for row in rows), measured)
 
+
+MIN_ACCEPTANCE = 0.25
+"""Share that must be right at the default eagerness for a model to show anything unasked."""
 
 UNCALIBRATED = table(
     [(0, 0.8, 0.8), (0.25, 0.5, 0.5), (0.5, 0.25, 0.25), (0.75, 0.08, 0.08), (1, 0.02, 0.02)],

@@ -34,6 +34,7 @@ from model_runtime.errors import (
 )
 from model_runtime.files import building, sweep
 from model_runtime.fim_format import Order
+from model_runtime.hole_probe import choose_hole_start
 from model_runtime.manifest import Manifest, signed
 from model_runtime.model_files import (
     MAX_JSON_BYTES,
@@ -130,9 +131,7 @@ def add_model(
     if isfile(folder / MANIFEST):
         return _copy_bundle(folder, target, chosen)
     if isdir(folder):
-        return convert_folder(
-            folder, target, name=chosen, quantization=quantization, order=order, progress=progress
-        )
+        return _converted(folder, target, quantization, order, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
             f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
@@ -141,9 +140,30 @@ def add_model(
     from model_runtime.hub import fetched  # huggingface_hub is slow to import and rarely needed
 
     with fetched(str(source), progress) as folder:
-        return convert_folder(
-            folder, target, name=chosen, quantization=quantization, order=order, progress=progress
-        )
+        return _converted(folder, target, quantization, order, progress)
+
+
+def _converted(
+    source: Path,
+    target: Path,
+    quantization: str,
+    order: Order | str | None,
+    progress: Progress | None,
+) -> ConversionReport:
+    """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
+    report = convert_folder(
+        source,
+        target,
+        name=target.name,
+        quantization=quantization,
+        order=order,
+        progress=progress,
+    )
+    if report.hole_start is not None:
+        return report
+    if progress is not None:
+        progress("measuring where holes should begin")
+    return replace(report, hole_start=choose_hole_start(target))
 
 
 def sign(name_or_path: str) -> Manifest:
@@ -246,6 +266,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         bundle_bytes=size,
         seconds=time.perf_counter() - started,
         notes=("it was a bundle already; the files of a bundle were copied, and no others",),
+        hole_start=manifest.hole_start,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime import gguf_names
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.fim_format import HoleStart
 from model_runtime.printable import printable
 
 if TYPE_CHECKING:
@@ -290,9 +291,11 @@ def _add(args: argparse.Namespace) -> int:
         )
     ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")
     console.print(ready, soft_wrap=True)
+    cursor = report.hole_start is HoleStart.CURSOR
     for label, value in (
         ("parameters", f"{report.parameters:,}"),
         ("prompt order", f"{report.order}, from {report.order_source}"),
+        ("hole", f"begins at the {'cursor' if cursor else 'start of its line'}"),
         ("positions", f"{report.position_embedding}, context {report.context_length}"),
         (
             "weights",

@@ -20,10 +20,11 @@ from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, make
 from model_runtime.errors import BundleError, ConversionError, shown
 from model_runtime.files import building, sha256_of
 from model_runtime.fim_config import FimConfig, read_fim_config
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.manifest import MIN_CONTEXT, WEIGHT_DTYPES, FileFacts, Manifest, WeightsFacts
 from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
 from model_runtime.neox import MAX_CONTEXT, Architecture, NeoxConfig, read_config
+from model_runtime.prompt import PromptEncoder
 from model_runtime.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class ConversionReport:
     bundle_bytes: int
     seconds: float
     notes: tuple[str, ...] = ()
+    hole_start: HoleStart | None = None
+    """Where the hole begins; None where the source does not say and nobody has measured it yet."""
 
 
 def convert_folder(
@@ -100,13 +103,16 @@ def convert_folder(
         with NeoxWeights.open(source, architecture, say) as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.tokens)
             written = FimTokenizer.from_file(folder / TOKENIZER)
-            canary = make_canary(written, fim.tokens, fim.order)  # also checks the sentinels
+            hole_start = fim.hole_start or HoleStart.CURSOR
+            # The encoder checks the sentinels, too.
+            canary = make_canary(PromptEncoder(written, fim.tokens, fim.order, hole_start))
             millions = architecture.count_parameters() / 1e6
             say(f"writing {millions:.1f} M parameters as {quantization}")
             facts = _write_weights(folder / WEIGHTS, weights, architecture, quantization)
             manifest = Manifest(
                 name=name,
                 order=fim.order,
+                hole_start=hole_start,
                 tokens=fim.tokens,
                 context_length=_context_length(context_length, fim, config, alibi),
                 position_embedding="alibi" if alibi else "rotary",
@@ -144,6 +150,7 @@ def convert_folder(
         bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
         seconds=time.perf_counter() - started,
         notes=notes,
+        hole_start=fim.hole_start,
     )
 
 

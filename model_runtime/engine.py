@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from model_runtime.errors import PromptTooLong
+from model_runtime.forced_text import ForcedText
 
 
 class GeneratedToken(NamedTuple):
@@ -19,7 +20,9 @@ class GeneratedToken(NamedTuple):
 
     id: int
     logprob: float
-    """Natural log of the probability that the model gave this token, at temperature 1."""
+    """Natural log of the probability that the model gave this token, at temperature 1; of one that
+    had to agree with a forced text, its share among the tokens that were allowed.
+    """
 
 
 class ScoredToken(NamedTuple):
@@ -36,6 +39,7 @@ class SamplingParams:
     """How to pick each token, and when to stop at the latest."""
 
     max_tokens: int
+    """Those that spell a forced text are not counted, but for the one that goes beyond it."""
     stop_ids: frozenset[int]
     """Ids that end the stream: END and every other sentinel.  The one that came is yielded last."""
     temperature: float = 0.0
@@ -46,8 +50,10 @@ class SamplingParams:
 
 @dataclass(slots=True)
 class DraftCounts:
-    """What became of the guesses of one request; none where the engine does not guess."""
+    """Counts of one request: ids that were read, and what became of the engine's guesses."""
 
+    read: int = 0
+    """Ids that were run before the first token that is no spelling of the forced text."""
     proposed: int = 0
     """Ids that were run as a guess."""
     accepted: int = 0
@@ -102,12 +108,21 @@ class Engine(Protocol):
     """Most ids that prompt and answer may have together."""
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
         """Decode up to `sampling.max_tokens` tokens after `prompt`.
 
-        Setting `cancel` ends the stream within one token (an engine that can also interrupts the
-        prefill).
+        Args:
+            prompt: at least one id.
+            sampling: how each token is picked, and when to stop at the latest.
+            cancel: setting it ends the stream within one token (an engine that can also interrupts
+                the prefill).
+            forced: text that the tokens must begin with; those that spell it are yielded too.  The
+                stream is shorter where the context has no room for them.
 
         Raises:
             PromptTooLong: prompt and answer together exceed `context_length`.

@@ -4,7 +4,7 @@ No standard field of a Hugging Face folder holds this.  In this order of precede
 
 1. what the caller says;
 2. `fim_config.json`, or the block `fim` of tokenizer_config.json, as our training writes them:
-       {"format_version": 1, "order": "spm1", "context": 1024, "arm": "fim",
+       {"format_version": 1, "order": "spm1", "hole_start": "line", "context": 1024, "arm": "fim",
         "tokens": {"end": "<|endoftext|>", "suffix": "<|SUF|>", ...}}     strings or ids
 3. a tokenizer that has the seed model's sentinels at exactly the seed's ids.
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ConversionError, shown
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.model_files import MAX_JSON_BYTES, source_file
 from model_runtime.neox import read_json
 from model_runtime.tokenizer import SEED_SENTINELS, FimTokenizer
@@ -43,6 +43,8 @@ class FimConfig:
     languages: tuple[str, ...]
     training: Mapping[str, Any]
     """How it was trained, for people."""
+    hole_start: HoleStart | None = None
+    """Where the hole begins that the model was taught to fill; None where nothing says it."""
 
 
 def read_fim_config(
@@ -93,8 +95,16 @@ def read_fim_config(
     context = found.get("context")
     if context is not None and (isinstance(context, bool) or not isinstance(context, int)):
         raise ConversionError(f"{folder}: the context {shown(context)} is no number of tokens")
+    try:
+        hole_start = HoleStart(found["hole_start"]) if "hole_start" in found else None
+    except (ValueError, TypeError) as error:
+        starts = ", ".join(one.value for one in HoleStart)
+        raise ConversionError(
+            f"{folder}: hole_start is {shown(found['hole_start'])}, not one of {starts}"
+        ) from error
     return FimConfig(
         order=chosen,
+        hole_start=hole_start,
         tokens=sentinels,
         context_length=context,
         alibi="alibi" in (found.get("arm"), found.get("position_embedding")),

@@ -25,6 +25,18 @@ class Order(str, Enum):
     PSM = "psm"
 
 
+class HoleStart(str, Enum):
+    """Where the hole begins that a model is asked to fill; stated by manifests and recipes.
+
+    In the second form what is typed on the cursor's line is no part of the prompt: the model writes
+    the line from its start, and decoding must agree with the typed text (`forced_text`).  One more
+    key then changes nothing of the prompt, in any order of its parts.
+    """
+
+    CURSOR = "cursor"
+    LINE = "line"
+
+
 @dataclass(frozen=True, slots=True)
 class FimTokens:
     """Ids of the special tokens.  `pad` and `file` are None where a model has none."""

@@ -43,7 +43,7 @@ class Generation:
     rule: str
     """Name of the stop rule, empty if none ended it."""
     tokens: int
-    """Tokens decoded, those after the cut included."""
+    """Tokens decoded behind the forced text, those after the cut included."""
     cached_tokens: int
     first_token_ms: float
     total_ms: float
@@ -51,6 +51,10 @@ class Generation:
     """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
     ends: tuple[int, ...] = ()
     """Length of the text after each token that was decoded, those after the cut included."""
+    read_tokens: int = 0
+    """Ids that the engine ran before the first token behind the forced text."""
+    forced_tokens: int = 0
+    """Tokens that spell the forced text, less the one that goes beyond it."""
 
     @property
     def mean_logprob(self) -> float:
@@ -64,12 +68,15 @@ def generate_text(
     prompt: Sequence[int],
     sampling: SamplingParams,
     *,
+    forced_text: str = "",
     stop: StopRule | None = None,
     sure: Sureness | None = None,
     cancel: threading.Event | None = None,
 ) -> Generation:
     """Continue `prompt` until the model, a rule, doubt, the limit or `cancel` ends it.
 
+    What is decoded begins with `forced_text`, which is no part of the text that comes back; the
+    probability of the token that goes beyond it is its share among those that agree with it.
     `sure` ends the decoding at the token that makes a line too doubtful, so doubt costs one token.
 
     Raises:
@@ -81,16 +88,22 @@ def generate_text(
     logprobs: list[float] = []
     ends: list[int] = []  # length of the text after each token
     text, finish, cut = "", Finish.LENGTH, None
-    with engine.generate(prompt, sampling, cancel) as stream:
+    forced = tokenizer.forced(forced_text) if forced_text else None
+    with engine.generate(prompt, sampling, cancel, forced) as stream:
         for token in stream:
-            if not ids and not first_token_ms:
+            if forced is not None and not forced.is_spelled:
+                forced = forced.after(token.id)
+                if not forced.is_beyond:
+                    ids.append(token.id)
+                    continue
+            if not first_token_ms:
                 first_token_ms = (time.perf_counter() - started) * 1e3
             logprobs.append(token.logprob)
             if token.id in sampling.stop_ids:
                 finish = Finish.END
                 break
             ids.append(token.id)
-            text = tokenizer.decode(ids).rstrip(_UNFINISHED)
+            text = tokenizer.decode(ids).rstrip(_UNFINISHED)[len(forced_text) :]
             ends.append(len(text))
             cut = _first(
                 stop(text) if stop is not None else None,
@@ -120,6 +133,8 @@ def generate_text(
         # Where doubt left nothing, the doubt itself is of interest.
         probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
         ends=tuple(ends),
+        read_tokens=stream.drafts.read,
+        forced_tokens=len(ids) - len(ends),
     )
 
 

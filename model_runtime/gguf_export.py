@@ -169,6 +169,7 @@ def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:
     writer.add_quantization_version(GGML_QUANT_VERSION)
     # No standard key says in which order the parts of a prompt stand.
     writer.add_string("fim_lsp.order", manifest.order.value)
+    writer.add_string("fim_lsp.hole_start", manifest.hole_start.value)
     writer.add_string("fim_lsp.weights_sha256", manifest.weights.sha256)
 
 

@@ -1,6 +1,6 @@
 """`manifest.json`: what a bundle says of itself, so that serving need not guess anything.
 
-{"format_version": 1, "name": "default", "order": "spm1",
+{"format_version": 1, "name": "default", "order": "spm1", "hole_start": "line",
  "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
  "context_length": 1024, "position_embedding": "rotary", "architecture": {"layers": 8, ...},
  "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
@@ -18,13 +18,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from model_runtime.calibration import Calibration, DialPoint
 from model_runtime.errors import BundleError, shown
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.neox import MAX_CONTEXT, Architecture
 
@@ -86,6 +86,8 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
+    hole_start: HoleStart = HoleStart.CURSOR
+    """Where the hole begins that the model is asked to fill."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
@@ -95,9 +97,16 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
-        values = {"format_version": FORMAT_VERSION, **asdict(self), "order": self.order.value}
+        values = {
+            "format_version": FORMAT_VERSION,
+            **asdict(self),
+            "order": self.order.value,
+            "hole_start": self.hole_start.value,
+        }
         if self.calibration is None:
             del values["calibration"]
+        elif not self.calibration.languages:
+            del values["calibration"]["languages"]
         if not self.context_sources:
             del values["context_sources"]
         return signed(values)
@@ -157,6 +166,7 @@ class _Reader:
         known = {entry.name for entry in fields(Manifest)}
         self.problems += [f"unknown entry {shown(name)}" for name in sorted(set(raw) - known)]
         order = self._order(raw.get("order"))
+        hole_start = self._hole_start(raw.get("hole_start", HoleStart.CURSOR.value))
         tokens = self._record(raw, "tokens", FimTokens)
         architecture = self._record(raw, "architecture", Architecture)
         if architecture is not None:
@@ -205,6 +215,7 @@ class _Reader:
         return Manifest(
             name=name,
             order=order,
+            hole_start=hole_start,
             tokens=tokens,
             context_length=context_length,
             position_embedding=positions,
@@ -228,6 +239,14 @@ class _Reader:
             self.problems.append(
                 f"order is {shown(value)}, not one of {known}; it is never guessed"
             )
+            return None
+
+    def _hole_start(self, value: object) -> Any:
+        try:
+            return HoleStart(value)
+        except ValueError:
+            known = ", ".join(one.value for one in HoleStart)
+            self.problems.append(f"hole_start is {shown(value)}, not one of {known}")
             return None
 
     def _choice(self, value: object, name: str) -> str:
@@ -293,18 +312,31 @@ class _Reader:
         raw = value if isinstance(value, dict) else {}
         points: Any = raw.get("points")
         measured = raw.get("measured", "")
-        if not _is_list_of(points, dict) or not _is(measured, str):
-            self.problems.append("calibration must be an object of points and measured")
+        languages: Any = raw.get("languages", {})
+        if (
+            not _is_list_of(points, dict)
+            or not _is(measured, str)
+            or not isinstance(languages, dict)
+            or not all(_is_list_of(of_one, dict) for of_one in languages.values())
+        ):
+            self.problems.append("calibration must be an object of points, measured and languages")
             return None
-        named = [{f"calibration.points[{n}]": point} for n, point in enumerate(points)]
-        read = [self._record(one, name, DialPoint) for one in named for name in one]
+        read = self._points(points, "calibration.points")
+        of_languages = {
+            name: self._points(of_one, f"calibration.languages.{name}")
+            for name, of_one in languages.items()
+        }
         if len(self.problems) > before:
             return None
         try:
-            return Calibration(tuple(read), measured)
+            return Calibration(read, measured, of_languages)
         except ValueError as error:
             self.problems.append(f"calibration: {error}")
             return None
+
+    def _points(self, points: Sequence[Any], name: str) -> tuple[Any, ...]:
+        named = [{f"{name}[{number}]": point} for number, point in enumerate(points)]
+        return tuple(self._record(one, key, DialPoint) for one in named for key in one)
 
 
 _TYPES: dict[str, type] = {

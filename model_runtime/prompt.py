@@ -8,11 +8,14 @@ The parts are cut as text and encoded apart, because three cursors in four stand
 When they do not fit, the suffix loses its end and the prefix its start.  The left edge of the
 prefix moves in blocks, so that one more typed character changes only the last ids and an engine's
 KV cache of the others stays valid.
+
+Where the hole begins at the start of the cursor's line, what is typed on the line comes beside the
+prompt, as the text that the answer must begin with.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from model_runtime.errors import PromptTooLong
@@ -20,6 +23,7 @@ from model_runtime.fim_format import (
     NUM_SENTINELS,
     FimExample,
     FimTokens,
+    HoleStart,
     Order,
     prompt_ids,
 )
@@ -31,6 +35,15 @@ _MOST_CHARACTERS_PER_TOKEN = 8
 _SETTLED_CHARACTERS, _SLACK_TOKENS = 64, 24
 """The window's edge is chosen for the text up to a multiple of so many characters, with room for
 the rest: the count of ids goes up and down while a word is being typed, and the edge must not."""
+
+MAX_FORCED_CHARACTERS = 256
+"""Of a longer line the hole begins inside, at a place that moves on in steps of half as many."""
+_TYPED_TOKENS = 96
+"""Ids that a prompt leaves free for them: 256 characters of code have 65 to 85."""
+_HEALED_TOKENS = 4
+"""Last ids of the typed text that decoding spells anew.  The tokenizer ends them at the cursor; the
+model has learned the ids of whole lines, which differ from them at the end alone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,12 @@ class Prompt:
     """Ids to continue, and how many of them came from where (for the decision trail)."""
 
     ids: list[int]
+    forced_text: str
+    """What the answer must begin with: the end of what is typed on the line, or nothing."""
+    typed_tokens: int
+    """Ids at the end of `ids`, behind the last sentinel, that spell the rest of what is typed."""
+    hole_start: HoleStart
+    """Where the hole begins; at the cursor for every model where no ids spell what is typed."""
     prefix_tokens: int
     suffix_tokens: int
     snippet_tokens: int
@@ -89,13 +108,20 @@ class Prompt:
 
 
 class PromptEncoder:
-    """Makes prompts and training examples for one tokenizer and one order of parts."""
+    """Makes prompts and training examples for one tokenizer and one format."""
 
-    def __init__(self, tokenizer: FimTokenizer, tokens: FimTokens, order: Order) -> None:
+    def __init__(
+        self,
+        tokenizer: FimTokenizer,
+        tokens: FimTokens,
+        order: Order,
+        hole_start: HoleStart = HoleStart.CURSOR,
+    ) -> None:
         tokenizer.check_sentinels(tokens)
         self.tokenizer = tokenizer
         self.tokens = tokens
         self.order = order
+        self.hole_start = hole_start
         # The suffix and the snippets are the same text at every key.
         self._encode_again = lru_cache(maxsize=32)(tokenizer.encode)
         self._first_block = lru_cache(maxsize=32)(self._choose_first_block)
@@ -107,9 +133,61 @@ class PromptEncoder:
         cursor gives the same leading ids, but for the rare moment at which the window's edge moves
         on.
         """
-        room = budget.tokens - NUM_SENTINELS
+        prefix, typed, hole_start = self._split(request.hole.prefix)
+        # The same at every key, or the window would move with what is typed.
+        reserved = _TYPED_TOKENS if self.hole_start is HoleStart.LINE else 0
+        hole = Hole(prefix, request.hole.suffix)
+        prompt = self._prompt(replace(request, hole=hole), budget.tokens - reserved, budget)
+        prompt = replace(prompt, hole_start=hole_start)
+        if not typed:
+            return prompt
+        settled, forced_text = self._settled(typed)
+        return replace(
+            prompt,
+            ids=[*prompt.ids, *settled],
+            forced_text=forced_text,
+            typed_tokens=len(settled),
+        )
+
+    def _settled(self, typed: str) -> tuple[list[int], str]:
+        """Returns the ids of typed text that more text will hardly change, and the text behind."""
+        ids, as_bytes = self.tokenizer.encode(typed), self.tokenizer.forced(typed).text
+        texts = self.tokenizer.token_texts.texts
+        for count in range(min(len(ids) - _HEALED_TOKENS, _TYPED_TOKENS), 0, -1):
+            size = sum(len(texts[id_]) for id_ in ids[:count])
+            try:  # an id may end inside a character
+                return ids[:count], as_bytes[size:].decode()
+            except UnicodeError:
+                continue
+        return [], as_bytes.decode()
+
+    def _split(self, prefix: str) -> tuple[str, str, HoleStart]:
+        """Returns the text before the hole, that between its start and the cursor, and the start.
+
+        The hole begins at the cursor where no ids can spell what is typed.
+        """
+        if self.hole_start is HoleStart.CURSOR:
+            return prefix, "", HoleStart.CURSOR
+        start = prefix.rfind("\n") + 1
+        surplus = len(prefix) - start - MAX_FORCED_CHARACTERS
+        if surplus > 0:
+            start += _round_up(surplus, MAX_FORCED_CHARACTERS // 2)
+        typed = prefix[start:]
+        if not self.tokenizer.forced(typed).is_possible:
+            return prefix, "", HoleStart.CURSOR
+        return prefix[:start], typed, HoleStart.LINE
+
+    def _prompt(self, request: CompletionRequest, tokens: int, budget: PromptBudget) -> Prompt:
+        """Writes the prompt of a request whose hole begins where its prefix ends.
+
+        Args:
+            request: its hole is filled as it is.
+            tokens: most ids.
+            budget: says who gets them.
+        """
+        room = tokens - NUM_SENTINELS
         if room < 1:
-            raise PromptTooLong(f"a prompt of {budget.tokens} tokens has no room for text")
+            raise PromptTooLong(f"a prompt of {tokens} tokens has no room for text")
         header, of_snippets = self._header(request, int(room * budget.snippet_share))
         room -= len(header)
         near = request.hole.suffix[: room * _MOST_CHARACTERS_PER_TOKEN]
@@ -122,6 +200,9 @@ class PromptEncoder:
         suffix = suffix[: max(guaranteed, left_over)]
         return Prompt(
             ids=prompt_ids(self.order, self.tokens, [*header, *prefix], suffix),
+            forced_text="",
+            typed_tokens=0,
+            hole_start=HoleStart.CURSOR,
             prefix_tokens=len(prefix),
             suffix_tokens=len(suffix),
             snippet_tokens=len(header),
@@ -134,9 +215,11 @@ class PromptEncoder:
         Raises:
             PromptTooLong: the middle alone does not fit; it and its END are never cut.
         """
-        middle_ids = self.tokenizer.encode(middle)
-        budget = PromptBudget(tokens=most_tokens - len(middle_ids) - 1)
-        prompt = self.prompt(request, budget)
+        prefix, typed, _ = self._split(request.hole.prefix)
+        middle_ids = self.tokenizer.encode(typed + middle)
+        tokens = most_tokens - len(middle_ids) - 1
+        hole = Hole(prefix, request.hole.suffix)
+        prompt = self._prompt(replace(request, hole=hole), tokens, PromptBudget(tokens))
         return FimExample(
             [*prompt.ids, *middle_ids, self.tokens.end], prompt_length=len(prompt.ids)
         )

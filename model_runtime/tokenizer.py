@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_runtime.errors import BundleError, shown
 from model_runtime.fim_format import FimTokens
+from model_runtime.forced_text import ForcedText, TokenTexts
 from model_runtime.model_files import MAX_TOKENIZER_BYTES, UnusableFile, size_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,22 @@ SEED_SENTINELS = ("<|SUF|>", "<|PRE|>", "<|MID|>")
 """Added to the GPT-NeoX-20B tokenizer in this order they get the ids 50277, 50278, 50279."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _byte_characters() -> dict[str, int]:
+    """Returns the byte for each of the characters that byte-level BPE writes bytes with.
+
+    Printable Latin-1 characters stand for themselves; the other bytes, in order, are written with
+    the characters from U+0100 on (Radford et al. 2019, the code of GPT-2).
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {
+        chr(0x100 + number): byte for number, byte in enumerate(others)
+    }
+
+
+_BYTES = _byte_characters()
 
 
 class FimTokenizer:
@@ -94,11 +112,21 @@ class FimTokenizer:
 
     def bytes_of_ids(self) -> list[int]:
         """For each id the UTF-8 bytes of text it stands for; 0 for special tokens."""
-        # A byte-level token's string has one character per byte; an added token is plain text.
-        sizes = [len(self._tokenizer.id_to_token(id_) or "") for id_ in range(self.size)]
-        for id_, token in self._tokenizer.get_added_tokens_decoder().items():
-            sizes[id_] = 0 if token.special else len(token.content.encode())
-        return sizes
+        return [len(text) for text in self.token_texts.texts]
+
+    @cached_property
+    def token_texts(self) -> TokenTexts:
+        """The UTF-8 bytes that each id stands for; none for special tokens."""
+        texts = [b""] * self.size
+        for token, id_ in self._tokenizer.get_vocab(with_added_tokens=False).items():
+            texts[id_] = _bytes_of(token)
+        for id_, added in self._tokenizer.get_added_tokens_decoder().items():
+            texts[id_] = b"" if added.special else added.content.encode()
+        return TokenTexts(texts)
+
+    def forced(self, text: str) -> ForcedText:
+        """Returns the constraint that what is decoded begins with `text`."""
+        return ForcedText.of(self.token_texts, _encodable(text), self.encode)
 
     def id_of(self, token: str) -> int | None:
         """Id of a token by its exact string, special or not."""
@@ -139,6 +167,14 @@ def with_sentinels(path: Path, sentinels: Sequence[str] = SEED_SENTINELS) -> Fim
         [AddedToken(token, special=True, normalized=False) for token in sentinels]
     )
     return FimTokenizer(tokenizer)
+
+
+def _bytes_of(token: str) -> bytes:
+    """Returns the text of a byte-level token, or of a token of another kind as it is written."""
+    try:
+        return bytes(map(_BYTES.__getitem__, token))
+    except KeyError:
+        return token.encode()
 
 
 def _encodable(text: str) -> str:

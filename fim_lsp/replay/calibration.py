@@ -2,7 +2,7 @@
 
 The files are replayed once for each of a series of probabilities from which on a suggestion is
 shown.  A setting of the dial stands for a share of right suggestions, and gets the smallest
-probability that reaches it: so 0.5 means the same for every model, one in four.
+probability that reaches it: so 0.5 means the same for every model, nine in twenty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, writ
 from model_runtime.calibration import UNCALIBRATED, Calibration, DialPoint, table
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
-TARGETS = {0.0: 0.6, 0.25: 0.4, 0.5: 0.25, 0.75: 0.12, 1.0: 0.05}
+TARGETS = {0.0: 0.7, 0.25: 0.55, 0.5: 0.45, 0.75: 0.25, 1.0: 0.1}
 """Share that should be right, by the setting of the dial."""
 _PRIOR_SHOWN = 10
 """Suggestions, as many of them right as at the probability before, that are added to each count: a
@@ -38,6 +38,8 @@ class Measured(NamedTuple):
     shown: int
     right: int
     saved_share: float
+    languages: Mapping[str, tuple[int, int]] = {}
+    """Shown and right, by language."""
 
 
 def measure(
@@ -52,14 +54,22 @@ def measure(
     measured = []
     for probability in probabilities:
         with _with_probability(bundle, probability) as folder:
-            told = {**settings, "model": str(folder), "projectMemory": False}
+            told = {
+                **settings,
+                "model": str(folder),
+                "projectMemory": False,
+                "languages": {"*": True},  # also where it would be silent by itself
+            }
             replay = session.run(
                 scripts, Manner(is_fast=True, most_keys=most_keys), told,
                 description="", after_each=after_each,
             )  # fmt: skip
         total = replay.total
         right = total.shown - total.wrong
-        measured.append(Measured(probability, total.shown, right, total.saved_share))
+        languages = {
+            name: (part.shown, part.shown - part.wrong) for name, part in replay.by_language.items()
+        }
+        measured.append(Measured(probability, total.shown, right, total.saved_share, languages))
     return measured
 
 
@@ -69,7 +79,23 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
     A higher probability is taken to be right at least as often as a lower one; what speaks against
     that is chance.  Where none is right often enough, the probability is at least that of a model
     that was never measured: who wants little, and all of it right, gets little.
+
+    Where files of several languages were typed, each gets points of its own.
     """
+    names = sorted({name for one in measured for name in one.languages})
+    of_each = {
+        name: [
+            Measured(one.probability, *one.languages[name], one.saved_share)
+            for one in measured
+            if name in one.languages
+        ]
+        for name in names
+    }
+    languages = {name: _points(rows) for name, rows in of_each.items()} if len(names) > 1 else {}
+    return Calibration(_points(measured), words, languages)
+
+
+def _points(measured: Sequence[Measured]) -> tuple[DialPoint, ...]:
     shares: list[tuple[float, float]] = []
     share = 0.0
     for one in sorted(measured):
@@ -77,15 +103,14 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
         if found > share or not shares:
             share = found
             shares.append((one.probability, share))
-    points = [
+    return tuple(
         DialPoint(
             eagerness,
             round(_reaching(shares, target, UNCALIBRATED.least_probability(eagerness)), 3),
             round(min(target, share), 3),
         )
         for eagerness, target in TARGETS.items()
-    ]
-    return Calibration(tuple(points), words)
+    )
 
 
 def _reaching(shares: Sequence[tuple[float, float]], target: float, otherwise: float) -> float:

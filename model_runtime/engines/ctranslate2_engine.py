@@ -18,6 +18,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,10 +26,12 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import ctranslate2
+import numpy as np
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
 from model_runtime.engine import (
+    DraftCounts,
     GeneratedToken,
     SamplingParams,
     ScoredToken,
@@ -37,9 +40,14 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.anchors import Anchors, Cut
+from model_runtime.engines.known_logits import KnownLogits
+from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.spelling import spell
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.forced_text import ForcedText
 from model_runtime.neox import Architecture
+from model_runtime.weights import Float32
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,6 +55,10 @@ T = TypeVar("T")
 _LEAST_CACHE_BYTES = 80 * 2**20
 _MOST_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
+
+
+class _Cancelled(Exception):
+    """The request was taken back in the middle of a spelling."""
 
 
 class CTranslate2Engine:
@@ -83,6 +95,7 @@ class CTranslate2Engine:
         if cache_bytes is None:
             cache_bytes = max(_LEAST_CACHE_BYTES, architecture.kv_bytes(context_length))
         self._anchors = Anchors(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
+        self._known = KnownLogits(bytes_of_each=4 * architecture.vocab)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctranslate2")
         self._closed = threading.Event()
         # A model that is still alive when Python shuts down aborts the process: its threads then
@@ -131,7 +144,11 @@ class CTranslate2Engine:
         )
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
         """As `Engine.generate`."""
         check_fits(prompt, sampling, self.context_length)
@@ -139,8 +156,9 @@ class CTranslate2Engine:
         self._check_known(ids)
         cut = self._anchors.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
-        tokens = self._tokens(ids, cut, sampling, cancel or threading.Event())
-        return TokenStream(tokens, cached_tokens=cached_tokens)
+        counts = DraftCounts()
+        tokens = self._tokens(ids, sampling, cancel or threading.Event(), forced, counts)
+        return TokenStream(tokens, cached_tokens=cached_tokens, drafts=counts)
 
     def generate_batch(
         self,
@@ -170,8 +188,6 @@ class CTranslate2Engine:
 
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
         """As `Engine.logprobs`."""
-        import numpy as np  # not at the top: serving does without it
-
         check_scorable(ids, self.context_length)
         self._check_known(ids)
         if len(ids) == 1:
@@ -203,12 +219,81 @@ class CTranslate2Engine:
         self._free_at_exit()
 
     def _tokens(
-        self, ids: list[int], cut: Cut, sampling: SamplingParams, cancel: threading.Event
+        self,
+        ids: list[int],
+        sampling: SamplingParams,
+        cancel: threading.Event,
+        forced: ForcedText | None,
+        counts: DraftCounts,
     ) -> Generator[GeneratedToken, None, None]:
         if self._closed.is_set():
             raise EngineError("the engine is closed; open a new one")
         if sampling.max_tokens < 1 or cancel.is_set():
             return
+        if forced is not None:
+            for token in self._spelled(forced, ids, sampling, cancel, counts):
+                if cancel.is_set():
+                    return
+                ids.append(token.id)
+                forced = forced.after(token.id)
+                yield token
+            if cancel.is_set() or len(ids) >= self.context_length:
+                return
+            sampling = replace(sampling, max_tokens=sampling.max_tokens - forced.is_beyond)
+            if sampling.max_tokens < 1:
+                return
+        counts.read += len(ids) - self._anchors.cut(ids).length
+        yield from self._decoded(ids, sampling, cancel)
+
+    def _spelled(
+        self,
+        forced: ForcedText,
+        ids: list[int],
+        sampling: SamplingParams,
+        cancel: threading.Event,
+        counts: DraftCounts,
+    ) -> list[GeneratedToken]:
+        """The tokens that spell a forced text; none where it was cancelled.
+
+        Each partial spelling whose logits are not known costs one decoded id, behind a cached part
+        of the prompt.
+        """
+
+        def logits_after(more: Sequence[int]) -> Float32:
+            whole = [*ids, *more]
+            known = self._known.after(whole)
+            if known is None:
+                if cancel.is_set():
+                    raise _Cancelled
+                counts.read += len(whole) - self._anchors.cut(whole).length
+                known = self._work(partial(self._one_step, whole))
+                self._known.keep(whole, known)
+            return known
+
+        try:
+            return spell(forced, logits_after, sampling, Draws(sampling.seed))
+        except _Cancelled:
+            return []
+
+    def _one_step(self, ids: list[int]) -> Float32:
+        """Logits after `ids`, behind a cached prompt; on the model's thread."""
+        cut = self._cached(ids)
+        logits = self._model.next_logits(ids, cut.length)
+        self._anchors.add(ids[: cut.length])
+        return logits
+
+    def _cached(self, ids: list[int]) -> Cut:
+        """Where to split `ids`, with room made for what will be cached; on the model's thread."""
+        cut = self._anchors.cut(ids)
+        if not cut.is_cached and not self._anchors.has_room(cut.length):
+            logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
+            self._anchors.clear()
+            self._model.reload()
+        return cut
+
+    def _decoded(
+        self, ids: list[int], sampling: SamplingParams, cancel: threading.Event
+    ) -> Generator[GeneratedToken, None, None]:
         tokens: SimpleQueue[GeneratedToken | None] = SimpleQueue()
         left = threading.Event()
 
@@ -219,10 +304,7 @@ class CTranslate2Engine:
 
         def decode() -> None:
             try:
-                if not cut.is_cached and not self._anchors.has_room(cut.length):
-                    logger.debug("dropping %d bytes of cached prompts", self._anchors.used_bytes)
-                    self._anchors.clear()
-                    self._model.reload()
+                cut = self._cached(ids)
                 self._model.decode([ids], cut.length, sampling, on_step)
                 self._anchors.add(ids[: cut.length])
             finally:
@@ -313,9 +395,32 @@ class _Model:
             callback=on_step,
         )
 
-    def logprobs(self, ids: list[int]) -> Any:
-        """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
-        import numpy as np
+    def next_logits(self, prompt: list[int], static_length: int) -> Float32:
+        """Logits of every id after `prompt`, float32 [vocabulary]; arguments as in `decode`."""
+        found: list[Float32] = []
 
-        output = self._generator.forward_batch([ids], return_log_probs=True)
-        return np.array(output.to_device(ctranslate2.Device.cpu))[0]
+        def on_step(step: Any) -> bool:
+            found.append(_as_array(step.logits)[0])
+            return True
+
+        strings = [str(id_) for id_ in prompt]
+        self._generator.generate_batch(
+            [strings[static_length:]],
+            static_prompt=strings[:static_length] or None,
+            include_prompt_in_result=False,
+            max_length=1,
+            return_logits_vocab=True,
+            callback=on_step,
+        )
+        return found[0]
+
+    def logprobs(self, ids: list[int]) -> Float32:
+        """Log-probabilities of every id after each of `ids`, float32 [ids, vocabulary]."""
+        rows: Float32 = _as_array(self._generator.forward_batch([ids], return_log_probs=True))[0]
+        return rows
+
+
+def _as_array(view: Any) -> Float32:
+    """A copy of what CTranslate2 computed, float32, wherever it lies."""
+    array: Float32 = np.array(view.to_device(ctranslate2.Device.cpu))
+    return array

@@ -5,7 +5,8 @@
 The key is a hash of the processor, the cores, the weights, the setting of threads and the versions
 of all that takes part; a change of any of them is measured again.  The file may be deleted at any
 time.  What is measured is a key in an editor: two more ids on a long prompt that is otherwise
-cached, and eight ids decoded.  Only engines for processors take part; PyTorch is far behind them.
+cached, or one more character of the line that is typed where the hole begins at its start, and
+eight ids decoded.  Only engines for processors take part; PyTorch is far behind them.
 A large model, whose forms take long to write, is measured only when that is asked for.
 """
 
@@ -28,6 +29,7 @@ from platformdirs import user_cache_path
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.errors import ModelRuntimeError, shown
+from model_runtime.fim_format import HoleStart
 from model_runtime.model_files import UnusableFile, read_json
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ _PROMPT_TOKENS = 256
 _NEW_TOKENS = 8
 _TOKENS_PER_KEY = 2
 _KEYS = 8
+_LINE = "return value"
+"""What is typed on a line."""
 _SECONDS = 2.0
 """No further key is measured on an engine after so long; a slow one gets at least one."""
 _LARGE_BYTES = 256 * 2**20
@@ -129,7 +133,7 @@ def _compare(
             engine.close()
         try:
             engine = open_engine(name)
-            speeds.append(_measure(name, engine, bundle.manifest.architecture.vocab))
+            speeds.append(_measure(name, engine, bundle))
         except ModelRuntimeError as error:
             engine = None
             failures.append(error)
@@ -145,25 +149,33 @@ def _compare(
     return engine, Choice(fastest.engine, tuple(speeds))
 
 
-def _measure(name: str, engine: Engine, vocab: int) -> Speed:
+def _measure(name: str, engine: Engine, bundle: ModelBundle) -> Speed:
     """A cold prompt, and then the keys of someone who types on."""
+    vocab = bundle.manifest.architecture.vocab
+    is_line = bundle.manifest.hole_start is HoleStart.LINE
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
     most = engine.context_length - _NEW_TOKENS - _KEYS * _TOKENS_PER_KEY
     length = max(1, min(_PROMPT_TOKENS, most))
     ids = [place * 7919 % vocab for place in range(length + _KEYS * _TOKENS_PER_KEY)]
 
-    def timed(count: int) -> tuple[float, float]:
+    def timed(count: int, typed: str = "") -> tuple[float, float]:
         """Milliseconds to the first token and to the last."""
+        forced = bundle.tokenizer.forced(typed) if typed else None
         started = time.perf_counter()
-        with engine.generate(ids[:count], sampling) as stream:
+        with engine.generate(ids[:count], sampling, forced=forced) as stream:
             times = [(time.perf_counter() - started) * 1e3 for _ in stream]
         return times[0], times[-1]
+
+    def key(number: int) -> float:
+        if is_line:
+            return timed(length, _LINE[: number + 1])[1]
+        return timed(length + _TOKENS_PER_KEY * (number + 1))[1]
 
     begun = time.perf_counter()
     prompt_ms, _ = timed(length)
     keys: list[float] = []
     while len(keys) < _KEYS and (not keys or time.perf_counter() - begun < _SECONDS):
-        keys.append(timed(length + _TOKENS_PER_KEY * (len(keys) + 1))[1])
+        keys.append(key(len(keys)))
     return Speed(name, round(min(keys), 2), round(prompt_ms, 2))
 
 

@@ -45,7 +45,7 @@ def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedT
     last = min(int(np.searchsorted(ranked, sampling.top_p)), len(ranked) - 1)
     drawn = random.random() * ranked[last]
     id_ = int(order[min(int(np.searchsorted(ranked, drawn, side="right")), last)])
-    return GeneratedToken(id_, float(logits[id_] - _log_total(logits)))
+    return GeneratedToken(id_, float(logits[id_] - log_total(logits)))
 
 
 def score(logits: Float32, ids: Array) -> list[ScoredToken]:
@@ -55,11 +55,11 @@ def score(logits: Float32, ids: Array) -> list[ScoredToken]:
         logits: float32 [places, vocabulary].
         ids: int [places].
     """
-    chosen = logits[np.arange(len(ids)), ids] - _log_total(logits)
+    chosen = logits[np.arange(len(ids)), ids] - log_total(logits)
     return list(map(ScoredToken, chosen.tolist(), logits.argmax(-1).tolist()))
 
 
-def _log_total(logits: Float32) -> Float32:
+def log_total(logits: Float32) -> Float32:
     """Log of the sum of exponentials over the vocabulary, float32 [...]."""
     largest = logits.max(-1, keepdims=True)
     total: Float32 = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]

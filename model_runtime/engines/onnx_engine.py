@@ -159,5 +159,9 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
     ) -> GeneratedToken:
         return pick(logits[row], sampling, random)
 
+    def _row(self, logits: Float32, row: int) -> Float32:
+        copied: Float32 = logits[row].copy()
+        return copied
+
     def _score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
         return score(logits, np.array(ids))

@@ -16,6 +16,7 @@ from model_runtime.engine import (
 )
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.errors import EngineError
+from model_runtime.forced_text import ForcedText
 
 Script = Callable[[Sequence[int]], Sequence[int]]
 """From a prompt's ids to the ids of the answer."""
@@ -77,9 +78,13 @@ class ScriptedEngine:
         return cls([*encode(text), end], **options)  # type: ignore[arg-type]
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
-        """As `Engine.generate`."""
+        """As `Engine.generate`; a forced text is spelled as its tokenizer does, then the script."""
         if self.is_closed:
             raise EngineError("the engine is closed; open a new one")
         check_fits(prompt, sampling, self.context_length)
@@ -87,7 +92,8 @@ class ScriptedEngine:
         self.prompts.append(list(prompt))
         # One id always has to be run, to have something to continue.
         cached_tokens = min(common_prefix(last, prompt), len(prompt) - 1)
-        tokens = self._tokens(list(prompt), sampling, cancel or threading.Event())
+        spelling = forced.likely() if forced is not None else []
+        tokens = self._tokens(list(prompt), spelling, sampling, cancel or threading.Event())
         return TokenStream(tokens, cached_tokens=cached_tokens)
 
     def generate_batch(
@@ -111,8 +117,13 @@ class ScriptedEngine:
         self.is_closed = True
 
     def _tokens(
-        self, prompt: list[int], sampling: SamplingParams, cancel: threading.Event
+        self,
+        prompt: list[int],
+        spelling: list[int],
+        sampling: SamplingParams,
+        cancel: threading.Event,
     ) -> Generator[GeneratedToken, None, None]:
+        yield from (GeneratedToken(id_, 0.0) for id_ in spelling)
         answer = list(self._script(prompt))[: sampling.max_tokens]
         pause = self.prefill_seconds
         for id_ in answer:

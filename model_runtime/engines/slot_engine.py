@@ -2,8 +2,8 @@
 
 A backend supplies the memory of a text and one pass over some ids; here are prefix reuse (`slots`),
 prompts in passes that can be cancelled, decoding, drafts that are checked in one pass (`drafts`),
-and scores.  Rows beyond what a slot's list of ids names are never read: a cancelled pass or a wrong
-guess is forgotten by not being counted.
+the spelling of a forced text (`spelling`), and scores.  Rows beyond what a slot's list of ids names
+are never read: a cancelled pass or a wrong guess is forgotten by not being counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from model_runtime.engine import (
@@ -24,15 +25,23 @@ from model_runtime.engine import (
     check_scorable,
 )
 from model_runtime.engines.drafts import Drafter, Drafting, DraftSource
+from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.numpy_sampling import Draws
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.slots import Slots
+from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
+from model_runtime.forced_text import ForcedText
+from model_runtime.weights import Float32
 
 Text = TypeVar("Text")
 """The keys and values of one text, as a backend holds them."""
 Logits = TypeVar("Logits")
 """Logits of some places, [places, vocabulary], as a backend hands them out."""
+
+
+class _Cancelled(Exception):
+    """A pass was cancelled in the middle of a spelling."""
 
 
 class SlotEngine(ABC, Generic[Text, Logits]):
@@ -59,6 +68,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         self._is_open = True
         self._slots = Slots(slots)
         self._texts: list[Text] = []
+        self._known = KnownLogits(bytes_of_each=4 * vocab)
 
     @abstractmethod
     def _new_text(self) -> Text:
@@ -80,9 +90,17 @@ class SlotEngine(ABC, Generic[Text, Logits]):
 
     @abstractmethod
     def _pick(
-        self, logits: Logits, row: int, sampling: SamplingParams, random: Draws
+        self,
+        logits: Logits,
+        row: int,
+        sampling: SamplingParams,
+        random: Draws,
     ) -> GeneratedToken:
         """Choose the token after one of the places."""
+
+    @abstractmethod
+    def _row(self, logits: Logits, row: int) -> Float32:
+        """Copy the logits of one place, float32 [vocabulary]."""
 
     @abstractmethod
     def _score(self, logits: Logits, ids: Sequence[int]) -> list[ScoredToken]:
@@ -93,14 +111,18 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         return nullcontext()
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
         """As `Engine.generate`; cancelling also interrupts a prefill."""
         check_fits(prompt, sampling, self.context_length)
         ids = list(prompt)
         self._check_known(ids)
         counts = DraftCounts()
-        tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts)
+        tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts, forced)
         shared = self._slots.plan(ids).shared
         return TokenStream(tokens, cached_tokens=shared, drafts=counts)
 
@@ -122,7 +144,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         text, held = self._slot_for(ids)
         never = threading.Event()
         if len(held) < len(ids) - 1:
-            self._prefill(text, held, ids[:-1], never)
+            self._prefill(text, held, ids[:-1], [], never)
         last = ids[len(held) :]
         logits = self._run(text, len(held), [*last, *drafted], kept=len(drafted) + 1)
         held += last
@@ -168,6 +190,7 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         self._is_open = False
         self._texts.clear()
         self._slots = Slots(1)
+        self._known = KnownLogits(bytes_of_each=4 * self._vocab)
 
     def _check_known(self, ids: Sequence[int]) -> None:
         if not 0 <= min(ids) <= max(ids) < self._vocab:
@@ -192,11 +215,69 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         sampling: SamplingParams,
         cancel: threading.Event,
         counts: DraftCounts,
+        forced: ForcedText | None,
     ) -> Generator[GeneratedToken, None, None]:
         self._check_open()
-        text, held = self._slot_for(ids)
+        if sampling.max_tokens < 1:
+            return
         random = Draws(sampling.seed)
+        if forced is not None:
+            spelling = self._spelled(forced, ids, sampling, random, cancel, counts)
+            for token in spelling:
+                if cancel.is_set():
+                    return
+                ids.append(token.id)
+                forced = forced.after(token.id)
+                yield token
+            if cancel.is_set() or len(ids) >= self.context_length:
+                return
+            sampling = replace(sampling, max_tokens=sampling.max_tokens - forced.is_beyond)
+        text, held = self._slot_for(ids)
+        counts.read += len(ids) - len(held)
         yield from self._continued(text, held, ids, sampling, random, cancel, counts)
+
+    def _spelled(
+        self,
+        forced: ForcedText,
+        ids: list[int],
+        sampling: SamplingParams,
+        random: Draws,
+        cancel: threading.Event,
+        counts: DraftCounts,
+    ) -> list[GeneratedToken]:
+        """The tokens that spell a forced text; none where it was cancelled."""
+
+        def logits_after(more: Sequence[int]) -> Float32:
+            whole = [*ids, *more]
+            known = self._known.after(whole)
+            return known if known is not None else self._read(whole, [], cancel, counts)
+
+        try:
+            if self._known.after(ids) is None:  # the line is new: its likely ids go along
+                likely = forced.likely()[: self.context_length - len(ids)]
+                self._read(ids, likely, cancel, counts)
+            return spell(forced, logits_after, sampling, random)
+        except _Cancelled:
+            return []
+
+    def _read(
+        self, ids: list[int], likely: list[int], cancel: threading.Event, counts: DraftCounts
+    ) -> Float32:
+        """Run ids and a guess of what follows; keeps the logits after them and after each guess.
+
+        Returns:
+            The logits after `ids`, float32 [vocabulary].
+        """
+        text, held = self._slot_for(ids)
+        counts.read += len(ids) - len(held) + len(likely)
+        logits = self._prefill(text, held, ids, likely, cancel)
+        if logits is None:
+            raise _Cancelled
+        rows = [self._row(logits, number) for number in range(1 + len(likely))]
+        for number, row in enumerate(rows):
+            self._known.keep([*ids, *likely[:number]], row)
+        held += likely
+        return rows[0]
 
     def _continued(
         self,
@@ -222,7 +303,9 @@ class SlotEngine(ABC, Generic[Text, Logits]):
         left = sampling.max_tokens
         if left < 1:
             return
-        logits = self._prefill(text, held, ids, cancel)
+        logits = self._prefill(text, held, ids, [], cancel)
+        if logits is not None:
+            self._known.keep(ids, self._row(logits, 0))
         drafter = None
         if self.drafting is not None:
             drafter = Drafter(self.drafting, sampling.stop_ids, self.draft_source)
@@ -244,6 +327,8 @@ class SlotEngine(ABC, Generic[Text, Logits]):
                     drafter.add([last])
             assert last is not None  # there is a row, so there is a token
             self._check_open()
+            if len(held) + 1 >= self.context_length:  # a forced text has taken room
+                return
             drafted = drafter.propose(left - 1) if drafter is not None else []
             logits = self._run(text, len(held), [last, *drafted], kept=1 + len(drafted))
             held.append(last)
@@ -265,15 +350,28 @@ class SlotEngine(ABC, Generic[Text, Logits]):
                 return
 
     def _prefill(
-        self, text: Text, held: list[int], ids: list[int], cancel: threading.Event
+        self,
+        text: Text,
+        held: list[int],
+        ids: list[int],
+        guessed: list[int],
+        cancel: threading.Event,
     ) -> Logits | None:
-        """Run what is not held; the logits after the last id, or None where it was cancelled."""
+        """Run what is not held, and a guess of what follows it.
+
+        Returns:
+            The logits after the last id and after each guessed one; None where it was cancelled.
+        """
         logits = None
         with self._cancellable(cancel, ids=len(ids) - len(held)) as options:
             while len(held) < len(ids) and not cancel.is_set():
                 part = ids[len(held) : len(held) + self.PASS]
+                is_last = len(held) + len(part) == len(ids)
+                following = guessed if is_last else []
                 try:
-                    logits = self._run(text, len(held), part, options)
+                    logits = self._run(
+                        text, len(held), [*part, *following], options, kept=1 + len(following)
+                    )
                 except EngineError:
                     if cancel.is_set():  # the rows of this pass are none of `held`
                         return None

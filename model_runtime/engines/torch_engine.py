@@ -23,6 +23,7 @@ from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.torch_network import Network
 from model_runtime.engines.torch_passes import Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.weights import Float32
 
 _CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
 _MOST_SLOTS = 8
@@ -159,10 +160,14 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
         self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         if sampling.temperature > 0:
-            return pick(logits.logits[row].cpu().numpy(), sampling, random)
+            return pick(self._row(logits, row), sampling, random)
         # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
         id_, logprob = logits.likeliest[:, row].tolist()
         return GeneratedToken(int(id_), logprob)
+
+    def _row(self, logits: Rows, row: int) -> Float32:
+        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        return array
 
     def _score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
         targets = torch.tensor(ids, device=logits.logits.device)

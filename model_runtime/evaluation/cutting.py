@@ -70,12 +70,16 @@ RULES: dict[str, Callable[[Place], Cutter]] = {"line": line, "server": server}
 
 
 def apply(rule: str, place: Place, tokenizer: FimTokenizer, ids: Sequence[int], text: str) -> str:
-    """The text of `ids` as `rule` leaves it; `text` is the uncut one."""
+    """The text of `ids` as `rule` leaves it; `text` is the uncut one.
+
+    Ids may begin with what stands before the cursor on its line, which `text` does not.
+    """
     if rule == RAW:
         return text
     cut = RULES[rule](place)
+    typed = len(text_of(tokenizer, ids)) - len(text)
     for length in range(1, len(ids) + 1):
-        shortened = cut(text_of(tokenizer, ids[:length]))
+        shortened = cut(text_of(tokenizer, ids[:length])[typed:])
         if shortened is not None:
             return shortened
     return text

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
-from model_runtime.engine import Engine, SamplingParams
+from model_runtime.engine import Engine, GeneratedToken, SamplingParams
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
@@ -78,9 +78,11 @@ class Sample:
     number: int
     """From 0."""
     ids: tuple[int, ...]
-    """Generated ids, without the sentinel that ended them."""
+    """Generated ids, without the sentinel that ended them; first those that spell what stands
+    before the cursor on its line, where the hole begins at the line's start.
+    """
     text: str
-    """Their text, uncut.  Empty text is an answer."""
+    """Their text behind the cursor, uncut.  Empty text is an answer."""
     has_stopped: bool
     """The model ended it (END or another sentinel), not the token limit."""
     logprob: float
@@ -196,18 +198,19 @@ def _draw(
     )
     seeds = [_seed(settings.seed, ask.task.id, ask.number) for ask in group]
     started = time.perf_counter()
-    answers = engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
+    answers = _answers(engine, tokenizer, group, sampling, seeds)
     milliseconds = (time.perf_counter() - started) * 1e3 / len(group)
     for ask, tokens in zip(group, answers, strict=True):
         has_stopped = bool(tokens) and tokens[-1].id in model.stop_ids
         ids = tuple(token.id for token in tokens[: len(tokens) - has_stopped])
+        typed = ask.prompt.forced_text
         parts = (ask.task.hole.prefix, ask.task.hole.suffix)
         whole = sum(len(tokenizer.encode(part)) for part in parts)
         sample = Sample(
             task=ask.task.id,
             number=ask.number,
             ids=ids,
-            text=text_of(tokenizer, ids),
+            text=text_of(tokenizer, ids)[len(typed) :],
             has_stopped=has_stopped,
             logprob=round(sum(token.logprob for token in tokens), 4),
             prompt_tokens=len(ask.prompt.ids),
@@ -216,6 +219,25 @@ def _draw(
         )
         store.append(asdict(sample))
         yield sample
+
+
+def _answers(
+    engine: Engine,
+    tokenizer: FimTokenizer,
+    group: Sequence[_Ask],
+    sampling: SamplingParams,
+    seeds: Sequence[int],
+) -> list[list[GeneratedToken]]:
+    """The tokens of each sample: of all at once, or one by one where a text is forced."""
+    if not any(ask.prompt.forced_text for ask in group):
+        return engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
+    answers = []
+    for ask, seed in zip(group, seeds, strict=True):
+        text = ask.prompt.forced_text
+        forced = tokenizer.forced(text) if text else None
+        with engine.generate(ask.prompt.ids, replace(sampling, seed=seed), forced=forced) as stream:
+            answers.append(list(stream))
+    return answers
 
 
 def _seed(seed: int, task: str, number: int) -> int:

@@ -9,6 +9,7 @@ Special tokens are never counted, END included; a uniform guess of bytes needs 8
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -114,11 +115,11 @@ def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple
         after = list(encode(text))
         room = engine.context_length - len(after)
         try:
-            before = (
-                [end, *encode(hole.prefix)]
-                if kind == "middle_ltr"
-                else list(encoder.prompt(CompletionRequest(hole), PromptBudget(room)).ids)
-            )
+            if kind == "middle_ltr":
+                before = [end, *encode(hole.prefix)]
+            else:
+                prompt = encoder.prompt(CompletionRequest(hole), PromptBudget(room))
+                before, after = list(prompt.ids), list(encode(prompt.forced_text + text))
         except (PromptTooLong, ValueError):
             return None, len(text.encode())
         if kind == "middle_ltr" and len(before) > room > 1:
@@ -126,5 +127,11 @@ def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple
     if len(before) + len(after) > engine.context_length:
         return None, len(text.encode())
     scored = engine.logprobs([*before, *after])[-len(after) :]
-    bits = -sum(token.logprob for token in scored) / math.log(2)
+    # Ids that spell nothing but what stands before the cursor say nothing of the middle.
+    texts = encoder.tokenizer.token_texts.texts
+    sizes = itertools.accumulate(len(texts[id_]) for id_ in after)
+    typed = max(0, sum(len(texts[id_]) for id_ in after) - len(text.encode()))
+    bits = -sum(
+        token.logprob for token, size in zip(scored, sizes, strict=True) if size > typed
+    ) / math.log(2)
     return round(bits, 4), len(text.encode())

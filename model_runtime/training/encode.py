@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.prompt import CompletionRequest, Hole, PromptEncoder, Snippet
 from model_runtime.tokenizer import FimTokenizer
 from model_runtime.training import windows
@@ -136,7 +136,9 @@ class Encoder:
     def prompts(self) -> dict[str, PromptEncoder]:
         """For each order of the recipe."""
         return {
-            name: PromptEncoder(self.tokenizer, self.tokens, Order(name))
+            name: PromptEncoder(
+                self.tokenizer, self.tokens, Order(name), HoleStart(self.data.hole_start)
+            )
             for name in self.data.orders
         }
 

@@ -161,6 +161,8 @@ def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "order": next(iter(data.orders)),
+        # A model that learned holes at cursors may fill lines better all the same: it is measured.
+        **({"hole_start": data.hole_start} if data.hole_start == "line" else {}),
         "tokens": {role: NAMES[role] for role in ids},
         "ids": ids,
         "context": recipe.network.context,

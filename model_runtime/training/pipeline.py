@@ -148,9 +148,10 @@ def _export(run: Run) -> None:
 
 def _bundle(run: Run) -> None:
     from model_runtime.convert import convert_folder
+    from model_runtime.hole_probe import choose_hole_start
 
     fim = json.loads((run.folder("export") / "fim_config.json").read_text("utf-8"))
-    convert_folder(
+    report = convert_folder(
         run.folder("export"),
         run.folder("bundle"),
         name=run.recipe.name,
@@ -159,6 +160,9 @@ def _bundle(run: Run) -> None:
         training={key: fim[key] for key in ("tokens_seen", "step", "rate", "training")},
         progress=logger.info,
     )
+    if report.hole_start is None:
+        chosen = choose_hole_start(run.folder("bundle"))
+        logger.info("holes begin at the %s: measured", chosen.value)
 
 
 def _score(run: Run) -> None:

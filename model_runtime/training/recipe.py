@@ -139,6 +139,9 @@ class DataRecipe:
     """Share of windows with a hole; the others are read from left to right."""
     orders: dict[str, float] = field(default_factory=lambda: {"spm1": 0.9, "psm": 0.1})
     """Weight of each order of parts; the first one is what a server uses."""
+    hole_start: Literal["cursor", "line"] = "cursor"
+    """`line`: every hole begins at the start of its line, as serving then asks for it; the text
+    before it on the line is the beginning of the middle."""
     spans: dict[str, float] = field(
         default_factory=lambda: {
             "line": 0.40,

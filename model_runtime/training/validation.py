@@ -148,4 +148,5 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
         example = prompt.example(request, middle, encoder.context)
     except PromptTooLong:
         return None
-    return Judged(kind, example.ids, example.prompt_length, len(middle.encode()))
+    size = int(encoder.bytes_of_ids[example.ids[example.prompt_length :]].sum())
+    return Judged(kind, example.ids, example.prompt_length, size)

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from fim_lsp.engine_host import LoadedModel
+from model_runtime.calibration import Calibration
 from model_runtime.engines.scripted_engine import ScriptedEngine
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.prompt import PromptEncoder
 from model_runtime.tokenizer import with_sentinels
 
@@ -15,15 +16,22 @@ TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 
 
 @cache
-def encoder() -> PromptEncoder:
+def encoder(hole_start: HoleStart = HoleStart.CURSOR) -> PromptEncoder:
     """The seed's tokenizer and format."""
     path = Path(__file__).parents[1] / "data" / "20B_tokenizer.json"
-    return PromptEncoder(with_sentinels(path), TOKENS, Order.SPM1)
+    return PromptEncoder(with_sentinels(path), TOKENS, Order.SPM1, hole_start)
 
 
-def scripted_model(answer: str | Callable[[str], str], **options: float) -> LoadedModel:
+def scripted_model(
+    answer: str | Callable[[str], str],
+    *,
+    hole_start: HoleStart = HoleStart.CURSOR,
+    calibration: Calibration | None = None,
+    languages: tuple[str, ...] = (),
+    **options: float,
+) -> LoadedModel:
     """A loaded model that answers each prompt with a text, or with what a function makes of it."""
-    tokenizer = encoder().tokenizer
+    tokenizer = encoder(hole_start).tokenizer
 
     def script(ids: list[int]) -> list[int]:
         text = answer if isinstance(answer, str) else answer(tokenizer.decode(ids))
@@ -33,10 +41,11 @@ def scripted_model(answer: str | Callable[[str], str], **options: float) -> Load
         manifest=SimpleNamespace(
             name="scripted",
             weights=SimpleNamespace(sha256="0" * 64),
-            calibration=None,
+            calibration=calibration,
             context_sources=(),
+            languages=languages,
         ),
-        encoder=encoder(),
+        encoder=encoder(hole_start),
         tokenizer=tokenizer,
         stop_ids=frozenset(TOKENS.all()),
     )

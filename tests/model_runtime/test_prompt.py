@@ -5,10 +5,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.fim_format import FimTokens, Order
+from model_runtime.fim_format import FimTokens, HoleStart, Order
 from model_runtime.prompt import CompletionRequest, Hole, PromptBudget, PromptEncoder, Snippet
+from model_runtime.tokenizer import FimTokenizer
 
 from .conftest import SEED_TOKENS
 
@@ -189,3 +191,103 @@ def test_without_snippets_the_path_is_not_shown(seed_encoder):
         seed_encoder.prompt(request("x"), PromptBudget(64)).ids
         == seed_encoder.prompt(request("x", path="mine.py"), PromptBudget(64)).ids
     )
+
+
+@pytest.fixture(scope="module")
+def line_encoder(seed_tokenizer):
+    """Asks for the line from its start."""
+    return PromptEncoder(seed_tokenizer, SEED_TOKENS, Order.SPM1, HoleStart.LINE)
+
+
+def typed_text(encoder, prompt) -> str:
+    """All that the prompt and the forced text say of the cursor's line."""
+    settled = prompt.ids[len(prompt.ids) - prompt.typed_tokens :]
+    return encoder.tokenizer.decode(settled) + prompt.forced_text
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("column", range(0, 40, 3))
+def test_what_is_typed_on_the_line_stands_behind_the_same_prompt(seed_tokenizer, order, column):
+    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    above, line, below = python_like(30), "    return self.items[name].quantity", python_like(20, 1)
+    start = encoder.prompt(request(above, "\n" + below), PromptBudget(400))
+
+    found = encoder.prompt(request(above + line[:column], "\n" + below), PromptBudget(400))
+
+    assert start.ids == found.ids[: len(found.ids) - found.typed_tokens]
+    assert line[:column] == typed_text(encoder, found)
+    assert len(seed_tokenizer.encode(found.forced_text)) <= 4
+    assert len(found.ids) <= 400
+
+
+def test_at_the_start_of_a_line_both_forms_are_one(seed_encoder, line_encoder):
+    here = request(python_like(5), python_like(5, 1))
+
+    assert (
+        seed_encoder.prompt(here, PromptBudget(500)).ids
+        == line_encoder.prompt(here, PromptBudget(500)).ids
+    )
+
+
+def test_of_a_very_long_line_the_end_is_typed_text(line_encoder):
+    line = "x = [" + "12345, " * 1000
+    prompts = [
+        line_encoder.prompt(request("a = 1\n" + line[:end], "]\n"), PromptBudget(500))
+        for end in range(4000, 4040)
+    ]
+
+    for end, prompt in zip(range(4000, 4040), prompts, strict=True):
+        assert line[:end].endswith(typed_text(line_encoder, prompt))
+        assert 100 < len(typed_text(line_encoder, prompt)) <= 256
+        assert len(prompt.ids) <= 500
+    starts = {tuple(one.ids[: len(one.ids) - one.typed_tokens]) for one in prompts}
+    assert len(starts) <= 2
+
+
+@given(typed=st.text(st.characters(exclude_characters="\n\r"), max_size=300), after=texts)
+@settings(max_examples=60, deadline=None)
+def test_any_text_can_be_typed(line_encoder, typed, after):
+    prompt = line_encoder.prompt(request("def f():\n" + typed, after), PromptBudget(400))
+
+    encodable = typed.encode(errors="surrogatepass").decode(errors="replace")
+    assert len(prompt.ids) <= 400
+    if typed.isprintable() and typed == encodable:
+        assert typed.endswith(typed_text(line_encoder, prompt))
+
+
+def test_half_a_surrogate_pair_is_typed_as_the_replacement_character(line_encoder):
+    prompt = line_encoder.prompt(request("x = '\ud83d", "\ude42'\n"), PromptBudget(200))
+
+    assert "x = '\ufffd" == typed_text(line_encoder, prompt)
+
+
+def test_what_no_ids_spell_is_cut_at_the_cursor():
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    special = ["<end>", "<suf>", "<pre>", "<mid>"]
+    tokenizer = Tokenizer(
+        models.WordLevel(
+            {**{name: id_ for id_, name in enumerate(special)}, "a": 4, "b": 5}, unk_token="<end>"
+        )
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.add_special_tokens(special)
+    encoder = PromptEncoder(FimTokenizer(tokenizer), tokens, Order.SPM1, HoleStart.LINE)
+
+    known = encoder.prompt(request("ab\nab", "a"), PromptBudget(200))
+    unknown = encoder.prompt(request("ab\naz", "a"), PromptBudget(200))
+
+    assert (HoleStart.LINE, "ab") == (known.hole_start, known.forced_text)
+    assert (HoleStart.CURSOR, "") == (unknown.hole_start, unknown.forced_text)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_a_training_example_from_the_lines_start_has_the_typed_part_in_its_middle(
+    seed_tokenizer, order
+):
+    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    hole = request("def f(x):\n    ret", "\n\n")
+    prompt = encoder.prompt(request("def f(x):\n", "\n\n"), PromptBudget(224))
+
+    found = encoder.example(hole, "urn x", 128)
+
+    assert [*prompt.ids, *seed_tokenizer.encode("    return x"), SEED_TOKENS.end] == found.ids

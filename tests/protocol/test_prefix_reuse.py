@@ -1,6 +1,6 @@
 """What movements in an editor cost the model, counted through the whole server with ONNX Runtime.
 
-`promptTokens` less `cachedTokens` of a decision are the tokens that were run for it.
+`readTokens` of a decision are the tokens that were run before the first new one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Editor:
         self.wire.complete(line, character, uri=uri, kind=1)
         decision = self.wire.result("fimLsp/explain")[0]
         assert decision["promptTokens"] > 200
-        return decision["promptTokens"] - decision["cachedTokens"]
+        return decision["readTokens"]
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,13 @@ def editor(connect_editor: Callable[[], Editor]) -> Editor:
 
 
 def test_a_key_costs_its_own_tokens(editor: Editor):
-    for number, letter in enumerate("sum(area"):
+    costs = []
+    for number, letter in enumerate("sum(area_1(width, 2))"):
         editor.type(letter, CHARACTER + number)
-        assert editor.cost(CHARACTER + number + 1) <= FEW
+        costs.append(editor.cost(CHARACTER + number + 1))
+
+    assert sorted(costs)[len(costs) // 2] <= 3
+    assert max(costs) <= 3 * FEW  # another spelling of the last ids has become likelier
 
 
 def test_deleting_costs_no_more(editor: Editor):
