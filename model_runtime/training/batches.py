@@ -27,6 +27,7 @@ from model_runtime.errors import ModelRuntimeError
 from model_runtime.prompt.format import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.contexts import contexts
+from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.documents import Documents
 from model_runtime.training.draws import Draws
 from model_runtime.training.encode import TOO_LONG, Encoder, Sequence
@@ -93,6 +94,8 @@ class Block(NamedTuple):
     bytes_per_token: float
     too_long: int
     """Windows left out because their middle did not fit into the context."""
+    per_epoch: int
+    """Blocks in which each document comes once."""
 
 
 class Blocks:
@@ -102,7 +105,12 @@ class Blocks:
         self.source, self.encoder = source, encoder
         entries = encoder.documents.entries
         self._chosen = np.array(
-            [i for i, entry in enumerate(entries) if not (source.data.skip_stubs and entry.is_stub)]
+            [
+                i
+                for i, entry in enumerate(entries)
+                if not (source.data.skip_stubs and entry.is_stub)
+            ],
+            np.int64,
         )
         self._sizes = encoder.documents.sizes[self._chosen]
         self.per_epoch = max(1, math.ceil(self._sizes.sum() / (source.block_mb * 1e6)))
@@ -136,7 +144,7 @@ class Blocks:
         text_bytes = int(self.encoder.bytes_of_ids[rows.ids_RT].sum())
         num_tokens = sum(map(sum, rows.lengths))
         too_long = sum(sequence.kind == TOO_LONG for row in drawn for sequence in row)
-        return Block(rows, text_bytes / max(1, num_tokens), too_long)
+        return Block(rows, text_bytes / max(1, num_tokens), too_long, self.per_epoch)
 
     def _sequences(self, number: int) -> list[Sequence]:
         epoch = number // self.per_epoch
@@ -168,6 +176,8 @@ class RowStream:
         """Windows left out of the blocks read since the start; their middle did not fit."""
         self.waited = 0.0
         """Seconds in which `take` had nothing to give."""
+        self._empty = 0
+        """Blocks without a row since the last one that had some."""
         self._ready: Rows | None = None
         self._processes: list[Any] = []
         self._training = training or Processes()
@@ -175,7 +185,11 @@ class RowStream:
         self._blocks = itertools.chain.from_iterable(map(self._training.gather, own))
 
     def take(self, count: int) -> Rows:
-        """The next rows."""
+        """The next rows.
+
+        Raises:
+            CorpusError: no document of a whole epoch gave a row, so that none ever would come.
+        """
         taken = []
         while count:
             if self._ready is None:
@@ -184,6 +198,13 @@ class RowStream:
                 self.waited += time.monotonic() - started
                 self._ready, self.bytes_per_token = block.rows, block.bytes_per_token
                 self.too_long += block.too_long
+                self._empty = 0 if len(block.rows) else self._empty + 1
+                if self._empty >= block.per_epoch:
+                    raise CorpusError(
+                        "no document gave a row in a whole epoch: data.skip_stubs, "
+                        "data.least_docstrings and data.test_share leave all of them out, or no "
+                        "middle fits into the context"
+                    )
             piece = self._ready.take(self.place.row, self.place.row + count)
             count -= len(piece)
             self.place = Place(self.place.block, self.place.row + len(piece))

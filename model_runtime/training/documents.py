@@ -22,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from model_runtime.training.corpus.source import CorpusError
+
 TEST_PATH = re.compile(r"(^|/)(tests?|testing)/|(^|/)test_[^/]*\.py$|_test\.py$|conftest\.py$")
 
 
@@ -72,7 +74,11 @@ def unpack(corpus: Path, folder: Path) -> None:
 
 
 class Documents:
-    """Unpacked parts of one kind ("train" or "valid")."""
+    """Unpacked parts of one kind ("train" or "valid").
+
+    Raises:
+        CorpusError: there is no such document.
+    """
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.entries: list[Entry] = []
@@ -91,7 +97,7 @@ class Documents:
                 self._places.append((part, start))
                 start += entry.size + 1
         if not self.entries:
-            raise FileNotFoundError(f"{folder} holds no part of kind {kind!r}")
+            raise CorpusError(f"{folder} holds no document of kind {kind!r}")
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from model_runtime.training.corpus.parts import INDEX, TEXT, Stored, write_parts
+from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.documents import Entry
 from model_runtime.training.functions import plain_functions
 from model_runtime.training.recipe import SelectionRecipe
@@ -27,7 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
-    """Write the selection of a corpus; the manifest holds the counts."""
+    """Write the selection of a corpus; the manifest holds the counts.
+
+    Raises:
+        CorpusError: nothing was selected.
+    """
     out.mkdir(parents=True, exist_ok=True)
     spill, counts = out / "spill.bin", Counter[str]()
     seen: set[str] = set()
@@ -65,6 +70,11 @@ def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
                     size += len(data)
                     counts["whole files"] += 1
                     keep(entry, data)
+        if not stored:
+            raise CorpusError(
+                f"of {counts['files read']} files none was selected: they hold no plain function, "
+                f"and are tests, stubs or larger than {recipe.files_mb:g} MB"
+            )
         parts = write_parts(
             stored,
             "train",

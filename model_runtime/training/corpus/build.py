@@ -123,8 +123,8 @@ def _write(
         raise CorpusError(f"no document is left: {_why_empty(counts, verdicts)}")
     sizes = bytes_by_package(documents)
     held_out = choose_held_out(sizes, recipe.valid_share)
-    of_documents = set() if held_out else choose_documents(documents, recipe.valid_share)
     kept = cap_packages(documents, int(recipe.cap_mb * 1e6), held_out)
+    of_documents = set() if held_out else choose_documents(kept, recipe.valid_share)
     counts["above the cap"] = above_cap(documents, kept)
     parts = []
     with pool() as mapped:
@@ -248,12 +248,15 @@ def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
 
 
 def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
-    """The first packages in the order of a hash of their names, so that the choice is stable."""
+    """The first packages in the order of a hash of their names, so that the choice is stable.
+
+    One package at least stays for training, so a single one is never held out.
+    """
     eligible = sorted(
         (n for n in sizes if sizes[n] >= MIN_HELD_OUT and not n.startswith("cpython_")),
         key=lambda name: hashlib.sha256(name.encode()).digest(),
     )
-    return set(eligible[: max(1, round(share * len(sizes)))])
+    return set(eligible[: min(max(1, round(share * len(sizes))), len(sizes) - 1)])
 
 
 def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> list[Stored]:
@@ -275,15 +278,30 @@ def above_cap(before: Sequence[Stored], after: Sequence[Stored]) -> Tally:
 
 
 def choose_documents(documents: Sequence[Stored], share: float) -> set[str]:
-    """Where no package can be held out, single documents: a share of the bytes, by their hashes."""
-    wanted = share * sum(document.entry.size for document in documents)
+    """Where no package can be held out, single documents in the order of their hashes.
+
+    They are the share of the bytes, but no less than a held-out package has or a tenth of all: a
+    small share of a small project measures nothing.  Half of the bytes at least stay for training.
+
+    Raises:
+        CorpusError: there are fewer than two documents to divide.
+    """
+    if len(documents) < 2:
+        raise CorpusError(
+            f"{len(documents)} of the corpus's documents can be kept; training needs two at least, "
+            "since one is held out for validation"
+        )
+    total = sum(document.entry.size for document in documents)
+    wanted = max(share * total, min(MIN_HELD_OUT, total / 10))
     chosen: set[str] = set()
+    used = 0
     for document in sorted(documents, key=lambda document: document.entry.sha1):
-        if chosen and wanted <= 0:
+        if chosen and used >= wanted:
             break
-        chosen.add(document.entry.sha1)
-        wanted -= document.entry.size
-    return chosen if len(chosen) < len(documents) else set()
+        if used + document.entry.size <= total / 2:
+            chosen.add(document.entry.sha1)
+            used += document.entry.size
+    return chosen
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def probabilities(rows: list[Measured]) -> dict[float, float]:
 
 def test_a_setting_asks_for_the_probability_that_reaches_its_share():
     found = probabilities(
-        measured((0.1, 10_000, 500), (0.2, 10_000, 1200), (0.4, 10_000, 2500), (0.8, 10_000, 6000))
+        measured((0.1, 10_000, 1000), (0.2, 10_000, 2500), (0.4, 10_000, 4500), (0.8, 10_000, 7000))
     )
 
     assert [0.8, 0.1] == pytest.approx([found[0.0], found[1.0]], rel=0.02)
@@ -43,7 +43,21 @@ def test_a_few_lucky_suggestions_move_the_table_little():
     plain = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 250)))
     lucky = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 250), (0.9, 2, 2)))
 
-    assert plain[0.5] == pytest.approx(lucky[0.5], rel=0.05)
+    assert plain[0.75] == pytest.approx(lucky[0.75], rel=0.05)
+
+
+def test_each_of_several_languages_has_points_of_its_own():
+    rows = [
+        Measured(0.1, 200, 60, 0.0, {"go": (100, 5), "python": (100, 55)}),
+        Measured(0.6, 100, 60, 0.0, {"go": (40, 4), "python": (60, 56)}),
+    ]
+    table = fit(rows, "")
+
+    assert {"go", "python"} == set(table.languages)
+    go, python = (table.for_language(name) for name in ("go", "python"))
+    assert go.least_probability(0.5) > python.least_probability(0.5)
+    assert go.acceptance(0.5) < 0.25 < python.acceptance(0.5)
+    assert {} == fit([rows[0]._replace(languages={})], "").languages
 
 
 counts = st.integers(0, 1000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))

@@ -8,8 +8,10 @@ import pytest
 
 from model_runtime.training import pipeline
 from model_runtime.training.__main__ import main
+from model_runtime.training.documents import Documents, unpack
 from tests.model_runtime.training.conftest import python_text, write_wheel
 
+MIT_TEXT = "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
 RECIPE = """
 [executor]
 tasks = 1
@@ -145,3 +147,78 @@ def test_the_command_line_reports_mistakes_in_one_line(
 ):
     assert main([str(tmp_path / "none.toml"), "--out", str(tmp_path)]) == 1
     assert "none.toml" in capsys.readouterr().err
+
+
+def write_project(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir()
+    (folder / "LICENSE").write_text(MIT_TEXT)
+    (folder / "pyproject.toml").write_text('[project]\nname = "alone"\nlicense = "MIT"\n')
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_path: Path):
+    """Its size is that of packages that are held out where there are several."""
+    texts = {f"part_{i}.py": python_text(i, 60) for i in range(12)}
+    project = write_project(tmp_path / "alone", texts)
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("workers = 0", "workers = 1"))
+    out = tmp_path / "out"
+    code = main([str(tmp_path / "recipe.toml"), "--out", str(out), "--root", str(project)])
+    unpack(out / "corpus", tmp_path / "unpacked")
+    kinds = [Documents(tmp_path / "unpacked", kind) for kind in ("train", "valid")]
+    texts_of = [{kind.text(i) for i in range(len(kind))} for kind in kinds]
+
+    assert code == 0
+    assert (out / "bundle" / "manifest.json").exists()
+    assert not texts_of[0] & texts_of[1]
+    assert len(texts_of[1]) < len(texts_of[0])
+    assert set(texts.values()) == texts_of[0] | texts_of[1]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "sentence"),
+    [
+        ({}, {}, "no document is left"),
+        ({"short.py": "x = 1\n"}, {}, "no document is left"),
+        ({"a.py": python_text(1)}, {}, "needs two at least"),
+        (
+            {f"{i}.pyi": python_text(i) for i in range(4)},
+            {},
+            "no document gave a row in a whole epoch",
+        ),
+        (
+            {f"{i}.py": python_text(i) for i in range(4)},
+            {"[data]": "[data]\nleast_docstrings = 99"},
+            "no document gave a row in a whole epoch",
+        ),
+        (
+            {f"test_{i}.py": python_text(i) for i in range(4)},
+            {"[corpus]": "[selection]\nfunctions = true\n[corpus]"},
+            "none was selected",
+        ),
+    ],
+    ids=["no file", "nothing usable", "one document", "stubs", "no docstrings", "no function"],
+)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_project_with_nothing_to_train_on_is_one_sentence(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    files: dict[str, str],
+    changes: dict[str, str],
+    sentence: str,
+    workers: int,
+):
+    project = write_project(tmp_path / "alone", files)
+    recipe = RECIPE.replace("workers = 0", f"workers = {workers}")
+    for old, new in changes.items():
+        recipe = recipe.replace(old, new)
+    (tmp_path / "recipe.toml").write_text(recipe)
+    code = main(
+        [str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "out"), "--root", str(project)]
+    )
+    said = capfd.readouterr().err
+
+    assert code == 1
+    assert sentence in said.splitlines()[-1]
+    assert "Traceback" not in said

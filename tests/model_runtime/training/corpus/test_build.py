@@ -3,15 +3,18 @@
 import gzip
 import json
 import lzma
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from model_runtime.training.corpus.build import build_corpus
+from model_runtime.training.corpus.build import build_corpus, choose_documents, choose_held_out
 from model_runtime.training.corpus.decontamination import Benchmarks
 from model_runtime.training.corpus.filters import reason_to_drop
 from model_runtime.training.corpus.licences import judge
-from model_runtime.training.documents import Documents, unpack
+from model_runtime.training.corpus.parts import Stored
+from model_runtime.training.corpus.source import CorpusError
+from model_runtime.training.documents import Documents, Entry, unpack
 from model_runtime.training.recipe import CorpusRecipe
 from tests.model_runtime.training.conftest import ALONE, python_text, write_wheel
 
@@ -107,6 +110,51 @@ def test_held_out_packages_are_in_no_training_part(made: Path, tmp_path: Path):
     assert {"large"} == set(valid.of_package)
     assert not set(train.of_package) & set(valid.of_package)
     assert python_text(0) in [train.text(number) for number in range(len(train))]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "share", "expected"),
+    [
+        ({"one": 500_000}, 0.01, set()),
+        ({"one": 500_000}, 1.0, set()),
+        ({"one": 500_000, "small": 900}, 0.01, {"one"}),
+        ({"one": 500_000, "two": 500_000}, 1.0, {"two"}),
+        ({"small": 900, "smaller": 800}, 0.5, set()),
+    ],
+    ids=["single", "all of a single", "one of two", "never both", "none large enough"],
+)
+def test_packages_are_held_out_but_never_all_of_them(sizes, share, expected):
+    assert expected == choose_held_out(Counter(sizes), share)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "share", "expected"),
+    [
+        ([500] * 20, 0.01, 2),
+        ([500] * 20, 0.25, 5),
+        ([100_000] * 100, 0.002, 1),
+        ([500, 500], 0.01, 1),
+        ([9_000, 100], 0.01, 1),
+        ([100, 9_000], 0.01, 1),
+        ([500] * 4, 1.0, 2),
+    ],
+    ids=["a tenth", "the share", "many", "two", "large first", "large last", "half stays"],
+)
+def test_of_a_single_package_some_documents_are_held_out(sizes, share, expected):
+    entries = [Entry(f"{i:04}", "one", "1", f"{i}.py", "MIT", n) for i, n in enumerate(sizes)]
+    chosen = choose_documents([Stored(entry, 0) for entry in entries], share)
+    held_out = [entry.size for entry in entries if entry.sha1 in chosen]
+
+    assert expected == len(held_out)
+    assert sum(held_out) <= sum(sizes) / 2
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_fewer_than_two_documents_are_refused(number: int):
+    entry = Entry("0000", "one", "1", "a.py", "MIT", 500)
+
+    with pytest.raises(CorpusError, match="needs two at least"):
+        choose_documents([Stored(entry, 0)] * number, 0.01)
 
 
 def test_a_manifest_tells_nothing_about_this_machine(made: Path):
