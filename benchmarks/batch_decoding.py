@@ -19,7 +19,7 @@ from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.infilling import of_like_length
 from model_runtime.evaluation.tasks import SPLITS, read_split
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 _DATA = Path(__file__).parents[1] / "tests" / "data" / "human_eval_infilling"
@@ -49,7 +49,7 @@ def main() -> None:
     engine = open_engine(bundle, engine=args.engine, threads=args.threads)
     budget = PromptBudget(engine.context_length - _NEW_TOKENS)
     tasks = read_split(_DATA, SPLITS["single-line"])
-    prompts = [bundle.encoder.prompt(CompletionRequest(task.hole), budget).ids for task in tasks]
+    prompts = [bundle.encoder.prompt(PromptRequest(task.hole), budget).ids for task in tasks]
     groups = list(of_like_length(prompts, len, _GROUP))
     sampling = SamplingParams(_NEW_TOKENS, bundle.stop_ids)
     seconds(engine, groups[0][:2], 1, sampling)  # the first call pays for allocations

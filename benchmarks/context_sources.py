@@ -30,7 +30,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.metrics import cluster_bootstrap, edit_similarity
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 from model_runtime.syntax.languages import language, language_id
 
@@ -79,7 +79,7 @@ async def looked_through(root: Path) -> Project:
 
 
 def written(
-    engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, request: CompletionRequest
+    engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, request: PromptRequest
 ) -> tuple[str, int]:
     """The first line that the model writes, and how much of the prompt came from elsewhere."""
     prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
@@ -115,7 +115,7 @@ def main() -> None:
             found = gather(
                 snapshot, opened if sources else (), partial(project.files, snapshot.uri), sources
             )
-            request = CompletionRequest(snapshot.hole, snapshot.path, found.snippets)
+            request = PromptRequest(snapshot.hole, snapshot.path, found.snippets)
             text, from_elsewhere = written(engine, bundle, snapshot, request)
             similarity[way].append(edit_similarity(text.strip(), rest.strip()))
             tokens[way] += from_elsewhere

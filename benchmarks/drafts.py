@@ -34,7 +34,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.engines.speculative import Drafter, Drafting
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 SET = Path(__file__).parent / "replay_set"
@@ -165,7 +165,7 @@ def true_texts(
             for kind, count in (("line", 1), ("lines", 4)):
                 middle = "".join(text[place:].splitlines(keepends=True)[:count])
                 hole = Hole(text[:place], text[place + len(middle) :])
-                ids = bundle.encoder.prompt(CompletionRequest(hole), budget).ids
+                ids = bundle.encoder.prompt(PromptRequest(hole), budget).ids
                 truth = bundle.tokenizer.encode(middle)[:NEW_TOKENS]
                 if len(truth) > 1:
                     found[kind].append((ids, truth))

@@ -18,6 +18,7 @@ from benchmarks import record
 from benchmarks.context import prefix_of
 from fim_lsp.cli import SWITCH_SECONDS
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
@@ -59,13 +60,13 @@ async def measure(engine: str) -> tuple[list[tuple[float, float]], list[tuple[fl
     """Longest gaps of several requests, and of an idle loop between them for comparison."""
     host, settings = ModelHost(), Settings(debounce_ms=0, engine=engine, threads=1)
     await host.ready(settings)
-    completer = CompletionProvider(host)
+    provider = CompletionProvider(host)
     prefix = prefix_of(500, catalogue.find("default").tokenizer)
 
     async def ask(number: int) -> None:
         text = prefix + "x" * (number + 1)
         snapshot = DocumentSnapshot("file:///loop.py", "python", number, text, len(text))
-        await completer.complete(snapshot, Trigger.INVOKED, settings)
+        await provider.complete(CompletionRequest(snapshot, Trigger.INVOKED, settings))
 
     gaps, idle = [], []
     for number in range(_REQUESTS):

@@ -24,7 +24,7 @@ from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.evaluation.tasks import SPLITS, read_split
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 REFERENCE = "float32"
@@ -42,7 +42,7 @@ def likeliest(bundle: ModelBundle, engine: Engine, data: Path, most: int | None)
     for task in read_split(data, SPLITS["single-line"])[:most]:
         middle = bundle.tokenizer.encode(task.middle)
         budget = PromptBudget(engine.context_length - len(middle))
-        request = CompletionRequest(task.hole)
+        request = PromptRequest(task.hole)
         ids = [*bundle.encoder.prompt(request, budget).ids, *middle]
         for token in engine.logprobs(ids)[-len(middle) :]:
             yield token.best_id

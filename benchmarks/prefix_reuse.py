@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import record
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 _ROUNDS = 15
@@ -46,9 +46,7 @@ def main() -> None:
         # Another first line each round: nothing of an earlier one can be reused.
         suffix = f"# round {number}\n{text[cursor + 1 :]}"
         prompts = [
-            bundle.encoder.prompt(
-                CompletionRequest(Hole(text[:end], suffix)), PromptBudget(_TOKENS)
-            )
+            bundle.encoder.prompt(PromptRequest(Hole(text[:end], suffix)), PromptBudget(_TOKENS))
             for end in (cursor, cursor + 1)
         ]
         lengths.append(len(prompts[0].ids))

@@ -75,7 +75,7 @@ def _answer(folder: Path, engine_name: str) -> dict[str, object]:
     from model_runtime.engines import artifact_cache, open_engine
     from model_runtime.engines.protocol import Engine, SamplingParams
     from model_runtime.models.bundle import ModelBundle
-    from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+    from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 
     artifact_cache.user_cache_path = lambda *_, **__: folder / "cache"  # type: ignore[assignment]
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def _answer(folder: Path, engine_name: str) -> dict[str, object]:
         steps = [later - sooner for sooner, later in itertools.pairwise(times)]
         return ids, times[0] - begun, statistics.median(steps)
 
-    request = CompletionRequest(Hole(PREFIX, SUFFIX))
+    request = PromptRequest(Hole(PREFIX, SUFFIX))
     card = bundle.encoder.prompt(request, PromptBudget(128)).ids
     ids, first, _ = timed(engine, card)
     _, long_first, step = timed(engine, [7 + place * 31 % 40000 for place in range(LONG_PROMPT)])

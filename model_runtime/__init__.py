@@ -1,10 +1,10 @@
 r"""Local fill-in-the-middle: text around a cursor in, the missing middle out.
 
->>> from model_runtime import CompletionRequest, Hole, PromptBudget, SamplingParams
+>>> from model_runtime import PromptRequest, Hole, PromptBudget, SamplingParams
 >>> from model_runtime import find_model, generate_text, open_engine
 >>> model = find_model("default")
 >>> engine = open_engine(model)
->>> request = CompletionRequest(Hole(prefix="def area(w, h):\n    return ", suffix="\n"))
+>>> request = PromptRequest(Hole(prefix="def area(w, h):\n    return ", suffix="\n"))
 >>> prompt = model.encoder.prompt(request, PromptBudget(tokens=512))
 >>> sampling = SamplingParams(max_tokens=8, stop_ids=model.stop_ids)
 >>> type(generate_text(engine, model.tokenizer, prompt.ids, sampling).text)
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     )
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.prompt.encoder import (
-        CompletionRequest,
         Hole,
         Prompt,
         PromptBudget,
         PromptEncoder,
+        PromptRequest,
         Snippet,
     )
     from model_runtime.prompt.format import FimTokens, Order
@@ -67,7 +67,7 @@ _HOMES = {
     "prompt.format": ("FimTokens", "Order"),
     "decoding.generate": ("Finish", "Generation", "generate_text"),
     "prompt.encoder": (
-        "CompletionRequest",
+        "PromptRequest",
         "Hole",
         "Prompt",
         "PromptBudget",
@@ -82,7 +82,6 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BundleError",
-    "CompletionRequest",
     "ConversionError",
     "Engine",
     "EngineError",
@@ -100,6 +99,7 @@ __all__ = [
     "Prompt",
     "PromptBudget",
     "PromptEncoder",
+    "PromptRequest",
     "PromptTooLong",
     "SamplingParams",
     "ScriptedEngine",

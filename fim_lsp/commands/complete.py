@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fim_lsp.completion.explanation import explain as explain_decision
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.model_host.host import ModelHost
@@ -102,15 +103,16 @@ def complete(location: Location, settings: Settings, *, as_json: bool, explain: 
 async def _ask(
     snapshot: DocumentSnapshot, settings: Settings
 ) -> tuple[list[Completion], dict[str, Any]]:
-    """Completions as an editor that asks for them would get them, and the report of DESIGN 5."""
+    """Completions as an editor that asks for them would get them, and the report for programs."""
     started = time.perf_counter()
     host = ModelHost()
     try:
         await host.ready(settings)
         load_ms = (time.perf_counter() - started) * 1e3
-        completer = CompletionProvider(host)
-        completions = await completer.complete(snapshot, Trigger.INVOKED, settings) or []
-        decision = completer.explain()[0]
+        provider = CompletionProvider(host)
+        request = CompletionRequest(snapshot, Trigger.INVOKED, settings)
+        completions = await provider.complete(request) or []
+        decision = provider.explain()[0]
         report = {
             "items": [_item(snapshot, completion) for completion in completions],
             "model": host.model,

@@ -9,6 +9,7 @@ documents that went into the prompt.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fim_lsp.suggestion import Completion
@@ -24,13 +25,13 @@ class CacheKey:
     uri: str
     prefix: str
     suffix: str
-    surroundings: object
+    context_key: object
     """Settings, model, other documents: anything comparable; a difference makes a miss."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    seen: CacheKey
+    key: CacheKey
     completions: tuple[Completion, ...]
 
 
@@ -43,41 +44,30 @@ class TypeThroughCache:
         self._size, self._characters = size, characters
         self._held = 0
 
-    def store(self, seen: CacheKey, completions: list[Completion]) -> None:
+    def store(self, key: CacheKey, completions: list[Completion]) -> None:
         """Remember an answer; an empty one is remembered too, for the same place only."""
-        key = (seen.uri, seen.prefix, seen.suffix)
-        if self._entries.pop(key, None) is not None:
-            self._held -= _characters(seen)
-        self._entries[key] = _Entry(seen, tuple(completions))
-        self._held += _characters(seen)
+        place = (key.uri, key.prefix, key.suffix)
+        if self._entries.pop(place, None) is not None:
+            self._held -= _characters(key)
+        self._entries[place] = _Entry(key, tuple(completions))
+        self._held += _characters(key)
         while len(self._entries) > 1 and (
             len(self._entries) > self._size or self._held > self._characters
         ):
             _, oldest = self._entries.popitem(last=False)
-            self._held -= _characters(oldest.seen)
+            self._held -= _characters(oldest.key)
 
     def lookup(self, now: CacheKey) -> list[Completion] | None:
         """Suggestions that still hold, less what was typed of them; None to ask the model."""
         for entry in reversed(self._entries.values()):
-            if entry.seen.uri != now.uri:
+            if entry.key.uri != now.uri:
                 continue
-            typed = typed_between(entry.seen, now)
+            typed = typed_between(entry.key, now)
             if typed is None:
                 continue
             if not typed:
                 return list(entry.completions)
-            rest = [
-                replace(
-                    completion,
-                    text=completion.text[len(typed) :],
-                    start=completion.start + len(typed),
-                    end=completion.end + len(typed),
-                )
-                for completion in entry.completions
-                if completion.start == len(entry.seen.prefix)
-                and completion.text.startswith(typed)
-                and len(completion.text) > len(typed)
-            ]
+            rest = after_typing(entry.completions, entry.key, typed)
             if rest:
                 return rest
         return None
@@ -85,7 +75,7 @@ class TypeThroughCache:
     def forget(self, uri: str) -> None:
         """Drop what belongs to a closed document."""
         for key in [key for key in self._entries if key[0] == uri]:
-            self._held -= _characters(self._entries.pop(key).seen)
+            self._held -= _characters(self._entries.pop(key).key)
 
     def clear(self) -> None:
         """Drop all that is remembered."""
@@ -93,8 +83,29 @@ class TypeThroughCache:
         self._held = 0
 
 
-def _characters(seen: CacheKey) -> int:
-    return len(seen.prefix) + len(seen.suffix)
+def _characters(key: CacheKey) -> int:
+    return len(key.prefix) + len(key.suffix)
+
+
+def after_typing(completions: Sequence[Completion], key: CacheKey, typed: str) -> list[Completion]:
+    """Returns what is left of completions made at `key` once `typed` was typed there.
+
+    Those that did not say so, or say nothing more, are left out.
+    """
+    if not typed:
+        return list(completions)
+    return [
+        replace(
+            completion,
+            text=completion.text[len(typed) :],
+            start=completion.start + len(typed),
+            end=completion.end + len(typed),
+        )
+        for completion in completions
+        if completion.start == len(key.prefix)
+        and completion.text.startswith(typed)
+        and len(completion.text) > len(typed)
+    ]
 
 
 def typed_between(then: CacheKey, now: CacheKey) -> str | None:
@@ -103,7 +114,7 @@ def typed_between(then: CacheKey, now: CacheKey) -> str | None:
         len(now.prefix) < len(then.prefix)
         or now.suffix != then.suffix
         or not now.prefix.startswith(then.prefix)
-        or now.surroundings != then.surroundings
+        or now.context_key != then.context_key
     ):
         return None
     return now.prefix[len(then.prefix) :]

@@ -33,8 +33,8 @@ def agree(text: str, typed: str) -> bool:
 class InFlightGeneration:
     """One generation."""
 
-    def __init__(self, seen: CacheKey, *, is_joinable: bool = True) -> None:
-        self.seen = seen
+    def __init__(self, key: CacheKey, *, is_joinable: bool = True) -> None:
+        self.key = key
         self.cancel = threading.Event()
         """Polled by the engine at each token."""
         self.work: asyncio.Future[Any]
@@ -50,9 +50,9 @@ class InFlightGeneration:
         if not agree(text, self._typed):
             self.cancel.set()
 
-    def join(self, seen: CacheKey) -> bool:
+    def join(self, key: CacheKey) -> bool:
         """Whether this may go on for a request that sees this now; it then does."""
-        typed = typed_between(self.seen, seen)
+        typed = typed_between(self.key, key)
         if typed is None or self.cancel.is_set() or not self.is_joinable:
             return False
         if typed and not (self._text and agree(self._text, typed)):
@@ -92,18 +92,18 @@ class InFlightGenerations:
         self, flight: InFlightGeneration, work: Callable[[], Awaitable[Any]]
     ) -> InFlightGeneration:
         """Begin a generation; an older one of the same document ends now."""
-        self.stop(flight.seen.uri)
-        self._flights[flight.seen.uri] = flight
+        self.stop(flight.key.uri)
+        self._flights[flight.key.uri] = flight
         flight.work = asyncio.ensure_future(work())
         flight.work.add_done_callback(lambda done: self._landed(flight))
         return flight
 
-    def join(self, seen: CacheKey) -> InFlightGeneration | None:
+    def join(self, key: CacheKey) -> InFlightGeneration | None:
         """The generation that already writes what this request needs; any other of it ends now."""
-        flight = self._flights.get(seen.uri)
-        if flight is None or flight.join(seen):
+        flight = self._flights.get(key.uri)
+        if flight is None or flight.join(key):
             return flight
-        self.stop(seen.uri)
+        self.stop(key.uri)
         return None
 
     def stop(self, uri: str) -> None:
@@ -114,8 +114,8 @@ class InFlightGenerations:
 
     def _landed(self, flight: InFlightGeneration) -> None:
         flight._stay()
-        if self._flights.get(flight.seen.uri) is flight:
-            del self._flights[flight.seen.uri]
+        if self._flights.get(flight.key.uri) is flight:
+            del self._flights[flight.key.uri]
         # Nobody may be waiting any more; taking the exception keeps asyncio from reporting it.
         if not flight.work.cancelled():
             flight.work.exception()

@@ -1,7 +1,7 @@
 """Who is answered: per document the newest request, after a pause in the typing.
 
 All state changes on the event loop.  What becomes of a generation that a superseded request has
-begun is decided in `flights`.
+begun is decided in `in_flight`.
 """
 
 from __future__ import annotations
@@ -77,21 +77,21 @@ class PendingRequests:
     def __init__(self) -> None:
         self._newest: dict[str, PendingRequest] = {}
 
-    def enter(self, key: str) -> PendingRequest:
-        """A ticket for a new request; the older one of the same document ends now."""
+    def begin(self, key: str) -> PendingRequest:
+        """Returns a new request's place; the older one of the same document ends now."""
         self.supersede(key)
-        ticket = self._newest[key] = PendingRequest(self, key)
-        return ticket
+        request = self._newest[key] = PendingRequest(self, key)
+        return request
 
     def supersede(self, key: str) -> bool:
         """End the request under way for a document, if any."""
-        ticket = self._newest.pop(key, None)
-        if ticket is None:
+        request = self._newest.pop(key, None)
+        if request is None:
             return False
-        ticket.supersede()
+        request.supersede()
         return True
 
-    def leave(self, key: str, ticket: PendingRequest) -> None:
-        """Forget a ticket that is done."""
-        if self._newest.get(key) is ticket:
+    def leave(self, key: str, request: PendingRequest) -> None:
+        """Forgets a request that is done."""
+        if self._newest.get(key) is request:
             del self._newest[key]

@@ -1,9 +1,10 @@
-"""The path of a completion, from a frozen document to the text to show.
+"""Completes for one editor: the path from a request to the suggestions that are shown.
 
-    cache -> running generation -> pause -> context -> prompt -> generation -> clean -> completion
+    gate -> cache -> line n-grams -> join -> debounce -> generate
 
-One `CompletionProvider` serves one editor; the model behind it is shared.  Nothing here fails loudly: what
-cannot be completed is an empty list, and the decision trail says why.
+Each step returns suggestions, or None for the next one to try; the first that returns ends the
+path, and its trace says why.  The model behind it is shared by all editors.  Nothing here fails
+loudly: what cannot be completed is an empty list.
 """
 
 from __future__ import annotations
@@ -12,65 +13,58 @@ import asyncio
 import logging
 import threading
 import time
-import uuid
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from fim_lsp.completion import candidates, filters, line_ngrams
-from fim_lsp.completion.cache import CacheKey, TypeThroughCache
+from fim_lsp.completion import line_ngrams
+from fim_lsp.completion.cache import CacheKey, TypeThroughCache, after_typing, typed_between
 from fim_lsp.completion.debounce import AdaptiveDebounce
+from fim_lsp.completion.generation import CompletionTask
 from fim_lsp.completion.in_flight import InFlightGeneration, InFlightGenerations
-from fim_lsp.completion.language_filters import is_inside_word, is_too_short
-from fim_lsp.completion.line_index import MAX_LINES
+from fim_lsp.completion.language_filters import is_inside_word
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.pending import PendingRequest, PendingRequests, Superseded
 from fim_lsp.completion.prefetch import IdlePrefill, after_accepting
+from fim_lsp.completion.project_lines import ProjectLines
+from fim_lsp.completion.request import CompletionRequest, OtherDocuments
 from fim_lsp.completion.trace import RequestLog, RequestTrace
-from fim_lsp.context import NOWHERE, CrossFileContext, Gathered, sources_of
+from fim_lsp.context import NOWHERE, CrossFileContext, sources_of
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.exclusion.gitignore import is_rules_file
 from fim_lsp.exclusion.judge import is_excluded
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
-from fim_lsp.suggestion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.suggestion import Completion, Trigger
 from fim_lsp.uris import is_on_disk
-from fim_lsp.workspace.project import Project
-from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
-from model_runtime.decoding.generate import Finish, Generation, generate_text
-from model_runtime.decoding.stop_rules import (
-    Cut,
-    StopRules,
-    is_closing_tail,
-    rest_of_line,
-    wants_single_line,
-)
-from model_runtime.decoding.time_limit import TimeLimit
-from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.prompt.encoder import CompletionRequest, Hole, Prompt, PromptBudget
 from model_runtime.prompt.format import HoleStart
-from model_runtime.syntax.languages import language
 
 logger = logging.getLogger(__name__)
 
-_MAX_OFFERS = 8
+_MAX_SHOWN = 8
 """Suggestions that may still be accepted; each holds its document."""
 
 
-OtherDocuments = Callable[[], Sequence[DocumentSnapshot]]
-
-
-class _ShownSuggestion(NamedTuple):
-    """A suggestion that was shown, and what it was made from."""
+class _Shown(NamedTuple):
+    """A suggestion that was shown, and the request that it answers."""
 
     completion: Completion
-    snapshot: DocumentSnapshot
-    settings: Settings
-    other_documents: OtherDocuments
+    request: CompletionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One request on its way through the steps, and what they share."""
+
+    request: CompletionRequest
+    trace: RequestTrace
+    pending: PendingRequest
+    model: LoadedModel
+    context: CrossFileContext
+    key: CacheKey
 
 
 class CompletionProvider:
@@ -78,336 +72,224 @@ class CompletionProvider:
 
     def __init__(self, host: ModelHost) -> None:
         self._host = host
-        self._scheduler = PendingRequests()
-        self._flights = InFlightGenerations()
+        self._pending = PendingRequests()
+        self._in_flight = InFlightGenerations()
         self._cache = TypeThroughCache()
-        self._pace = AdaptiveDebounce()
+        self._debounce = AdaptiveDebounce()
         self._idle = IdlePrefill(host)
-        self._offers: OrderedDict[str, _ShownSuggestion] = OrderedDict()
-        self._trail = RequestLog()
-        self._recall = line_ngrams.LineNgramSuggester()
-        self._project = Project()
-        self._learner = ThresholdAdapter()
+        self._shown: OrderedDict[str, _Shown] = OrderedDict()
+        self._log = RequestLog()
+        self._threshold = ThresholdAdapter()
         self._own_prompts = OwnPrompts()
+        self.lines = ProjectLines(when_forgotten=self._cache.clear)
+        """What the project has written; the session tells it of files."""
 
-    async def complete(
-        self,
-        snapshot: DocumentSnapshot,
-        trigger: Trigger,
-        settings: Settings,
-        selected: SelectedSuggestion | None = None,
-        other_documents: OtherDocuments = tuple,
-    ) -> list[Completion] | None:
-        """Suggestions, best first; empty for none; None when a newer request took over.
+    async def complete(self, request: CompletionRequest) -> list[Completion] | None:
+        """Returns suggestions, best first; empty for none; None when a newer request took over.
 
         Raises:
             asyncio.CancelledError: the editor took the request back; decoding has been stopped.
         """
-        decision = RequestTrace(snapshot.uri, trigger.name.lower())
-        self._learner.look(snapshot)
+        trace = RequestTrace(request.snapshot.uri, request.trigger.name.lower())
+        self._threshold.observe(request.snapshot)
+        self._idle.stop()
         try:
-            completions = await self._decide(
-                decision, snapshot, trigger, settings, selected, other_documents
-            )
+            completions = await self._suggest(request, trace)
             if completions:
-                decision.outcome = "shown"
-                for completion in completions:
-                    self._offers[completion.id] = _ShownSuggestion(
-                        completion, snapshot, settings, other_documents
-                    )
-                while len(self._offers) > _MAX_OFFERS:
-                    self._offers.popitem(last=False)
-                # Behind an entry of the popup it is the entry that a user takes or leaves.
-                is_typing = trigger is Trigger.AUTOMATIC and selected is None
-                if is_typing and settings.learn_from_use:
-                    self._learner.show(snapshot, completions[0], settings.eagerness)
+                trace.outcome = "shown"
+                self._note_shown(request, completions)
             return completions
         except Superseded:
-            decision.outcome = "superseded"
+            trace.outcome = "superseded"
             return None
         except asyncio.CancelledError:
-            decision.outcome = "cancelled"
+            trace.outcome = "cancelled"
             raise
         except ModelRuntimeError as error:
-            decision.outcome, decision.reason = "failed", f"engine error: {error}"
+            trace.outcome, trace.reason = "failed", f"engine error: {error}"
             logger.error("no completion: %s", error)
             return []
         except Exception:
-            decision.outcome, decision.reason = "failed", "internal error: see the log"
+            trace.outcome, trace.reason = "failed", "internal error: see the log"
             logger.exception("a completion failed")
             return []
         finally:
-            decision.finish()
-            self._trail.add(decision)
-            logger.info("completion %s", decision.summary())
+            trace.finish()
+            self._log.add(trace)
+            logger.info("completion %s", trace.summary())
 
-    def document_opened(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """Another file of the project is there to learn from, or a secret, perhaps renamed."""
-        if not snapshot.is_shared:
-            self._forget(self._recall.forget_missing)
-        elif settings.project_memory and settings.enabled:
-            self._recall.learn(snapshot, settings)
-
-    def project_opened(
-        self, roots: Sequence[str], settings: Settings, when_done: Callable[[int], None]
-    ) -> None:
-        """The editor's folders, or its settings, are others: look through them if that is wanted.
-
-        Args:
-            roots: paths of the folders.
-            settings: those in force.
-            when_done: called with the number of files.
-        """
-        if not settings.enabled or not settings.workspace_index:
-            self._project.stop()
-            return
-        lines = MAX_LINES if settings.project_memory else 0
-        self._project.look_through(
-            roots, settings.exclude, lines, self._recall.learn_file, when_done
-        )
-
-    def document_saved(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """The file is another one than it was, and perhaps no longer one to learn from."""
-        if is_rules_file(snapshot.uri):
-            self._judge_again(settings)
-        if snapshot.is_shared:
-            self._project.saved(snapshot.uri, snapshot.text)
-        else:
-            self.file_gone(snapshot.uri)
-
-    def file_gone(self, uri: str) -> None:
-        """A file or a folder is no longer there under this name: forget what was learnt of it."""
-        self._forget(partial(self._recall.forget, uri))
-
-    def document_changed(self, uri: str) -> None:
-        """The text that a pending request was made for is gone: answer it null."""
-        self._pace.key(time.monotonic())
-        self._idle.stop()
-        self._scheduler.supersede(uri)
-
-    def document_closed(self, uri: str) -> None:
-        """Stop work for the document and forget what was cached of it."""
-        self._idle.stop()
-        self._scheduler.supersede(uri)
-        self._flights.stop(uri)
-        self._cache.forget(uri)
-        self._learner.close_document(uri)
-        if not is_on_disk(uri):
-            self.file_gone(uri)
-
-    def close(self) -> None:
-        """The editor is gone: keep what was learned of its user."""
-        self._project.stop()
-        self._learner.close()
+    def explain(self) -> list[dict[str, Any]]:
+        """Returns the traces of the last requests, newest first."""
+        return self._log.as_json()
 
     def accepted(self, completion_id: str) -> None:
-        """Count an accepted suggestion, on this machine only, and prepare the next one."""
-        self._learner.accept(completion_id)
-        offer = self._offers.pop(completion_id, None)
-        if offer is not None and offer.settings.idle_work:
-            self._prepare(offer)
+        """Counts an accepted suggestion, on this machine only, and prefetches the next one."""
+        self._threshold.accept(completion_id)
+        shown = self._shown.pop(completion_id, None)
+        if shown is not None and shown.request.settings.idle_work:
+            self._prefetch_next(shown)
 
-    def rests(
+    def document_changed(self, uri: str) -> None:
+        """Answers a pending request null: the text that it was made for is gone."""
+        self._debounce.key(time.monotonic())
+        self._idle.stop()
+        self._pending.supersede(uri)
+
+    def document_closed(self, uri: str) -> None:
+        """Stops work for the document and forgets what was cached of it."""
+        self._idle.stop()
+        self._pending.supersede(uri)
+        self._in_flight.stop(uri)
+        self._cache.forget(uri)
+        self._threshold.close_document(uri)
+        if not is_on_disk(uri):
+            self.lines.file_gone(uri)
+
+    def close(self) -> None:
+        """Keeps what was learned of the user whose editor is gone."""
+        self.lines.close()
+        self._threshold.close()
+
+    def schedule_idle_prefill(
         self,
         look: Callable[[], DocumentSnapshot | None],
         settings: Settings,
         other_documents: OtherDocuments,
     ) -> None:
-        """The user may rest here: after a pause the model reads the text up to the cursor.
+        """Lets the model read the text up to the cursor after a pause, in which nothing happens.
 
-        The next key then costs its own tokens alone.  `look` is called after the pause.
+        The next key then costs its own tokens alone.
+
+        Args:
+            look: returns the document as it is after the pause, with its cursor.
+            settings: those in force.
+            other_documents: as in a request.
         """
 
         def make(cancel: threading.Event) -> Callable[[LoadedModel], object] | None:
             snapshot = look()
-            if snapshot is None or self._why_not(snapshot, settings):
+            if snapshot is None:
                 return None
-            elsewhere = self._elsewhere(snapshot, settings, other_documents)
-            task = _Task(
-                snapshot,
-                Trigger.AUTOMATIC,
-                settings,
-                None,
-                elsewhere,
-                self._own_prompts,
-                cancel,
+            request = CompletionRequest(
+                snapshot, Trigger.AUTOMATIC, settings, other_documents=other_documents
             )
-            return task.read
+            if self._reason_for_silence(request) or self._is_silent_language(request):
+                return None
+            context = self._cross_file_context(request, self._loaded())
+            return CompletionTask(request, context, self._own_prompts, cancel).prefill
 
         if settings.idle_work:
             self._idle.after_a_pause(make)
 
-    def explain(self) -> list[dict[str, Any]]:
-        """The last decisions, newest first."""
-        return self._trail.as_json()
-
-    async def _decide(
-        self,
-        decision: RequestTrace,
-        snapshot: DocumentSnapshot,
-        trigger: Trigger,
-        settings: Settings,
-        selected: SelectedSuggestion | None,
-        other_documents: OtherDocuments,
-    ) -> list[Completion]:
-        self._idle.stop()
-        with self._scheduler.enter(snapshot.uri) as ticket:
-            if reason := self._why_not(snapshot, settings):
-                decision.nothing(reason)
+    async def _suggest(self, request: CompletionRequest, trace: RequestTrace) -> list[Completion]:
+        with self._pending.begin(request.snapshot.uri) as pending:
+            if reason := self._reason_for_silence(request):
+                trace.nothing(reason)
                 return []
-            is_typing = trigger is Trigger.AUTOMATIC and selected is None
-            if is_typing and not self._completes_words() and is_inside_word(snapshot.hole):
-                decision.nothing("inside a word")
-                self.rests(lambda: snapshot, settings, other_documents)
-                return []
-            elsewhere = self._elsewhere(snapshot, settings, other_documents)
-            seen = self._seen(snapshot, settings, selected, elsewhere)
-            if is_typing and (written := self._written_before(decision, snapshot, settings, seen)):
-                self.rests(lambda: snapshot, settings, other_documents)
-                return written
-            if is_typing and (reason := self._not_learned(snapshot, settings)):
-                decision.nothing(reason)
-                return []
-            if trigger is Trigger.AUTOMATIC:
-                known = self._cache.lookup(seen)
-                if known is not None:
-                    decision.source = "cache"
-                elif flight := self._flights.join(seen):
-                    known = await self._ride(decision, flight, seen, ticket)
-                if known is not None:
-                    decision.details |= {"prepared": True} if _is_prepared(known) else {}
-                    if not known:
-                        decision.nothing("the same place gave nothing before")
-                    self.rests(lambda: snapshot, settings, other_documents)
-                    return known[:1]  # who asked there before was given several
-                with decision.step("debounce"):
-                    await ticket.pause(self._wait_ms(decision, settings) / 1e3)
-            decision.source = "model"
-            flight = InFlightGeneration(seen, is_joinable=trigger is Trigger.AUTOMATIC)
-            chosen = self._adapted(settings)
-            task = _Task(
-                snapshot,
-                trigger,
-                chosen,
-                selected,
-                elsewhere,
-                self._own_prompts,
-                flight.cancel,
-                flight.wrote,
-            )
-            self._flights.start(flight, lambda: self._fly(flight, task))
-            completions, notes = await _until_over(flight, ticket)
-            decision.absorb(notes)
-            return completions
+            model = self._loaded()
+            context = self._cross_file_context(request, model)
+            key = self._cache_key(request, model, context)
+            attempt = _Attempt(request, trace, pending, model, context, key)
+            completions = await self._first_that_returns(attempt)
+        if request.is_automatic and trace.source != "model":
+            snapshot = request.snapshot
+            self.schedule_idle_prefill(lambda: snapshot, request.settings, request.other_documents)
+        return completions
 
-    def _forget(self, forget: Callable[[], bool]) -> None:
-        """Forget lines of the project, and the suggestions that may have been made of them."""
-        if forget():
-            self._cache.clear()
+    async def _first_that_returns(self, attempt: _Attempt) -> list[Completion]:
+        if attempt.request.is_automatic:
+            if (found := self._silent_inside_word(attempt)) is not None:
+                return found
+            if (found := self._from_line_ngrams(attempt)) is not None:
+                return found
+            if (found := self._silent_in_language(attempt)) is not None:
+                return found
+            if (found := self._from_cache(attempt)) is not None:
+                return found
+            if (found := await self._from_in_flight(attempt)) is not None:
+                return found
+            with attempt.trace.step("debounce"):
+                await attempt.pending.pause(self._wait_ms(attempt) / 1e3)
+        return await self._generate(attempt)
 
-    def _judge_again(self, settings: Settings) -> None:
-        """Find in a thread which of the files that are known may be shared no longer."""
-        loop = asyncio.get_running_loop()
-        find = partial(line_ngrams.unshared, self._recall.memory.paths, settings.exclude)
-        work = loop.run_in_executor(None, find)
-        work.add_done_callback(
-            lambda found: self._forget(partial(self._recall.forget_all, found.result()))
-        )
+    # The steps
 
-    def _written_before(
-        self, decision: RequestTrace, snapshot: DocumentSnapshot, settings: Settings, seen: CacheKey
-    ) -> list[Completion]:
-        """The rest of the line as the project has it, where nothing is shown already."""
-        if not settings.project_memory or self._cache.lookup(seen):
-            return []
-        with decision.step(line_ngrams.SOURCE):
-            if snapshot.is_shared:
-                self._recall.learn(snapshot, settings)
-            recalled = self._recall.complete(snapshot, settings.eagerness)
-        if recalled is None:
-            return []
-        decision.source = line_ngrams.SOURCE
-        decision.details |= recalled.notes
-        self._cache.store(seen, [recalled.completion])
-        return [recalled.completion]
+    def _silent_inside_word(self, attempt: _Attempt) -> list[Completion] | None:
+        """Ends the path inside a word, unless the model writes the line from its start."""
+        completes_words = attempt.model.bundle.encoder.hole_start is HoleStart.LINE
+        if not attempt.request.is_typing or completes_words:
+            return None
+        if not is_inside_word(attempt.request.snapshot.hole):
+            return None
+        attempt.trace.nothing("inside a word")
+        return []
 
-    async def _fly(
-        self, flight: InFlightGeneration, task: _Task
-    ) -> tuple[list[Completion], RequestTrace]:
-        """Run a task.  Its outcome is remembered though nobody may be waiting for it any more."""
-        begun = time.monotonic()
-        completions, notes = await self._host.run(task.run)
-        milliseconds = (time.monotonic() - begun) * 1e3
-        is_whole = not flight.cancel.is_set()
-        if is_whole:
-            self._cache.store(flight.seen, completions)
-        if flight.is_joinable:  # who asks gets several suggestions, and their time is another one
-            (self._pace.answered if is_whole else self._pace.gave_up)(milliseconds)
-        return completions, notes
+    def _from_line_ngrams(self, attempt: _Attempt) -> list[Completion] | None:
+        """Returns the rest of the line as the project has it, where nothing is shown already."""
+        request, suggester = attempt.request, self.lines.suggester
+        settings = request.settings
+        if not request.is_typing or not settings.project_memory or self._cache.lookup(attempt.key):
+            return None
+        with attempt.trace.step(line_ngrams.SOURCE):
+            if request.snapshot.is_shared:
+                suggester.learn(request.snapshot, settings)
+            found = suggester.complete(request.snapshot, settings.eagerness)
+        if found is None:
+            return None
+        attempt.trace.source = line_ngrams.SOURCE
+        attempt.trace.details |= found.notes
+        self._cache.store(attempt.key, [found.completion])
+        return [found.completion]
 
-    async def _ride(
-        self,
-        decision: RequestTrace,
-        flight: InFlightGeneration,
-        seen: CacheKey,
-        ticket: PendingRequest,
-    ) -> list[Completion] | None:
-        """What a running generation has written, less what was typed of it; None if it parted."""
-        decision.source = "running"
-        with decision.step("running"):
-            _, notes = await _until_over(flight, ticket)
-        if (known := self._cache.lookup(seen)) is not None:
-            decision.details |= notes.details
-        return known
+    def _silent_in_language(self, attempt: _Attempt) -> list[Completion] | None:
+        """Ends the path in a language in which the model is rarely right."""
+        if not attempt.request.is_typing or not self._is_silent_language(attempt.request):
+            return None
+        name = attempt.request.snapshot.language_id
+        attempt.trace.nothing(f"not learned: {attempt.model.name} is rarely right in {name}")
+        return []
 
-    def _prepare(self, offer: _ShownSuggestion) -> None:
-        """Make the suggestion that may follow an accepted one, while nobody waits for anything."""
-        settings = offer.settings
-        snapshot = after_accepting(offer.snapshot, offer.completion)
-        if self._why_not(snapshot, settings) or is_inside_word(snapshot.hole):
-            return
-        elsewhere = self._elsewhere(snapshot, settings, offer.other_documents)
-        seen = self._seen(snapshot, settings, None, elsewhere)
-        if self._cache.lookup(seen) is not None:
-            return
-        flight = InFlightGeneration(seen)
-        task = _Task(
-            snapshot,
-            Trigger.AUTOMATIC,
-            self._adapted(settings),
-            None,
-            elsewhere,
-            self._own_prompts,
-            flight.cancel,
-            flight.wrote,
-        )
+    def _from_cache(self, attempt: _Attempt) -> list[Completion] | None:
+        """Returns what is left of a suggestion that is typed through, or of an earlier answer."""
+        known = self._cache.lookup(attempt.key)
+        if known is None:
+            return None
+        attempt.trace.source = "cache"
+        return _known_before(attempt, known)
 
-        async def fly() -> tuple[list[Completion], RequestTrace]:
-            result = await self._host.run_idle(task.run, flight.cancel)
-            if result is None:  # there was no room for it
-                flight.cancel.set()
-                return [], RequestTrace(snapshot.uri, "idle")
-            completions, notes = result
-            if not flight.cancel.is_set():
-                prepared = [replace(completion, is_prepared=True) for completion in completions]
-                self._cache.store(seen, prepared)
-            return completions, notes
+    async def _from_in_flight(self, attempt: _Attempt) -> list[Completion] | None:
+        """Returns what a running generation writes, less what was typed of it meanwhile."""
+        generation = self._in_flight.join(attempt.key)
+        if generation is None:
+            return None
+        attempt.trace.source = "running"
+        with attempt.trace.step("running"):
+            completions, notes = await _result(generation, attempt.pending)
+        typed = typed_between(generation.key, attempt.key)
+        if typed is None or generation.cancel.is_set():
+            return None
+        rest = after_typing(completions, generation.key, typed)
+        if typed and not rest:
+            return None
+        attempt.trace.details |= notes.details
+        return _known_before(attempt, rest)
 
-        self._flights.start(flight, fly)
+    async def _generate(self, attempt: _Attempt) -> list[Completion]:
+        """Returns what the model writes."""
+        request, trace = attempt.request, attempt.trace
+        trace.source = "model"
+        generation = InFlightGeneration(attempt.key, is_joinable=request.is_automatic)
+        task = self._task(request, attempt.model, attempt.context, generation)
+        self._in_flight.start(generation, lambda: self._run(generation, task))
+        completions, notes = await _result(generation, attempt.pending)
+        trace.absorb(notes)
+        return completions
 
-    def _wait_ms(self, decision: RequestTrace, settings: Settings) -> float:
-        """How long to wait for the next key; noted where it was not the user who said it."""
-        if not isinstance(settings.debounce_ms, str):
-            return settings.debounce_ms
-        wait_ms = self._pace.wait_ms()
-        decision.details["waitMs"] = wait_ms
-        if self._pace.gap_ms is not None and self._pace.answer_ms is not None:
-            decision.details["keyGapMs"] = round(self._pace.gap_ms)
-            decision.details["answerMs"] = round(self._pace.answer_ms)
-        return wait_ms
+    # What the steps need
 
-    def _why_not(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
-        """Reason for silence that needs no model; empty to go on."""
+    def _reason_for_silence(self, request: CompletionRequest) -> str:
+        """Returns the reason for silence that needs no model; empty to go on."""
+        settings, snapshot = request.settings, request.snapshot
         if not settings.enabled:
             return "disabled"
         if not settings.is_language_enabled(snapshot.language_id):
@@ -421,310 +303,140 @@ class CompletionProvider:
             return f"loading: {how_far}" if how_far else "loading"
         return ""
 
-    def _not_learned(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
-        """Reason for silence in a language in which the model is rarely right; empty to go on."""
-        model, name = self._host.loaded, snapshot.language_id
-        chosen = dict(settings.languages)
-        wanted = chosen.get(name, chosen.get("*", False))
-        if model is None or wanted or model.suggests_in(name):
-            return ""
-        return f"not learned: {model.name} is rarely right in {name}"
+    def _is_silent_language(self, request: CompletionRequest) -> bool:
+        """Tells whether the model is rarely right in a language that the user did not switch on."""
+        name, chosen = request.snapshot.language_id, dict(request.settings.languages)
+        is_wanted = chosen.get(name, chosen.get("*", False))
+        return not is_wanted and not self._loaded().suggests_in(name)
 
-    def _completes_words(self) -> bool:
-        """Whether the model is asked from the line's start, and so knows a word that is begun."""
-        model = self._host.loaded
-        return model is not None and model.bundle.encoder.hole_start is HoleStart.LINE
+    def _loaded(self) -> LoadedModel:
+        assert self._host.loaded is not None  # else there was a reason for silence
+        return self._host.loaded
 
-    def _adapted(self, settings: Settings) -> Settings:
-        """With the dial where its user's acceptances have moved it."""
-        model = self._host.loaded
-        if model is None or not settings.learn_from_use:
-            return settings
-        moved = self._learner.eagerness(settings.eagerness, model.name, model.calibration)
-        return replace(settings, eagerness=moved)
-
-    def _elsewhere(
-        self, snapshot: DocumentSnapshot, settings: Settings, other_documents: OtherDocuments
+    def _cross_file_context(
+        self, request: CompletionRequest, model: LoadedModel
     ) -> CrossFileContext:
-        """What of the project the model may see beside the document."""
-        wanted = settings.cross_file_context
-        if wanted == "auto":
-            assert self._host.loaded is not None
-            wanted = self._host.loaded.context_sources
-        sources = sources_of(wanted)
+        """Returns what of the project the model may see beside the document."""
+        wanted = request.settings.cross_file_context
+        sources = sources_of(model.context_sources if wanted == "auto" else wanted)
         if not sources:
             return NOWHERE
-        files = partial(self._project.files, snapshot.uri)
+        project = self.lines.project
+        files = partial(project.files, request.snapshot.uri)
         return CrossFileContext(
-            tuple(other_documents()), files, sources, self._project.index.version
+            tuple(request.other_documents()), files, sources, project.index.version
         )
 
-    def _seen(
-        self,
-        snapshot: DocumentSnapshot,
-        settings: Settings,
-        selected: SelectedSuggestion | None,
-        elsewhere: CrossFileContext,
+    def _cache_key(
+        self, request: CompletionRequest, model: LoadedModel, context: CrossFileContext
     ) -> CacheKey:
-        assert self._host.loaded is not None
-        hole = snapshot.hole
-        surroundings = (
-            settings,
-            self._host.loaded.identity,
-            selected,
-            elsewhere.key(snapshot),
+        hole = request.snapshot.hole
+        context_key = (
+            request.settings,
+            model.identity,
+            request.selected,
+            context.key(request.snapshot),
         )
-        return CacheKey(snapshot.uri, hole.prefix, hole.suffix, surroundings)
+        return CacheKey(request.snapshot.uri, hole.prefix, hole.suffix, context_key)
 
-
-class _Task:
-    """The part of the path that runs on the engine's thread: from the frozen document to
-    completions.
-    """
-
-    def __init__(
+    def _task(
         self,
-        snapshot: DocumentSnapshot,
-        trigger: Trigger,
-        settings: Settings,
-        selected: SelectedSuggestion | None,
-        elsewhere: CrossFileContext,
-        own_prompts: OwnPrompts,
-        cancel: threading.Event,
-        on_text: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """`on_text` is called with the best suggestion's text so far, at each token."""
-        self._snapshot = snapshot
-        self._trigger = trigger
-        self._settings = settings
-        self._selected = selected
-        self._elsewhere = elsewhere
-        self._own_prompts = own_prompts
-        self._cancel = cancel
-        self._on_text = on_text
-        self._language = language(snapshot.language_id)
-        # Notes of its own: a superseded task goes on for a token after its request was answered.
-        self._decision = RequestTrace(snapshot.uri, trigger.name.lower())
-
-    def run(self, model: LoadedModel) -> tuple[list[Completion], RequestTrace]:
-        """Completions, best first, and what was noted on the way."""
-        return self._complete(model), self._decision
-
-    def read(self, model: LoadedModel) -> None:
-        """Let the engine read the prompt and write nothing, so that it has it in its cache.
-
-        At the end of a line it reads that of the next line, too, if that does not depend on the
-        indentation which the editor will put there.
-        """
-        hole, _ = self._hole()
-        holes = [hole]
-        if model.bundle.encoder.hole_start is HoleStart.LINE and not rest_of_line(hole).strip():
-            holes.append(Hole(f"{hole.prefix}\n", hole.suffix))
-        gathered = self._elsewhere.gather(self._snapshot)
-        tokenizer = model.bundle.tokenizer
-        for each in holes:
-            if self._cancel.is_set():
-                return
-            request = self._request(each, gathered)
-            prompt = model.bundle.encoder.prompt(request, self._budget(model))
-            one = SamplingParams(1, model.bundle.stop_ids)
-            forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
-            with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
-                if list(stream):
-                    self._own_prompts.add(prompt.ids)
-
-    def _request(self, hole: Hole, gathered: Gathered) -> CompletionRequest:
-        single_line = wants_single_line(hole, self._settings.multiline, self._language)
-        return CompletionRequest(
-            hole=_normal_line_ends(self._hole_for_model(hole, single_line)),
-            path=self._snapshot.path,
-            snippets=gathered.snippets,
-        )
-
-    def _new_tokens(self, model: LoadedModel) -> int:
-        return min(self._settings.max_new_tokens, model.engine.context_length // 4)
-
-    def _budget(self, model: LoadedModel) -> PromptBudget:
-        most = model.engine.context_length - self._new_tokens(model)
-        return PromptBudget(tokens=min(self._settings.context_tokens, most))
-
-    def _complete(self, model: LoadedModel) -> list[Completion]:
-        if self._cancel.is_set():  # superseded while it waited for the engine
-            return []
-        settings, decision = self._settings, self._decision
-        self._model_name = model.name
-        hole, place = self._hole()
-        limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
-        self._deadline = TimeLimit(limit)
-        with decision.step("context"):
-            gathered = self._elsewhere.gather(self._snapshot)
-        with decision.step("prompt"):
-            single_line = wants_single_line(hole, settings.multiline, self._language)
-            request = self._request(hole, gathered)
-            prompt = model.bundle.encoder.prompt(request, self._budget(model))
-        decision.details |= {
-            "promptTokens": len(prompt.ids),
-            "prefixTokens": prompt.prefix_tokens,
-            "suffixTokens": prompt.suffix_tokens,
-            "snippetTokens": prompt.snippet_tokens,
-            "typedTokens": prompt.typed_tokens,
-            "holeStart": prompt.hole_start.value,
-            "singleLine": single_line,
-        }
-        if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
-            decision.details["snippetTokensBySource"] = by_source
-        rules = StopRules(request.hole, single_line, self._language)
-        greedy = SamplingParams(self._new_tokens(model), model.bundle.stop_ids)
-        calibration = model.calibration.for_language(self._snapshot.language_id)
-        least = calibration.least_probability(settings.eagerness)
-        # The user who asks wants to see what there is; typing shows only what is likely wanted.
-        is_typing = self._trigger is Trigger.AUTOMATIC
-        best = self._generate(
-            model, prompt, greedy, rules, ConfidenceCutoff(least) if is_typing else None
-        )
-        decision.details |= {
-            "cachedTokens": best.cached_tokens,
-            "newTokens": best.tokens,
-            "readTokens": best.read_tokens,
-            "forcedTokens": best.forced_tokens,
-            "finish": best.rule or best.finish.value,
-            "meanLogprob": round(best.mean_logprob, 3),
-            "probability": round(best.probability, 3),
-            "leastProbability": round(least, 3),
-            "eagerness": round(settings.eagerness, 3),
-        }
-        if is_typing:
-            shown = self._show(best, hole, place)
-            completions = [shown] if shown else []
-        else:
-            completions, decision.details["candidates"] = candidates.gather(
-                best,
-                settings.candidates,
-                lambda sampling: self._generate(model, prompt, sampling, rules),
-                lambda generation: self._show(generation, hole, place),
-                greedy,
-                self._cancel.is_set,
-            )
-        if is_typing and completions and is_too_short(completions[0].text):
-            completions = []
-            decision.nothing("too short")
-        elif not completions and best.rule == UNSURE:
-            decision.nothing(f"too unsure: {best.probability:.2f}, below {least:.2f}")
-            if (enough := calibration.eagerness_for(best.probability)) is not None:
-                decision.details["eagernessToShow"] = enough
-        if not completions and not decision.reason:
-            changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
-            decision.nothing(f"filtered: {changed}")
-        if (entry := self._selected) is not None:
-            return [
-                replace(completion, text=entry.text + completion.text, start=entry.start)
-                for completion in completions
-            ]
-        return completions
-
-    def _hole(self) -> tuple[Hole, int]:
-        """The hole to fill, and the offset in the document that the model's text goes to.
-
-        With an entry of the suggest popup selected, that is the end of what the entry replaces, and
-        the model sees the document with the entry in it.
-        """
-        text, selected = self._snapshot.text, self._selected
-        if selected is None:
-            return self._snapshot.hole, self._snapshot.offset
-        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
-
-    @staticmethod
-    def _hole_for_model(hole: Hole, single_line: bool) -> Hole:
-        """Without the closers right of the cursor, so that the model may write past them."""
-        rest = rest_of_line(hole)
-        if single_line or not rest.strip() or not is_closing_tail(rest):
-            return hole
-        return Hole(hole.prefix, hole.suffix[len(rest) :])
-
-    def _generate(
-        self,
+        request: CompletionRequest,
         model: LoadedModel,
-        prompt: Prompt,
-        sampling: SamplingParams,
-        rules: StopRules,
-        sure: ConfidenceCutoff | None = None,
-    ) -> Generation:
-        generation = generate_text(
-            model.engine,
-            model.bundle.tokenizer,
-            prompt.ids,
-            sampling,
-            forced_text=prompt.forced_text,
-            stop=lambda text: self._cut(rules, text),
-            sure=sure,
-            cancel=self._cancel,
+        context: CrossFileContext,
+        generation: InFlightGeneration,
+    ) -> CompletionTask:
+        settings = request.settings
+        if settings.learn_from_use:
+            moved = self._threshold.eagerness(settings.eagerness, model.name, model.calibration)
+            request = replace(request, settings=replace(settings, eagerness=moved))
+        return CompletionTask(
+            request, context, self._own_prompts, generation.cancel, generation.wrote
         )
-        self._decision.add_ms("first token", generation.first_token_ms)
-        self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
-        known = min(generation.cached_tokens, self._own_prompts.num_known(prompt.ids))
-        if generation.tokens:
-            self._own_prompts.add(prompt.ids)
-        # What others have made the model read counts as if it had been read for this editor.
-        read = generation.read_tokens + generation.cached_tokens - known
-        return replace(generation, cached_tokens=known, read_tokens=read)
 
-    def _cut(self, rules: StopRules, text: str) -> Cut | None:
-        self._on_text(text)
-        cuts = (rules.cut(text), self._deadline.cut(text))
-        return min((cut for cut in cuts if cut is not None), default=None)
+    async def _run(
+        self, generation: InFlightGeneration, task: CompletionTask
+    ) -> tuple[list[Completion], RequestTrace]:
+        """Runs a task; its result is cached though nobody may be waiting for it any more."""
+        begun = time.monotonic()
+        completions, notes = await self._host.run(task.run)
+        milliseconds = (time.monotonic() - begun) * 1e3
+        is_whole = not generation.cancel.is_set()
+        if is_whole:
+            self._cache.store(generation.key, completions)
+        if generation.is_joinable:  # who asks gets several suggestions, and their time is another
+            (self._debounce.answered if is_whole else self._debounce.gave_up)(milliseconds)
+        return completions, notes
 
-    def _show(self, generation: Generation, hole: Hole, place: int) -> Completion | None:
-        """The completion made of a generation, if the model wrote anything worth showing."""
-        if generation.finish is Finish.CANCELLED:
-            return None
-        with self._decision.step("clean"):
-            cleaned = filters.clean(
-                generation.text,
-                _normal_line_ends(hole),
-                self._language,
-                self._snapshot.indentation,
-                is_cut_off=generation.finish is Finish.LENGTH,
-            )
-        if cleaned.changed_by:
-            self._decision.details["rules"] = list(cleaned.changed_by)
-        text = cleaned.text
-        if not text.strip():
-            return None
-        mean = candidates.mean_logprob_of(text, generation)
-        end = place + cleaned.replaced
-        return Completion(uuid.uuid4().hex, text, place, end, mean, self._model_name)
+    def _wait_ms(self, attempt: _Attempt) -> float:
+        """Returns how long to wait for the next key, and notes it where no setting says it."""
+        settings, debounce = attempt.request.settings, self._debounce
+        if not isinstance(settings.debounce_ms, str):
+            return settings.debounce_ms
+        wait_ms = debounce.wait_ms()
+        attempt.trace.details["waitMs"] = wait_ms
+        if debounce.gap_ms is not None and debounce.answer_ms is not None:
+            attempt.trace.details["keyGapMs"] = round(debounce.gap_ms)
+            attempt.trace.details["answerMs"] = round(debounce.answer_ms)
+        return wait_ms
+
+    def _note_shown(self, request: CompletionRequest, completions: Sequence[Completion]) -> None:
+        for completion in completions:
+            self._shown[completion.id] = _Shown(completion, request)
+        while len(self._shown) > _MAX_SHOWN:
+            self._shown.popitem(last=False)
+        # Behind an entry of the popup it is the entry that a user takes or leaves.
+        if request.is_typing and request.settings.learn_from_use:
+            self._threshold.show(request.snapshot, completions[0], request.settings.eagerness)
+
+    def _prefetch_next(self, shown: _Shown) -> None:
+        """Makes the suggestion that may follow an accepted one, while nobody waits for anything."""
+        snapshot = after_accepting(shown.request.snapshot, shown.completion)
+        request = replace(
+            shown.request, snapshot=snapshot, trigger=Trigger.AUTOMATIC, selected=None
+        )
+        if self._reason_for_silence(request) or is_inside_word(snapshot.hole):
+            return
+        model = self._loaded()
+        context = self._cross_file_context(request, model)
+        key = self._cache_key(request, model, context)
+        if self._cache.lookup(key) is not None:
+            return
+        generation = InFlightGeneration(key)
+        task = self._task(request, model, context, generation)
+
+        async def run() -> tuple[list[Completion], RequestTrace]:
+            result = await self._host.run_idle(task.run, generation.cancel)
+            if result is None:  # there was no room for it
+                generation.cancel.set()
+                return [], RequestTrace(snapshot.uri, "idle")
+            completions, notes = result
+            prepared = [replace(completion, is_prepared=True) for completion in completions]
+            if not generation.cancel.is_set():
+                self._cache.store(key, prepared)
+            return prepared, notes
+
+        self._in_flight.start(generation, run)
 
 
-async def _until_over(
-    flight: InFlightGeneration, ticket: PendingRequest
+def _known_before(attempt: _Attempt, known: Sequence[Completion]) -> list[Completion]:
+    """Returns the one suggestion that typing gets of those that were made for this place before."""
+    if not known:
+        attempt.trace.nothing("the same place gave nothing before")
+    elif known[0].is_prepared:
+        attempt.trace.details["prepared"] = True
+    return list(known[:1])  # who asked there before was given several
+
+
+async def _result(
+    generation: InFlightGeneration, pending: PendingRequest
 ) -> tuple[list[Completion], RequestTrace]:
-    """What a generation gives; on the way out, for whatever reason, it is left."""
-    flight.enter()
+    """Returns what a generation gives; on the way out, for whatever reason, it is left."""
+    generation.enter()
     try:
-        result: tuple[list[Completion], RequestTrace] = await ticket.until_superseded(flight.work)
+        result: tuple[list[Completion], RequestTrace] = await pending.until_superseded(
+            generation.work
+        )
         return result
     finally:
-        flight.leave()
-
-
-def _is_prepared(completions: Sequence[Completion]) -> bool:
-    return bool(completions) and completions[0].is_prepared
-
-
-def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for source, number in zip(gathered.sources, tokens, strict=True):
-        if number:
-            counts[source.value] += number
-    return dict(counts)
-
-
-def _normal_line_ends(hole: Hole) -> Hole:
-    r"""Models know \\n only; editors turn it back into the document's own line ends."""
-    if "\r" not in hole.prefix and "\r" not in hole.suffix:
-        return hole
-    return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))
-
-
-def _without_returns(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        generation.leave()

@@ -76,7 +76,7 @@ class OutcomeTracker:
         before = snapshot.text[: min(completion.start, snapshot.offset)]
         self._shown[snapshot.uri] = Shown(completion, before, by)
 
-    def look(self, snapshot: DocumentSnapshot) -> tuple[Outcome, tuple[str, str]] | None:
+    def observe(self, snapshot: DocumentSnapshot) -> tuple[Outcome, tuple[str, str]] | None:
         """Look at the document: the fate of what was shown there, if it is known now."""
         shown = self._shown.get(snapshot.uri)
         if shown is None:

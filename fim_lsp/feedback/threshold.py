@@ -77,9 +77,9 @@ class ThresholdAdapter:
         self._known: Counter[Key] | None = None
         self._is_writing = False
 
-    def look(self, snapshot: DocumentSnapshot) -> None:
+    def observe(self, snapshot: DocumentSnapshot) -> None:
         """Before a request is answered: what became of the suggestion before?"""
-        self._note(self._watch.look(snapshot))
+        self._note(self._watch.observe(snapshot))
 
     def show(self, snapshot: DocumentSnapshot, completion: Completion, eagerness: float) -> None:
         """A suggestion goes to the screen, at a setting of the dial."""

@@ -24,6 +24,7 @@ from functools import partial
 
 from lsprotocol import types as lsp
 
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.lsp.positions import LINE_END, Encoding, num_units, start_of_line
 from fim_lsp.lsp.session import ACCEPT, FimServer
@@ -74,7 +75,7 @@ class _ListMaker:
         try:
             await asyncio.wait({found}, timeout=DEADLINE_SECONDS)
         except asyncio.CancelledError:
-            server.completer.document_changed(snapshot.uri)  # stops the work
+            server.provider.document_changed(snapshot.uri)  # stops the work
             if server.protocol.is_shut_down:
                 return _list()
             raise
@@ -103,8 +104,8 @@ class _ListMaker:
         async def work() -> None:
             completions = None
             try:
-                completions = await server.completer.complete(
-                    snapshot, Trigger.AUTOMATIC, settings, None, others
+                completions = await server.provider.complete(
+                    CompletionRequest(snapshot, Trigger.AUTOMATIC, settings, other_documents=others)
                 )
             finally:
                 if not found.done():

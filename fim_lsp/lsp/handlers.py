@@ -20,11 +20,12 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.lsp import completion_list
 from fim_lsp.lsp.documents import end_of_edit, install_documents
 from fim_lsp.lsp.positions import Encoding, end_of_line, num_units, start_of_line
-from fim_lsp.lsp.session import ACCEPT, CompleterFactory, FimServer
+from fim_lsp.lsp.session import ACCEPT, FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings, section_of
 from fim_lsp.suggestion import Completion, SelectedSuggestion, Trigger
@@ -37,11 +38,11 @@ COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 def new_server(
     host: ModelHost,
-    make_completer: CompleterFactory = CompletionProvider,
+    make_provider: ProviderFactory = CompletionProvider,
     shared: Settings | None = None,
 ) -> FimServer:
     """A server for one more editor; `shared` are the settings of a process that serves several."""
-    server = FimServer(host, make_completer, shared)
+    server = FimServer(host, make_provider, shared)
     for method, handler in _FEATURES.items():
         options = _OPTIONS.get(method)
         server.feature(method, options)(handler)
@@ -184,12 +185,14 @@ async def inline_completion(
         if _is_overtaken(server.protocol.raw_params, snapshot):
             return None
         server.visited(snapshot.uri)
-        completions = await server.completer.complete(
-            snapshot,
-            _trigger(params.context),
-            server.settings,
-            _selected(server, snapshot, params.context),
-            partial(server.other_documents, snapshot.uri),
+        completions = await server.provider.complete(
+            CompletionRequest(
+                snapshot,
+                _trigger(params.context),
+                server.settings,
+                _selected(server, snapshot, params.context),
+                partial(server.other_documents, snapshot.uri),
+            )
         )
         if completions is None or not server.is_current(snapshot):
             return None
@@ -234,7 +237,7 @@ def accept(server: FimServer, *arguments: Any) -> None:
     server.counts["accepted"] += 1
     for completion_id in arguments[:1]:
         if isinstance(completion_id, str):
-            server.completer.accepted(completion_id)
+            server.provider.accepted(completion_id)
 
 
 def did_show(server: FimServer, params: Any) -> None:
@@ -249,7 +252,7 @@ def did_partially_accept(server: FimServer, params: Any) -> None:
 
 def explain(server: FimServer, params: Any) -> list[dict[str, Any]]:
     """The last decisions, with their reasons and timings."""
-    return server.completer.explain()
+    return server.provider.explain()
 
 
 def _trigger(context: lsp.InlineCompletionContext) -> Trigger:

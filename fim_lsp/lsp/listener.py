@@ -13,7 +13,7 @@ from typing import Any
 from fim_lsp.lsp.connection import MAX_WAITING_BYTES, PAUSE_BYTES, converse
 from fim_lsp.lsp.framing import read_message_strictly
 from fim_lsp.lsp.handlers import new_server
-from fim_lsp.lsp.session import CompleterFactory
+from fim_lsp.lsp.session import ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 
@@ -45,7 +45,7 @@ class Listener:
     def __init__(
         self,
         make_host: Callable[[], ModelHost],
-        make_completer: CompleterFactory,
+        make_provider: ProviderFactory,
         settings: Settings,
         admit: Admit,
     ) -> None:
@@ -53,12 +53,12 @@ class Listener:
 
         Args:
             make_host: called once, on the event loop.
-            make_completer: makes the completer of each editor.
+            make_provider: makes the completer of each editor.
             settings: those of the command line; what a process has one of is taken from here.
             admit: decides on each connection before anything else is read from it.
         """
         self._make_host = make_host
-        self._make_completer = make_completer
+        self._make_provider = make_provider
         self._settings = settings
         self._admit = admit
         self._connections: set[asyncio.Task[None]] = set()
@@ -130,7 +130,7 @@ class Listener:
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         logger.info("client %s connected", client)
-        server = new_server(self._host, self._make_completer, self._settings)
+        server = new_server(self._host, self._make_provider, self._settings)
         await converse(server, reader, _SocketWriter(writer), read_message_strictly)
         logger.info("client %s left", client)
         writer.close()

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 ACCEPT = "fimLsp.accept"
 """The command that travels with each suggestion, and that the editor runs when it is accepted."""
 
-CompleterFactory = Callable[[ModelHost], CompletionProvider]
+ProviderFactory = Callable[[ModelHost], CompletionProvider]
 
 _EVERY_NOTEBOOK = lsp.NotebookDocumentSyncOptions(
     notebook_selector=[lsp.NotebookDocumentFilterWithNotebook(notebook="*")]
@@ -50,14 +50,14 @@ class FimServer(LanguageServer):
     def __init__(
         self,
         host: ModelHost,
-        make_completer: CompleterFactory = CompletionProvider,
+        make_provider: ProviderFactory = CompletionProvider,
         shared: Settings | None = None,
     ) -> None:
         """Take what is shared with the servers of other editors.
 
         Args:
             host: has the model.
-            make_completer: makes the completer of this editor.
+            make_provider: makes the completer of this editor.
             shared: settings of the process where it serves several editors, which may not change
                 what all of them have in common; None where there is only this one.
         """
@@ -68,7 +68,7 @@ class FimServer(LanguageServer):
             converter_factory=_converter,
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
-        self.completer = make_completer(host)
+        self.provider = make_provider(host)
         self.settings = shared or Settings()
         self.counts: Counter[str] = Counter()
         """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
@@ -147,10 +147,10 @@ class FimServer(LanguageServer):
             place: where the edit ends, if that is known; the cursor is probably there.
         """
         self.visited(uri)
-        self.completer.document_changed(self._recent.get(unquote(uri), uri))
+        self.provider.document_changed(self._recent.get(unquote(uri), uri))
         if place is not None and self.documents.get(uri) is not None:
             self._edited[unquote(uri)] = place
-            self.completer.rests(
+            self.provider.schedule_idle_prefill(
                 partial(self.snapshot, uri, place),
                 self.settings,
                 partial(self.other_documents, uri),
@@ -162,25 +162,25 @@ class FimServer(LanguageServer):
         self.changed(uri)
         snapshot = self.snapshot(uri, _START)
         if snapshot is not None:
-            self.completer.document_opened(snapshot, self.settings)
+            self.provider.lines.document_opened(snapshot, self.settings)
 
     def saved(self, uri: str) -> None:
         """A document was written to the disk."""
         self._sharing.look_again()
         snapshot = self.snapshot(uri, _START)
         if snapshot is not None:
-            self.completer.document_saved(snapshot, self.settings)
+            self.provider.lines.document_saved(snapshot, self.settings)
 
     def renamed(self, old_uri: str) -> None:
         """A file or a folder has another name now."""
         self._sharing.look_again()
-        self.completer.file_gone(old_uri)
+        self.provider.lines.file_gone(old_uri)
 
     def look_through(self) -> None:
         """The folders of the workspace are there, or are others."""
         folders = [folder.uri for folder in self.documents.folders.values()]
         roots = [local_path(uri) for uri in folders or [self.documents.root_uri or ""]]
-        self.completer.project_opened(
+        self.provider.lines.folders_opened(
             [root for root in roots if root], self.settings, self._status.indexed
         )
 
@@ -188,7 +188,7 @@ class FimServer(LanguageServer):
         """Forget a document."""
         self._sharing.look_again()
         self._edited.pop(unquote(uri), None)
-        self.completer.document_closed(self._recent.pop(unquote(uri), uri))
+        self.provider.document_closed(self._recent.pop(unquote(uri), uri))
 
     # Settings
 
@@ -276,8 +276,8 @@ class FimServer(LanguageServer):
         """The connection is gone: stop all its work."""
         self._status.stop()
         for uri in list(self._recent.values()):
-            self.completer.document_closed(uri)
-        self.completer.close()
+            self.provider.document_closed(uri)
+        self.provider.close()
         for task in self._tasks:
             task.cancel()
         for future in list(self.protocol._request_futures.values()):

@@ -13,7 +13,7 @@ from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.lsp.connection import converse
 from fim_lsp.lsp.handlers import new_server
 from fim_lsp.lsp.pipes import Input, Output
-from fim_lsp.lsp.session import CompleterFactory, FimServer
+from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,11 @@ _POLL_SECONDS = 1.0
 
 
 def serve_stdio(
-    make_host: Callable[[], ModelHost], make_completer: CompleterFactory = CompletionProvider
+    make_host: Callable[[], ModelHost], make_provider: ProviderFactory = CompletionProvider
 ) -> int:
     """Serve until the client exits or goes; returns the exit code of the process."""
     wire_in, wire_out = _claim_wire()
-    return asyncio.run(_serve(make_host, make_completer, wire_in, wire_out))
+    return asyncio.run(_serve(make_host, make_provider, wire_in, wire_out))
 
 
 def leave(exit_code: int) -> NoReturn:
@@ -42,12 +42,12 @@ def leave(exit_code: int) -> NoReturn:
 
 async def _serve(
     make_host: Callable[[], ModelHost],
-    make_completer: CompleterFactory,
+    make_provider: ProviderFactory,
     wire_in: int,
     wire_out: int,
 ) -> int:
     host = make_host()
-    server = new_server(host, make_completer)
+    server = new_server(host, make_provider)
     reader = asyncio.StreamReader()
     source, output = Input(wire_in, reader), Output(wire_out)
     watches = [

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.lsp.listener import Accept, Listener
-from fim_lsp.lsp.session import CompleterFactory
+from fim_lsp.lsp.session import ProviderFactory
 from fim_lsp.lsp.token import is_authorization, new_token, published_token, token_file
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
@@ -31,7 +31,7 @@ def serve_tcp(
     *,
     settings: Settings | None = None,
     allow_remote: bool = False,
-    make_completer: CompleterFactory = CompletionProvider,
+    make_provider: ProviderFactory = CompletionProvider,
 ) -> int:
     """Serve until the process is told to end.
 
@@ -41,7 +41,7 @@ def serve_tcp(
         make_host: called once, on the event loop.
         settings: those of the command line, the defaults if there are none.
         allow_remote: bind also what other machines can reach.
-        make_completer: for tests.
+        make_provider: for tests.
 
     Raises:
         UsageError: the address can be reached from other machines, and that was not allowed.
@@ -82,7 +82,7 @@ def serve_tcp(
             finally:
                 listening.close()
 
-    listener = Listener(make_host, make_completer, settings or Settings(), admit)
+    listener = Listener(make_host, make_provider, settings or Settings(), admit)
     return asyncio.run(listener.serve(listen))
 
 

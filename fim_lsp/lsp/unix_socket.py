@@ -16,7 +16,7 @@ from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.lsp.access import is_peer_this_user, make_private_folder
 from fim_lsp.lsp.listener import Accept, Listener
-from fim_lsp.lsp.session import CompleterFactory
+from fim_lsp.lsp.session import ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 
@@ -28,7 +28,7 @@ def serve_socket(
     make_host: Callable[[], ModelHost],
     *,
     settings: Settings | None = None,
-    make_completer: CompleterFactory = CompletionProvider,
+    make_provider: ProviderFactory = CompletionProvider,
 ) -> int:
     """Serve until the process is told to end.
 
@@ -36,7 +36,7 @@ def serve_socket(
         path: of the socket, in a folder of mode 0700, which is created if there is none.
         make_host: called once, on the event loop.
         settings: those of the command line, the defaults if there are none.
-        make_completer: for tests.
+        make_provider: for tests.
 
     Raises:
         UsageError: this system has no Unix sockets.
@@ -58,7 +58,7 @@ def serve_socket(
             listening.close()
             path.unlink(missing_ok=True)
 
-    listener = Listener(make_host, make_completer, settings or Settings(), admit)
+    listener = Listener(make_host, make_provider, settings or Settings(), admit)
     return asyncio.run(listener.serve(listen))
 
 

@@ -17,7 +17,7 @@ from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParam
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt.encoder import CompletionRequest, Prompt, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import Prompt, PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ def _groups(
     for task in tasks:
         numbers = sorted(number for id_, number in wanted if id_ == task.id)
         if numbers:
-            prompt = model.encoder.prompt(CompletionRequest(task.hole), budget)
+            prompt = model.encoder.prompt(PromptRequest(task.hole), budget)
             asks += [_Ask(task, number, prompt) for number in numbers]
     return of_like_length(asks, lambda ask: len(ask.prompt.ids), size)
 

@@ -21,7 +21,7 @@ from model_runtime.evaluation.infilling import InfillingModel
 from model_runtime.evaluation.metrics import Interval, cluster_ratio
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 
 KINDS = ("middle", "middle_ltr", "program_ltr")
 
@@ -118,7 +118,7 @@ def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple
             if kind == "middle_ltr":
                 before = [end, *encode(hole.prefix)]
             else:
-                prompt = encoder.prompt(CompletionRequest(hole), PromptBudget(room))
+                prompt = encoder.prompt(PromptRequest(hole), PromptBudget(room))
                 before, after = list(prompt.ids), list(encode(prompt.forced_text + text))
         except (PromptTooLong, ValueError):
             return None, len(text.encode())

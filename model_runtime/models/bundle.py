@@ -22,10 +22,10 @@ from model_runtime.errors import BundleError
 from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
 from model_runtime.models.manifest import Canary, FileFacts, Manifest
 from model_runtime.prompt.encoder import (
-    CompletionRequest,
     Hole,
     PromptBudget,
     PromptEncoder,
+    PromptRequest,
     Snippet,
 )
 from model_runtime.prompt.tokenizer import FimTokenizer
@@ -148,7 +148,7 @@ def make_canary(encoder: PromptEncoder) -> Canary:
 
 def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
     """The prompt that this version writes for a canary's request."""
-    request = CompletionRequest(
+    request = PromptRequest(
         Hole(canary.prefix, canary.suffix),
         canary.path,
         tuple(Snippet(path, text) for path, text in canary.snippets),

@@ -65,7 +65,7 @@ class Snippet:
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionRequest:
+class PromptRequest:
     """All that a prompt is made of."""
 
     hole: Hole
@@ -126,7 +126,7 @@ class PromptEncoder:
         self._encode_again = lru_cache(maxsize=32)(tokenizer.encode)
         self._first_block = lru_cache(maxsize=32)(self._choose_first_block)
 
-    def prompt(self, request: CompletionRequest, budget: PromptBudget) -> Prompt:
+    def prompt(self, request: PromptRequest, budget: PromptBudget) -> Prompt:
         """Ids for a request, at most `budget.tokens`.
 
         A pure function of its arguments; the same text with one more character typed before the
@@ -177,7 +177,7 @@ class PromptEncoder:
             return prefix, "", HoleStart.CURSOR
         return prefix[:start], typed, HoleStart.LINE
 
-    def _prompt(self, request: CompletionRequest, tokens: int, budget: PromptBudget) -> Prompt:
+    def _prompt(self, request: PromptRequest, tokens: int, budget: PromptBudget) -> Prompt:
         """Writes the prompt of a request whose hole begins where its prefix ends.
 
         Args:
@@ -209,7 +209,7 @@ class PromptEncoder:
             tokens_of_snippets=of_snippets,
         )
 
-    def example(self, request: CompletionRequest, middle: str, most_tokens: int) -> FimExample:
+    def example(self, request: PromptRequest, middle: str, most_tokens: int) -> FimExample:
         """A training sequence of at most `most_tokens` ids: the serving prompt, the middle, END.
 
         Raises:
@@ -225,7 +225,7 @@ class PromptEncoder:
         )
 
     def _header(
-        self, request: CompletionRequest, most_tokens: int
+        self, request: PromptRequest, most_tokens: int
     ) -> tuple[list[int], tuple[int, ...]]:
         """Ids of the snippets that fit whole, the best nearest to the prefix; the count of each."""
         own_path = self._path_line(request.path, "#")

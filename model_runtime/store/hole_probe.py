@@ -16,7 +16,7 @@ from model_runtime.decoding.stop_rules import StopRules
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import HoleStart
 
 _NEW_TOKENS = 24
@@ -151,7 +151,7 @@ def _holes() -> Iterator[tuple[Hole, str]]:
 
 
 def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: Hole) -> str:
-    prompt = encoder.prompt(CompletionRequest(hole), PromptBudget(engine.context_length // 2))
+    prompt = encoder.prompt(PromptRequest(hole), PromptBudget(engine.context_length // 2))
     generation = generate_text(
         engine,
         bundle.tokenizer,

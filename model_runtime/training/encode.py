@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptEncoder, Snippet
+from model_runtime.prompt.encoder import Hole, PromptEncoder, PromptRequest, Snippet
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
@@ -107,7 +107,7 @@ class Encoder:
                 yield Sequence(piece, LEFT_TO_RIGHT)
             return
         cut = self.holes.draw(reading.text, window, reading.syntax, rng)
-        request = CompletionRequest(Hole(cut.prefix, cut.suffix), reading.entry.path, snippets)
+        request = PromptRequest(Hole(cut.prefix, cut.suffix), reading.entry.path, snippets)
         order = rng.choices(list(self.data.orders), list(self.data.orders.values()))[0]
         try:
             yield Sequence(self._example(order, request, cut.middle, most_tokens), cut.kind)
@@ -115,7 +115,7 @@ class Encoder:
             yield Sequence([], TOO_LONG)
 
     def _example(
-        self, order: str, request: CompletionRequest, middle: str, most_tokens: int
+        self, order: str, request: PromptRequest, middle: str, most_tokens: int
     ) -> list[int]:
         """All of the text if that fits, to the last id; else what serving would send of it.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_runtime.errors import PromptTooLong
-from model_runtime.prompt.encoder import CompletionRequest, Hole
+from model_runtime.prompt.encoder import Hole, PromptRequest
 from model_runtime.training.batches import Source
 from model_runtime.training.draws import Draws
 from model_runtime.training.encode import Encoder, left_to_right
@@ -143,7 +143,7 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
     if not middle.strip():
         return None
     prompt = encoder.prompts[next(iter(encoder.data.orders))]
-    request = CompletionRequest(Hole(window[:first], window[last:]))
+    request = PromptRequest(Hole(window[:first], window[last:]))
     try:
         example = prompt.example(request, middle, encoder.context)
     except PromptTooLong:

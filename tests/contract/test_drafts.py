@@ -10,7 +10,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.engines.speculative import Drafting
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 from tests.contract.conftest import random_ids
 from tests.contract.test_embedded_model import HOLES
@@ -148,7 +148,7 @@ def test_the_embedded_model_answers_the_same_with_drafts(kind, within):
     budget = PromptBudget(bundle.manifest.context_length - 48)
     accepted = 0
     for hole in HOLES:
-        prompt = bundle.encoder.prompt(CompletionRequest(hole), budget).ids
+        prompt = bundle.encoder.prompt(PromptRequest(hole), budget).ids
         plain, _ = answer(engine, prompt, sampling)
         for drafting in (Drafting(2, 1), Drafting(4, 2), Drafting(8, 2)):
             found, counts = answer(engine, prompt, sampling, drafting)

@@ -6,7 +6,7 @@ from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 pytestmark = pytest.mark.skipif(
@@ -45,7 +45,7 @@ def test_the_engines_decode_the_same_ids_in_float32(bundle):
     sampling = SamplingParams(24, bundle.stop_ids)
     budget = PromptBudget(bundle.manifest.context_length - 24)
     for hole in HOLES:
-        prompt = bundle.encoder.prompt(CompletionRequest(hole), budget).ids
+        prompt = bundle.encoder.prompt(PromptRequest(hole), budget).ids
         one, *others = (list(engine.generate(prompt, sampling)) for engine in engines)
         for other in others:
             assert [token.id for token in one] == [token.id for token in other]

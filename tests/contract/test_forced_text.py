@@ -6,7 +6,7 @@ import pytest
 
 from model_runtime.decoding.generate import Finish, generate_text
 from model_runtime.engines.protocol import SamplingParams
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from tests.contract.conftest import ENGINES
 
@@ -38,7 +38,7 @@ def generate(engine_of, bundle_of, hole):
         encoder = PromptEncoder(
             bundle.tokenizer, bundle.manifest.tokens, bundle.manifest.order, HoleStart.LINE
         )
-        request = CompletionRequest(Hole(hole.prefix + typed, hole.suffix))
+        request = PromptRequest(Hole(hole.prefix + typed, hole.suffix))
         prompt = encoder.prompt(request, PromptBudget(300))
         return generate_text(
             engine_of(engine_name, variant),
@@ -127,7 +127,7 @@ def test_the_sentinels_of_a_format_are_never_part_of_a_spelling(bundle_of):
     bundle = bundle_of("rotary quarter")
     tokens: FimTokens = bundle.manifest.tokens
     encoder = PromptEncoder(bundle.tokenizer, tokens, Order.PSM, HoleStart.LINE)
-    prompt = encoder.prompt(CompletionRequest(Hole("x = '<|MID|>", "'")), PromptBudget(300))
+    prompt = encoder.prompt(PromptRequest(Hole("x = '<|MID|>", "'")), PromptBudget(300))
     forced = bundle.tokenizer.forced(prompt.forced_text)
 
     found = {*forced.finishing(), *forced.continuing()}

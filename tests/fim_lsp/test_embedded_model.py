@@ -1,4 +1,4 @@
-"""The embedded model behind the real command and the real completer: offline, light, and off the event loop."""
+"""The embedded model behind the real command and the real provider: offline, light, and off the event loop."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.demo import place, printed, quoted, without_figures
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
@@ -20,7 +21,7 @@ from fim_lsp.suggestion import Trigger
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "inventory.py"
 SETTINGS = Settings(debounce_ms=0, eagerness=1.0)
-TEXT = (ROOT / "model_runtime" / "prompt.py").read_text(encoding="utf-8")
+TEXT = (ROOT / "model_runtime" / "prompt" / "encoder.py").read_text(encoding="utf-8")
 
 OFFLINE = """
 import socket, sys
@@ -156,10 +157,12 @@ def snapshot(end: int, version: int = 1) -> DocumentSnapshot:
 async def test_one_more_key_reuses_the_state_of_the_prompt():
     host = ModelHost()
     await host.ready(SETTINGS)
-    completer = CompletionProvider(host)
+    provider = CompletionProvider(host)
     for version, end in enumerate((2500, 2501)):
-        await completer.complete(snapshot(end, version), Trigger.INVOKED, SETTINGS)
-    typed, cold = completer.explain()
+        await provider.complete(
+            CompletionRequest(snapshot(end, version), Trigger.INVOKED, SETTINGS)
+        )
+    typed, cold = provider.explain()
     host.close()
 
     assert 0 == cold["cachedTokens"]
@@ -171,9 +174,9 @@ async def test_several_candidates_read_the_prompt_once(engine):
     settings = Settings(debounce_ms=0, eagerness=1.0, engine=engine, candidates=4)
     host = ModelHost()
     await host.ready(settings)
-    completer = CompletionProvider(host)
-    await completer.complete(snapshot(2500), Trigger.INVOKED, settings)
-    (told,) = completer.explain()
+    provider = CompletionProvider(host)
+    await provider.complete(CompletionRequest(snapshot(2500), Trigger.INVOKED, settings))
+    (told,) = provider.explain()
     host.close()
     first, *others = told["candidates"]
 
@@ -214,15 +217,17 @@ async def test_the_event_loop_turns_while_the_model_works(record_property):
     """The longest gap is reported; `benchmarks/event_loop.py` measures it on a quiet machine."""
     host = ModelHost()
     await host.ready(SETTINGS)
-    completer = CompletionProvider(host)
-    asking = asyncio.ensure_future(completer.complete(snapshot(3000), Trigger.INVOKED, SETTINGS))
+    provider = CompletionProvider(host)
+    asking = asyncio.ensure_future(
+        provider.complete(CompletionRequest(snapshot(3000), Trigger.INVOKED, SETTINGS))
+    )
     turns, longest, before = 0, 0.0, time.perf_counter()
     while not asking.done():
         await asyncio.sleep(0.001)
         now = time.perf_counter()
         turns, longest, before = turns + 1, max(longest, now - before), now
     await asking
-    told = completer.explain()[0]
+    told = provider.explain()[0]
     host.close()
     record_property("longest_gap_ms", round(longest * 1e3, 2))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
@@ -19,8 +20,8 @@ WRONG = (CalibrationPoint(0.0, 0.5, 0.2), CalibrationPoint(1.0, 0.1, 0.1))
 
 
 @pytest.fixture
-async def open_completer():
-    """A function that opens a completer over a scripted model."""
+async def open_provider():
+    """A function that opens a provider over a scripted model."""
     hosts = []
 
     async def run(answer: str = "a + b", **options: object):
@@ -34,46 +35,46 @@ async def open_completer():
         host.close()
 
 
-async def ask(completer, text, trigger=Trigger.AUTOMATIC, language="python", **more):
+async def ask(provider, text, trigger=Trigger.AUTOMATIC, language="python", **more):
     before, _, after = text.partition("|")
     snapshot = DocumentSnapshot("file:///a", language, 1, before + after, len(before))
     settings = more.pop("settings", NO_PAUSE)
-    found = await completer.complete(snapshot, trigger, settings, **more)
-    return [one.text for one in found], completer.explain()[0]
+    found = await provider.complete(CompletionRequest(snapshot, trigger, settings, **more))
+    return [one.text for one in found], provider.explain()[0]
 
 
-async def test_the_prompt_of_a_line_stays_while_it_is_typed(open_completer):
-    completer, model = await open_completer(hole_start=HoleStart.LINE)
+async def test_the_prompt_of_a_line_stays_while_it_is_typed(open_provider):
+    provider, model = await open_provider(hole_start=HoleStart.LINE)
     for typed in ("", "re", "return ", "return self.val"):
-        await ask(completer, f"import os\n\ndef f(self):\n    {typed}|\n")
+        await ask(provider, f"import os\n\ndef f(self):\n    {typed}|\n")
 
     line_starts = [prompt[: prompt.index(50279) + 1] for prompt in model.engine.prompts]
     assert 4 == len(line_starts)
     assert all(line_starts[0] == other for other in line_starts)
 
 
-async def test_a_suggestion_goes_on_behind_what_is_typed(open_completer):
-    completer, _ = await open_completer(hole_start=HoleStart.LINE)
+async def test_a_suggestion_goes_on_behind_what_is_typed(open_provider):
+    provider, _ = await open_provider(hole_start=HoleStart.LINE)
 
-    assert ["a + b"] == (await ask(completer, "total = |\n"))[0]
-    assert "line" == completer.explain()[0]["holeStart"]
+    assert ["a + b"] == (await ask(provider, "total = |\n"))[0]
+    assert "line" == provider.explain()[0]["holeStart"]
 
 
 @pytest.mark.parametrize(
     ("hole_start", "outcome"), [(HoleStart.LINE, "shown"), (HoleStart.CURSOR, "nothing")]
 )
 async def test_inside_a_word_only_a_model_that_sees_its_beginning_suggests(
-    open_completer, hole_start, outcome
+    open_provider, hole_start, outcome
 ):
-    completer, _ = await open_completer(hole_start=hole_start)
-    _, decision = await ask(completer, "na|me = 1\n")
+    provider, _ = await open_provider(hole_start=hole_start)
+    _, decision = await ask(provider, "na|me = 1\n")
 
     assert outcome == decision["outcome"]
 
 
-async def test_an_entry_of_the_popup_is_forced_like_what_is_typed(open_completer):
-    completer, model = await open_completer("(x)", hole_start=HoleStart.LINE)
-    texts, _ = await ask(completer, "x = ran|\n", selected=SelectedSuggestion(4, 7, "range"))
+async def test_an_entry_of_the_popup_is_forced_like_what_is_typed(open_provider):
+    provider, model = await open_provider("(x)", hole_start=HoleStart.LINE)
+    texts, _ = await ask(provider, "x = ran|\n", selected=SelectedSuggestion(4, 7, "range"))
 
     assert ["range(x)"] == texts
     prompt = model.engine.prompts[-1]
@@ -91,33 +92,33 @@ async def test_an_entry_of_the_popup_is_forced_like_what_is_typed(open_completer
     ],
 )
 async def test_a_model_suggests_unasked_only_where_it_is_right_often_enough(
-    open_completer, language, options, is_silent
+    open_provider, language, options, is_silent
 ):
-    completer, _ = await open_completer(**options)
-    texts, decision = await ask(completer, "x = |\n", language=language)
+    provider, _ = await open_provider(**options)
+    texts, decision = await ask(provider, "x = |\n", language=language)
 
     assert is_silent is (texts == [])
     assert is_silent is decision["reason"].startswith("not learned: scripted is rarely right in go")
     assert not is_silent or "fimLsp.languages" in decision["remedy"]
 
 
-async def test_a_language_that_the_user_has_switched_on_is_completed(open_completer):
-    completer, _ = await open_completer(languages=("python",))
+async def test_a_language_that_the_user_has_switched_on_is_completed(open_provider):
+    provider, _ = await open_provider(languages=("python",))
     settings = replace(NO_PAUSE, languages=(("go", True),))
 
-    assert ["a + b"] == (await ask(completer, "x = |\n", language="go", settings=settings))[0]
+    assert ["a + b"] == (await ask(provider, "x = |\n", language="go", settings=settings))[0]
 
 
-async def test_who_asks_gets_an_answer_in_any_language(open_completer):
-    completer, _ = await open_completer(languages=("python",))
+async def test_who_asks_gets_an_answer_in_any_language(open_provider):
+    provider, _ = await open_provider(languages=("python",))
 
-    assert ["a + b"] == (await ask(completer, "x = |\n", Trigger.INVOKED, "go"))[0]
+    assert ["a + b"] == (await ask(provider, "x = |\n", Trigger.INVOKED, "go"))[0]
 
 
-async def test_a_language_has_its_own_threshold(open_completer):
+async def test_a_language_has_its_own_threshold(open_provider):
     calibration = Calibration(RIGHT, "", {"go": (replace(RIGHT[0], probability=0.9), RIGHT[1])})
-    completer, _ = await open_completer(calibration=calibration, logprob=-1.5)
-    _, python = await ask(completer, "x = |\n")
-    _, go = await ask(completer, "y = |\n", language="go")
+    provider, _ = await open_provider(calibration=calibration, logprob=-1.5)
+    _, python = await ask(provider, "x = |\n")
+    _, go = await ask(provider, "y = |\n", language="go")
 
     assert go["leastProbability"] > python["leastProbability"]

@@ -13,7 +13,7 @@ from benchmarks.llama_cpp import LlamaCpp
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.exporters.gguf_names import TYPES
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
@@ -48,7 +48,7 @@ def test_the_embedded_model_gives_the_same_greedy_answers(embedded, llama):
     ended = 0
     for text in code():
         cut = chance.randrange(len(text))
-        request = CompletionRequest(Hole(text[:cut], text[cut:]))
+        request = PromptRequest(Hole(text[:cut], text[cut:]))
         prompt = embedded.encoder.prompt(request, PromptBudget(300)).ids
         with engine.generate(prompt, sampling) as stream:
             ours = [token.id for token in stream]

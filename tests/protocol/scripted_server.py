@@ -37,13 +37,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.exclusion.judge import is_excluded
 from fim_lsp.lsp import tcp, unix_socket
 from fim_lsp.lsp.stdio import leave, serve_stdio
 from fim_lsp.settings import Settings
-from fim_lsp.suggestion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.suggestion import Completion, Trigger
 
 
 class ScriptedHost:
@@ -86,7 +87,7 @@ class ScriptedHost:
             callback()
 
 
-class ScriptedCompleter:
+class ScriptedProvider:
     """Newest wins, without debounce; see the module's text for the answers."""
 
     def __init__(self, host: ScriptedHost) -> None:
@@ -96,21 +97,13 @@ class ScriptedCompleter:
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._decisions: list[dict[str, object]] = []
 
-    async def complete(
-        self,
-        snapshot: DocumentSnapshot,
-        trigger: Trigger,
-        settings: Settings,
-        selected: SelectedSuggestion | None = None,
-        other_documents: Callable[[], Sequence[DocumentSnapshot]] = tuple,
-    ) -> list[Completion] | None:
+    async def complete(self, request: CompletionRequest) -> list[Completion] | None:
+        snapshot = request.snapshot
         self.document_changed(snapshot.uri)
         superseded = self._pending[snapshot.uri] = asyncio.get_running_loop().create_future()
         outcome = "cancelled"
         try:
-            answer = await self._answer(
-                snapshot, trigger, settings, selected, other_documents, superseded
-            )
+            answer = await self._answer(request, superseded)
             outcome = "superseded" if answer is None else "answered"
             return answer
         finally:
@@ -119,14 +112,10 @@ class ScriptedCompleter:
                 self._decisions.insert(0, {"NaN": [float("nan"), float("-inf")]})
 
     async def _answer(
-        self,
-        snapshot: DocumentSnapshot,
-        trigger: Trigger,
-        settings: Settings,
-        selected: SelectedSuggestion | None,
-        other_documents: Callable[[], Sequence[DocumentSnapshot]],
-        superseded: asyncio.Future[None],
+        self, request: CompletionRequest, superseded: asyncio.Future[None]
     ) -> list[Completion] | None:
+        snapshot, trigger, settings = request.snapshot, request.trigger, request.settings
+        selected, other_documents = request.selected, request.other_documents
         if (
             not settings.enabled
             or not settings.is_language_enabled(snapshot.language_id)
@@ -211,10 +200,12 @@ class ScriptedCompleter:
     def document_opened(self, *_: object) -> None:
         pass
 
-    document_saved = project_opened = file_gone = document_opened
+    document_saved = folders_opened = file_gone = document_opened
+    schedule_idle_prefill = document_opened
 
-    def rests(self, *_: object) -> None:
-        pass
+    @property
+    def lines(self) -> ScriptedProvider:
+        return self
 
     def accepted(self, completion_id: str) -> None:
         self._decisions.insert(0, {"accepted": completion_id})
@@ -246,11 +237,11 @@ def main() -> int:
         return ScriptedHost(args.load_seconds, args.load_error, target, answer_ms)
 
     if args.socket is not None:
-        return unix_socket.serve_socket(args.socket, make_host, make_completer=ScriptedCompleter)
+        return unix_socket.serve_socket(args.socket, make_host, make_provider=ScriptedProvider)
     if args.tcp is not None:
         host, _, port = args.tcp.rpartition(":")
-        return tcp.serve_tcp(host, int(port), make_host, make_completer=ScriptedCompleter)
-    return leave(serve_stdio(make_host, ScriptedCompleter))
+        return tcp.serve_tcp(host, int(port), make_host, make_provider=ScriptedProvider)
+    return leave(serve_stdio(make_host, ScriptedProvider))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 from fim_lsp.completion.cache import CacheKey, TypeThroughCache
 from fim_lsp.suggestion import Completion
 
-THEN = CacheKey("file:///a.py", "x = ", "\ny\n", surroundings=("settings", "model"))
+THEN = CacheKey("file:///a.py", "x = ", "\ny\n", context_key=("settings", "model"))
 SHOWN = Completion("id", "value + 1", start=4, end=4, mean_logprob=-0.1)
 
 
@@ -38,7 +38,7 @@ def test_typing_through_shows_the_rest(cache, typed, rest):
         replace(THEN, prefix="z = v"),
         replace(THEN, suffix="\nz\n"),
         replace(THEN, uri="file:///b.py"),
-        replace(THEN, surroundings=("settings", "another model")),
+        replace(THEN, context_key=("settings", "another model")),
     ],
     ids=["other text", "all of it", "deleted", "edited above", "below", "document", "model"],
 )

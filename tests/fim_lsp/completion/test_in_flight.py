@@ -8,7 +8,7 @@ import pytest
 from fim_lsp.completion.cache import CacheKey
 from fim_lsp.completion.in_flight import InFlightGeneration, InFlightGenerations
 
-THEN = CacheKey("file:///a.py", "x = ", "\n", surroundings="settings")
+THEN = CacheKey("file:///a.py", "x = ", "\n", context_key="settings")
 
 
 async def flying(
@@ -36,7 +36,7 @@ def typing(typed: str) -> CacheKey:
         ("", typing(""), True),
         ("value", replace(THEN, prefix="x ="), False),
         ("value", replace(THEN, suffix="\n\n"), False),
-        ("value", replace(THEN, surroundings="other settings"), False),
+        ("value", replace(THEN, context_key="other settings"), False),
     ],
     ids=[
         "about to be written", "typed faster", "parted", "nothing written", "the same place",

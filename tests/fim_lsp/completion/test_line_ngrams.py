@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.suggestion import Trigger
 from tests.fim_lsp.completion.test_provider import NO_PAUSE, ask, ready, snapshot
 
@@ -13,9 +14,9 @@ TEXT = LOOP * 4 + "for item in items:\n    |\n"
 
 
 async def test_the_project_answers_in_place_of_the_model():
-    completer, model, host = await ready("a + b")
-    (completion,) = await ask(completer, TEXT)
-    (decision,) = completer.explain()
+    provider, model, host = await ready("a + b")
+    (completion,) = await ask(provider, TEXT)
+    (decision,) = provider.explain()
 
     assert "total += item.price" == completion.text
     assert [] == model.engine.prompts
@@ -26,12 +27,12 @@ async def test_the_project_answers_in_place_of_the_model():
 
 
 async def test_what_it_answered_is_typed_through_and_then_asked_again():
-    completer, model, host = await ready("a + b")
-    (first,) = await ask(completer, TEXT)
-    (rest,) = await ask(completer, TEXT.replace("|", "total |"))
+    provider, model, host = await ready("a + b")
+    (first,) = await ask(provider, TEXT)
+    (rest,) = await ask(provider, TEXT.replace("|", "total |"))
 
     assert ("+= item.price", first.id) == (rest.text, rest.id)
-    assert "cache" == completer.explain()[0]["source"]
+    assert "cache" == provider.explain()[0]["source"]
     assert [] == model.engine.prompts
     host.close()
 
@@ -46,30 +47,32 @@ async def test_what_it_answered_is_typed_through_and_then_asked_again():
     ids=["text follows", "seen too seldom", "hardly anything is left"],
 )
 async def test_the_model_is_asked_where_the_project_does_not_help(text):
-    completer, model, host = await ready("a + b")
-    await ask(completer, text)
+    provider, model, host = await ready("a + b")
+    await ask(provider, text)
 
     assert 1 == len(model.engine.prompts)
     host.close()
 
 
 async def test_lines_of_another_file_are_known_once_it_was_worked_on():
-    completer, _, host = await ready("a + b")
-    await completer.complete(
-        snapshot(LOOP * 4 + "|", uri="file:///other.py"), Trigger.AUTOMATIC, NO_PAUSE
+    provider, _, host = await ready("a + b")
+    await provider.complete(
+        CompletionRequest(
+            snapshot(LOOP * 4 + "|", uri="file:///other.py"), Trigger.AUTOMATIC, NO_PAUSE
+        )
     )
-    (completion,) = await ask(completer, "for item in items:\n    |\n")
+    (completion,) = await ask(provider, "for item in items:\n    |\n")
 
     assert "total += item.price" == completion.text
     host.close()
 
 
 async def test_lines_of_a_file_are_known_once_it_is_open():
-    completer, _, host = await ready("a + b")
+    provider, _, host = await ready("a + b")
     for settings in (replace(NO_PAUSE, project_memory=False), NO_PAUSE):
-        completer.document_opened(snapshot(LOOP * 4 + "|", uri="file:///other.py"), settings)
-        (completion,) = await ask(completer, "for item in items:\n    |\n", settings=settings)
-        completer.document_closed("file:///a.py")
+        provider.lines.document_opened(snapshot(LOOP * 4 + "|", uri="file:///other.py"), settings)
+        (completion,) = await ask(provider, "for item in items:\n    |\n", settings=settings)
+        provider.document_closed("file:///a.py")
 
         is_known = settings.project_memory
         assert ("total += item.price" if is_known else "a + b") == completion.text
@@ -77,30 +80,32 @@ async def test_lines_of_a_file_are_known_once_it_is_open():
 
 
 async def test_a_file_that_is_excluded_later_is_forgotten():
-    completer, _, host = await ready("a + b")
-    await completer.complete(
-        snapshot(LOOP * 4 + "|", uri="file:///other.py"), Trigger.AUTOMATIC, NO_PAUSE
+    provider, _, host = await ready("a + b")
+    await provider.complete(
+        CompletionRequest(
+            snapshot(LOOP * 4 + "|", uri="file:///other.py"), Trigger.AUTOMATIC, NO_PAUSE
+        )
     )
     settings = replace(NO_PAUSE, exclude=("other.py",))
-    (completion,) = await ask(completer, "for item in items:\n    |\n", settings=settings)
+    (completion,) = await ask(provider, "for item in items:\n    |\n", settings=settings)
 
     assert "a + b" == completion.text
     host.close()
 
 
 async def test_it_can_be_switched_off_and_is_silent_when_asked():
-    completer, model, host = await ready("a + b")
-    await ask(completer, TEXT, settings=replace(NO_PAUSE, project_memory=False))
-    await ask(completer, TEXT, Trigger.INVOKED)
+    provider, model, host = await ready("a + b")
+    await ask(provider, TEXT, settings=replace(NO_PAUSE, project_memory=False))
+    await ask(provider, TEXT, Trigger.INVOKED)
 
     assert 2 <= len(model.engine.prompts)
-    assert {"model"} == {decision["source"] for decision in completer.explain()}
+    assert {"model"} == {decision["source"] for decision in provider.explain()}
     host.close()
 
 
 async def test_line_ends_of_windows_change_nothing():
-    completer, _, host = await ready("a + b")
-    (completion,) = await ask(completer, TEXT.replace("\n", "\r\n"))
+    provider, _, host = await ready("a + b")
+    (completion,) = await ask(provider, TEXT.replace("\n", "\r\n"))
 
     assert "total += item.price" == completion.text
     host.close()

@@ -9,6 +9,7 @@ from itertools import cycle
 import pytest
 
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
@@ -35,81 +36,81 @@ async def ready(
 
 
 async def ask(
-    completer: CompletionProvider, text: str, trigger: Trigger = Trigger.AUTOMATIC, **more: object
+    provider: CompletionProvider, text: str, trigger: Trigger = Trigger.AUTOMATIC, **more: object
 ):
     settings = more.pop("settings", NO_PAUSE)
-    return await completer.complete(snapshot(text), trigger, settings, **more)
+    return await provider.complete(CompletionRequest(snapshot(text), trigger, settings, **more))
 
 
 async def test_a_completion_stands_at_the_cursor():
-    completer, _, host = await ready("a + b")
-    (completion,) = await ask(completer, "x = |\n")
+    provider, _, host = await ready("a + b")
+    (completion,) = await ask(provider, "x = |\n")
 
     assert ("a + b", 4, 4) == (completion.text, completion.start, completion.end)
-    assert "shown" == completer.explain()[0]["outcome"]
-    assert "model" == completer.explain()[0]["source"]
+    assert "shown" == provider.explain()[0]["outcome"]
+    assert "model" == provider.explain()[0]["source"]
     host.close()
 
 
 async def test_typing_through_asks_no_model():
-    completer, model, host = await ready("a + b")
-    await ask(completer, "x = |\n")
-    (completion,) = await ask(completer, "x = a |\n")
+    provider, model, host = await ready("a + b")
+    await ask(provider, "x = |\n")
+    (completion,) = await ask(provider, "x = a |\n")
 
     assert "+ b" == completion.text
     assert 1 == len(model.engine.prompts)
-    assert "cache" == completer.explain()[0]["source"]
+    assert "cache" == provider.explain()[0]["source"]
     host.close()
 
 
 async def test_an_auto_closed_bracket_is_replaced_and_hidden_from_the_model():
-    completer, _, host = await ready("a, b):\n    return a + b")
-    (completion,) = await ask(completer, "def add(|)")
+    provider, _, host = await ready("a, b):\n    return a + b")
+    (completion,) = await ask(provider, "def add(|)")
 
     assert ("a, b):\n    return a + b", 8, 9) == (completion.text, completion.start, completion.end)
     host.close()
 
 
 async def test_the_newer_request_is_answered_and_the_older_one_gets_nothing():
-    completer, _, host = await ready("a + b", token_seconds=0.05)
-    older = asyncio.ensure_future(ask(completer, "x = |\n"))
+    provider, _, host = await ready("a + b", token_seconds=0.05)
+    older = asyncio.ensure_future(ask(provider, "x = |\n"))
     await asyncio.sleep(0.02)
-    newer = await ask(completer, "y = |\n")
+    newer = await ask(provider, "y = |\n")
 
     assert await older is None
     assert "a + b" == newer[0].text
-    assert ["shown", "superseded"] == [told["outcome"] for told in completer.explain()]
+    assert ["shown", "superseded"] == [told["outcome"] for told in provider.explain()]
     host.close()
 
 
 async def test_a_changed_document_supersedes_its_request():
-    completer, _, host = await ready("a + b", token_seconds=1)
-    waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
+    provider, _, host = await ready("a + b", token_seconds=1)
+    waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
     await asyncio.sleep(0.02)
-    completer.document_changed("file:///a.py")
+    provider.document_changed("file:///a.py")
 
     assert await asyncio.wait_for(waiting, 1) is None
     host.close()
 
 
 async def test_a_cancelled_request_stops_the_engine():
-    completer, _, host = await ready("a + b + c + d + e", token_seconds=0.05)
-    waiting = asyncio.ensure_future(ask(completer, "x = |\n"))
+    provider, _, host = await ready("a + b + c + d + e", token_seconds=0.05)
+    waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
     await asyncio.sleep(0.02)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     # The engine's thread is free: another request is answered.
-    assert await ask(completer, "y = |\n")
-    assert "cancelled" == completer.explain()[1]["outcome"]
+    assert await ask(provider, "y = |\n")
+    assert "cancelled" == provider.explain()[1]["outcome"]
     host.close()
 
 
 async def test_requests_wait_for_a_pause_in_the_typing():
-    completer, model, host = await ready("a + b")
+    provider, model, host = await ready("a + b")
     settings = Settings(debounce_ms=20)
     typed = [
-        asyncio.ensure_future(ask(completer, f"x = {'b' * number}|\n", settings=settings))
+        asyncio.ensure_future(ask(provider, f"x = {'b' * number}|\n", settings=settings))
         for number in range(5)
     ]
     answers = await asyncio.gather(*typed)
@@ -122,17 +123,17 @@ async def test_requests_wait_for_a_pause_in_the_typing():
 
 async def test_invoked_gives_several_different_ones_best_first():
     answers = iter(["a + b", "a + b", "a - b", "a * b"])
-    completer, _, host = await ready(lambda prompt: next(answers, "zzz"))
-    found = await ask(completer, "x = |\n", Trigger.INVOKED)
+    provider, _, host = await ready(lambda prompt: next(answers, "zzz"))
+    found = await ask(provider, "x = |\n", Trigger.INVOKED)
 
     assert ["a + b", "a - b", "a * b"] == [completion.text for completion in found]
     host.close()
 
 
 async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
-    completer, model, host = await ready("(value)")
+    provider, model, host = await ready("(value)")
     (completion,) = await ask(
-        completer, "x = pri|\n", selected=SelectedSuggestion(start=4, end=7, text="print")
+        provider, "x = pri|\n", selected=SelectedSuggestion(start=4, end=7, text="print")
     )
 
     assert ("print(value)", 4, 7) == (completion.text, completion.start, completion.end)
@@ -147,11 +148,11 @@ POPUP = SelectedSuggestion(start=6, end=7, text="findProduct")
 @pytest.mark.parametrize("entry", ["findProduct", "forEach", "fzzzUnlikely", "for"])
 @pytest.mark.parametrize("answer", ["", "  ", "\n"])
 async def test_an_entry_of_the_popup_alone_is_no_suggestion(answer, entry, trigger):
-    completer, _, host = await ready(answer)
-    found = await ask(completer, "users.f|\n", trigger, selected=replace(POPUP, text=entry))
+    provider, _, host = await ready(answer)
+    found = await ask(provider, "users.f|\n", trigger, selected=replace(POPUP, text=entry))
 
     assert [] == found
-    told = completer.explain()[0]
+    told = provider.explain()[0]
     assert "nothing" == told["outcome"]
     assert told["reason"].startswith("filtered")
     host.close()
@@ -163,19 +164,19 @@ async def test_an_entry_of_the_popup_alone_is_no_suggestion(answer, entry, trigg
 )
 async def test_with_the_popup_open_typing_shows_no_more_than_without(answer, logprob, reason):
     """What is doubtful or hardly worth a key is so behind an entry, too."""
-    completer, _, host = await ready(answer, logprob=logprob)
+    provider, _, host = await ready(answer, logprob=logprob)
 
-    assert [] == await ask(completer, "users.f|\n", selected=POPUP)
-    assert completer.explain()[0]["reason"].startswith(reason)
-    (asked,) = await ask(completer, "users.f|\n", Trigger.INVOKED, selected=POPUP)
+    assert [] == await ask(provider, "users.f|\n", selected=POPUP)
+    assert provider.explain()[0]["reason"].startswith(reason)
+    (asked,) = await ask(provider, "users.f|\n", Trigger.INVOKED, selected=POPUP)
     assert f"findProduct{answer}" == asked.text
     host.close()
 
 
 async def test_a_closer_behind_the_popups_entry_is_replaced():
-    completer, _, host = await ready("(name)):\n    pass")
+    provider, _, host = await ready("(name)):\n    pass")
     (found,) = await ask(
-        completer, "if all(users.f|)", selected=SelectedSuggestion(13, 14, "findProduct")
+        provider, "if all(users.f|)", selected=SelectedSuggestion(13, 14, "findProduct")
     )
 
     assert ("findProduct(name)):\n    pass", 13, 15) == (found.text, found.start, found.end)
@@ -185,26 +186,26 @@ async def test_a_closer_behind_the_popups_entry_is_replaced():
 async def several() -> tuple[list[str], CompletionProvider, ModelHost]:
     """A user has asked at `x = |` and was given these, best first."""
     answers = cycle(["alpha + b", "alpine - b", "gamma * b"])
-    completer, _, host = await ready(lambda prompt: next(answers))
-    given = await ask(completer, "x = |\n", Trigger.INVOKED)
-    return [completion.text for completion in given], completer, host
+    provider, _, host = await ready(lambda prompt: next(answers))
+    given = await ask(provider, "x = |\n", Trigger.INVOKED)
+    return [completion.text for completion in given], provider, host
 
 
 @pytest.mark.parametrize("typed", ["", "al", "alpi", "gamma"])
 async def test_typing_gets_one_suggestion_where_the_user_was_given_several(typed):
-    given, completer, host = await several()
+    given, provider, host = await several()
     assert 3 == len(given)
-    (found,) = await ask(completer, f"x = {typed}|\n")
+    (found,) = await ask(provider, f"x = {typed}|\n")
 
-    assert "cache" == completer.explain()[0]["source"]
+    assert "cache" == provider.explain()[0]["source"]
     assert next(text for text in given if text.startswith(typed)) == typed + found.text
     host.close()
 
 
 async def test_who_asks_again_is_given_several_again():
-    given, completer, host = await several()
-    assert 1 == len(await ask(completer, "x = |\n"))
-    again = await ask(completer, "x = |\n", Trigger.INVOKED)
+    given, provider, host = await several()
+    assert 1 == len(await ask(provider, "x = |\n"))
+    again = await ask(provider, "x = |\n", Trigger.INVOKED)
 
     assert len(given) == len(again)
     host.close()
@@ -221,11 +222,13 @@ async def test_who_asks_again_is_given_several_again():
     ],
 )
 async def test_silence_has_a_reason_and_a_remedy(settings, uri, reason):
-    completer, model, host = await ready("a + b")
-    answer = await completer.complete(snapshot("x = |", uri), Trigger.INVOKED, settings)
+    provider, model, host = await ready("a + b")
+    answer = await provider.complete(
+        CompletionRequest(snapshot("x = |", uri), Trigger.INVOKED, settings)
+    )
 
     assert [] == answer
-    told = completer.explain()[0]
+    told = provider.explain()[0]
     assert told["reason"].startswith(reason)
     assert told["remedy"]
     assert 0 == len(model.engine.prompts)
@@ -234,10 +237,10 @@ async def test_silence_has_a_reason_and_a_remedy(settings, uri, reason):
 
 async def test_before_the_model_is_loaded_the_answer_is_empty_at_once():
     host = ModelHost(lambda settings: (_ for _ in ()).throw(AssertionError("not asked for")))
-    completer = CompletionProvider(host)
+    provider = CompletionProvider(host)
 
-    assert [] == await ask(completer, "x = |")
-    assert "loading" == completer.explain()[0]["reason"]
+    assert [] == await ask(provider, "x = |")
+    assert "loading" == provider.explain()[0]["reason"]
     host.close()
 
 
@@ -245,41 +248,39 @@ async def test_an_engine_that_breaks_is_a_quiet_empty_answer(caplog):
     def broken(prompt):
         raise RuntimeError("kernel on fire")
 
-    completer, _, host = await ready(broken)
+    provider, _, host = await ready(broken)
     with caplog.at_level(logging.ERROR):
-        assert [] == await ask(completer, "x = |\n")
+        assert [] == await ask(provider, "x = |\n")
 
-    assert "failed" == completer.explain()[0]["outcome"]
+    assert "failed" == provider.explain()[0]["outcome"]
     assert "kernel on fire" in caplog.text
     host.close()
 
 
 async def test_unsure_text_is_shown_only_when_asked_for():
-    completer, _, host = await ready("a + b", logprob=-5.0)
+    provider, _, host = await ready("a + b", logprob=-5.0)
 
-    assert [] == await ask(completer, "x = |\n")
-    assert completer.explain()[0]["reason"].startswith("too unsure")
-    assert await ask(completer, "x = |\n", Trigger.INVOKED)
+    assert [] == await ask(provider, "x = |\n")
+    assert provider.explain()[0]["reason"].startswith("too unsure")
+    assert await ask(provider, "x = |\n", Trigger.INVOKED)
     host.close()
 
 
 async def test_line_ends_of_windows_are_invisible_to_the_model():
-    completer, model, host = await ready("a + b")
-    await ask(completer, "def f():\r\n    x = |\r\n    return x\r\n")
+    provider, model, host = await ready("a + b")
+    await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
 
     assert "\r" not in model.bundle.tokenizer.decode(model.engine.prompts[-1])
     host.close()
 
 
 async def test_other_documents_reach_the_prompt_only_when_wanted():
-    completer, model, host = await ready("a + b")
+    provider, model, host = await ready("a + b")
     others = lambda: [snapshot("value = compute_total()\n|", "file:///b.py", path="b.py")]  # noqa: E731
     prompts = {}
     for is_wanted in (True, False):
         settings = Settings(debounce_ms=0, cross_file_context=is_wanted)
-        await ask(
-            completer, "compute_total = 1\nx = |\n", other_documents=others, settings=settings
-        )
+        await ask(provider, "compute_total = 1\nx = |\n", other_documents=others, settings=settings)
         prompts[is_wanted] = model.bundle.tokenizer.decode(model.engine.prompts[-1])
 
     assert "b.py" in prompts[True]
@@ -288,9 +289,9 @@ async def test_other_documents_reach_the_prompt_only_when_wanted():
 
 
 async def test_the_log_has_one_line_per_completion_and_no_code(caplog):
-    completer, _, host = await ready("a + b")
+    provider, _, host = await ready("a + b")
     with caplog.at_level(logging.INFO, logger="fim_lsp.completion.provider"):
-        await ask(completer, "top_secret_name = |\n")
+        await ask(provider, "top_secret_name = |\n")
 
     assert 1 == len(caplog.records)
     assert "top_secret_name" not in caplog.text
@@ -311,68 +312,68 @@ async def until(is_so) -> None:
     await asyncio.wait_for(waiting(), 20)
 
 
-async def begun(completer: CompletionProvider, model: LoadedModel, text: str, tokens: int = 2):
+async def begun(provider: CompletionProvider, model: LoadedModel, text: str, tokens: int = 2):
     """A request whose answer is being written, and then the edit that follows it."""
-    request = asyncio.ensure_future(ask(completer, text))
+    request = asyncio.ensure_future(ask(provider, text))
     await until(lambda: model.engine.tokens_decoded >= tokens)
-    completer.document_changed("file:///a.py")
+    provider.document_changed("file:///a.py")
     return request
 
 
 async def test_typing_what_is_being_written_does_not_start_anew():
-    completer, model, host = await ready(LONG, token_seconds=0.02, logprob=-0.01)
-    older = await begun(completer, model, "x = |\n")
-    newer = await ask(completer, "x = al|\n")
+    provider, model, host = await ready(LONG, token_seconds=0.02, logprob=-0.01)
+    older = await begun(provider, model, "x = |\n")
+    newer = await ask(provider, "x = al|\n")
 
     assert await older is None
     assert LONG[2:] == newer[0].text
     assert 1 == len(model.engine.prompts)
-    told = completer.explain()[0]
+    told = provider.explain()[0]
     assert ("shown", "running", 4) == (told["outcome"], told["source"], newer[0].start - 2)
     assert told["newTokens"] == model.engine.tokens_decoded
     host.close()
 
 
 async def test_typing_something_else_starts_anew_and_stops_what_was_written():
-    completer, model, host = await ready(LONG, token_seconds=0.02)
-    older = await begun(completer, model, "x = |\n")
+    provider, model, host = await ready(LONG, token_seconds=0.02)
+    older = await begun(provider, model, "x = |\n")
     decoded = model.engine.tokens_decoded
-    await ask(completer, "x = be|\n")
+    await ask(provider, "x = be|\n")
 
     assert await older is None
     assert 2 == len(model.engine.prompts)
-    whole = completer.explain()[0]["newTokens"]
+    whole = provider.explain()[0]["newTokens"]
     assert model.engine.tokens_decoded - whole <= decoded + 1
     host.close()
 
 
 async def test_a_text_that_parts_later_starts_anew():
-    completer, model, host = await ready(LONG, token_seconds=0.02)
-    older = await begun(completer, model, "x = |\n", tokens=1)
-    newer = await ask(completer, "x = alpha_one - |\n")
+    provider, model, host = await ready(LONG, token_seconds=0.02)
+    older = await begun(provider, model, "x = |\n", tokens=1)
+    newer = await ask(provider, "x = alpha_one - |\n")
 
     assert await older is None
     assert newer is not None
     assert 2 == len(model.engine.prompts)
-    assert "model" == completer.explain()[0]["source"]
+    assert "model" == provider.explain()[0]["source"]
     host.close()
 
 
 async def test_a_prefill_is_interrupted_when_its_request_is_overtaken():
-    completer, model, host = await ready(LONG, prefill_seconds=600)
-    older = asyncio.ensure_future(ask(completer, "x = |\n"))
+    provider, model, host = await ready(LONG, prefill_seconds=600)
+    older = asyncio.ensure_future(ask(provider, "x = |\n"))
     await until(lambda: model.engine.prompts)
-    completer.document_changed("file:///a.py")
+    provider.document_changed("file:///a.py")
     model.engine.prefill_seconds = 0
 
     assert await older is None
-    assert await ask(completer, "x = a|\n")
+    assert await ask(provider, "x = a|\n")
     host.close()
 
 
 async def test_without_another_request_the_model_soon_stops():
-    completer, model, host = await ready(LONG, token_seconds=0.2)
-    older = await begun(completer, model, "x = |\n")
+    provider, model, host = await ready(LONG, token_seconds=0.2)
+    older = await begun(provider, model, "x = |\n")
 
     assert await older is None
     assert "free" == await host.run(lambda model: "free")
@@ -381,48 +382,48 @@ async def test_without_another_request_the_model_soon_stops():
 
 
 async def test_what_follows_an_accepted_suggestion_is_prepared_and_not_shown():
-    completer, model, host = await ready("a + b")
-    (completion,) = await ask(completer, "x = |\n")
-    completer.accepted(completion.id)
-    await until(lambda: 2 == len(model.engine.prompts) and not completer._flights._flights)
-    assert 1 == len(completer.explain())
+    provider, model, host = await ready("a + b")
+    (completion,) = await ask(provider, "x = |\n")
+    provider.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts) and not provider._flights._flights)
+    assert 1 == len(provider.explain())
 
-    (following,) = await ask(completer, "x = a + b|\n")
+    (following,) = await ask(provider, "x = a + b|\n")
     assert 2 == len(model.engine.prompts)
-    told = completer.explain()[0]
+    told = provider.explain()[0]
     assert ("cache", True) == (told["source"], told["prepared"])
     assert following.start == 9
     host.close()
 
 
 async def test_line_ends_of_windows_are_in_what_is_prepared():
-    completer, model, host = await ready("a(\n        b)")
-    (completion,) = await ask(completer, "def f():\r\n    x = |\r\n    return x\r\n")
-    completer.accepted(completion.id)
-    await until(lambda: 2 == len(model.engine.prompts) and not completer._flights._flights)
-    await ask(completer, "def f():\r\n    x = a(\r\n        b)|\r\n    return x\r\n")
+    provider, model, host = await ready("a(\n        b)")
+    (completion,) = await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
+    provider.accepted(completion.id)
+    await until(lambda: 2 == len(model.engine.prompts) and not provider._flights._flights)
+    await ask(provider, "def f():\r\n    x = a(\r\n        b)|\r\n    return x\r\n")
 
     assert 2 == len(model.engine.prompts)
     host.close()
 
 
 async def test_a_request_stops_what_is_being_prepared():
-    completer, model, host = await ready("a + b")
-    (completion,) = await ask(completer, "x = |\n")
+    provider, model, host = await ready("a + b")
+    (completion,) = await ask(provider, "x = |\n")
     model.engine.prefill_seconds = 600
-    completer.accepted(completion.id)
+    provider.accepted(completion.id)
     await until(lambda: 2 == len(model.engine.prompts))
     model.engine.prefill_seconds = 0
 
-    assert await ask(completer, "y = |\n")
+    assert await ask(provider, "y = |\n")
     host.close()
 
 
 async def test_another_editors_request_stops_it_too():
-    completer, model, host = await ready("a + b")
-    (completion,) = await ask(completer, "x = |\n")
+    provider, model, host = await ready("a + b")
+    (completion,) = await ask(provider, "x = |\n")
     model.engine.prefill_seconds = 600
-    completer.accepted(completion.id)
+    provider.accepted(completion.id)
     await until(lambda: 2 == len(model.engine.prompts))
     model.engine.prefill_seconds = 0
 
@@ -431,81 +432,81 @@ async def test_another_editors_request_stops_it_too():
 
 
 async def test_a_request_for_the_place_that_is_being_prepared_waits_for_it():
-    completer, model, host = await ready("a + b")
-    (completion,) = await ask(completer, "x = |\n")
+    provider, model, host = await ready("a + b")
+    (completion,) = await ask(provider, "x = |\n")
     model.engine.token_seconds = 0.02
-    completer.accepted(completion.id)
+    provider.accepted(completion.id)
 
-    assert await ask(completer, "x = a + b|\n")
+    assert await ask(provider, "x = a + b|\n")
     assert 2 == len(model.engine.prompts)
-    assert "running" == completer.explain()[0]["source"]
+    assert "running" == provider.explain()[0]["source"]
     host.close()
 
 
 async def test_after_a_pause_the_model_has_read_up_to_the_cursor():
     """So the next key, which no suggestion fits, costs its own tokens."""
-    completer, model, host = await ready("value_of(one) + other")
+    provider, model, host = await ready("value_of(one) + other")
     text = "import os\n\n" + "value = 1\n" * 40 + "x = |\n"
-    await ask(completer, text)
+    await ask(provider, text)
     typed = text.replace("|", "value_of(|")
-    await ask(completer, typed)
-    assert "cache" == completer.explain()[0]["source"]
+    await ask(provider, typed)
+    assert "cache" == provider.explain()[0]["source"]
     await until(lambda: 2 == len(model.engine.prompts))
     assert model.engine.tokens_decoded > 1
 
-    await ask(completer, typed.replace("|", "two|"))
-    told = completer.explain()[0]
+    await ask(provider, typed.replace("|", "two|"))
+    told = provider.explain()[0]
     assert "model" == told["source"]
     assert told["promptTokens"] - told["cachedTokens"] <= 3
     host.close()
 
 
 async def test_all_idle_work_is_switched_off_by_one_setting():
-    completer, model, host = await ready("a + b")
+    provider, model, host = await ready("a + b")
     settings = Settings(debounce_ms=0, idle_work=False)
-    (completion,) = await ask(completer, "x = |\n", settings=settings)
-    completer.accepted(completion.id)
-    completer.rests(lambda: snapshot("y = |\n"), settings, tuple)
+    (completion,) = await ask(provider, "x = |\n", settings=settings)
+    provider.accepted(completion.id)
+    provider.schedule_idle_prefill(lambda: snapshot("y = |\n"), settings, tuple)
 
-    assert not completer._flights._flights
-    assert completer._idle._timer is None
+    assert not provider._flights._flights
+    assert provider._idle._timer is None
     assert 1 == len(model.engine.prompts)
     host.close()
 
 
 async def test_without_budget_nothing_is_prepared():
-    completer, model, host = await ready("a + b")
+    provider, model, host = await ready("a + b")
     host._idle_budget.spend(1e6, time.monotonic())
-    (completion,) = await ask(completer, "x = |\n")
-    completer.accepted(completion.id)
-    await until(lambda: not completer._flights._flights)
+    (completion,) = await ask(provider, "x = |\n")
+    provider.accepted(completion.id)
+    await until(lambda: not provider._flights._flights)
 
     assert 1 == len(model.engine.prompts)
-    assert await ask(completer, "x = a + b|\n")
+    assert await ask(provider, "x = a + b|\n")
     host.close()
 
 
 async def test_after_the_time_limit_what_is_whole_is_shown():
-    completer, _, host = await ready("alpha beta gamma delta", token_seconds=0.05)
+    provider, _, host = await ready("alpha beta gamma delta", token_seconds=0.05)
     limited = Settings(debounce_ms=0, time_limit_ms=1)
-    (completion,) = await ask(completer, "x = |\n", settings=limited)
+    (completion,) = await ask(provider, "x = |\n", settings=limited)
 
     assert "alpha" == completion.text
-    assert "time limit" == completer.explain()[0]["finish"]
-    (whole, *_) = await ask(completer, "y = |\n", Trigger.INVOKED, settings=limited)
+    assert "time limit" == provider.explain()[0]["finish"]
+    (whole, *_) = await ask(provider, "y = |\n", Trigger.INVOKED, settings=limited)
     assert "alpha beta gamma delta" == whole.text
     host.close()
 
 
 @pytest.mark.parametrize("debounce_ms", ["auto", 5])
 async def test_the_wait_is_the_users_word_or_learnt_and_then_told(debounce_ms):
-    completer, _, host = await ready("a + b")
+    provider, _, host = await ready("a + b")
     settings = Settings(debounce_ms=debounce_ms)
     for number in range(14):
-        completer.document_changed("file:///a.py")
+        provider.document_changed("file:///a.py")
         if number in (0, 5, 10, 13):
-            await ask(completer, f"x{number} = |\n", settings=settings)
-    told = completer.explain()[0]
+            await ask(provider, f"x{number} = |\n", settings=settings)
+    told = provider.explain()[0]
 
     assert ("auto" == debounce_ms) is ("waitMs" in told)
     assert ("auto" == debounce_ms) is ("keyGapMs" in told and "answerMs" in told)

@@ -43,11 +43,11 @@ def test_a_suggestion_counts_once_however_long_it_is_typed_through():
     shown = suggestion("a + b")
     watch.show(snapshot("x = |"), shown, BY)
     for text, rest in (("x = a|", " + b"), ("x = a +|", " b")):
-        assert watch.look(snapshot(text)) is None
+        assert watch.observe(snapshot(text)) is None
         watch.show(snapshot(text), replace(shown, text=rest, start=len(text) - 1), BY)
 
-    assert (Outcome.TYPED, BY) == watch.look(snapshot("x = a + b|"))
-    assert watch.look(snapshot("x = a + bc|")) is None
+    assert (Outcome.TYPED, BY) == watch.observe(snapshot("x = a + b|"))
+    assert watch.observe(snapshot("x = a + bc|")) is None
 
 
 def test_what_the_editor_reports_as_accepted_counts_once():
@@ -56,7 +56,7 @@ def test_what_the_editor_reports_as_accepted_counts_once():
 
     assert (Outcome.ACCEPTED, BY) == watch.accept("1")
     assert watch.accept("1") is None
-    assert watch.look(snapshot("x = a + b|")) is None
+    assert watch.observe(snapshot("x = a + b|")) is None
     assert watch.accept("unknown") is None
 
 
@@ -65,8 +65,8 @@ def test_of_one_that_is_out_of_sight_nothing_is_known_any_more(later):
     watch = OutcomeTracker()
     watch.show(snapshot("x = |"), suggestion("a + b"), BY)
 
-    assert watch.look(snapshot(later)) is None
-    assert watch.look(snapshot("x = c|")) is None
+    assert watch.observe(snapshot(later)) is None
+    assert watch.observe(snapshot("x = c|")) is None
 
 
 def test_documents_do_not_know_of_each_other():
@@ -75,8 +75,8 @@ def test_documents_do_not_know_of_each_other():
     watch.show(snapshot("x = |", uri="file:///b"), suggestion("c + d", identity="2"), BY)
     watch.close("file:///b")
 
-    assert watch.look(snapshot("x = e|", uri="file:///b")) is None
-    assert (Outcome.REJECTED, BY) == watch.look(snapshot("x = e|", uri="file:///a"))
+    assert watch.observe(snapshot("x = e|", uri="file:///b")) is None
+    assert (Outcome.REJECTED, BY) == watch.observe(snapshot("x = e|", uri="file:///a"))
 
 
 @given(st.text("ab\n ", min_size=1, max_size=6), st.text("ab\n ", max_size=6))

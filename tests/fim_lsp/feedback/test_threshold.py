@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.feedback import acceptance_store
 from fim_lsp.feedback.outcomes import Outcome
 from fim_lsp.feedback.threshold import MAX_SHIFT, ThresholdAdapter, adapted, shift
@@ -52,41 +53,43 @@ def test_the_first_few_suggestions_move_next_to_nothing():
 
 
 async def rejecting(tmp_path, times: int, **settings):
-    """A completer, and what is in the file, after suggestions in whose place others were typed."""
+    """A provider, and what is in the file, after suggestions in whose place others were typed."""
     file = tmp_path / "accepted.json"
-    completer, _, host = await ready("a + b")
-    completer._learner = ThresholdAdapter(file)
+    provider, _, host = await ready("a + b")
+    provider._learner = ThresholdAdapter(file)
     chosen = replace(NO_PAUSE, **settings)
     for number in range(times):
         uri = f"file:///{number}.py"
         for text in ("x = |\n", "x = other|\n"):
-            await completer.complete(snapshot(text, uri=uri), Trigger.AUTOMATIC, chosen)
-    return completer, host, file
+            await provider.complete(
+                CompletionRequest(snapshot(text, uri=uri), Trigger.AUTOMATIC, chosen)
+            )
+    return provider, host, file
 
 
 async def test_rejections_raise_the_bar_and_are_in_the_file_when_the_editor_leaves(tmp_path):
-    completer, host, file = await rejecting(tmp_path, 34)
+    provider, host, file = await rejecting(tmp_path, 34)
     before = UNCALIBRATED.least_probability(0.5)
-    completer.close()
+    provider.close()
     while (
         sum(acceptance_store.read(file).values()) < 34
     ):  # most of them are written in the background
         await asyncio.sleep(0.01)
-    await ask(completer, "y = |\n")
+    await ask(provider, "y = |\n")
 
     # Each second text has a suggestion of its own, of which nothing is known.
     assert {("scripted", "0.5", "rejected"): 34} == acceptance_store.read(file)
-    assert before < completer.explain()[0]["leastProbability"]
+    assert before < provider.explain()[0]["leastProbability"]
     host.close()
 
 
 async def test_an_acceptance_counts_for_the_model_that_made_it(tmp_path):
     file = tmp_path / "accepted.json"
-    completer, _, host = await ready("a + b")
-    completer._learner = ThresholdAdapter(file)
-    (completion,) = await ask(completer, "x = |\n")
-    completer.accepted(completion.id)
-    completer.close()
+    provider, _, host = await ready("a + b")
+    provider._learner = ThresholdAdapter(file)
+    (completion,) = await ask(provider, "x = |\n")
+    provider.accepted(completion.id)
+    provider.close()
 
     assert {("scripted", "0.5", Outcome.ACCEPTED.value): 1} == acceptance_store.read(file)
     host.close()
@@ -99,15 +102,15 @@ async def test_a_suggestion_behind_an_entry_of_the_popup_teaches_nothing(
 ):
     """Neither the acceptance nor the other text says anything of the model's own threshold."""
     file = tmp_path / "accepted.json"
-    completer, _, host = await ready("(name)")
-    completer._learner = ThresholdAdapter(file)
+    provider, _, host = await ready("(name)")
+    provider._learner = ThresholdAdapter(file)
     popup = SelectedSuggestion(start=6, end=7, text="findProduct")
-    (completion,) = await ask(completer, "users.f|\n", selected=popup)
+    (completion,) = await ask(provider, "users.f|\n", selected=popup)
     assert "findProduct(name)" == completion.text
     if is_accepted:
-        completer.accepted(completion.id)
-    await ask(completer, typed, selected=popup)
-    completer.close()
+        provider.accepted(completion.id)
+    await ask(provider, typed, selected=popup)
+    provider.close()
 
     assert {} == acceptance_store.read(file)
     host.close()
@@ -115,11 +118,11 @@ async def test_a_suggestion_behind_an_entry_of_the_popup_teaches_nothing(
 
 @pytest.mark.parametrize("settings", [{"learn_from_use": False}])
 async def test_who_switches_it_off_is_not_counted_and_the_dial_stays(tmp_path, settings):
-    completer, host, file = await rejecting(tmp_path, 12, **settings)
+    provider, host, file = await rejecting(tmp_path, 12, **settings)
     acceptance_store.add(file, {("scripted", "0.5", "rejected"): 10_000})
-    completer.close()
-    await ask(completer, "y = |\n", settings=replace(NO_PAUSE, **settings))
+    provider.close()
+    await ask(provider, "y = |\n", settings=replace(NO_PAUSE, **settings))
 
     assert {("scripted", "0.5", "rejected"): 10_000} == acceptance_store.read(file)
-    assert 0.25 == completer.explain()[0]["leastProbability"]
+    assert 0.25 == provider.explain()[0]["leastProbability"]
     host.close()

@@ -6,12 +6,12 @@ import pytest
 
 from model_runtime.engines.kv_slots import KvSlots
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
 ROOT = Path(__file__).parents[3]
 TEXT, OTHER = (
-    (ROOT / "model_runtime" / name).read_text(encoding="utf-8") for name in ("prompt.py", "neox.py")
+    (ROOT / "model_runtime" / name).read_text(encoding="utf-8") for name in ("prompt/encoder.py", "models/decoder.py")
 )
 CURSOR = 4000
 ANSWER = [7] * 48
@@ -32,7 +32,7 @@ class Editor:
         self._slots = KvSlots(most)
 
     def ask(self, prefix, suffix):
-        request = CompletionRequest(Hole(prefix, suffix))
+        request = PromptRequest(Hole(prefix, suffix))
         ids = self._encoder.prompt(request, PromptBudget(768)).ids
         plan = self._slots.plan(ids)
         self._slots.take(plan, ids).extend([*ids[plan.shared :], *ANSWER])

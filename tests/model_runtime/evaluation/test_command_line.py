@@ -8,7 +8,7 @@ from model_runtime import engines
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.__main__ import main
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget
+from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from tests.random_models import VARIANTS, make_bundle
 
 
@@ -28,7 +28,7 @@ def known_answers(bundle, data):
     """Prompt -> ids of the answer, with room for 256 new tokens in a context of 4096."""
     encoder, budget, answers = bundle.encoder, PromptBudget(4096 - 256), {}
     for task in choose(read_split(data, SPLITS["single-line"]), 12):
-        prompt = encoder.prompt(CompletionRequest(task.hole), budget)
+        prompt = encoder.prompt(PromptRequest(task.hole), budget)
         answers[tuple(prompt.ids)] = [*encoder.tokenizer.encode(task.middle), encoder.tokens.end]
     return answers
 

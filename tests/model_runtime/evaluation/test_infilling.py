@@ -13,7 +13,7 @@ from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_like_length
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
-from model_runtime.prompt.encoder import CompletionRequest, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import PromptBudget, PromptEncoder, PromptRequest
 
 END, SUFFIX = 0, 50277
 
@@ -51,7 +51,7 @@ def test_the_prompt_is_what_the_server_sends(model, tasks, store):
     engine = saying(model, "x", context_length=2048)
     draw(model, engine, tasks, store, max_new_tokens=48)
     budget = PromptBudget(2048 - 48)
-    expected = [model.encoder.prompt(CompletionRequest(task.hole), budget).ids for task in tasks]
+    expected = [model.encoder.prompt(PromptRequest(task.hole), budget).ids for task in tasks]
 
     assert sorted(expected, key=len) == engine.prompts  # neighbours in length go together
 

@@ -11,7 +11,7 @@ from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 
@@ -67,7 +67,7 @@ def test_the_text_stands_behind_the_prompt_of_its_kind(model, store):
     engine, encode = Listening(), model.encoder.tokenizer.encode
     found(model, engine, store)
     task = TASKS[0]
-    prompt = model.encoder.prompt(CompletionRequest(task.hole), PromptBudget(2000)).ids
+    prompt = model.encoder.prompt(PromptRequest(task.hole), PromptBudget(2000)).ids
 
     assert [*prompt, *encode(task.middle)] == engine.scored[0]
     assert [END, *encode(task.hole.prefix), *encode(task.middle)] == engine.scored[3]
@@ -96,7 +96,7 @@ def test_bits_are_what_a_plain_network_says(store, tmp_path):
         engine.close()
     middle = bundle.encoder.tokenizer.encode(task.middle)
     room = engine.context_length - len(middle)
-    prompt = bundle.encoder.prompt(CompletionRequest(task.hole), PromptBudget(room)).ids
+    prompt = bundle.encoder.prompt(PromptRequest(task.hole), PromptBudget(room)).ids
     logprobs = Oracle(bundle).logprobs([*prompt, *middle])[len(prompt) - 1 : -1]
     expected = -logprobs[np.arange(len(middle)), middle].sum() / math.log(2)
 

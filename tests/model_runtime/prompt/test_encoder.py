@@ -9,10 +9,10 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.encoder import (
-    CompletionRequest,
     Hole,
     PromptBudget,
     PromptEncoder,
+    PromptRequest,
     Snippet,
 )
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
@@ -31,8 +31,8 @@ CARD_MIDDLE = [50274, 18891, 9, 89, 13, 340, 10, 5204, 540, 187]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 
 
-def request(prefix: str, suffix: str = "", **more: object) -> CompletionRequest:
-    return CompletionRequest(Hole(prefix, suffix), **more)
+def request(prefix: str, suffix: str = "", **more: object) -> PromptRequest:
+    return PromptRequest(Hole(prefix, suffix), **more)
 
 
 def python_like(lines: int, seed: int = 0) -> str:

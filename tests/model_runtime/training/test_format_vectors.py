@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
 
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptEncoder
+from model_runtime.prompt.encoder import Hole, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import FimTokens, Order, prompt_ids
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.holes import character_span
@@ -54,7 +54,7 @@ def test_an_example_of_the_original_length_has_lost_the_end_of_its_suffix():
     """Seed 0, psm, cut to ten ids; ours have their END behind them, which is the eleventh."""
     low, high = reference_cuts(0)
     text = "abcdefghij"
-    request = CompletionRequest(Hole(text[:low], text[high:]))
+    request = PromptRequest(Hole(text[:low], text[high:]))
     found = PromptEncoder(letters(), TOKENS, Order.PSM).example(request, text[low:high], 11)
 
     assert [2, 1, 15, 16, 3, 10, 11, 12, 13, 14, 0] == found.ids
@@ -104,7 +104,7 @@ def test_the_three_orders_give_the_known_answers(seed, cuts, psm, spm1, spm2):
     # and so do our own cut and the path that training takes
     text = "abcdefghij"
     low, high = character_span(text, ReferenceDraws(seed))
-    request = CompletionRequest(Hole(text[:low], text[high:]))
+    request = PromptRequest(Hole(text[:low], text[high:]))
     for order, expected in ((Order.PSM, psm), (Order.SPM1, spm1), (Order.SPM2, spm2)):
         found = PromptEncoder(letters(), TOKENS, order).example(request, text[low:high], 100)
         assert [*expected, TOKENS.end] == found.ids

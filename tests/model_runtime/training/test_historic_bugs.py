@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_runtime.errors import BundleError
-from model_runtime.prompt.encoder import CompletionRequest, Hole, PromptBudget, PromptEncoder
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import START, RowStream, Source
@@ -81,7 +81,7 @@ def test_the_end_of_a_middle_is_never_cut_off(source: Source, tokens: FimTokens,
 def test_the_suffix_gives_way_first_then_the_prefix(tokenizer: FimTokenizer, tokens: FimTokens):
     """Padding or cutting changed whichever part stood last."""
     encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
-    request = CompletionRequest(Hole("a = 1\n" * 20, "b = 2\n" * 40))
+    request = PromptRequest(Hole("a = 1\n" * 20, "b = 2\n" * 40))
     middle = "c = 3\n"
     sizes = {}
     for most in (400, 230, 60):
@@ -101,7 +101,7 @@ def test_a_prompt_has_the_suffix_behind_the_suffix_sentinel(
 ):
     """They were exchanged in the seed's public generator."""
     prompt = PromptEncoder(tokenizer, tokens, Order.SPM1).prompt(
-        CompletionRequest(Hole("before", "after")), PromptBudget(tokens=100)
+        PromptRequest(Hole("before", "after")), PromptBudget(tokens=100)
     )
     expected = [tokens.suffix, *tokenizer.encode("after"), tokens.prefix]
 
@@ -155,7 +155,7 @@ def test_decoding_the_parts_gives_the_text_back(
     low, high = sorted((min(first, len(text)), min(second, len(text))))
     encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
     hole = Hole(text[:low], text[high:])
-    ids = encoder.example(CompletionRequest(hole), text[low:high], 2000).ids
+    ids = encoder.example(PromptRequest(hole), text[low:high], 2000).ids
     prefix, middle = ids.index(tokens.prefix), ids.index(tokens.middle)
     parts = ids[prefix + 1 : middle], ids[middle + 1 : -1], ids[1:prefix]
 

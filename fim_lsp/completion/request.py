@@ -1,0 +1,35 @@
+"""The request for a completion, as it leaves the editor's session: frozen, and free of LSP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.settings import Settings
+from fim_lsp.suggestion import SelectedSuggestion, Trigger
+
+OtherDocuments = Callable[[], Sequence[DocumentSnapshot]]
+"""Returns the other open documents, for those models whose prompts hold parts of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """What is asked for: a document with a cursor, who asks, and the settings in force."""
+
+    snapshot: DocumentSnapshot
+    trigger: Trigger
+    settings: Settings
+    selected: SelectedSuggestion | None = None
+    """The entry selected in the editor's own suggest popup, if one is open."""
+    other_documents: OtherDocuments = tuple
+
+    @property
+    def is_automatic(self) -> bool:
+        """Tells whether typing asks, and not the user."""
+        return self.trigger is Trigger.AUTOMATIC
+
+    @property
+    def is_typing(self) -> bool:
+        """Tells whether typing asks and no popup is open, whose entry the user may want instead."""
+        return self.is_automatic and self.selected is None
