@@ -259,7 +259,7 @@ class Completer:
             if is_typing and (written := self._written_before(decision, snapshot, settings, seen)):
                 self.rests(lambda: snapshot, settings, other_documents)
                 return written
-            if is_typing and (reason := self._not_learned(snapshot, settings)):
+            if is_typing and (reason := self._why_not_in_language(snapshot, settings)):
                 decision.nothing(reason)
                 return []
             if trigger is Trigger.AUTOMATIC:
@@ -409,7 +409,7 @@ class Completer:
             return f"loading: {how_far}" if how_far else "loading"
         return ""
 
-    def _not_learned(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
+    def _why_not_in_language(self, snapshot: DocumentSnapshot, settings: Settings) -> str:
         """Reason for silence in a language in which the model is rarely right; empty to go on."""
         model, name = self._host.loaded, snapshot.language_id
         chosen = dict(settings.languages)

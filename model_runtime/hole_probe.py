@@ -151,7 +151,9 @@ def _holes() -> Iterator[tuple[Hole, str]]:
 
 
 def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: Hole) -> str:
-    prompt = encoder.prompt(CompletionRequest(hole), PromptBudget(engine.context_length // 2))
+    prompt = encoder.prompt(
+        CompletionRequest(hole), PromptBudget(engine.context_length - _NEW_TOKENS)
+    )
     generation = generate_text(
         engine,
         bundle.tokenizer,
