@@ -48,12 +48,14 @@ class _RotaryAttention(torch.autograd.Function):
         heads = qkv_NH3k.view(N, H, 3, k).permute(2, 1, 0, 3).contiguous()
         turn(heads[:2], cos_Nr, sin_Nr)
         query, key, value = heads.unbind(0)
+        query.mul_(k**-0.5)  # here rather than over all scores
+        future_SS = torch.full((BLOCK, BLOCK), -torch.inf, dtype=heads.dtype, device=heads.device)
+        future_SS.triu_(1)
         mixed_HNk = torch.empty_like(query)
         weights = []
         for first, start, end in blocks(segments):
             scores = torch.bmm(query[:, start:end], key[:, first:end].transpose(1, 2))
-            scores.mul_(k**-0.5)
-            scores[:, :, start - first :].masked_fill_(_future(end - start, heads), -torch.inf)
+            scores[:, :, start - first :] += future_SS[: end - start, : end - start]
             weight_HST = torch.softmax(scores, -1)
             mixed_HNk[:, start:end] = torch.bmm(weight_HST, value[:, first:end])
             weights.append(weight_HST)
@@ -68,16 +70,15 @@ class _RotaryAttention(torch.autograd.Function):
         gradient = torch.zeros_like(heads)
         by_query, by_key, by_value = gradient.unbind(0)
         outer_HNk = outer_NHk.transpose(0, 1).contiguous()
-        scale = query.shape[-1] ** -0.5
         for (first, start, end), weight_HST in zip(blocks(ctx.segments), weights, strict=True):
             outer = outer_HNk[:, start:end]
             seen = slice(first, end)
             by_value[:, seen].baddbmm_(weight_HST.transpose(1, 2), outer)
             by_weight = torch.bmm(outer, value[:, seen].transpose(1, 2))
             by_score = torch._softmax_backward_data(by_weight, weight_HST, -1, by_weight.dtype)
-            by_score.mul_(scale)
             by_query[:, start:end] = torch.bmm(by_score, key[:, seen])
             by_key[:, seen].baddbmm_(by_score.transpose(1, 2), query[:, start:end])
+        by_query.mul_(query.shape[-1] ** -0.5)
         turn(gradient[:2], cos_Nr, -sin_Nr)
         _, H, N, k = gradient.shape
         return gradient.permute(2, 1, 0, 3).reshape(N, H, 3 * k), None, None, None
@@ -99,7 +100,3 @@ def turn(x_HNk: Tensor, cos_Nr: Tensor, sin_Nr: Tensor) -> None:
     old = first.clone()
     first.mul_(cos_Nr).addcmul_(second, sin_Nr, value=-1)
     second.mul_(cos_Nr).addcmul_(old, sin_Nr)
-
-
-def _future(size: int, like: Tensor) -> Tensor:
-    return torch.ones(size, size, dtype=torch.bool, device=like.device).triu_(1)
