@@ -15,13 +15,19 @@ LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
 export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-llama-cpp llama-server test-editors check bench format clean
+# A place that the embedded model gets right; README.md and the picture of the extension show it.
+DEMO := examples/inventory.py:35:9
+
+.PHONY: help demo demo-text test test-llama-cpp llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.base  ## install, and complete a real file with the embedded model, offline
-	@$(BIN)/fim-lsp complete examples/inventory.py:29:9
+	@$(BIN)/fim-lsp complete $(DEMO)
+
+demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
+	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
 	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp"
@@ -40,10 +46,14 @@ test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs test-vscode  #
 neovim: $(NVIM)/.installed $(NVIM_0_11)/.installed
 emacs: $(LSP_MODE)/.installed
 
-.PHONY: test-vscode vsix
+.PHONY: test-vscode picture vsix
 test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-client/artifacts
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
+
+picture: vsix  ## take the extension's picture again: the place of `make demo` in real VS Code
+	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
+	  npm run --silent picture
 
 vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package

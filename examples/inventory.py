@@ -26,7 +26,15 @@ class Inventory:
 
     def remove(self, name: str) -> Item:
         """Take an item off its shelf."""
+        return self.items.pop(name)
+
+    def price(self, name: str) -> float | None:
+        """Price of one, or None where there is no such item."""
+        try:
+            item = self.items[name]
         
+            return None
+        return item.price
 
     def total(self) -> float:
         """Price of everything."""

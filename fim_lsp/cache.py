@@ -87,6 +87,11 @@ class TypeThroughCache:
         for key in [key for key in self._entries if key[0] == uri]:
             self._held -= _characters(self._entries.pop(key).seen)
 
+    def clear(self) -> None:
+        """Drop all that is remembered."""
+        self._entries.clear()
+        self._held = 0
+
 
 def _characters(seen: Seen) -> int:
     return len(seen.prefix) + len(seen.suffix)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.model_names import depends_on_the_working_folder
+from model_runtime.printable import printable
 
 _DESCRIPTION = """\
 Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
@@ -20,7 +24,8 @@ nothing is sent anywhere."""
 _EXAMPLES = """\
 examples:
   fim-lsp                                 serve one editor on stdin and stdout
-  fim-lsp serve --tcp 127.0.0.1:9275      serve several editors with one model in memory
+  fim-lsp serve --socket                  serve several editors with one model in memory
+  fim-lsp connect                         join an editor on stdin and stdout to that server
   fim-lsp complete main.py:12:9           print the completion at line 12, column 9
   fim-lsp complete main.py:12:9 --json    the same for a program
   fim-lsp replay --fast src/              what it would save you, typing these files
@@ -45,6 +50,11 @@ examples:
   fim-lsp calibrate src/                        look; takes minutes
   fim-lsp calibrate --model NAME --write src/   and keep it with an added model"""
 
+_SHARED_OPTIONS = ("model", "engine", "device", "threads", "unload_after_minutes")
+"""Of a server for several editors."""
+
+_HOST_AND_PORT = re.compile(r"(.+):([0-9]{1,5})")
+
 SWITCH_SECONDS = 0.001
 """So long may the engine's thread keep Python's lock when the event loop wants it.
 
@@ -61,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except UsageError as error:
-        print(f"fim-lsp: {error}", file=sys.stderr)
+        print(f"fim-lsp: {printable(str(error))}", file=sys.stderr)
         return 2
     except (FimLspError, ModelRuntimeError) as error:
-        print(f"fim-lsp: {error}", file=sys.stderr)
+        print(f"fim-lsp: {printable(str(error))}", file=sys.stderr)
         return 1
     except MemoryError:
         print("fim-lsp: not enough memory for this model; choose a smaller one", file=sys.stderr)
@@ -81,13 +91,44 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print it and exit")
-    parser.set_defaults(run=_serve)
+    parser.set_defaults(run=_serve, **dict.fromkeys(_SHARED_OPTIONS))
     _add_serve_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run the language server (the default)")
     _add_serve_options(serve, is_subcommand=True)
+    shared = serve.add_argument_group(
+        "with --socket or --tcp",
+        "what all editors have in common; what they send for it is ignored",
+    )
+    _add_model_options(shared)
+    shared.add_argument(
+        "--unload-after-minutes",
+        type=float,
+        metavar="N",
+        help="minutes without a request until the model leaves memory (default 30; 0: never)",
+    )
     serve.set_defaults(run=_serve)
+
+    connect = commands.add_parser(
+        "connect",
+        help="join an editor to a shared server",
+        description="The command to give an editor in place of fim-lsp: it joins the editor, on "
+        "stdin and stdout, to the server that `fim-lsp serve --socket` or `--tcp` has started.",
+    )
+    connect.add_argument(
+        "address",
+        nargs="?",
+        metavar="ADDRESS",
+        help="path of a Unix socket, or HOST:PORT (default: where `serve --socket` listens)",
+    )
+    connect.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="the server's token, where it is not in this user's folder for running programs",
+    )
+    connect.set_defaults(run=_connect)
 
     complete = commands.add_parser(
         "complete",
@@ -216,15 +257,28 @@ def _add_serve_options(parser: argparse.ArgumentParser, is_subcommand: bool = Fa
     # A subcommand's default would overwrite what stood before the subcommand's name.
     default = argparse.SUPPRESS if is_subcommand else None
     parser.add_argument("--stdio", action="store_true", help="stdin and stdout (the default)")
-    parser.add_argument(
-        "--tcp", metavar="HOST:PORT", default=default, help="listen for several editors"
+    shared = parser.add_mutually_exclusive_group()
+    shared.add_argument(
+        "--socket",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        default=default,
+        help="listen for several editors on a Unix socket that only you can open (by default in "
+        "your folder for running programs)",
+    )
+    shared.add_argument(
+        "--tcp",
+        metavar="HOST:PORT",
+        default=default,
+        help="listen for several editors on TCP; they need a token, which only you can read",
     )
     parser.add_argument(
-        "--allow-remote-connections-without-authentication",
+        "--allow-unencrypted-remote-connections",
         action="store_true",
         dest="allow_remote",
-        help="let --tcp bind an address that other machines can reach: whoever reaches it can "
-        "read completions of what he sends and use this machine's processor",
+        help="let --tcp bind an address that other machines can reach: whoever sees what goes over "
+        "the network can read your code and the token",
     )
     parser.add_argument(
         "--log-level",
@@ -240,8 +294,14 @@ def _add_serve_options(parser: argparse.ArgumentParser, is_subcommand: bool = Fa
     )
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="name or folder of a model (default: the embedded one)")
+def _add_model_options(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--model",
+        type=_model,
+        metavar="MODEL",
+        help="a name of `fim-runtime models list`, or a folder written as a path, as ./mine is "
+        "(default: the embedded one)",
+    )
     parser.add_argument("--engine", choices=("auto", "ctranslate2", "onnx", "torch"))
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
@@ -251,7 +311,7 @@ def _serve(args: argparse.Namespace) -> int:
     # The imports make 50,000 objects that stay for ever.  To look through them costs a tenth of the
     # start, and later, at each full collection, 40 ms in which no key is answered.
     gc.disable()
-    from fim_lsp import logs, tcp
+    from fim_lsp import access, logs, tcp, unix_socket
     from fim_lsp.engine_host import EngineHost
     from fim_lsp.stdio import leave, serve_stdio
 
@@ -259,10 +319,29 @@ def _serve(args: argparse.Namespace) -> int:
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(args.log_level, args.log_file)
-    if args.tcp is None:
+    if args.socket is None and args.tcp is None:
+        if given := [name for name in _SHARED_OPTIONS if getattr(args, name) is not None]:
+            option = f"--{given[0].replace('_', '-')}"
+            raise UsageError(f"{option} is for --socket and --tcp; one editor has it as a setting")
         leave(serve_stdio(EngineHost))
+    settings = _settings(
+        args, unloadAfterMinutes=args.unload_after_minutes, logLevel=args.log_level
+    )
+    if args.tcp is None:
+        path = Path(args.socket) if args.socket else access.default_socket()
+        leave(unix_socket.serve_socket(path.absolute(), EngineHost, settings=settings))
     host, port = _host_and_port(args.tcp)
-    leave(tcp.serve_tcp(host, port, EngineHost, allow_remote=args.allow_remote))
+    leave(tcp.serve_tcp(host, port, EngineHost, settings=settings, allow_remote=args.allow_remote))
+
+
+def _connect(args: argparse.Namespace) -> int:
+    from fim_lsp import access, bridge, token
+
+    address: str | None = args.address
+    if address is None or os.sep in address or not _HOST_AND_PORT.fullmatch(address):
+        return bridge.connect_to_socket(Path(address) if address else access.default_socket())
+    host, port = _host_and_port(address)
+    return bridge.connect_to_tcp(host, port, args.token_file or token.token_file(port))
 
 
 def _complete(args: argparse.Namespace) -> int:
@@ -313,8 +392,13 @@ def _settings(args: argparse.Namespace, **more: object) -> Settings:
     return settings
 
 
+def _model(written: str) -> str:
+    """The setting `model`, where a folder does not depend on the one that a program runs in."""
+    return os.path.abspath(written) if depends_on_the_working_folder(written) else written
+
+
 def _host_and_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--tcp {text}: expected HOST:PORT, as in 127.0.0.1:9275")
-    return host.strip("[]"), int(port)
+    match = _HOST_AND_PORT.fullmatch(text)
+    if match is None or int(match[2]) > 65535:
+        raise UsageError(f"{text}: expected HOST:PORT, as in 127.0.0.1:9275")
+    return match[1].strip("[]"), int(match[2])

@@ -28,13 +28,16 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.engine_host import EngineHost, LoadedModel
 from fim_lsp.exclusions import is_excluded
 from fim_lsp.flights import Flight, Flights
+from fim_lsp.gitignore import is_rules_file
 from fim_lsp.idle_work import IdleWork, after_accepting
 from fim_lsp.language_rules import is_inside_word, is_too_short
+from fim_lsp.own_prompts import OwnPrompts
 from fim_lsp.pace import Pace
 from fim_lsp.project_memory import MOST_LINES
 from fim_lsp.scheduler import Scheduler, Superseded, Ticket
 from fim_lsp.settings import Settings
 from fim_lsp.trail import Decision, Trail
+from fim_lsp.uris import is_on_disk
 from fim_lsp.workspace.project import Project
 from model_runtime.deadline import Deadline
 from model_runtime.engine import SamplingParams
@@ -78,8 +81,7 @@ class Completer:
         self._recall = recall.Recall()
         self._project = Project()
         self._learner = Learner()
-        self.shown = 0
-        self.accepted_ids: set[str] = set()
+        self._own_prompts = OwnPrompts()
 
     async def complete(
         self,
@@ -102,14 +104,15 @@ class Completer:
             )
             if completions:
                 decision.outcome = "shown"
-                self.shown += 1
                 for completion in completions:
                     self._offers[completion.id] = _Offer(
                         completion, snapshot, settings, other_documents
                     )
                 while len(self._offers) > _MOST_OFFERS:
                     self._offers.popitem(last=False)
-                if trigger is Trigger.AUTOMATIC and settings.learn_from_use:
+                # Behind an entry of the popup it is the entry that a user takes or leaves.
+                is_typing = trigger is Trigger.AUTOMATIC and selected is None
+                if is_typing and settings.learn_from_use:
                     self._learner.show(snapshot, completions[0], settings.eagerness)
             return completions
         except Superseded:
@@ -132,8 +135,10 @@ class Completer:
             logger.info("completion %s", decision.summary())
 
     def document_opened(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """Another file of the project is there to learn from."""
-        if settings.project_memory and settings.enabled:
+        """Another file of the project is there to learn from, or a secret, perhaps renamed."""
+        if not snapshot.is_shared:
+            self._forget(self._recall.forget_missing)
+        elif settings.project_memory and settings.enabled:
             self._recall.learn(snapshot, settings)
 
     def project_opened(
@@ -154,9 +159,18 @@ class Completer:
             roots, settings.exclude, lines, self._recall.learn_file, when_done
         )
 
-    def document_saved(self, uri: str, text: str) -> None:
-        """The file is another one than it was."""
-        self._project.saved(uri, text)
+    def document_saved(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
+        """The file is another one than it was, and perhaps no longer one to learn from."""
+        if is_rules_file(snapshot.uri):
+            self._judge_again(settings)
+        if snapshot.is_shared:
+            self._project.saved(snapshot.uri, snapshot.text)
+        else:
+            self.file_gone(snapshot.uri)
+
+    def file_gone(self, uri: str) -> None:
+        """A file or a folder is no longer there under this name: forget what was learnt of it."""
+        self._forget(partial(self._recall.forget, uri))
 
     def document_changed(self, uri: str) -> None:
         """The text that a pending request was made for is gone: answer it null."""
@@ -171,6 +185,8 @@ class Completer:
         self._flights.stop(uri)
         self._cache.forget(uri)
         self._learner.close_document(uri)
+        if not is_on_disk(uri):
+            self.file_gone(uri)
 
     def close(self) -> None:
         """The editor is gone: keep what was learned of its user."""
@@ -179,7 +195,6 @@ class Completer:
 
     def accepted(self, completion_id: str) -> None:
         """Count an accepted suggestion, on this machine only, and prepare the next one."""
-        self.accepted_ids.add(completion_id)
         self._learner.accept(completion_id)
         offer = self._offers.pop(completion_id, None)
         if offer is not None and offer.settings.idle_work:
@@ -201,7 +216,15 @@ class Completer:
             if snapshot is None or self._why_not(snapshot, settings):
                 return None
             elsewhere = self._elsewhere(snapshot, settings, other_documents)
-            task = _Task(snapshot, Trigger.AUTOMATIC, settings, None, elsewhere, cancel)
+            task = _Task(
+                snapshot,
+                Trigger.AUTOMATIC,
+                settings,
+                None,
+                elsewhere,
+                self._own_prompts,
+                cancel,
+            )
             return task.read
 
         if settings.idle_work:
@@ -246,19 +269,40 @@ class Completer:
                     if not known:
                         decision.nothing("the same place gave nothing before")
                     self.rests(lambda: snapshot, settings, other_documents)
-                    return known
+                    return known[:1]  # who asked there before was given several
                 with decision.step("debounce"):
                     await ticket.pause(self._wait_ms(decision, settings) / 1e3)
             decision.source = "model"
             flight = Flight(seen, is_joinable=trigger is Trigger.AUTOMATIC)
             chosen = self._adapted(settings)
             task = _Task(
-                snapshot, trigger, chosen, selected, elsewhere, flight.cancel, flight.wrote
+                snapshot,
+                trigger,
+                chosen,
+                selected,
+                elsewhere,
+                self._own_prompts,
+                flight.cancel,
+                flight.wrote,
             )
             self._flights.start(flight, lambda: self._fly(flight, task))
             completions, notes = await _until_over(flight, ticket)
             decision.absorb(notes)
             return completions
+
+    def _forget(self, forget: Callable[[], bool]) -> None:
+        """Forget lines of the project, and the suggestions that may have been made of them."""
+        if forget():
+            self._cache.clear()
+
+    def _judge_again(self, settings: Settings) -> None:
+        """Find in a thread which of the files that are known may be shared no longer."""
+        loop = asyncio.get_running_loop()
+        find = partial(recall.unshared, self._recall.memory.paths, settings.exclude)
+        work = loop.run_in_executor(None, find)
+        work.add_done_callback(
+            lambda found: self._forget(partial(self._recall.forget_all, found.result()))
+        )
 
     def _written_before(
         self, decision: Decision, snapshot: DocumentSnapshot, settings: Settings, seen: Seen
@@ -267,7 +311,8 @@ class Completer:
         if not settings.project_memory or self._cache.lookup(seen):
             return []
         with decision.step(recall.SOURCE):
-            self._recall.learn(snapshot, settings)
+            if snapshot.is_shared:
+                self._recall.learn(snapshot, settings)
             recalled = self._recall.complete(snapshot, settings.eagerness)
         if recalled is None:
             return []
@@ -316,6 +361,7 @@ class Completer:
             self._adapted(settings),
             None,
             elsewhere,
+            self._own_prompts,
             flight.cancel,
             flight.wrote,
         )
@@ -411,6 +457,7 @@ class _Task:
         settings: Settings,
         selected: SelectedSuggestion | None,
         elsewhere: Elsewhere,
+        own_prompts: OwnPrompts,
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -420,6 +467,7 @@ class _Task:
         self._settings = settings
         self._selected = selected
         self._elsewhere = elsewhere
+        self._own_prompts = own_prompts
         self._cancel = cancel
         self._on_text = on_text
         self._only_reads = False
@@ -441,7 +489,7 @@ class _Task:
             return []
         settings, decision = self._settings, self._decision
         self._model_name = model.name
-        hole, start = self._hole()
+        hole, place = self._hole()
         limit = settings.time_limit_ms / 1e3 if self._trigger is Trigger.AUTOMATIC else 0
         self._deadline = Deadline(limit)
         with decision.step("context"):
@@ -471,7 +519,8 @@ class _Task:
             with model.engine.generate(
                 prompt.ids, replace(greedy, max_tokens=1), self._cancel
             ) as stream:
-                next(stream, None)
+                if next(stream, None) is not None:
+                    self._own_prompts.add(prompt.ids)
             return []
         least = model.calibration.least_probability(settings.eagerness)
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
@@ -489,14 +538,14 @@ class _Task:
             "eagerness": round(settings.eagerness, 3),
         }
         if is_typing:
-            shown = self._show(best, hole, start)
+            shown = self._show(best, hole, place)
             completions = [shown] if shown else []
         else:
             completions, decision.details["candidates"] = candidates.gather(
                 best,
                 settings.candidates,
                 lambda sampling: self._generate(model, prompt.ids, sampling, rules),
-                lambda generation: self._show(generation, hole, start),
+                lambda generation: self._show(generation, hole, place),
                 greedy,
                 self._cancel.is_set,
             )
@@ -510,18 +559,23 @@ class _Task:
         if not completions and not decision.reason:
             changed = ", ".join(decision.details.get("rules", [])) or "the model wrote nothing"
             decision.nothing(f"filtered: {changed}")
+        if (entry := self._selected) is not None:
+            return [
+                replace(completion, text=entry.text + completion.text, start=entry.start)
+                for completion in completions
+            ]
         return completions
 
     def _hole(self) -> tuple[Hole, int]:
-        """The hole to fill, and the offset at which the completion's text begins.
+        """The hole to fill, and the offset in the document that the model's text goes to.
 
-        With an entry of the suggest popup selected, the text goes on behind that entry, and the
-        completion must begin with it.
+        With an entry of the suggest popup selected, that is the end of what the entry replaces, and
+        the model sees the document with the entry in it.
         """
         text, selected = self._snapshot.text, self._selected
         if selected is None:
             return self._snapshot.hole, self._snapshot.offset
-        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.start
+        return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
 
     @staticmethod
     def _hole_for_model(hole: Hole, single_line: bool) -> Hole:
@@ -550,15 +604,18 @@ class _Task:
         )
         self._decision.add_ms("first token", generation.first_token_ms)
         self._decision.add_ms("decode", generation.total_ms - generation.first_token_ms)
-        return generation
+        known = min(generation.cached_tokens, self._own_prompts.num_known(ids))
+        if generation.tokens:
+            self._own_prompts.add(ids)
+        return replace(generation, cached_tokens=known)
 
     def _cut(self, rules: StopRules, text: str) -> Cut | None:
         self._on_text(text)
         cuts = (rules.cut(text), self._deadline.cut(text))
         return min((cut for cut in cuts if cut is not None), default=None)
 
-    def _show(self, generation: Generation, hole: Hole, start: int) -> Completion | None:
-        """The completion made of a generation, if it is worth showing."""
+    def _show(self, generation: Generation, hole: Hole, place: int) -> Completion | None:
+        """The completion made of a generation, if the model wrote anything worth showing."""
         if generation.finish is Finish.CANCELLED:
             return None
         with self._decision.step("clean"):
@@ -572,14 +629,11 @@ class _Task:
         if cleaned.changed_by:
             self._decision.details["rules"] = list(cleaned.changed_by)
         text = cleaned.text
-        end = start + cleaned.replaced
-        if self._selected is not None:
-            text = self._selected.text + text
-            end = self._selected.end + cleaned.replaced
         if not text.strip():
             return None
-        mean = candidates.mean_logprob_of(cleaned.text, generation)
-        return Completion(uuid.uuid4().hex, text, start, end, mean, self._model_name)
+        mean = candidates.mean_logprob_of(text, generation)
+        end = place + cleaned.replaced
+        return Completion(uuid.uuid4().hex, text, place, end, mean, self._model_name)
 
 
 async def _until_over(flight: Flight, ticket: Ticket) -> tuple[list[Completion], Decision]:

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from fim_lsp.framing import read_message
 from fim_lsp.server import FimServer
+
+logger = logging.getLogger(__name__)
+
+PAUSE_BYTES = 4 << 20
+"""While more than this waits for the client to read it, none of its messages is read."""
+MAX_WAITING_BYTES = 16 << 20
+"""When more than this waits, the client is given up: what was asked before has its answers too."""
+
+ReadMessage = Callable[[asyncio.StreamReader], Awaitable["bytes | None"]]
+"""Returns the body of the next message, or None when there will be no more."""
 
 
 class Writer(Protocol):
     """Where the bytes for the client go."""
 
     def write(self, data: bytes) -> object:
-        """Send bytes, now or soon."""
+        """Send bytes, now or soon.
+
+        Raises:
+            OSError: the client is gone, or has not read for too long.
+        """
         ...
 
-    def close(self) -> object:
-        """Send no more."""
+    async def drain(self) -> None:
+        """Wait while more than `PAUSE_BYTES` have not left yet.
+
+        Raises:
+            OSError: as `write`.
+        """
         ...
 
 
-async def converse(server: FimServer, reader: asyncio.StreamReader, writer: Writer) -> int:
+async def converse(
+    server: FimServer,
+    reader: asyncio.StreamReader,
+    writer: Writer,
+    read: ReadMessage = read_message,
+) -> int:
     """Handle messages until `exit` or the end of the input; returns the exit code.
 
     All work of the server has been told to stop when this returns.
@@ -30,7 +55,8 @@ async def converse(server: FimServer, reader: asyncio.StreamReader, writer: Writ
     protocol.set_writer(writer)  # type: ignore[arg-type]
     try:
         while protocol.exit_code is None:
-            body = await read_message(reader)
+            await writer.drain()
+            body = await read(reader)
             if body is None:
                 return 0
             protocol.receive(body)
@@ -38,5 +64,8 @@ async def converse(server: FimServer, reader: asyncio.StreamReader, writer: Writ
             # turn now, before an edit that has already arrived is applied.
             await asyncio.sleep(0)
         return protocol.exit_code
+    except OSError as error:
+        logger.info("the client reads no more: %s", error)
+        return 0
     finally:
         server.close()

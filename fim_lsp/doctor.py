@@ -16,6 +16,7 @@ from fim_lsp.settings import Settings
 from model_runtime.engine import SamplingParams
 from model_runtime.engines.fastest import PACKAGES, Choice, installed_engines
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
+from model_runtime.printable import printable
 from model_runtime.progress_bar import progress_bar
 
 _PROMPT_TOKENS = 512
@@ -163,10 +164,12 @@ def _print(report: Report) -> None:
     table.add_row("fim-lsp", f"{report.version}, Python {report.python}")
     table.add_row("machine", f"{report.platform}, {report.cores} cores")
     if report.model:
-        table.add_row("model", f"{report.model}, {report.parameters / 1e6:.1f} M parameters")
+        table.add_row(
+            "model", f"{escape(report.model)}, {report.parameters / 1e6:.1f} M parameters"
+        )
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
         for found in report.engines:
-            table.add_row("", escape(_in_words(found)))
+            table.add_row("", escape(printable(_in_words(found))))
         table.add_row("context", f"{report.context_tokens} tokens")
     if report.ok:
         table.add_row(
@@ -176,7 +179,7 @@ def _print(report: Report) -> None:
     console.print(table)
     for entry in report.problems:
         console.print(
-            f"[yellow]problem[/]: {escape(entry['problem'])}\n"
+            f"[yellow]problem[/]: {escape(printable(entry['problem']))}\n"
             f"  [bold]remedy[/]: {escape(entry['remedy'])}"
         )
     if report.ok and not report.problems:

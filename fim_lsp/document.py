@@ -35,6 +35,8 @@ class DocumentSnapshot:
     line: int = 0
     """The cursor's line in the document, counted from 0."""
     indentation: Indentation | None = None
+    is_shared: bool = True
+    """Whether others may see what is in it: it is no secret, and git does not ignore it."""
 
     @property
     def hole(self) -> Hole:

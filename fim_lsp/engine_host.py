@@ -1,8 +1,9 @@
 """The one model in memory, shared by every connected editor, and the one thread that runs it.
 
-A model loads in a thread of its own.  When settings ask for another one, it loads beside the old,
-which keeps answering until the new one is ready.  An engine that breaks while it works (a GPU that
-vanishes, or has no memory left) is replaced by one on the processor, once, and that is said once.
+A model loads in a thread of its own, one at a time: of those that are asked for meanwhile the last
+is next.  When settings ask for another one, it loads beside the old, which keeps answering until
+the new one is ready.  An engine that breaks while it works (a GPU that vanishes, or has no memory
+left) is replaced by one on the processor, once, and that is said once.
 """
 
 from __future__ import annotations
@@ -111,6 +112,9 @@ class EngineHost:
         self._closed = False
         self._load_state = "starting"
         self._settings = Settings()
+        self._next: Settings | None = None
+        """What is to be loaded when the load in progress is over."""
+        self._is_loading = False
         self._has_fallen_back = False
         self._idle_budget = IdleBudget(time.monotonic())
         self._idle_flags: set[threading.Event] = set()
@@ -146,16 +150,23 @@ class EngineHost:
         self._load(settings)
 
     def _load(self, settings: Settings) -> None:
-        wanted, self._settings = self._wanted, settings
+        """Load now, or next where a load is in progress, which cannot be broken off."""
+        self._next = self._settings = settings
         self.message = f"loading {settings.model}"
         if self.loaded is None:
             self._load_state, self.model, self.engine = "starting", settings.model, settings.engine
         self._notify()
+        if not self._is_loading:
+            self._start_loading()
+
+    def _start_loading(self) -> None:
+        settings, self._next = self._next, None
+        self._is_loading = settings is not None and not self._closed
+        if settings is None or not self._is_loading:
+            return
         loop = asyncio.get_running_loop()
         future: Future[LoadedModel] = Future()
-        future.add_done_callback(
-            lambda done: _call_on(loop, lambda: self._finish_loading(wanted, done))
-        )
+        future.add_done_callback(lambda done: _call_on(loop, lambda: self._finish_loading(done)))
 
         told_at = 0.0
 
@@ -190,13 +201,23 @@ class EngineHost:
         self.message = f"{what}: {self.percent} %" if share < 1 else f"loading {self.model}"
         self._notify()
 
-    def _finish_loading(self, wanted: tuple[object, ...] | None, done: Future[LoadedModel]) -> None:
+    def _finish_loading(self, done: Future[LoadedModel]) -> None:
         error = done.exception()
         self.percent = None
-        if self._closed or wanted != self._wanted:  # the settings have changed again since
+        if self._closed:
             if error is None:
-                self._thread.submit(done.result().engine.close)
+                done.result().engine.close()
             return
+        if self._next is not None:  # the settings have changed again since
+            if error is not None:
+                self._start_loading()
+                return
+            loop = asyncio.get_running_loop()
+            closing = self._thread.submit(done.result().engine.close)
+            # Its memory and its threads are given back before those of the next are taken.
+            closing.add_done_callback(lambda _: _call_on(loop, self._start_loading))
+            return
+        self._is_loading = False
         if error is not None:
             known = isinstance(error, ModelRuntimeError | MemoryError)
             logger.error("the model did not load: %s", error, exc_info=None if known else error)
@@ -321,7 +342,10 @@ class EngineHost:
             self.loaded = None
             self._thread.submit(_close_broken, broken)  # first of all: it may hold the memory
             engine = "ctranslate2" if name == "onnx" else "auto"
-            self._load(replace(self._settings, engine=engine, device="cpu"))
+            if self._is_loading:  # another one is on its way already
+                self._load_state = "starting"
+            else:
+                self._load(replace(self._settings, engine=engine, device="cpu"))
         await self._settled()
         return self.loaded is not None
 

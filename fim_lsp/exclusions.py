@@ -1,116 +1,208 @@
 """Files that must not reach a model: secrets by their usual names, and what the user adds.
 
-Excluded files are neither completed nor used as context for others.  The built-in list cannot be
-switched off, and it rather takes a file too many: a missing suggestion costs a moment, a leaked key
-costs a night.
+Excluded files are neither completed nor used as context for others; files that git ignores are
+completed, but no context for others.  The built-in list cannot be switched off.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-SECRETS = (
-    # environments
-    ".env*", "*.env", ".dev.vars",
-    # keys and certificates
-    "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*.agekey",
-    "*.kdb", "*.kdbx", "*.asc", "*.gpg", "*.pgp", "*.ppk", "*.crt", "*.cer", "*.cert", "*.der",
-    "*.csr", "*.ovpn", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".ssh/*", ".gnupg/*",
-    # passwords and tokens of tools
-    ".netrc", "_netrc", ".pgpass", ".my.cnf", ".mylogin.cnf", ".npmrc", ".yarnrc*", ".pypirc",
-    ".git-credentials", ".htpasswd", ".dockercfg", ".docker/config.json", ".kube/config",
-    "kubeconfig*", ".aws/*", ".azure/*", ".config/gcloud/*", ".config/gh/hosts.yml",
-    ".m2/settings.xml", ".cargo/credentials*", ".gem/credentials", ".vault-token", ".vault_pass*",
-    # named for what they hold
-    "credentials*", "*credentials.json", "secret.*", "secrets.*", "secrets", "*.secret",
-    "*.secrets", "*service-account*.json", "*service_account*.json", "passwd", "shadow",
-    "*.tfvars", "*.tfvars.json", "*.tfstate", "*.tfstate.*",
-)  # fmt: skip
-"""Globs; with no slash, of a file's name; with one, of the end of its path."""
+from fim_lsp.gitignore import is_ignored
+from fim_lsp.globs import GlobError, Rule, Rules, expression
+from fim_lsp.secret_names import BACKUPS, SECRET_FILES, SECRET_FOLDERS
+from fim_lsp.uris import local_path
 
+MAX_GLOBS = 500
+MAX_CHARACTERS_OF_GLOB = 1000
+MAX_CHARACTERS = 10_000
+"""Of all globs together."""
+_MAX_CHARACTERS_OF_PATH = 2000
+_MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
+_MAX_FOLDERS = 100
+"""Of a path; whoever nests folders deeper, or makes longer names, means no good."""
+_TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
+_SECRET_FOLDER = Rules(
+    (Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True
+)
+_SECRET_FILE = Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
-@lru_cache(maxsize=1024)
+
 def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
     """Why a file is left alone, or None when it is not.
 
+    A link is judged by its own name and by that of the file it leads to now.
+
     Args:
         uri_or_path: as the editor names it, or a path of the file system.
-        exclude: the user's globs.  `*` stays inside a folder, `**` does not; a glob without a slash
-            is that of a name anywhere in the path, a folder's name included; `~` is the home
-            folder; letters' case is ignored.
+        exclude: the user's globs; see `problems_of` for what they may be.  The last one that
+            matches the path or a folder above it decides; with `!` before it, it takes back what
+            earlier ones say, though nothing in a folder that they name.
     """
-    paths = _paths(uri_or_path)
-    for glob in SECRETS:
-        if any(_secret_pattern(glob).search(path) for path in paths):
-            return f"{glob} is on the built-in list of secrets"
-    for glob in exclude:
-        if any(_user_pattern(glob).search(path) for path in paths):
-            return f"fimLsp.exclude names {glob}"
+    if len(uri_or_path) > _MAX_CHARACTERS_OF_URI:
+        return _TOO_LONG
+    if reason := is_excluded_by_name(uri_or_path, exclude):
+        return reason
+    targets = (is_excluded_by_name(path, exclude) for path in _targets(uri_or_path))
+    return next(filter(None, targets), None)
+
+
+def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
+    """Why a file may be no context for other ones, or None when it may.
+
+    Args:
+        uri_or_path: as the editor names it, or a path of the file system.
+        exclude: the user's globs.
+    """
+    if reason := is_excluded(uri_or_path, exclude):
+        return reason
+    path = _local(uri_or_path)
+    if path and any(map(is_ignored, {path, *_targets(path)})):
+        return "git ignores it"
     return None
 
 
-def _paths(uri_or_path: str) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
+    """Why a file is left alone if it is no link, or None when it is not; see `is_excluded`."""
+    for path in _paths(uri_or_path):
+        if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
+            return _TOO_LONG
+        folder, _, name = path.rpartition("/")
+        if reason := is_folder_excluded(folder, exclude):
+            return reason
+        for bare in {name, _without_backup_marks(name)}:
+            if rule := _SECRET_FILE.last(f"{folder}/{bare}"):
+                return f"{rule.text} is on the built-in list of secrets"
+        if reason := _named_by_user(path, exclude):
+            return reason
+    return None
+
+
+@lru_cache(maxsize=4096)
+def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None:
+    """Why all files of a folder are left alone, or None when they are not.
+
+    Args:
+        folder: its path, with slashes between its parts only.
+        exclude: the user's globs.
+    """
+    above, _, _ = folder.rpartition("/")
+    if above and (reason := is_folder_excluded(above, exclude)):
+        return reason
+    if rule := _SECRET_FOLDER.last(folder, is_folder=True):
+        return f"{rule.text} is on the built-in list of secrets"
+    return _named_by_user(folder, exclude)
+
+
+def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The globs that can be used, and a sentence for each that cannot.
+
+    `*` stays inside a folder, `**` does not; a glob without a slash is that of a name anywhere in
+    the path, a folder's name included, one with a slash within is the end of such a path, one that
+    begins with a slash or `~` is a whole path; letters' case is ignored.
+    """
+    good: list[str] = []
+    sentences: list[str] = []
+    num_characters = 0
+    for glob in globs:
+        num_characters += len(glob)
+        if len(good) == MAX_GLOBS or num_characters > MAX_CHARACTERS:
+            sentences.append(
+                f"exclude has more than {MAX_GLOBS} globs or {MAX_CHARACTERS:,} characters; "
+                f"those from number {len(good) + len(sentences) + 1} on are left out"
+            )
+            break
+        try:
+            _user_rule(glob)
+            good.append(glob)
+        except GlobError as error:
+            shown = glob if len(glob) <= 60 else f"{glob[:57]}..."
+            sentences.append(f"exclude has the glob {shown!r}, which names nothing: {error}")
+    return tuple(good), sentences
+
+
+def _named_by_user(path: str, exclude: tuple[str, ...]) -> str | None:
+    rule = _user_rules(exclude).last(path) if exclude else None
+    return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
+
+
+@lru_cache(maxsize=16)
+def _user_rules(exclude: tuple[str, ...]) -> Rules:
+    good, _ = problems_of(exclude)
+    return Rules((rule for rule in map(_user_rule, good) if rule.glob), ignores_case=True)
+
+
+def _user_rule(glob: str) -> Rule:
+    """A rule for a whole path without its first slash; an empty one for a glob of slashes alone."""
+    if len(glob) > MAX_CHARACTERS_OF_GLOB:
+        raise GlobError(f"it is longer than {MAX_CHARACTERS_OF_GLOB:,} characters")
+    text = glob.replace("\\", "/")
+    is_negated = text.startswith("!")
+    text = text.removeprefix("!")
+    if text.startswith("~"):
+        try:
+            text = Path(text).expanduser().as_posix()
+        except RuntimeError:
+            raise GlobError("there is no such home folder") from None
+    # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
+    bare = text.removesuffix("/**").rstrip("/") or ("**" if text.endswith("**") else "")
+    if not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
+        bare = f"**/{bare}" if bare else ""
+    expression(bare.lstrip("/"))
+    return Rule(glob, bare.lstrip("/"), is_negated)
+
+
+def _paths(uri_or_path: str) -> set[str]:
     """All readings of a name: some editors escape `#`, `?` and `%` in paths, others do not."""
     match = _SCHEME.match(uri_or_path)
     if match is None:
-        return (_with_slashes(uri_or_path),)
+        return {_plain(uri_or_path)}
     rest = uri_or_path[match.end() :]
     bare = re.split("[?#]", rest, maxsplit=1)[0]
-    return tuple({_with_slashes(name) for name in (bare, unquote(bare), rest, unquote(rest))})
+    return {
+        _plain(name) for name in (bare, unquote(bare), unquote(unquote(bare)), rest, unquote(rest))
+    }
 
 
-def _with_slashes(path: str) -> str:
-    """Begins with a slash, so that every part has one before it."""
-    return "/" + path.replace("\\", "/").lstrip("/")
+def _plain(path: str) -> str:
+    """The path without empty parts, or the dots and blanks at ends that Windows passes over."""
+    parts = (part.rstrip(". ") for part in path.replace("\\", "/").split("/"))
+    return "/".join(part for part in parts if part)
 
 
-@lru_cache(maxsize=256)
-def _secret_pattern(glob: str) -> re.Pattern[str]:
-    return re.compile(f"/{_expression(glob)}$", re.IGNORECASE)
+def _without_backup_marks(name: str) -> str:
+    """The name of what a file is a copy of.
+
+    >>> [_without_backup_marks(name) for name in (".#a.py", "#.env#", "k.pem.bak~", ".k.pem.swp")]
+    ['a.py', '.env', 'k.pem', '.k.pem']
+    """
+    bare = name.removeprefix(".#").removeprefix("#")
+    while (ending := next(filter(bare.lower().endswith, BACKUPS), "")) and bare != ending:
+        bare = bare[: -len(ending)]
+    return bare
 
 
-@lru_cache(maxsize=256)
-def _user_pattern(glob: str) -> re.Pattern[str]:
-    glob = glob.replace("\\", "/")
-    if glob.startswith("~"):
-        glob = Path(glob).expanduser().as_posix()
-    # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
-    glob = re.sub(r"/+(\*\*)?$", "", glob)
-    anchor = "^/" if glob.startswith("/") else "/"
-    return re.compile(f"{anchor}{_expression(glob.lstrip('/'))}(/|$)", re.IGNORECASE)
+def _local(uri_or_path: str) -> str:
+    """The absolute path of a name, or an empty text."""
+    path = local_path(uri_or_path) if _SCHEME.match(uri_or_path) else uri_or_path
+    return path if path and os.path.isabs(path) and "\0" not in path else ""
 
 
-def _expression(glob: str) -> str:
-    """A regular expression for a glob: `**`, `*`, `?` and `[...]`."""
-    parts = []
-    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|.", glob, re.DOTALL):
-        if token == "**/":
-            parts.append("(?:.*/)?")
-        elif token == "**":
-            parts.append(".*")
-        elif token == "*":
-            parts.append("[^/]*")
-        elif token == "?":
-            parts.append("[^/]")
-        elif len(token) > 1:
-            parts.append(_character_set(token))
-        else:
-            parts.append(re.escape(token))
-    return "".join(parts)
-
-
-def _character_set(token: str) -> str:
-    """A set like `[a-z]` or `[!a-z]`; what is none is taken literally."""
-    is_negated = token.startswith("[!")
-    members = re.sub(r"([\\^\[&~|])", r"\\\1", token[2 if is_negated else 1 : -1])
-    expression = f"[{'^' if is_negated else ''}{members}]"
+def _targets(uri_or_path: str) -> tuple[str, ...]:
+    """Where a name leads to, if that is another file than it says."""
+    path = _local(uri_or_path)
+    if not path:
+        return ()
     try:
-        re.compile(expression)
-    except re.error:
-        return re.escape(token)
-    return expression
+        target = Path(os.path.realpath(path)).as_posix()
+    except (OSError, RuntimeError):  # links in a circle lead nowhere
+        return ()
+    return () if target == path else (target,)

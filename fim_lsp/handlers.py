@@ -27,7 +27,7 @@ from fim_lsp.documents import end_of_edit, install_documents
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.positions import Encoding, end_of_line, num_units, start_of_line
 from fim_lsp.server import ACCEPT, CompleterFactory, FimServer
-from fim_lsp.settings import section_of
+from fim_lsp.settings import Settings, section_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,13 @@ EXPLAIN = "fimLsp/explain"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
-def new_server(host: EngineHost, make_completer: CompleterFactory = Completer) -> FimServer:
-    """A server for one more editor."""
-    server = FimServer(host, make_completer)
+def new_server(
+    host: EngineHost,
+    make_completer: CompleterFactory = Completer,
+    shared: Settings | None = None,
+) -> FimServer:
+    """A server for one more editor; `shared` are the settings of a process that serves several."""
+    server = FimServer(host, make_completer, shared)
     for method, handler in _FEATURES.items():
         options = _OPTIONS.get(method)
         server.feature(method, options)(handler)
@@ -111,6 +115,12 @@ def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> No
 def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
     """A document was written to the disk."""
     server.saved(params.text_document.uri)
+
+
+def did_rename(server: FimServer, params: lsp.RenameFilesParams) -> None:
+    """Files or folders were renamed."""
+    for file in params.files:
+        server.renamed(file.old_uri)
 
 
 def did_change_folders(server: FimServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
@@ -292,6 +302,7 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_DID_SAVE: did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: did_close,
     lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: did_change_folders,
+    lsp.WORKSPACE_DID_RENAME_FILES: did_rename,
     lsp.NOTEBOOK_DOCUMENT_DID_OPEN: notebook_did_open,
     lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: notebook_did_change,
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,
@@ -301,7 +312,9 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     "textDocument/didPartiallyAcceptCompletion": did_partially_accept,
     EXPLAIN: explain,
 }
+_EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {
+    lsp.WORKSPACE_DID_RENAME_FILES: lsp.FileOperationRegistrationOptions([_EVERY_FILE]),
     # Without options pygls does not advertise the method at all.
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: lsp.InlineCompletionOptions(),
 }

@@ -50,7 +50,7 @@ _NEEDED_FOR_INITIALIZE = (
 _NEEDED_CAPABILITIES = {
     "general": ("positionEncodings",),
     "window": ("workDoneProgress",),
-    "workspace": ("configuration",),
+    "workspace": ("configuration", "fileOperations"),
     "notebookDocument": ("synchronization",),
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import uuid
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fim_lsp import postprocess
 from fim_lsp.completion import Completion
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusions import is_excluded_by_name, is_unshared
 from fim_lsp.language_rules import is_too_short
 from fim_lsp.project_memory import ProjectMemory
 from fim_lsp.settings import Settings
@@ -46,14 +48,14 @@ class Recall:
     def learn(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
         """Know the document without the line that is being written.
 
-        The caller has made sure that it is no secret.  It is known after it was closed, too: it is
-        a file of the project still.
+        The caller has made sure that it may be shared.  It is known after it was closed, too: it
+        is a file of the project still.
         """
         if settings.exclude != self._excluded:
             self._excluded = settings.exclude
-            for path in self.memory.paths:
-                if is_excluded(path, settings.exclude) is not None:
-                    self.memory.forget(path)
+            self.forget_all(
+                path for path in self.memory.paths if is_excluded_by_name(path, settings.exclude)
+            )
         if len(snapshot.text) <= _MOST_CHARACTERS:
             name = local_path(snapshot.uri) or snapshot.uri
             above = snapshot.hole.prefix.rpartition("\n")[0]
@@ -67,6 +69,25 @@ class Recall:
         """Know a file of the project, unless it is open and better known, or there is no room."""
         if path not in self.memory and len(text) <= _MOST_CHARACTERS_OF_FILE:
             self.memory.add_if_room(path, text)
+
+    def forget(self, uri: str) -> bool:
+        """Know nothing of this file, or of those in this folder; whether anything was known."""
+        name = local_path(uri) or uri
+        return self.forget_all(
+            path for path in self.memory.paths if path == name or path.startswith(f"{name}/")
+        )
+
+    def forget_missing(self) -> bool:
+        """Know nothing of files that have gone from the disk; whether anything was known."""
+        return self.forget_all(path for path in self.memory.paths if not os.path.lexists(path))
+
+    def forget_all(self, paths: Iterable[str]) -> bool:
+        """Know nothing of these files; whether anything was known."""
+        known = [path for path in paths if path in self.memory]
+        for path in known:
+            self.memory.forget(path)
+        self._last = ("", "", "")
+        return bool(known)
 
     def complete(self, snapshot: DocumentSnapshot, eagerness: float) -> Recalled | None:
         """The rest of the line, if it is likely enough for this setting of the dial."""
@@ -103,3 +124,8 @@ class Recall:
             }
             return Recalled(completion, notes)
         return None
+
+
+def unshared(paths: Iterable[str], exclude: tuple[str, ...]) -> list[str]:
+    """The files that may be no context for others, as things stand on the disk."""
+    return [path for path in paths if is_unshared(path, exclude)]

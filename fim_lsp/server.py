@@ -21,9 +21,9 @@ from fim_lsp.completer import Completer
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.documents import OpenDocuments
 from fim_lsp.engine_host import EngineHost
-from fim_lsp.exclusions import is_excluded
 from fim_lsp.protocol import FimProtocol
 from fim_lsp.settings import SECTION, Settings, section_of
+from fim_lsp.sharing import Sharing
 from fim_lsp.status import StatusReporter
 from fim_lsp.uris import local_path
 
@@ -47,7 +47,20 @@ class FimServer(LanguageServer):
 
     protocol: FimProtocol
 
-    def __init__(self, host: EngineHost, make_completer: CompleterFactory = Completer) -> None:
+    def __init__(
+        self,
+        host: EngineHost,
+        make_completer: CompleterFactory = Completer,
+        shared: Settings | None = None,
+    ) -> None:
+        """Take what is shared with the servers of other editors.
+
+        Args:
+            host: has the model.
+            make_completer: makes the completer of this editor.
+            shared: settings of the process where it serves several editors, which may not change
+                what all of them have in common; None where there is only this one.
+        """
         super().__init__(
             "fim-lsp",
             version(),
@@ -56,17 +69,21 @@ class FimServer(LanguageServer):
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.completer = make_completer(host)
-        self.settings = Settings()
+        self.settings = shared or Settings()
         self.counts: Counter[str] = Counter()
         """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
         self._host = host
+        self._shared = shared
         self._initial_settings = self.settings
         self._problems: list[str] = []
         self._told_problems: set[str] = set()
+        self._ignored: list[str] = []
+        self._told_ignored: list[str] = []
         self._recent: dict[str, str] = {}
         """Open documents, the last visited one last: the name without escapes, as opened."""
         self._edited: dict[str, lsp.Position] = {}
         """Where the last edit of an open document ended."""
+        self._sharing = Sharing()
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
@@ -95,6 +112,7 @@ class FimServer(LanguageServer):
             path=self.documents.relative_path(uri),
             line=document.line_of(position),
             indentation=indentation,
+            is_shared=self._sharing.is_shared(document.uri, self.settings.exclude),
         )
 
     def is_current(self, snapshot: DocumentSnapshot) -> bool:
@@ -103,14 +121,14 @@ class FimServer(LanguageServer):
         return document is not None and (document.version or 0) == snapshot.version
 
     def other_documents(self, uri: str) -> Sequence[DocumentSnapshot]:
-        """The open documents that may serve as context, the last visited one first; no secrets.
+        """The open documents that may serve as context, the last visited one first.
 
         The position of each is where it was edited last, its start if it was not.
         """
         snapshots = (
             self.snapshot(other, self._edited.get(unquote(other), _START))
             for other in islice(reversed(self._recent.values()), _MOST_OTHER_DOCUMENTS)
-            if other != uri and is_excluded(other, self.settings.exclude) is None
+            if other != uri and self._sharing.is_shared(other, self.settings.exclude)
         )
         return [snapshot for snapshot in snapshots if snapshot is not None]
 
@@ -130,7 +148,7 @@ class FimServer(LanguageServer):
         """
         self.visited(uri)
         self.completer.document_changed(self._recent.get(unquote(uri), uri))
-        if place is not None:
+        if place is not None and self.documents.get(uri) is not None:
             self._edited[unquote(uri)] = place
             self.completer.rests(
                 partial(self.snapshot, uri, place),
@@ -140,16 +158,23 @@ class FimServer(LanguageServer):
 
     def opened(self, uri: str) -> None:
         """A document is there, perhaps one to learn from."""
+        self._sharing.look_again()
         self.changed(uri)
         snapshot = self.snapshot(uri, _START)
-        if snapshot is not None and is_excluded(uri, self.settings.exclude) is None:
+        if snapshot is not None:
             self.completer.document_opened(snapshot, self.settings)
 
     def saved(self, uri: str) -> None:
         """A document was written to the disk."""
-        document = self.documents.get(uri)
-        if document is not None:
-            self.completer.document_saved(document.uri, document.source)
+        self._sharing.look_again()
+        snapshot = self.snapshot(uri, _START)
+        if snapshot is not None:
+            self.completer.document_saved(snapshot, self.settings)
+
+    def renamed(self, old_uri: str) -> None:
+        """A file or a folder has another name now."""
+        self._sharing.look_again()
+        self.completer.file_gone(old_uri)
 
     def look_through(self) -> None:
         """The folders of the workspace are there, or are others."""
@@ -161,6 +186,7 @@ class FimServer(LanguageServer):
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
+        self._sharing.look_again()
         self._edited.pop(unquote(uri), None)
         self.completer.document_closed(self._recent.pop(unquote(uri), uri))
 
@@ -169,13 +195,13 @@ class FimServer(LanguageServer):
     def configure(self, options: object) -> None:
         """Take the settings of `initialize`; later ones replace them one by one."""
         found = section_of(options)
-        settings, problems = Settings.parse(options if found is None else found)
+        settings, problems = self._parse(options if found is None else found, self.settings)
         self._initial_settings = settings
         self._use(settings, problems)
 
     def change_settings(self, section: object) -> None:
         """Take new settings; what they do not name is as it was at `initialize`."""
-        settings, problems = Settings.parse(section, self._initial_settings)
+        settings, problems = self._parse(section, self._initial_settings)
         self._use(settings, problems)
         self.tell_problems()
 
@@ -195,6 +221,21 @@ class FimServer(LanguageServer):
         if new:
             message = f"fim-lsp settings: {'; '.join(new)}"
             self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, message))
+        if self._ignored != self._told_ignored:
+            self._told_ignored = self._ignored
+            message = (
+                f"this server is shared; its command line decides on {', '.join(self._ignored)}"
+            )
+            self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Info, message))
+
+    def _parse(self, section: object, base: Settings) -> tuple[Settings, list[str]]:
+        settings, problems = Settings.parse(section, base)
+        if self._shared is not None:
+            settings, ignored = settings.shared_with(self._shared)
+            if ignored and ignored != self._ignored:
+                logger.info("settings of an editor that count for none: %s", ", ".join(ignored))
+            self._ignored = ignored or self._ignored
+        return settings, problems
 
     def _use(self, settings: Settings, problems: list[str]) -> None:
         for problem in problems:
@@ -204,6 +245,7 @@ class FimServer(LanguageServer):
             for name in ("fim_lsp", "model_runtime"):
                 logging.getLogger(name).setLevel(settings.log_level.upper())
         self.settings = settings
+        self._sharing.look_again()
         if settings.enabled:
             self._host.apply(settings)
         self._status.enable(settings.enabled)

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from fim_lsp.exclusions import problems_of
+from model_runtime.model_names import depends_on_the_working_folder
+
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
@@ -23,6 +26,10 @@ CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
 
 
+PROCESS_WIDE = ("model", "engine", "device", "threads", "unload_after_minutes", "log_level")
+"""Of these a process has one value, whoever is connected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings in force; the defaults are those of every editor."""
@@ -30,7 +37,7 @@ class Settings:
     enabled: bool = True
     """Off: every request is answered empty; the model stays loaded."""
     model: str = "default"
-    """Name or folder of a model bundle; `fim-runtime models list` prints the names."""
+    """Name of a model, as `fim-runtime models list` has it, or its folder from the root or ~ on."""
     engine: str = "auto"
     """What runs the model: ctranslate2, onnx, torch, or auto for what is fastest here."""
     device: str = "auto"
@@ -102,7 +109,23 @@ class Settings:
                     problems.append(
                         f"{key} must be {rule.expected}, got {_shown(value)}; using {used}"
                     )
+        if "exclude" in good:  # a glob that is none does not take the others' force
+            good["exclude"], of_globs = problems_of(good["exclude"])
+            problems += of_globs
         return replace(base, **good), problems
+
+    def shared_with(self, server: Settings) -> tuple[Settings, list[str]]:
+        """These settings with the server's process-wide ones, and what that changed.
+
+        Returns the names that an editor knows for the second.
+        """
+        of_server = {name: getattr(server, name) for name in PROCESS_WIDE}
+        changed = [
+            key
+            for key in _RULES
+            if (name := _snake_case(key)) in of_server and getattr(self, name) != of_server[name]
+        ]
+        return replace(self, **of_server), changed
 
     def is_language_enabled(self, language_id: str) -> bool:
         """Whether documents of that language are completed."""
@@ -181,6 +204,14 @@ def _auto_or(rule: _Rule) -> _Rule:
     return _Rule(read, f"auto or {rule.expected}")
 
 
+def _model(value: object) -> str:
+    """No path that a server in another folder would take for another model."""
+    text = _text(value)
+    if depends_on_the_working_folder(text):
+        raise ValueError
+    return text
+
+
 def _context_sources(value: object) -> bool | str | tuple[str, ...]:
     if value == "auto" or isinstance(value, bool):
         return value
@@ -208,7 +239,7 @@ def _languages(value: object) -> tuple[tuple[str, bool], ...]:
 
 _RULES: dict[str, _Rule] = {
     "enabled": _Rule(_boolean, "true or false"),
-    "model": _Rule(_text, "the name or the folder of a model"),
+    "model": _Rule(_model, "the name of a model, or its folder from the root or ~ on"),
     "engine": _one_of("auto", "ctranslate2", "onnx", "torch"),
     "device": _one_of("auto", "cpu", "cuda"),
     "threads": _whole(0, 1024),

@@ -6,20 +6,19 @@ import asyncio
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from fim_lsp.completer import Completer
 from fim_lsp.connection import converse
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.handlers import new_server
+from fim_lsp.pipes import Input, Output
 from fim_lsp.server import CompleterFactory, FimServer
 
 logger = logging.getLogger(__name__)
 
-_READ_BYTES = 65_536
-_PARENT_POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 def serve_stdio(
@@ -45,22 +44,28 @@ async def _serve(
     make_host: Callable[[], EngineHost],
     make_completer: CompleterFactory,
     wire_in: int,
-    wire_out: BinaryIO,
+    wire_out: int,
 ) -> int:
     host = make_host()
     server = new_server(host, make_completer)
     reader = asyncio.StreamReader()
-    _read_in_background(wire_in, reader)
-    watch = asyncio.ensure_future(_watch_parent(server, reader))
+    source, output = Input(wire_in, reader), Output(wire_out)
+    watches = [
+        asyncio.ensure_future(_watch_parent(server, source)),
+        asyncio.ensure_future(_watch_client(source, output)),
+    ]
     try:
-        return await converse(server, reader, _Output(wire_out))
+        exit_code = await converse(server, reader, output)
+        await output.finish()
+        return exit_code
     finally:
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         host.close()
 
 
-def _claim_wire() -> tuple[int, BinaryIO]:
-    """Take standard input and output for messages alone.
+def _claim_wire() -> tuple[int, int]:
+    """Take standard input and output for messages alone; returns their new descriptors.
 
     Whatever a library prints from now on goes to standard error, and whatever it reads is empty.
     """
@@ -70,52 +75,24 @@ def _claim_wire() -> tuple[int, BinaryIO]:
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return wire_in, os.fdopen(wire_out, "wb")
+    return wire_in, wire_out
 
 
-def _read_in_background(descriptor: int, reader: asyncio.StreamReader) -> None:
-    """Feed a reader from a descriptor that may be a pipe, a file or a terminal.
+async def _watch_client(source: Input, output: Output) -> None:
+    """Stop writing to a client that has closed the input and reads nothing either.
 
-    A daemon thread of its own: the process need not wait for a read that never returns, no work for
-    the model can keep the input waiting, and a client that writes much before it reads cannot block
-    both sides.
+    The end of the input is not noticed by itself while so much waits to be written that nothing is
+    read.
     """
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            while data := _read(descriptor):
-                loop.call_soon_threadsafe(reader.feed_data, data)
-            loop.call_soon_threadsafe(reader.feed_eof)
-        except RuntimeError:  # the loop has been closed
+    while True:
+        await asyncio.sleep(_POLL_SECONDS)
+        if source.is_hung_up() and await output.is_stuck():
+            output.give_up("the client has closed its side, and reads nothing")
+            source.end()
             return
 
-    threading.Thread(target=read, name="read stdin", daemon=True).start()
 
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, _READ_BYTES)
-    except OSError as error:
-        logger.info("standard input broke: %s", error)
-        return b""
-
-
-class _Output:
-    """Standard output as the protocol writes to it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, data: bytes) -> None:
-        self._stream.write(data)
-        self._stream.flush()
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-async def _watch_parent(server: FimServer, reader: asyncio.StreamReader) -> None:
+async def _watch_parent(server: FimServer, source: Input) -> None:
     """End the input when the process that started the client's side is gone.
 
     For an editor that was killed while a wrapper keeps the pipe open.  A process that cannot be
@@ -123,7 +100,7 @@ async def _watch_parent(server: FimServer, reader: asyncio.StreamReader) -> None
     """
     was_alive = False
     while True:
-        await asyncio.sleep(_PARENT_POLL_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         process_id = server.process_id
         if not isinstance(process_id, int):
             continue
@@ -131,7 +108,7 @@ async def _watch_parent(server: FimServer, reader: asyncio.StreamReader) -> None
             was_alive = True
         elif was_alive:
             logger.info("process %d, which this server belongs to, is gone", process_id)
-            reader.feed_eof()
+            source.end()
             return
         else:
             return

@@ -1,7 +1,4 @@
-"""Several editors at once over TCP: a server of its own for each, one model for all.
-
-There is no authentication.  So only addresses of this machine are bound, unless the caller insists.
-"""
+"""A shared server on TCP: on this machine's addresses, and for those who know its token."""
 
 from __future__ import annotations
 
@@ -9,19 +6,22 @@ import asyncio
 import errno
 import ipaddress
 import logging
-import signal
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from fim_lsp.completer import Completer
-from fim_lsp.connection import converse
 from fim_lsp.engine_host import EngineHost
 from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.handlers import new_server
+from fim_lsp.listener import Accept, Listener
 from fim_lsp.server import CompleterFactory
+from fim_lsp.settings import Settings
+from fim_lsp.token import is_authorization, new_token, published_token, token_file
 
 logger = logging.getLogger(__name__)
+
+_AUTHENTICATION_SECONDS = 5.0
+"""For the first line to arrive."""
 
 
 def serve_tcp(
@@ -29,83 +29,61 @@ def serve_tcp(
     port: int,
     make_host: Callable[[], EngineHost],
     *,
+    settings: Settings | None = None,
     allow_remote: bool = False,
     make_completer: CompleterFactory = Completer,
 ) -> int:
-    """Serve until the process is told to end; what clients do never ends it.
+    """Serve until the process is told to end.
 
     Args:
         host: name or address to bind.
         port: 0 takes a free one, which the log names.
         make_host: called once, on the event loop.
+        settings: those of the command line, the defaults if there are none.
         allow_remote: bind also what other machines can reach.
         make_completer: for tests.
 
     Raises:
         UsageError: the address can be reached from other machines, and that was not allowed.
-        FimLspError: it cannot be bound.
+        FimLspError: it cannot be bound, or the token cannot be written.
     """
     addresses = _addresses_of(host, port)
     if not allow_remote and not all(map(_is_of_this_machine, addresses)):
         raise UsageError(
-            f"{host or 'no host'} means an address that other machines can reach, and whoever "
-            "reaches it needs no password; bind 127.0.0.1, or say "
-            "--allow-remote-connections-without-authentication"
+            f"{host or 'no host'} means an address that other machines can reach, and what is "
+            "sent there, the token included, is not encrypted; bind 127.0.0.1, or say "
+            "--allow-unencrypted-remote-connections"
         )
-    return asyncio.run(_Listener(make_host, make_completer).serve(addresses, port))
+    token = new_token()
 
-
-class _Listener:
-    """The listening socket and its connections."""
-
-    def __init__(
-        self, make_host: Callable[[], EngineHost], make_completer: CompleterFactory
-    ) -> None:
-        self._make_host = make_host
-        self._make_completer = make_completer
-        self._connections: set[asyncio.Task[None]] = set()
-
-    async def serve(self, addresses: list[str], port: int) -> int:
-        self._host = self._make_host()
-        try:
-            listening = await asyncio.start_server(self._accept, addresses, port)
-        except OSError as error:
-            self._host.close()
-            raise FimLspError(_why_not_bound(", ".join(addresses), port, error)) from None
-        stopped = asyncio.Event()
-        if sys.platform != "win32":
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stopped.set)
-        for bound in listening.sockets:
-            address, number = bound.getsockname()[:2]
-            logger.info("listening on %s:%d", address, number)
-        try:
-            await stopped.wait()
-        finally:
-            listening.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-            self._host.close()
-        return 0
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.ensure_future(self._converse(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = writer.get_extra_info("peername")
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        logger.info("client %s connected", client)
         try:
-            await converse(new_server(self._host, self._make_completer), reader, writer)
-        except Exception:
-            logger.exception("the connection with %s failed", client)
-        finally:
-            writer.close()
-            logger.info("client %s left", client)
+            line = await asyncio.wait_for(reader.readline(), _AUTHENTICATION_SECONDS)
+        except (asyncio.TimeoutError, ValueError, OSError):  # ValueError: an endless line
+            return False
+        return is_authorization(line, token)
+
+    @asynccontextmanager
+    async def listen(accept: Accept) -> AsyncIterator[None]:
+        try:
+            listening = await asyncio.start_server(accept, addresses, port, start_serving=False)
+        except OSError as error:
+            raise FimLspError(_why_not_bound(", ".join(addresses), port, error)) from None
+        bound = [each.getsockname()[:2] for each in listening.sockets]
+        # The token is there before anyone can connect.
+        with published_token(token, {number for _, number in bound}):
+            try:
+                await listening.start_serving()
+                for address, number in bound:
+                    logger.info("listening on %s:%d", address, number)
+                    logger.info("the token is in %s", token_file(number))
+                yield
+            finally:
+                listening.close()
+
+    listener = Listener(make_host, make_completer, settings or Settings(), admit)
+    return asyncio.run(listener.serve(listen))
 
 
 def _addresses_of(host: str, port: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import unquote
 
@@ -27,3 +28,9 @@ def local_path(uri: str) -> str | None:
     """
     path = path_of(uri)
     return None if path is None else re.sub("^/(?=[A-Za-z]:/)", "", path)
+
+
+def is_on_disk(uri: str) -> bool:
+    """Whether there is a file or a link of that name."""
+    path = local_path(uri)
+    return path is not None and "\0" not in path and os.path.lexists(path)

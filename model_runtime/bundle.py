@@ -3,7 +3,7 @@
     manifest.json       what it is: format, sentinels, architecture, hashes, canary (manifest.py)
     model.safetensors   the weights, neutral of any engine (weights.py)
     tokenizer.json
-    MODEL_CARD.md       and whatever else people should read; optional
+    MODEL_CARD.md       and what else people should read, optional: FOR_PEOPLE
 
 Opening one reads the manifest and the tokenizer and checks that they belong together and speak
 the format of this version.  The weights are hashed whenever they are read, not at each start: an
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from model_runtime.errors import BundleError
 from model_runtime.fim_format import FimTokens, Order
 from model_runtime.manifest import Canary, FileFacts, Manifest
+from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
 from model_runtime.prompt import (
     CompletionRequest,
     Hole,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from model_runtime.weights import Float32, WeightsFile
 
 MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.json"
+FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
 
 _CANARY_BUDGET = PromptBudget(tokens=4096)
 """Ample, so that the canary tests the format and not where a window is cut."""
@@ -155,8 +157,20 @@ def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
     return tuple(encoder.prompt(request, _CANARY_BUDGET).ids)
 
 
+def write_manifest(folder: Path, text: str) -> None:
+    """Put another manifest into a bundle's folder, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = folder / f".{MANIFEST}.new"
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(folder / MANIFEST)
+
+
 def _read_manifest(path: Path) -> Manifest:
     try:
+        size_of(path, MAX_JSON_BYTES)
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing, so {path.parent} is no model bundle") from error
@@ -170,9 +184,11 @@ def _read_manifest(path: Path) -> Manifest:
 
 def _check_size(path: Path, expected: FileFacts) -> None:
     try:
-        size = path.stat().st_size
+        size = size_of(path)
     except OSError as error:
         raise BundleError(f"{path} is missing; {_AGAIN}") from error
+    except UnusableFile as error:
+        raise BundleError(f"{path} cannot be used: {error}; {_AGAIN}") from error
     if size != expected.size:
         raise BundleError(
             f"{path} has {size} bytes in place of {expected.size}, so it was cut off or exchanged; "

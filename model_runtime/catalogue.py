@@ -2,30 +2,51 @@
 
 default                     shipped inside the package
 <user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
-any path                    a bundle somewhere else
+any path                    a bundle somewhere else; a name is never taken for a path
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
 from dataclasses import dataclass, replace
+from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
-from model_runtime.bundle import MANIFEST, ModelBundle
+from model_runtime.bundle import (
+    FOR_PEOPLE,
+    MANIFEST,
+    TOKENIZER,
+    WEIGHTS,
+    ModelBundle,
+    write_manifest,
+)
 from model_runtime.convert import ConversionReport, Progress, convert_folder
-from model_runtime.errors import ConversionError, ModelNotFound, ModelRuntimeError
-from model_runtime.files import building
+from model_runtime.errors import (
+    BundleError,
+    ConversionError,
+    ModelNotFound,
+    ModelRuntimeError,
+    shown,
+)
+from model_runtime.files import building, sweep
 from model_runtime.fim_format import Order
-from model_runtime.manifest import Manifest
+from model_runtime.manifest import Manifest, signed
+from model_runtime.model_files import (
+    MAX_JSON_BYTES,
+    MAX_TEXT_BYTES,
+    UnusableFile,
+    read_json,
+    source_file,
+)
+from model_runtime.model_names import is_path
 
 DEFAULT = "default"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -53,7 +74,11 @@ def models_folder() -> Path:
 
 
 def list_models() -> list[ModelEntry]:
-    """Every model that has a name, the default first, unusable ones with their problem."""
+    """Every model that has a name, the default first, unusable ones with their problem.
+
+    What killed processes have left of models is removed.
+    """
+    _sweep()
     folders = {DEFAULT: default_folder()} if default_folder().is_dir() else {}
     folders |= {path.name: path for path in _added()}
     return [_entry(name, path) for name, path in folders.items()]
@@ -61,6 +86,8 @@ def list_models() -> list[ModelEntry]:
 
 def find(name_or_path: str) -> ModelBundle:
     """Open a model by name ("default", or as it was added) or by the path of its folder.
+
+    A path has a separator or begins with ~: "./mine", not "mine".
 
     Raises:
         ModelNotFound: there is none; the message lists those that there are.
@@ -91,17 +118,18 @@ def add_model(
         ConversionError: it cannot be read, or nothing says how to prompt it, or the hub cannot be
             reached.
     """
-    folder = Path(source).expanduser()
+    _sweep()
+    folder = _path(str(source), ConversionError)
     chosen = name or folder.resolve().name
     if not _NAME.fullmatch(chosen) or chosen == DEFAULT:
         raise ConversionError(
-            f"{chosen!r} cannot be the name of an added model; give one with --name, of letters, "
-            "digits, dots, dashes and underscores"
+            f"{shown(chosen)} cannot be the name of an added model; give one with --name, of "
+            "letters, digits, dots, dashes and underscores"
         )
     target = models_folder() / chosen
-    if (folder / MANIFEST).is_file():
+    if isfile(folder / MANIFEST):
         return _copy_bundle(folder, target, chosen)
-    if folder.is_dir():
+    if isdir(folder):
         return convert_folder(
             folder, target, name=chosen, quantization=quantization, order=order, progress=progress
         )
@@ -116,6 +144,41 @@ def add_model(
         return convert_folder(
             folder, target, name=chosen, quantization=quantization, order=order, progress=progress
         )
+
+
+def sign(name_or_path: str) -> Manifest:
+    """Write the hash of a manifest anew that its owner has changed by hand.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        BundleError: the changed manifest cannot be used; it stays as it is.
+        ConversionError: it cannot be written.
+    """
+    path = _locate(name_or_path) / MANIFEST
+    try:
+        text = signed(read_json(path))
+        manifest = Manifest.from_json(text)
+        write_manifest(path.parent, text)
+    except UnusableFile as error:
+        raise BundleError(f"{path} cannot be used: {error}") from error
+    except OSError as error:
+        raise ConversionError(f"{path} cannot be written ({error.strerror})") from error
+    return manifest
+
+
+def _path(written: str, error: type[ModelRuntimeError]) -> Path:
+    try:
+        path = Path(written).expanduser()
+        path.resolve()
+    except (OSError, RuntimeError, ValueError) as cause:  # ~name of nobody, a null character
+        raise error(f"{shown(written)} cannot be a path here ({cause})") from cause
+    return path
+
+
+def _sweep() -> None:
+    cache = user_cache_path("fim-lsp", appauthor=False)
+    for parent in (models_folder(), cache, cache / "derived"):
+        sweep(parent)
 
 
 def _added() -> list[Path]:
@@ -136,12 +199,12 @@ def _entry(name: str, path: Path) -> ModelEntry:
 def _locate(name_or_path: str) -> Path:
     if name_or_path == DEFAULT and default_folder().is_dir():
         return default_folder()
-    if _NAME.fullmatch(name_or_path) and (models_folder() / name_or_path).is_dir():
+    if _NAME.fullmatch(name_or_path) and isdir(models_folder() / name_or_path):
         return models_folder() / name_or_path
-    path = Path(name_or_path).expanduser()
-    if (path / MANIFEST).is_file():
+    path = _path(name_or_path, ModelNotFound)
+    if is_path(name_or_path) and isfile(path / MANIFEST):
         return path
-    if (path / "config.json").is_file():
+    if is_path(name_or_path) and isfile(path / "config.json"):
         raise ModelNotFound(
             f"{path} is a Hugging Face folder, not a bundle; add it with: "
             f"fim-runtime models add {path}"
@@ -149,18 +212,23 @@ def _locate(name_or_path: str) -> Path:
     known = [DEFAULT] if default_folder().is_dir() else []
     known += [added.name for added in _added()]
     there_are = f"there are: {', '.join(known)}" if known else "there is none on this machine"
-    what = "path" if os.sep in name_or_path else "name or path"
-    raise ModelNotFound(f"no model has the {what} {name_or_path!r}; {there_are}")
+    what = "path" if is_path(name_or_path) else "name"
+    raise ModelNotFound(
+        f"no model has the {what} {name_or_path!r}; {there_are}; a folder is named by its path, as "
+        "in ./mine or ~/mine"
+    )
 
 
 def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
     started = time.perf_counter()
+    files = _bundle_files(source)
     bundle = ModelBundle.open(source)
     bundle.verify_weights()
     manifest = replace(bundle.manifest, name=name)
     try:
         with building(target) as folder:
-            shutil.copytree(source, folder, dirs_exist_ok=True)
+            for file in files:
+                shutil.copyfile(source / file, folder / file)
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
         raise ConversionError(f"cannot write {target} ({error})") from error
@@ -177,5 +245,16 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         source_bytes=size,
         bundle_bytes=size,
         seconds=time.perf_counter() - started,
-        notes=("it was a bundle already and was copied",),
+        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
     )
+
+
+def _bundle_files(source: Path) -> list[str]:
+    """Names of the files that a bundle's folder is copied by; all else in it stays behind.
+
+    Raises:
+        ConversionError: one of them is a link, or no regular file, or far too large.
+    """
+    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
+    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
+    return [name for name in names if source_file(source, name, most.get(name)) is not None]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime import gguf_names
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.printable import printable
 
 if TYPE_CHECKING:
     from model_runtime.catalogue import ModelEntry
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(given)
         return int(args.run(args))
     except ModelRuntimeError as error:
-        print(f"fim-runtime: {error}", file=sys.stderr)
+        print(f"fim-runtime: {printable(str(error))}", file=sys.stderr)
         return 1
     except MemoryError:
         print("fim-runtime: not enough memory for this model", file=sys.stderr)
@@ -122,6 +123,14 @@ def _parser() -> argparse.ArgumentParser:
         help="order of the prompt's parts, where the source does not state it",
     )
     add.set_defaults(run=_add)
+    sign = actions.add_parser(
+        "sign",
+        help="confirm a manifest.json that you have changed by hand",
+        description="A manifest holds a hash of its content, so that damage is noticed.  After a "
+        "change by hand this writes the hash anew.",
+    )
+    sign.add_argument("name", metavar="NAME", help="a name from `models list`, or a folder")
+    sign.set_defaults(run=_sign)
 
     export = actions.add_parser(
         "export",
@@ -159,20 +168,22 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("name", "parameters", "size", "context", "order", "licence", box=None)
     for entry in entries:
         if entry.manifest is None:
-            table.add_row(entry.name, f"[red]unusable[/]: {entry.problem}")
+            problem = Text.assemble(("unusable", "red"), f": {printable(entry.problem)}")
+            table.add_row(Text(printable(entry.name)), problem)
             continue
         manifest = entry.manifest
         table.add_row(
-            entry.name,
+            Text(printable(entry.name)),
             f"{manifest.parameters / 1e6:.1f} M",
             f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
             str(manifest.context_length),
             manifest.order.value,
-            manifest.license,
+            Text(printable(manifest.license)),
         )
     console = Console(highlight=False)
     console.print(table)
@@ -193,12 +204,13 @@ def _entry_json(entry: ModelEntry) -> dict[str, object]:
 
 def _info(args: argparse.Namespace) -> int:
     from model_runtime import catalogue
+    from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
 
     if args.check:
         return _check(args.name, args.json)
     bundle = catalogue.find(args.name)
     if args.json:
-        print(bundle.manifest.to_json(), end="")
+        print(json.dumps(json.loads(bundle.manifest.to_json()), indent=1))
         return 0
     from rich.console import Console
     from rich.markdown import Markdown
@@ -212,12 +224,16 @@ def _info(args: argparse.Namespace) -> int:
     for key, value in json.loads(bundle.manifest.to_json()).items():
         if key != "canary":
             shown = json.dumps(value) if isinstance(value, dict | list) else str(value)
-            table.add_row(key, Text(shown))
+            table.add_row(key, Text(printable(shown)))
     console.print(table)
     card = bundle.path / "MODEL_CARD.md"
-    if card.is_file():
-        text = card.read_text(encoding="utf-8")
-        console.print(Markdown(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)))
+    try:
+        size_of(card, MAX_TEXT_BYTES)
+        text = printable(card.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, UnusableFile):
+        return 0  # a model need not have one
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    console.print(Markdown(text, hyperlinks=False))  # with them, a link can hide where it leads
     return 0
 
 
@@ -248,15 +264,18 @@ def _check(name: str, as_json: bool) -> int:
         )
         return 0
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     for name, told in checks.items():
-        console.print(f"[green]ok[/]  [dim]{name:<10}[/]{told}", soft_wrap=True)
+        line = Text.assemble(("ok", "green"), "  ", (f"{name:<10}", "dim"), printable(told))
+        console.print(line, soft_wrap=True)
     return 0
 
 
 def _add(args: argparse.Namespace) -> int:
     from rich.console import Console
+    from rich.text import Text
 
     from model_runtime import catalogue
 
@@ -267,9 +286,10 @@ def _add(args: argparse.Namespace) -> int:
             name=args.name,
             quantization=args.quantization,
             order=args.order,
-            progress=status.update,
+            progress=lambda step: status.update(Text(printable(step))),
         )
-    console.print(f"[green]{report.name} is ready[/], in {report.path}")
+    ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")
+    console.print(ready, soft_wrap=True)
     for label, value in (
         ("parameters", f"{report.parameters:,}"),
         ("prompt order", f"{report.order}, from {report.order_source}"),
@@ -283,13 +303,21 @@ def _add(args: argparse.Namespace) -> int:
         ("time", f"{report.seconds:.1f} s"),
         *(("note", note) for note in report.notes),
     ):
-        console.print(f"  [dim]{label:<13}[/]{value}")
+        console.print(Text.assemble("  ", (f"{label:<13}", "dim"), printable(value)))
     console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
+    return 0
+
+
+def _sign(args: argparse.Namespace) -> int:
+    from model_runtime import catalogue
+
+    print(f"the manifest of {catalogue.sign(args.name).name} is signed")
     return 0
 
 
 def _export(args: argparse.Namespace) -> int:
     from rich.console import Console
+    from rich.text import Text
 
     from model_runtime import catalogue
     from model_runtime.gguf_export import export_gguf
@@ -298,13 +326,16 @@ def _export(args: argparse.Namespace) -> int:
     target = args.out or Path(f"{Path(args.name).resolve().name}-{args.type}.gguf")
     console = Console(highlight=False, stderr=True)
     with console.status("reading") as status:
-        report = export_gguf(bundle, target, args.type, progress=status.update)
-    console.print(f"[green]{target} is written[/], {report.bytes / 1e6:.1f} MB {report.type}")
+        report = export_gguf(
+            bundle, target, args.type, progress=lambda step: status.update(Text(printable(step)))
+        )
+    written = (printable(f"{target} is written"), "green")
+    console.print(Text.assemble(written, f", {report.bytes / 1e6:.1f} MB {report.type}"))
     splits = f"{report.pre_tokenizer}, which splits text as this model's does"
     if report.agreement < 1:
         splits = f"{report.pre_tokenizer}, llama.cpp's nearest: {report.agreement:.1%} of ids agree"
     console.print(f"  [dim]pre-tokenizer[/] {splits}")
     if report.agreement < 1:
         console.print("  [dim]note[/]          prompts that are sent as ids are not affected")
-    console.print(f"use it: {report.command}", soft_wrap=True)
+    console.print(Text(printable(f"use it: {report.command}")), soft_wrap=True)
     return 0

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, make_canary
-from model_runtime.errors import BundleError, ConversionError
+from model_runtime.errors import BundleError, ConversionError, shown
 from model_runtime.files import building, sha256_of
 from model_runtime.fim_config import FimConfig, read_fim_config
 from model_runtime.fim_format import FimTokens, Order
-from model_runtime.manifest import WEIGHT_DTYPES, FileFacts, Manifest, WeightsFacts
-from model_runtime.neox import Architecture, NeoxConfig, read_config
+from model_runtime.manifest import MIN_CONTEXT, WEIGHT_DTYPES, FileFacts, Manifest, WeightsFacts
+from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
+from model_runtime.neox import MAX_CONTEXT, Architecture, NeoxConfig, read_config
 from model_runtime.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ Progress = Callable[[str], None]
 """Called with a short sentence at each step."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
+"""What a folder has for people, and what it is called in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def convert_folder(
         )
     say(f"reading {source}")
     config = read_config(source)
-    tokenizer = _read_tokenizer(source / TOKENIZER, config)
+    tokenizer = _read_tokenizer(source, config)
     fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
     alibi = config.alibi or fim.alibi
     architecture = config.architecture
@@ -113,14 +115,15 @@ def convert_folder(
                 weights=facts,
                 tokenizer=_facts_of(folder / TOKENIZER),
                 canary=canary,
-                license=license or str(fim.extra.get("license", "unknown")),
-                languages=languages or tuple(fim.extra.get("languages", ())),
-                training=training if training is not None else fim.extra.get("training", {}),
+                license=license or fim.license,
+                languages=languages or fim.languages,
+                training=training if training is not None else fim.training,
             )
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
             for found, copied in _COPIED.items():
-                if (source / found).is_file() and not (folder / copied).exists():
-                    shutil.copyfile(source / found, folder / copied)
+                text = source_file(source, found, MAX_TEXT_BYTES)
+                if text is not None and not (folder / copied).exists():
+                    shutil.copyfile(text, folder / copied)
             say("checking the canary")
             ModelBundle.open(folder).verify_weights()
             source_bytes = weights.source_bytes
@@ -148,11 +151,14 @@ def _silent(_: str) -> None:
     pass
 
 
-def _read_tokenizer(path: Path, config: NeoxConfig) -> FimTokenizer:
+def _read_tokenizer(source: Path, config: NeoxConfig) -> FimTokenizer:
+    path = source_file(source, TOKENIZER, MAX_TOKENIZER_BYTES)
+    if path is None:
+        raise ConversionError(f"{source / TOKENIZER} is missing; it is needed")
     try:
         tokenizer = FimTokenizer.from_file(path)
     except BundleError as error:
-        raise ConversionError(f"{path} is missing or unreadable; it is needed") from error
+        raise ConversionError(str(error)) from error
     if tokenizer.size > config.architecture.vocab:
         raise ConversionError(
             f"{path} has {tokenizer.size} ids and the model only {config.architecture.vocab}; "
@@ -163,6 +169,11 @@ def _read_tokenizer(path: Path, config: NeoxConfig) -> FimTokenizer:
 
 def _context_length(given: int | None, fim: FimConfig, config: NeoxConfig, alibi: bool) -> int:
     length = given or fim.context_length or config.max_positions
+    if not MIN_CONTEXT <= length <= MAX_CONTEXT:
+        raise ConversionError(
+            f"a context of {shown(length)} tokens is not between {MIN_CONTEXT} and {MAX_CONTEXT}; "
+            "correct it where it is stated"
+        )
     if length > config.max_positions and not alibi:
         raise ConversionError(
             f"a context of {length} tokens exceeds the model's {config.max_positions} positions"

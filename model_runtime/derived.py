@@ -5,7 +5,7 @@
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
 backend can meet old files.  A folder whose files are not those of its receipt, by size and
 checksum, is made again; where the cache cannot be written, a temporary folder serves until the
-process ends.
+process ends.  A server ends without Python's own farewell, so the next one removes that folder.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
 from model_runtime.bundle import ModelBundle
-from model_runtime.files import building
+from model_runtime.files import building, claim_folder
+from model_runtime.model_files import UnusableFile, read_json
 from model_runtime.progress import step
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +77,17 @@ def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
         return target
     except OSError as error:
         logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
-    folder = Path(tempfile.mkdtemp(prefix="fim-lsp-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    work, lock = claim_folder(Path(tempfile.gettempdir()), target.name)
+    atexit.register(_give_up, work, lock)
+    folder = work / "new"
+    folder.mkdir()
     build(folder)
     return folder
+
+
+def _give_up(work: Path, lock: BaseFileLock) -> None:
+    lock.release()
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _key(bundle: ModelBundle, kind: str, version: str) -> str:
@@ -121,7 +133,6 @@ def _write_receipt(folder: Path, key: str) -> None:
 
 def _is_complete(folder: Path, key: str) -> bool:
     try:
-        receipt = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
-        return bool(receipt == {"key": key, "files": _files(folder)})
-    except (OSError, ValueError):
+        return read_json(folder / _RECEIPT) == {"key": key, "files": _files(folder)}
+    except (OSError, UnusableFile):
         return False

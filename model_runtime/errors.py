@@ -3,6 +3,7 @@
     ModelRuntimeError         every error below; catch this one at a border
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
       ConversionError         a model folder that cannot be turned into a bundle
+      GitError                git is missing, or cannot read a repository
       GgufError               a bundle that cannot be written as GGUF
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
@@ -13,6 +14,8 @@ Every message is one sentence that names the value at fault and the remedy.
 """
 
 from __future__ import annotations
+
+_MAX_SHOWN = 60
 
 
 class ModelRuntimeError(Exception):
@@ -25,6 +28,10 @@ class BundleError(ModelRuntimeError):
 
 class ConversionError(ModelRuntimeError):
     """The source is not a GPT-NeoX model that this package can read."""
+
+
+class GitError(ModelRuntimeError):
+    """There is no git, or it cannot read what it was asked for."""
 
 
 class GgufError(ModelRuntimeError):
@@ -45,3 +52,13 @@ class EngineError(ModelRuntimeError):
 
 class EngineUnavailable(ModelRuntimeError):
     """The backend is not installed here, or cannot run this kind of model."""
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, without control characters, and short.
+
+    >>> shown("a" * 100)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."

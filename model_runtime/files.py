@@ -1,53 +1,126 @@
-"""Whole folders or nothing: building beside the target and renaming, and hashes of files."""
+"""Whole folders or nothing: building in a folder of its own and renaming, and hashes of files.
+
+    <parent>/.fim-lsp.<name>.<12 hex digits>/lock   held by the process that works there
+                                             new/   what is being built
+                                             old*/  what it replaces
+
+A process that is killed leaves such a folder, and the next one that works beside it removes it: the
+system frees the lock of a process that is gone, however it went.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _ATTEMPTS = 20
-"""As many others may put theirs into the same place in the moment between two renames."""
+"""As many others may come between the two steps of a change in a folder that all share."""
+_WORK = re.compile(r"\.fim-lsp\..+\.[0-9a-f]{12}")
+_LOCK = "lock"
 
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
     """A new, empty folder that takes the place of `target` when the block ends without an error.
 
-    Until then `target` stays as it is, and a program that dies leaves at most a folder whose name
-    begins with a dot.
+    Until then `target` stays as it is.
     """
-    work = _beside(target)
-    work.mkdir(parents=True)
+    with working_folder(target.parent, target.name) as work:
+        new = work / "new"
+        new.mkdir()
+        yield new
+        _put_in_place(new, target, work)
+
+
+@contextmanager
+def working_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder in `parent` for the time of the block; those of dead processes are removed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    work, lock = claim_folder(parent, name)
     try:
         yield work
-        _put_in_place(work, target)
     finally:
+        lock.release()
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _put_in_place(work: Path, target: Path) -> None:
+def claim_folder(parent: Path, name: str) -> tuple[Path, BaseFileLock]:
+    """A new hidden folder in `parent`, and its lock, which keeps it for as long as it is held.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    sweep(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        work = parent / f".fim-lsp.{name}.{uuid.uuid4().hex[:12]}"
+        work.mkdir(mode=0o700)
+        lock = _lock(work)
+        try:
+            lock.acquire()
+            (work / _LOCK).stat()
+            break
+        except (FileNotFoundError, FileExistsError):  # swept before it was locked
+            lock.release()
+            if not attempts_left:
+                raise
+    return work, lock
+
+
+def sweep(parent: Path) -> None:
+    """Remove what processes that are gone have left in `parent` of their work."""
+    try:
+        left = [path for path in parent.iterdir() if _WORK.fullmatch(path.name) and _is_ours(path)]
+    except OSError:
+        return
+    from filelock import Timeout
+
+    for work in left:
+        lock = _lock(work)
+        with suppress(Timeout, OSError):
+            lock.acquire(blocking=False)
+            shutil.rmtree(work, ignore_errors=True)
+            lock.release()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a folder of this user; others can put links into a temporary folder."""
+    found = path.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == getattr(os, "getuid", lambda: 0)()
+
+
+def _lock(work: Path) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(work / _LOCK, thread_local=False)
+
+
+def _put_in_place(new: Path, target: Path, work: Path) -> None:
     """Rename; an earlier target, or one that another process has just put there, is replaced."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            work.rename(target)
+            new.rename(target)
             return
         except OSError:
             if not attempts_left:
                 raise
-        old = _beside(target)  # another name each time: a folder cannot be renamed to a full one
-        try:
-            with suppress(FileNotFoundError):  # another process may have moved it away
-                target.rename(old)
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
+        old = work / f"old{attempts_left}"  # a folder cannot be renamed to a full one
+        with suppress(FileNotFoundError):  # another process may have moved it away
+            target.rename(old)
 
 
 def sha256_of(path: Path) -> str:

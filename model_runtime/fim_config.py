@@ -14,12 +14,13 @@ Otherwise the answer is a refusal: a wrong order gives bad completions and no er
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from model_runtime.errors import ConversionError
+from model_runtime.errors import ConversionError, shown
 from model_runtime.fim_format import FimTokens, Order
+from model_runtime.model_files import MAX_JSON_BYTES, source_file
 from model_runtime.neox import read_json
 from model_runtime.tokenizer import SEED_SENTINELS, FimTokenizer
 
@@ -38,8 +39,10 @@ class FimConfig:
     alibi: bool
     source: str
     """For people: who said what the order is."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Other entries of fim_config.json, such as license, languages, training."""
+    license: str
+    languages: tuple[str, ...]
+    training: Mapping[str, Any]
+    """How it was trained, for people."""
 
 
 def read_fim_config(
@@ -69,36 +72,53 @@ def read_fim_config(
     try:
         chosen = Order(spelled)
     except ValueError as error:
-        raise ConversionError(f"{folder}: the order {spelled!r} is not one of {_ORDERS}") from error
+        raise ConversionError(
+            f"{folder}: the order {shown(spelled)} is not one of {_ORDERS}"
+        ) from error
     sentinels = _sentinels(tokens if tokens is not None else found.get("tokens"), tokenizer)
+    languages = found.get("languages", [])
+    for name, fits, kind in (
+        ("license", isinstance(found.get("license", ""), str), "text"),
+        (
+            "languages",
+            isinstance(languages, list) and all(isinstance(one, str) for one in languages),
+            "a list of names",
+        ),
+        ("training", isinstance(found.get("training", {}), dict), "a JSON object"),
+    ):
+        if not fits:
+            raise ConversionError(
+                f"{folder / source}: {name} must be {kind}, not {shown(found[name])}; correct it"
+            )
     context = found.get("context")
     if context is not None and (isinstance(context, bool) or not isinstance(context, int)):
-        raise ConversionError(f"{folder}: the context {context!r} is no number of tokens")
+        raise ConversionError(f"{folder}: the context {shown(context)} is no number of tokens")
     return FimConfig(
         order=chosen,
         tokens=sentinels,
         context_length=context,
         alibi="alibi" in (found.get("arm"), found.get("position_embedding")),
         source=source,
-        extra=found,
+        license=found.get("license", "unknown"),
+        languages=tuple(languages),
+        training=found.get("training", {}),
     )
 
 
 def _declared(folder: Path) -> tuple[dict[str, Any], str]:
     for name, block in (("fim_config.json", None), ("tokenizer_config.json", "fim")):
         path = folder / name
-        if not path.is_file():
+        if source_file(folder, name, MAX_JSON_BYTES) is None:
             continue
-        raw = read_json(path)
+        raw = read_json(folder, name)
         found = raw if block is None else raw.get(block)
         if found is None:
             continue
         if not isinstance(found, dict):
             raise ConversionError(f"{path}: {block or 'the content'} must be a JSON object")
         if found.get("format_version") != 1:
-            raise ConversionError(
-                f"{path}: format_version {found.get('format_version')!r} is not 1; update fim-lsp"
-            )
+            version = shown(found.get("format_version"))
+            raise ConversionError(f"{path}: format_version {version} is not 1; update fim-lsp")
         return found, name
     return {}, ""
 
@@ -122,10 +142,12 @@ def _sentinels(given: object, tokenizer: FimTokenizer) -> FimTokens:
             zip(("end", "suffix", "prefix", "middle"), (END_STRING, *SEED_SENTINELS), strict=True)
         )
     if not isinstance(given, Mapping):
-        raise ConversionError(f"the sentinels {given!r} are no mapping of role to string or id")
+        raise ConversionError(
+            f"the sentinels {shown(given)} are no mapping of role to string or id"
+        )
     roles = {entry.name for entry in fields(FimTokens)}
     if unknown := sorted(set(given) - roles):
-        raise ConversionError(f"unknown sentinel roles {unknown}; known are {sorted(roles)}")
+        raise ConversionError(f"unknown sentinel roles {shown(unknown)}; known are {sorted(roles)}")
     ids = {role: _id(role, given.get(role), tokenizer) for role in sorted(roles)}
     missing = [role for role in ("end", "suffix", "prefix", "middle") if ids[role] is None]
     if missing:
@@ -143,5 +165,7 @@ def _id(role: str, given: object, tokenizer: FimTokenizer) -> int | None:
         return given
     id_ = tokenizer.id_of(given) if isinstance(given, str) else None
     if id_ is None:
-        raise ConversionError(f"the sentinel for {role}, {given!r}, is no token of the tokenizer")
+        raise ConversionError(
+            f"the sentinel for {role}, {shown(given)}, is no token of the tokenizer"
+        )
     return id_

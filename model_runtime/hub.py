@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 
 from model_runtime.errors import ConversionError
 from model_runtime.files import sha256_of
+from model_runtime.telemetry import import_silenced
 
 _TEXTS = (
     "config.json",
@@ -51,9 +52,7 @@ def fetched(
     weights = _SAFETENSORS if has_safetensors else _PICKLES
     say(f"fetching {repository} at {info.sha[:10]}")
     with _translated(repository):
-        from huggingface_hub import snapshot_download
-
-        snapshot_download(
+        import_silenced("huggingface_hub").snapshot_download(
             repository,
             revision=info.sha,
             local_dir=target,
@@ -68,23 +67,21 @@ def fetched(
 
 def _ask(repository: str, endpoint: str | None) -> Any:
     with _translated(repository):
-        from huggingface_hub import HfApi
-
-        return HfApi(endpoint=endpoint).model_info(repository, files_metadata=True)
+        api = import_silenced("huggingface_hub").HfApi(endpoint=endpoint)
+        return api.model_info(repository, files_metadata=True)
 
 
 @contextmanager
 def _translated(repository: str) -> Iterator[None]:
     """Errors of the hub's library in our words; they come from several HTTP libraries."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
+    errors = import_silenced("huggingface_hub.errors")
     try:
         yield
-    except GatedRepoError as error:
+    except errors.GatedRepoError as error:
         raise ConversionError(
             f"{repository} wants its terms accepted first; do that on its page, then: hf auth login"
         ) from error
-    except RepositoryNotFoundError as error:
+    except errors.RepositoryNotFoundError as error:
         raise ConversionError(
             f"the hub has no model {repository}, or it is private; check the spelling"
         ) from error

@@ -6,22 +6,31 @@
  "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
  "tokenizer": {"sha256": "...", "size": 1200000}, "license": "Apache-2.0",
  "languages": ["python"], "training": {...}, "canary": {"prefix": "...", ..., "ids": [...]},
- "calibration": {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], ...}}
+ "calibration": {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], ...},
+ "content_sha256": "..."}
+
+The last entry is a hash of all others, so that one changed digit is noticed, which no engine could
+see: another number of heads gives other answers, and no error.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from model_runtime.calibration import Calibration, DialPoint
-from model_runtime.errors import BundleError
+from model_runtime.errors import BundleError, shown
 from model_runtime.fim_format import FimTokens, Order
-from model_runtime.neox import Architecture
+from model_runtime.model_files import UnusableFile, parse_json
+from model_runtime.neox import MAX_CONTEXT, Architecture
 
 FORMAT_VERSION = 1
+MIN_CONTEXT = 8
+"""Tokens of a context; a prompt without any text has four."""
 POSITION_EMBEDDINGS = ("rotary", "alibi")
 WEIGHT_DTYPES = ("int8", "float16", "bfloat16", "float32")
 
@@ -91,7 +100,7 @@ class Manifest:
             del values["calibration"]
         if not self.context_sources:
             del values["context_sources"]
-        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        return signed(values)
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -101,22 +110,41 @@ class Manifest:
             BundleError: it cannot be used; the message names every problem that was found.
         """
         try:
-            raw = json.loads(text)
-        except ValueError as error:
-            raise BundleError(f"it is not JSON ({error})") from error
-        if not isinstance(raw, dict):
-            raise BundleError("it holds no JSON object")
-        version = raw.pop("format_version", None)
+            raw = parse_json(text)
+        except UnusableFile as error:
+            raise BundleError(str(error)) from error
+        version = raw.get("format_version")
         if version != FORMAT_VERSION:
             raise BundleError(
-                f"its format_version is {version!r} and this version of fim-lsp reads "
+                f"its format_version is {shown(version)} and this version of fim-lsp reads "
                 f"{FORMAT_VERSION}; update fim-lsp, or add the model again"
             )
+        if _HASH in raw and raw.pop(_HASH) != _hash(raw):  # earlier versions wrote none
+            raise BundleError(
+                "the manifest was changed after it was written; add the model again, or, if you "
+                "changed it yourself, confirm that with: fim-runtime models sign FOLDER"
+            )
+        del raw["format_version"]
         reader = _Reader()
         manifest = reader.manifest(raw)
         if manifest is None or reader.problems:
             raise BundleError("; ".join(reader.problems))
         return manifest
+
+
+_HASH = "content_sha256"
+
+
+def signed(raw: Mapping[str, Any]) -> str:
+    """The text of a manifest with these entries and the hash that belongs to them."""
+    content = {name: value for name, value in raw.items() if name != _HASH}
+    return json.dumps({**content, _HASH: _hash(content)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of the entries as JSON in one spelling: sorted, and without white space."""
+    spelled = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(spelled.encode()).hexdigest()
 
 
 class _Reader:
@@ -127,7 +155,7 @@ class _Reader:
 
     def manifest(self, raw: dict[str, Any]) -> Manifest | None:
         known = {entry.name for entry in fields(Manifest)}
-        self.problems += [f"unknown entry {name!r}" for name in sorted(set(raw) - known)]
+        self.problems += [f"unknown entry {shown(name)}" for name in sorted(set(raw) - known)]
         order = self._order(raw.get("order"))
         tokens = self._record(raw, "tokens", FimTokens)
         architecture = self._record(raw, "architecture", Architecture)
@@ -152,17 +180,26 @@ class _Reader:
         if not _is_list_of(context_sources, str):
             self.problems.append("context_sources must be a list of names")
         if weights is not None and weights.dtype not in WEIGHT_DTYPES:
-            self.problems.append(f"weights.dtype {weights.dtype!r} is not one of {WEIGHT_DTYPES}")
-        if isinstance(context_length, int) and context_length < 8:
-            self.problems.append(f"context_length {context_length} is too small")
+            self.problems.append(
+                f"weights.dtype {shown(weights.dtype)} is not one of {WEIGHT_DTYPES}"
+            )
+        if isinstance(context_length, int) and not MIN_CONTEXT <= context_length <= MAX_CONTEXT:
+            self.problems.append(
+                f"context_length {shown(context_length)} is not between {MIN_CONTEXT} and "
+                f"{MAX_CONTEXT}"
+            )
+        if isinstance(name, str) and not name.isprintable():
+            self.problems.append(f"name {shown(name)} has characters that cannot be printed")
         if tokens is not None and architecture is not None:
             outside = [id_ for id_ in tokens.all() if not 0 <= id_ < architecture.vocab]
-            self.problems += [f"sentinel id {id_} is not in the vocabulary" for id_ in outside]
+            self.problems += [
+                f"sentinel id {shown(id_)} is not in the vocabulary" for id_ in outside
+            ]
         if self.problems:
             return None
         if parameters != architecture.count_parameters():
             self.problems.append(
-                f"parameters says {parameters}, the architecture has "
+                f"parameters says {shown(parameters)}, the architecture has "
                 f"{architecture.count_parameters()}"
             )
         return Manifest(
@@ -188,35 +225,39 @@ class _Reader:
             return Order(value)
         except ValueError:
             known = ", ".join(order.value for order in Order)
-            self.problems.append(f"order is {value!r}, not one of {known}; it is never guessed")
+            self.problems.append(
+                f"order is {shown(value)}, not one of {known}; it is never guessed"
+            )
             return None
 
     def _choice(self, value: object, name: str) -> str:
         if value not in POSITION_EMBEDDINGS:
-            self.problems.append(f"{name} is {value!r}, not one of {POSITION_EMBEDDINGS}")
+            self.problems.append(f"{name} is {shown(value)}, not one of {POSITION_EMBEDDINGS}")
         return str(value)
 
     def _value(self, raw: Mapping[str, Any], name: str, kind: type) -> Any:
         value = raw.get(name)
         if not _is(value, kind):
-            self.problems.append(f"{name} must be {_CALLED[kind.__name__]}, not {value!r}")
+            self.problems.append(f"{name} must be {_CALLED[kind.__name__]}, not {shown(value)}")
         return value
 
     def _record(self, raw: Mapping[str, Any], name: str, kind: type) -> Any:
         """A flat dataclass from a JSON object; None (and a problem) if that does not fit."""
         value = raw.get(name)
         if not isinstance(value, dict):
-            self.problems.append(f"{name} must be an object, not {value!r}")
+            self.problems.append(f"{name} must be an object, not {shown(value)}")
             return None
         before = len(self.problems)
         known = {entry.name: str(entry.type) for entry in fields(kind)}
-        self.problems += [f"unknown entry {name}.{key}" for key in sorted(set(value) - set(known))]
+        self.problems += [
+            f"unknown entry {name}.{shown(key)}" for key in sorted(set(value) - set(known))
+        ]
         for key, type_ in known.items():
             given = value.get(key)
             accepted = type_.split(" | ")
             if not any(_is(given, _TYPES[one]) for one in accepted):
                 called = _CALLED[accepted[0]]
-                self.problems.append(f"{name}.{key} must be {called}, not {given!r}")
+                self.problems.append(f"{name}.{key} must be {called}, not {shown(given)}")
         if len(self.problems) > before:
             return None
         try:
@@ -279,7 +320,9 @@ _CALLED = {"int": "a whole number", "float": "a number", "str": "text", "bool": 
 def _is(value: object, kind: type) -> bool:
     if isinstance(value, bool) and kind is not bool:
         return False
-    return isinstance(value, (int, float) if kind is float else kind)
+    if kind is float:
+        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return isinstance(value, kind)
 
 
 def _is_list_of(value: object, kind: type) -> bool:

@@ -8,13 +8,15 @@ K and V stay interleaved per head.
 
 from __future__ import annotations
 
-import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from model_runtime.errors import ConversionError
+from model_runtime import model_files
+from model_runtime.errors import ConversionError, shown
 
 EMBEDDING = "gpt_neox.embed_in.weight"
 HEAD = "embed_out.weight"
@@ -35,6 +37,17 @@ _ACTIVATIONS = {
 }
 ACTIVATIONS = frozenset(_ACTIVATIONS.values())
 """What every engine implements; the three spellings of the tanh approximation are one."""
+
+_MAX_SIZES = {
+    "layers": 1024,
+    "hidden": 2**16,
+    "heads": 2**16,
+    "vocab": 2**22,
+    "intermediate": 2**19,
+}
+"""Several times what the largest models have, and far from what memory cannot hold."""
+MAX_CONTEXT = 2**20
+"""Tokens of a context at the most, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +77,9 @@ class Architecture:
     def problems(self) -> list[str]:
         """What is wrong with these numbers, in words; empty when they make a model."""
         found = [
-            f"{name} must be at least 1, not {getattr(self, name)}"
-            for name in ("layers", "hidden", "heads", "vocab", "intermediate")
-            if getattr(self, name) < 1
+            f"{name} must be at least 1 and at most {most}, not {shown(getattr(self, name))}"
+            for name, most in _MAX_SIZES.items()
+            if not 1 <= getattr(self, name) <= most
         ]
         if found:
             return found
@@ -74,14 +87,15 @@ class Architecture:
             found.append(f"hidden {self.hidden} is no multiple of heads {self.heads}")
         if self.rotary_dim % 2 or not 0 <= self.rotary_dim <= self.head_dim:
             found.append(
-                f"rotary_dim {self.rotary_dim} must be even and within the head's {self.head_dim}"
+                f"rotary_dim {shown(self.rotary_dim)} must be even and within the head's "
+                f"{self.head_dim}"
             )
         if self.activation not in ACTIVATIONS:
-            found.append(f"activation {self.activation!r} is not one of {sorted(ACTIVATIONS)}")
-        if not (math.isfinite(self.rotary_base) and self.rotary_base > 0):
-            found.append(f"rotary_base must be positive, not {self.rotary_base}")
+            found.append(f"activation {shown(self.activation)} is not one of {sorted(ACTIVATIONS)}")
+        if not 0 < self.rotary_base <= sys.float_info.max:
+            found.append(f"rotary_base must be positive, not {shown(self.rotary_base)}")
         if not 0 < self.norm_epsilon < 1:
-            found.append(f"norm_epsilon must lie between 0 and 1, not {self.norm_epsilon}")
+            found.append(f"norm_epsilon must lie between 0 and 1, not {shown(self.norm_epsilon)}")
         return found
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -155,43 +169,44 @@ def read_config(folder: Path) -> NeoxConfig:
             here implements.
     """
     path = folder / "config.json"
-    raw = read_json(path)
+    raw = read_json(folder, path.name)
     if raw.get("model_type") not in MODEL_TYPES:
-        raise ConversionError(
-            f"{path}: model_type is {raw.get('model_type')!r}; only gpt_neox models can be added"
-        )
+        kind = shown(raw.get("model_type"))
+        raise ConversionError(f"{path}: model_type is {kind}; only gpt_neox models can be added")
     try:
         return _parse(raw, path)
     except KeyError as error:
         raise ConversionError(f"{path}: the setting {error} is missing") from error
-    except (TypeError, ValueError) as error:
-        raise ConversionError(f"{path}: a setting has an impossible value ({error})") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConversionError(
+            f"{path}: a setting has an impossible value ({error}); correct it"
+        ) from error
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """A JSON object from a file of a model folder.
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON object from a file of a folder that a model is added from.
 
     Raises:
-        ConversionError: the file is missing or holds something else.
+        ConversionError: the file is missing, is a link, or holds something else.
     """
+    path = model_files.source_file(folder, name, model_files.MAX_JSON_BYTES)
+    if path is None:
+        raise ConversionError(f"{folder / name} is missing; is this a Hugging Face folder?")
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConversionError(f"{path} is missing; is this a Hugging Face folder?") from error
-    except (OSError, ValueError) as error:
-        raise ConversionError(f"{path} is not readable JSON ({error})") from error
-    if not isinstance(raw, dict):
-        raise ConversionError(f"{path} holds no JSON object")
-    return raw
+        return model_files.read_json(path)
+    except (OSError, model_files.UnusableFile) as error:
+        raise ConversionError(f"{path} cannot be used: {error}; fetch the model again") from error
 
 
-def _parse(raw: Mapping[str, object], path: Path) -> NeoxConfig:
+def _parse(raw: Mapping[str, Any], path: Path) -> NeoxConfig:
     rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
     if not isinstance(rope, Mapping):
         raise ConversionError(f"{path}: rope_parameters is no JSON object")
     kind = rope.get("rope_type") or rope.get("type") or "default"
     if kind != "default":
-        raise ConversionError(f"{path}: rotary scaling {kind!r} is not supported, only 'default'")
+        raise ConversionError(
+            f"{path}: rotary scaling {shown(kind)} is not supported, only 'default'"
+        )
     fraction = _agreed(
         path,
         "rotary fraction",
@@ -211,10 +226,12 @@ def _parse(raw: Mapping[str, object], path: Path) -> NeoxConfig:
     usual = "alibi" if raw.get("model_type") == ALIBI_TYPE else "rotary"
     positions = raw.get("position_embedding_type", usual)
     if positions not in ("rotary", "alibi"):
-        raise ConversionError(f"{path}: position_embedding_type {positions!r} is not supported")
+        raise ConversionError(
+            f"{path}: position_embedding_type {shown(positions)} is not supported"
+        )
     activation = str(raw.get("hidden_act", "gelu"))
     if activation not in _ACTIVATIONS:
-        raise ConversionError(f"{path}: activation {activation!r} is not supported")
+        raise ConversionError(f"{path}: activation {shown(activation)} is not supported")
     hidden, heads = _integer(raw["hidden_size"]), _integer(raw["num_attention_heads"])
     architecture = Architecture(
         layers=_integer(raw["num_hidden_layers"]),
@@ -232,6 +249,11 @@ def _parse(raw: Mapping[str, object], path: Path) -> NeoxConfig:
     if problems := architecture.problems():
         raise ConversionError(f"{path}: {'; '.join(problems)}")
     max_positions = _integer(raw.get("max_position_embeddings", 2048))
+    if not 1 <= max_positions <= MAX_CONTEXT:
+        raise ConversionError(
+            f"{path}: max_position_embeddings must be at least 1 and at most {MAX_CONTEXT}, not "
+            f"{shown(max_positions)}"
+        )
     return NeoxConfig(architecture, max_positions, alibi=positions == "alibi")
 
 
@@ -248,17 +270,17 @@ def _agreed(path: Path, what: str, spellings: Iterable[object], default: float) 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{shown(value)} is no number")
     return float(value)
 
 
 def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{shown(value)} is no whole number")
     return value
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
+        raise TypeError(f"{shown(value)} is neither true nor false")
     return value

@@ -8,7 +8,6 @@ precision, missing attention biases (zeros), and the mask buffers of old checkpo
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from platformdirs import user_cache_path
 
 from model_runtime import pickled_weights
 from model_runtime.errors import ConversionError
+from model_runtime.files import working_folder
+from model_runtime.model_files import source_file
 from model_runtime.neox import HEAD, Architecture, read_json
 from model_runtime.weights import Float32, UnreadableWeights, WeightsFile
 
@@ -64,8 +65,10 @@ class NeoxWeights:
         size = sum(path.stat().st_size for path in paths)
         with ExitStack() as cleanup:
             if paths[0].suffix == ".bin":
-                work = cleanup.enter_context(_work_folder())
-                paths = [_rewritten(path, Path(work), say) for path in paths]
+                # In the cache: the system's temporary folder is often in memory, and small.
+                cache = user_cache_path("fim-lsp", appauthor=False)
+                work = cleanup.enter_context(working_folder(cache, "convert"))
+                paths = [_rewritten(path, work, say) for path in paths]
             try:
                 files = [WeightsFile(path) for path in paths]
             except UnreadableWeights as error:
@@ -87,7 +90,9 @@ class NeoxWeights:
         try:
             values = self._file_of[stored_name].float32(stored_name)
         except UnreadableWeights as error:
-            raise ConversionError(f"{self._folder}: {error}") from error
+            raise ConversionError(
+                f"{self._folder}: {error}; add a version of it in float32, float16 or bfloat16"
+            ) from error
         if not np.isfinite(values).all():
             raise ConversionError(f"{self._folder}: {name} holds NaN or infinity")
         return values
@@ -118,31 +123,24 @@ class NeoxWeights:
 def _paths(folder: Path) -> list[Path]:
     """The files with the weights, safetensors where there are any."""
     for single, index in ((SINGLE, INDEX), (pickled_weights.SINGLE, pickled_weights.INDEX)):
-        if (folder / index).is_file():
+        if source_file(folder, index) is not None:
             return _indexed(folder, index)
-        if (folder / single).is_file():
-            return [folder / single]
+        if (path := source_file(folder, single)) is not None:
+            return [path]
     raise ConversionError(f"{folder} has no {SINGLE}, nor any other weights that can be read")
 
 
 def _indexed(folder: Path, index: str) -> list[Path]:
-    weight_map = read_json(folder / index).get("weight_map")
+    weight_map = read_json(folder, index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise ConversionError(f"{folder / index} has no weight_map")
     names = sorted({str(name) for name in weight_map.values()})
     for name in names:
         if Path(name).name != name:
             raise ConversionError(f"{folder / index} points outside of its folder: {name}")
-        if not (folder / name).is_file():
+        if source_file(folder, name) is None:
             raise ConversionError(f"{folder / name} is missing; fetch the folder again")
     return [folder / name for name in names]
-
-
-def _work_folder() -> tempfile.TemporaryDirectory[str]:
-    """On the disk of the cache: the system's temporary folder is often in memory, and small."""
-    parent = user_cache_path("fim-lsp", appauthor=False)
-    parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix="convert-", dir=parent, ignore_cleanup_errors=True)
 
 
 def _rewritten(path: Path, work: Path, say: Callable[[str], None]) -> Path:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime.errors import BundleError
+from model_runtime.errors import BundleError, shown
 from model_runtime.fim_format import FimTokens
+from model_runtime.model_files import MAX_TOKENIZER_BYTES, UnusableFile, size_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -46,8 +47,12 @@ class FimTokenizer:
         """
         from tokenizers import Tokenizer
 
-        if not path.is_file():
-            raise BundleError(f"{path} is missing; add the model again")
+        try:
+            size_of(path, MAX_TOKENIZER_BYTES)
+        except FileNotFoundError as error:
+            raise BundleError(f"{path} is missing; add the model again") from error
+        except (OSError, UnusableFile) as error:
+            raise BundleError(f"{path} cannot be used: {error}; add the model again") from error
         try:
             return cls(Tokenizer.from_file(str(path)))
         except Exception as error:  # the library raises bare Exception
@@ -111,10 +116,10 @@ class FimTokenizer:
         for id_ in tokens.all():
             entry = added.get(id_)
             if entry is None or not getattr(entry, "special", False):
-                found = self._tokenizer.id_to_token(id_)
+                found = self._tokenizer.id_to_token(id_) if 0 <= id_ < self.size else None
                 raise BundleError(
-                    f"sentinel id {id_} is {found!r} in this tokenizer, not a special token; "
-                    "the tokenizer and the manifest do not belong together"
+                    f"sentinel id {shown(id_)} is {shown(found)} in this tokenizer, not a special "
+                    "token; the tokenizer and the manifest do not belong together"
                 )
 
     def save(self, path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model_runtime.model_files import size_of
 from model_runtime.progress import advance
 
 Array = NDArray[Any]
@@ -31,6 +32,8 @@ QUANTISED = "int8"
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int8": "I8"}
 """Our names, as in manifests, and those of the safetensors format."""
 
+_MAX_HEADER_BYTES = 16 * 2**20
+"""A model of 1,024 layers, the most that is read, has 2 MB."""
 _NUMPY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
 
 
@@ -67,11 +70,14 @@ class WeightsFile:
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(str(path), framework="np"):
-                pass  # the library checks that sizes and offsets of the header agree with the file
+            size_of(path)
             with path.open("rb") as file:
                 (header_size,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(header_size))
+                if header_size > _MAX_HEADER_BYTES:
+                    raise UnreadableWeights(f"its header has {header_size:,} bytes")
+                # The library checks that sizes and offsets of the header agree with the file.
+                with safe_open(str(path), framework="np"):
+                    header = json.loads(file.read(header_size))
         except (SafetensorError, OSError, ValueError, struct.error) as error:
             raise UnreadableWeights(str(error)) from error
         header.pop("__metadata__", None)
@@ -104,6 +110,9 @@ class WeightsFile:
         stored = self.raw(name)
         dtype = self.layout[name].dtype
         if dtype == "I8":
+            scale = self.layout.get(name + SCALE_SUFFIX)
+            if scale is None or scale.shape != stored.shape[:1] or scale.dtype != "F32":
+                raise UnreadableWeights(f"tensor {name} is int8 and has no float32 scale per row")
             return dequantise_rows(stored, self.raw(name + SCALE_SUFFIX))
         if dtype == "BF16":
             bits = stored.astype(np.uint32)

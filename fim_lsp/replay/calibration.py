@@ -20,7 +20,7 @@ from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
 from model_runtime import catalogue
-from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
+from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, write_manifest
 from model_runtime.calibration import UNCALIBRATED, Calibration, DialPoint, table
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
@@ -105,10 +105,7 @@ def write(bundle: ModelBundle, calibration: Calibration) -> None:
         OSError: it cannot be written.
     """
     manifest = replace(bundle.manifest, calibration=calibration)
-    path = bundle.path / MANIFEST
-    fresh = path.with_name(f".{MANIFEST}.new")
-    fresh.write_text(manifest.to_json(), encoding="utf-8")
-    fresh.replace(path)
+    write_manifest(bundle.path, manifest.to_json())
 
 
 @contextmanager

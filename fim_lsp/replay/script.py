@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import IO, cast
 
 from fim_lsp.errors import FimLspError
+from fim_lsp.exclusions import is_excluded
+from model_runtime.errors import GitError
+from model_runtime.git import git
 from model_runtime.languages import language_id
 
 _MOST_BYTES = 200_000
@@ -54,7 +53,7 @@ def of_files(paths: Sequence[Path]) -> list[Script]:
             known = (
                 file for file in sorted(path.rglob("*"))
                 if file.is_file() and language_id(file.name) != "plaintext"
-                and file.stat().st_size <= _MOST_BYTES
+                and file.stat().st_size <= _MOST_BYTES and is_excluded(str(file.absolute())) is None
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
             )  # fmt: skip
             scripts += [of_file(file) for file in known]
@@ -113,14 +112,14 @@ def write_tree_before(revisions: str, repository: Path, folder: Path) -> None:
     for first in _commits(revisions, repository)[:1]:
         if not _git(repository, "rev-list", "--parents", "-1", first).split()[1:]:
             return
-        archive = _git_bytes(_top(repository), "archive", "--format=tar", f"{first}^")
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            for member in tar:
-                # Whatever it calls itself, it stays inside, and nothing but files is wanted.
-                path = (folder / member.name).resolve()
-                if member.isfile() and path.is_relative_to(folder.resolve()):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(cast(IO[bytes], tar.extractfile(member)).read())
+        files = _files_of(f"{first}^", _top(repository))
+        texts = _blobs(repository, [blob for _, blob in files])
+        for (name, _), text in zip(files, texts, strict=True):
+            # Whatever it calls itself, it stays inside.
+            path = (folder / name).resolve()
+            if path.is_relative_to(folder.resolve()) and is_excluded(name) is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(text)
 
 
 def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
@@ -157,7 +156,7 @@ def _of_commit(commit: str, top: Path, root: Path) -> Iterator[Script]:
                    "--diff-filter=AM", "--name-status", commit)  # fmt: skip
     fields = listing.split("\0")
     for status, name in zip(fields[::2], fields[1::2], strict=False):
-        if language_id(name) == "plaintext":
+        if language_id(name) == "plaintext" or is_excluded(name) is not None:
             continue
         after = _blob(top, f"{commit}:{name}")
         before = _blob(top, f"{commit}^:{name}") if status == "M" else ""
@@ -170,7 +169,7 @@ def _of_commit(commit: str, top: Path, root: Path) -> Iterator[Script]:
 
 
 def _blob(top: Path, name: str) -> str | None:
-    return _text(_git_bytes(top, "show", name))
+    return _text(_git_bytes(top, "cat-file", "blob", name))
 
 
 def _text(raw: bytes) -> str | None:
@@ -193,16 +192,35 @@ def _common(one: str, other: str) -> int:
     return length
 
 
+def _files_of(commit: str, top: Path) -> list[tuple[str, str]]:
+    """Name and blob of each file; neither links nor submodules."""
+    files = []
+    for line in filter(None, _git(top, "ls-tree", "-r", "-z", commit).split("\0")):
+        entry, _, name = line.partition("\t")
+        mode, _, blob = entry.split()
+        if mode.startswith("100"):
+            files.append((name, blob))
+    return files
+
+
+def _blobs(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
+    """The content of each, in their order."""
+    asked = "".join(f"{blob}\n" for blob in blobs)
+    answer = _git_bytes(folder, "cat-file", "--batch", given=asked.encode())
+    at = 0
+    for _ in blobs:
+        end = answer.index(b"\n", at)
+        size = int(answer[at:end].split()[2])
+        yield answer[end + 1 : end + 1 + size]
+        at = end + size + 2
+
+
 def _git(folder: Path, *arguments: str) -> str:
-    return _git_bytes(folder, *arguments).decode("utf-8", "replace")
+    return _git_bytes(folder, *arguments).decode("utf-8", "surrogateescape")
 
 
-def _git_bytes(folder: Path, *arguments: str) -> bytes:
+def _git_bytes(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise FimLspError("--git needs the program git; install it") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise FimLspError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
-    return done.stdout
+        return git(folder, *arguments, given=given)
+    except GitError as error:
+        raise FimLspError(str(error)) from None

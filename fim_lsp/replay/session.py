@@ -86,6 +86,7 @@ def run(
             recorded_ms,
             after_each,
             bool(sent.get("workspaceIndex", True)),
+            root is not None,
         )
     )
     return replay
@@ -99,6 +100,7 @@ async def _type_all(
     recorded_ms: Sequence[float],
     after_each: Progress,
     is_indexed: bool,
+    is_own_tree: bool,
 ) -> None:
     async with editor:
         if editor.warnings:
@@ -108,6 +110,9 @@ async def _type_all(
         replay.model, replay.engine = editor.status["model"], editor.status["engine"]
         begun = time.monotonic()
         for script in scripts:
+            if is_own_tree:  # whoever types a new file has saved it before it is closed
+                script.path.parent.mkdir(parents=True, exist_ok=True)
+                script.path.touch()
             rhythm = Rhythm(script.label, recorded_ms)
             figures = await Typist(editor, script, manner, rhythm).type()
             replay.files.append((script, figures))

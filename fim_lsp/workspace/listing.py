@@ -1,15 +1,16 @@
-"""Which files of a folder are source code of the project: git's own answer, else all but the usual
-heaps of other people's files.
+"""Which files of a folder are source code of the project.  No program is run for it, git neither:
+the folder may be somebody else's.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusions import is_excluded_by_name, is_folder_excluded
+from fim_lsp.gitignore import is_ignored_by, levels_below, levels_within, work_tree_of
 from model_runtime.languages import language, language_id
 
 MOST_FILES = 100_000
@@ -19,7 +20,7 @@ _HEAPS = frozenset(
     {"node_modules", "bower_components", "vendor", "venv", "env", "site-packages", "__pycache__",
      "build", "dist", "target", "out", "obj", "bin", "coverage", "Pods", "DerivedData"}
 )  # fmt: skip
-"""Folders of files that were installed or made, where no git says so."""
+"""Folders of files that were installed or made, where no `.gitignore` says so."""
 
 _DATA = frozenset({"json", "jsonc", "xml", "html", "toml", "yaml"})
 """Languages that define nothing."""
@@ -28,20 +29,16 @@ _DATA = frozenset({"json", "jsonc", "xml", "html", "toml", "yaml"})
 def source_files(root: Path, exclude: tuple[str, ...] = ()) -> list[str]:
     """Paths below a folder, with slashes, the last changed first; no secret, no link, no data.
 
-    Git's list where the folder belongs to a work tree: what is tracked or new and not ignored.
+    In a git work tree nothing that git ignores, elsewhere neither hidden folders nor heaps.
     """
-    names = _by_git(root)
     found: dict[str, float] = {}
-    for name in _by_walking(root) if names is None else names:
+    for name, entry in _files(root, exclude):
         if len(found) == MOST_FILES:
             break
-        if not _is_code(name) or is_excluded(str(root / name), exclude) is not None:
-            continue
         try:
-            status = os.lstat(root / name)
+            found[name] = entry.stat(follow_symlinks=False).st_mtime
         except OSError:  # it has gone meanwhile
             continue
-        found[name] = status.st_mtime
     return sorted(found, key=lambda name: (-found[name], name))
 
 
@@ -58,50 +55,51 @@ def is_project(root: Path) -> bool:
     return root.is_dir() and root != home and root not in home.parents
 
 
+def _files(root: Path, exclude: tuple[str, ...]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Files of the project, those of the upper folders first; no link is followed."""
+    real = os.path.realpath(root)
+    bases = {Path(path).as_posix().strip("/") for path in (os.path.abspath(root), real)}
+    top = work_tree_of(real)
+    above = "" if top in (None, real) else f"{Path(real).relative_to(str(top)).as_posix()}/"
+    levels = () if top is None else levels_within(top, above)
+    if levels is None:
+        return
+    waiting = deque([("", levels)])
+    for _ in range(_MOST_DIRECTORIES):
+        if not waiting:
+            return
+        folder, levels = waiting.popleft()
+        try:
+            with os.scandir(os.path.join(real, folder)) as found:
+                entries = {entry.name: entry for entry in found}
+        except OSError:
+            continue
+        if top is not None and folder:
+            if ".git" in entries:  # a work tree of its own, such as a submodule
+                continue
+            if ".gitignore" in entries:
+                levels = levels_below(levels, top, above + folder)
+        for name in sorted(entries):
+            path, entry = f"{folder}{name}", entries[name]
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not (_is_code(name) and entry.is_file(follow_symlinks=False)):
+                    continue
+            except OSError:
+                continue
+            if is_folder and (name == ".git" if top else name.startswith(".") or name in _HEAPS):
+                continue
+            judge = is_folder_excluded if is_folder else is_excluded_by_name
+            if any(judge(f"{base}/{path}", exclude) for base in bases):
+                continue
+            if is_ignored_by(levels, above + path, is_folder=is_folder):
+                continue
+            if is_folder:
+                waiting.append((f"{path}/", levels))
+            else:
+                yield path, entry
+
+
 def _is_code(name: str) -> bool:
     kind = language(language_id(name))
     return bool(kind.id) and not kind.is_prose and kind.id not in _DATA
-
-
-def _by_git(root: Path) -> list[str] | None:
-    """None where git is missing, or refuses, or has nothing to do with the folder."""
-    # A repository may name a program as its file system monitor: that must not run.
-    command = ["git", "-c", "core.fsmonitor=false", "ls-files", "-z",
-               "--cached", "--others", "--exclude-standard", "--deduplicate"]  # fmt: skip
-    try:
-        done = subprocess.run(
-            command,
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except OSError:
-        return None
-    if done.returncode:
-        return None
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-
-
-def _by_walking(root: Path) -> Iterator[str]:
-    """Files in folders that are neither hidden, nor links, nor heaps; the upper ones first."""
-    waiting = [""]
-    for number in range(_MOST_DIRECTORIES):
-        if number == len(waiting):
-            return
-        folder = waiting[number]
-        try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-        except OSError:
-            continue
-        for entry in entries:
-            name = f"{folder}{entry.name}"
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith(".") and entry.name not in _HEAPS:
-                        waiting.append(f"{name}/")
-                elif entry.is_file(follow_symlinks=False):
-                    yield name
-            except OSError:
-                continue

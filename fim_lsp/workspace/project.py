@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.exclusions import is_excluded
+from fim_lsp.exclusions import is_unshared
 from fim_lsp.uris import local_path
 from fim_lsp.workspace.definitions import defined_names
 from fim_lsp.workspace.index import WorkspaceIndex
@@ -27,8 +28,19 @@ _MOST_FILES_READ = 16
 _MOST_CHARACTERS_SAVED = 50_000
 """Of a saved document; to look for names in a larger one would hold up the event loop."""
 
+MAX_READERS = 2
+"""Processes that look through projects at the same time, for all editors together."""
+
 Learn = Callable[[str, str], None]
 """Takes a file's path and its text."""
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _turn() -> asyncio.Semaphore:
+    """Returns what the projects of this event loop wait for before they start a process."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
 
 
 class Project:
@@ -88,7 +100,7 @@ class Project:
         path = local_path(uri)
         if path is None or self._asked is None or self._relative(path) is None:
             return
-        if len(text) <= _MOST_CHARACTERS_SAVED and is_excluded(path, self._exclude) is None:
+        if len(text) <= _MOST_CHARACTERS_SAVED and is_unshared(path, self._exclude) is None:
             self.index.add(path, defined_names(text, language_id(path)))
             self.index.version += 1
 
@@ -104,7 +116,8 @@ class Project:
         found.pop(own, None)
         for path in islice(found, _MOST_FILES_READ):
             relative = self._relative(path)
-            if relative is None or is_excluded(path, self._exclude) is not None:
+            # Judged now: it may be another file than it was, or under other rules.
+            if relative is None or is_unshared(path, self._exclude) is not None:
                 continue
             text = read_text(path)
             if text is not None:
@@ -113,6 +126,12 @@ class Project:
                 )
 
     async def _read(self, request: str, learn: Learn, when_done: Callable[[int], None]) -> None:
+        async with _turn():
+            await self._run_reader(request, learn, when_done)
+
+    async def _run_reader(
+        self, request: str, learn: Learn, when_done: Callable[[int], None]
+    ) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -18,15 +18,17 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine, SamplingParams
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.errors import ModelRuntimeError, shown
+from model_runtime.model_files import UnusableFile, read_json
 
 logger = logging.getLogger(__name__)
 
@@ -199,14 +201,24 @@ def _version(package: str) -> str:
 def _read(path: Path) -> Choice | None:
     """What is remembered; None where there is nothing, or nothing that can be believed."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        choice = Choice(content["engine"], tuple(Speed(**speed) for speed in content["speeds"]))
+        content = read_json(path)
+        choice = Choice(content["engine"], tuple(_speed(speed) for speed in content["speeds"]))
+        if choice.engine not in PACKAGES:
+            raise UnusableFile(f"there is no engine {shown(choice.engine)}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, UnusableFile, TypeError, KeyError) as error:
         logger.warning("%s is damaged (%s); measuring again", path, error)
         return None
-    return choice if choice.engine in PACKAGES else None
+    return choice
+
+
+def _speed(content: dict[str, Any]) -> Speed:
+    speed = Speed(**content)
+    for value, kind in ((speed.engine, str), (speed.key_ms, float), (speed.prompt_ms, float)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{shown(value)} is no {kind.__name__}")
+    return replace(speed, problem=str(speed.problem))
 
 
 def _remember(path: Path, choice: Choice) -> None:

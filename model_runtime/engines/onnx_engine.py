@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from model_runtime.bundle import ModelBundle
 from model_runtime.derived import derived_folder
@@ -27,7 +26,10 @@ from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.neox import Architecture
+from model_runtime.telemetry import import_silenced
 from model_runtime.weights import Float32
+
+onnxruntime = import_silenced("onnxruntime")
 
 DEFAULT_KIND = "int8-128"
 """Of bundles with int8 weights."""

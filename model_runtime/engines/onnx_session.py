@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from model_runtime.engines.onnx_file import MODEL
 from model_runtime.errors import EngineUnavailable
 from model_runtime.neox import Architecture
+from model_runtime.telemetry import import_silenced
 from model_runtime.weights import Float32
+
+onnxruntime = import_silenced("onnxruntime")
 
 _POLL_SECONDS = 0.002
 """Between two looks at the cancel flag during a prefill."""

@@ -26,6 +26,7 @@ from model_runtime.evaluation.metrics import Interval, wilson
 from model_runtime.evaluation.records import JsonLines, RunFolder, write_text
 from model_runtime.evaluation.rows import Rows
 from model_runtime.evaluation.seed_table import ARMS, INFILLING, ROWS
+from model_runtime.telemetry import import_silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,23 +229,22 @@ def _files(options: HarnessOptions) -> dict[str, Path]:
 
 def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Measures:
     """Every measure of every row."""
-    from lm_eval import simple_evaluate
-    from lm_eval.tasks import TaskManager
-
+    lm_eval = import_silenced("lm_eval")
+    tasks = import_silenced("lm_eval.tasks")
     yaml_folder = options.out / "tasks"
     yaml_folder.mkdir(parents=True, exist_ok=True)
     names = {
         _local_task(TASKS[name], files[name], yaml_folder) if files else name: name
         for name in options.tasks
     }
-    outcome = simple_evaluate(
+    outcome = lm_eval.simple_evaluate(
         model=model,
         tasks=list(names),
         num_fewshot=0,
         limit=options.limit,
         # Reading the thousands of the harness's own task files takes longer than a short run, and
         # ours name what they include.
-        task_manager=TaskManager(include_path=str(yaml_folder), include_defaults=not files),
+        task_manager=tasks.TaskManager(include_path=str(yaml_folder), include_defaults=not files),
         bootstrap_iters=0,
     )
     found: Measures = {}
@@ -258,12 +258,11 @@ def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Meas
 
 def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
     """Write the task file that takes its rows from a local file; the new task's name."""
-    import lm_eval.tasks
-
+    included = Path(import_silenced("lm_eval.tasks").__file__).parent / task.yaml
     name = f"local_{task.name}"
     splits = dict.fromkeys(("training_split", "validation_split", "test_split"))
     override = {
-        "include": str(Path(lm_eval.tasks.__file__).parent / task.yaml),
+        "include": str(included),
         "task": name,
         "tag": None,  # else the copy joins the harness's group of that tag
         "dataset_path": "json",

@@ -11,14 +11,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lm_eval.api.model import LM
-
 from model_runtime.bundle import ModelBundle
 from model_runtime.engine import Engine, SamplingParams
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.generation import generate_text
 from model_runtime.stopping import Cut
+from model_runtime.telemetry import import_silenced
+
+LM: Any = import_silenced("lm_eval.api.model").LM
 
 _MOST_GENERATED = 256
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -97,6 +100,35 @@ def test_the_lines_without_the_plugin_give_ghost_text_too(start: Start, home: Pa
     before = editor.lines()
     editor.type("<Tab>")
     editor.until(lambda: "\n".join(editor.lines()) == "\n".join(before) + text, "the text")
+
+
+def test_two_editors_have_ghost_text_from_one_server_by_the_lines_of_the_document(
+    start: Start, init: str, path_with_server: str
+):
+    heading = "One server for several editors"
+    [command], [lua] = snippets(heading, "sh"), snippets(heading, "lua")
+    with tempfile.TemporaryDirectory() as runtime:
+        environment = {**os.environ, "PATH": path_with_server, "PYTHONPATH": str(ROOT)}
+        environment |= {"XDG_RUNTIME_DIR": runtime, "XDG_STATE_HOME": f"{runtime}/state"}
+        server = subprocess.Popen(
+            shlex.split(command), env=environment, stderr=subprocess.PIPE, text=True
+        )
+        socket = Path(runtime, "fim-lsp", "server.sock")
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.05)
+        shared = f"vim.env.XDG_RUNTIME_DIR = '{runtime}'\n{lua}\n"
+        try:
+            for _ in range(2):
+                editor = start(shared + init.replace("eagerness = 0.5", "eagerness = 1"), CLASS)
+                editor.ready()
+                editor.type("Goself.price = ")
+                editor.until(editor.ghost, "ghost text")
+                assert editor.messages() == ""
+        finally:
+            server.terminate()
+            _, said = server.communicate(timeout=20)
+        assert (server.returncode, said) == (0, "")
 
 
 def test_ghost_text_stands_at_the_cursor_and_tab_puts_it_in(write):

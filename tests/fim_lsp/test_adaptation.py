@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fim_lsp import counts
 from fim_lsp.adaptation import MOST_SHIFT, Learner, adapted, shift
-from fim_lsp.completion import Trigger
+from fim_lsp.completion import SelectedSuggestion, Trigger
 from fim_lsp.fates import Fate
 from model_runtime.calibration import UNCALIBRATED
 
@@ -88,6 +88,27 @@ async def test_an_acceptance_counts_for_the_model_that_made_it(tmp_path):
     completer.close()
 
     assert {("scripted", "0.5", Fate.ACCEPTED.value): 1} == counts.read(file)
+    host.close()
+
+
+@pytest.mark.parametrize("typed", ["users.findProduct(name)|\n", "users.forEach|\n"])
+@pytest.mark.parametrize("is_accepted", [True, False])
+async def test_a_suggestion_behind_an_entry_of_the_popup_teaches_nothing(
+    tmp_path, typed, is_accepted
+):
+    """Neither the acceptance nor the other text says anything of the model's own threshold."""
+    file = tmp_path / "accepted.json"
+    completer, _, host = await ready("(name)")
+    completer._learner = Learner(file)
+    popup = SelectedSuggestion(start=6, end=7, text="findProduct")
+    (completion,) = await ask(completer, "users.f|\n", selected=popup)
+    assert "findProduct(name)" == completion.text
+    if is_accepted:
+        completer.accepted(completion.id)
+    await ask(completer, typed, selected=popup)
+    completer.close()
+
+    assert {} == counts.read(file)
     host.close()
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -134,6 +136,76 @@ async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
 
     assert ("print(value)", 4, 7) == (completion.text, completion.start, completion.end)
     assert "x = print" in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    host.close()
+
+
+POPUP = SelectedSuggestion(start=6, end=7, text="findProduct")
+
+
+@pytest.mark.parametrize("trigger", list(Trigger))
+@pytest.mark.parametrize("entry", ["findProduct", "forEach", "fzzzUnlikely", "for"])
+@pytest.mark.parametrize("answer", ["", "  ", "\n"])
+async def test_an_entry_of_the_popup_alone_is_no_suggestion(answer, entry, trigger):
+    completer, _, host = await ready(answer)
+    found = await ask(completer, "users.f|\n", trigger, selected=replace(POPUP, text=entry))
+
+    assert [] == found
+    told = completer.explain()[0]
+    assert "nothing" == told["outcome"]
+    assert told["reason"].startswith("filtered")
+    host.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "logprob", "reason"),
+    [("(name)", -5.0, "too unsure"), ("()", 0.0, "too short")],
+)
+async def test_with_the_popup_open_typing_shows_no_more_than_without(answer, logprob, reason):
+    """What is doubtful or hardly worth a key is so behind an entry, too."""
+    completer, _, host = await ready(answer, logprob=logprob)
+
+    assert [] == await ask(completer, "users.f|\n", selected=POPUP)
+    assert completer.explain()[0]["reason"].startswith(reason)
+    (asked,) = await ask(completer, "users.f|\n", Trigger.INVOKED, selected=POPUP)
+    assert f"findProduct{answer}" == asked.text
+    host.close()
+
+
+async def test_a_closer_behind_the_popups_entry_is_replaced():
+    completer, _, host = await ready("(name)):\n    pass")
+    (found,) = await ask(
+        completer, "if all(users.f|)", selected=SelectedSuggestion(13, 14, "findProduct")
+    )
+
+    assert ("findProduct(name)):\n    pass", 13, 15) == (found.text, found.start, found.end)
+    host.close()
+
+
+async def several() -> tuple[list[str], Completer, EngineHost]:
+    """A user has asked at `x = |` and was given these, best first."""
+    answers = cycle(["alpha + b", "alpine - b", "gamma * b"])
+    completer, _, host = await ready(lambda prompt: next(answers))
+    given = await ask(completer, "x = |\n", Trigger.INVOKED)
+    return [completion.text for completion in given], completer, host
+
+
+@pytest.mark.parametrize("typed", ["", "al", "alpi", "gamma"])
+async def test_typing_gets_one_suggestion_where_the_user_was_given_several(typed):
+    given, completer, host = await several()
+    assert 3 == len(given)
+    (found,) = await ask(completer, f"x = {typed}|\n")
+
+    assert "cache" == completer.explain()[0]["source"]
+    assert next(text for text in given if text.startswith(typed)) == typed + found.text
+    host.close()
+
+
+async def test_who_asks_again_is_given_several_again():
+    given, completer, host = await several()
+    assert 1 == len(await ask(completer, "x = |\n"))
+    again = await ask(completer, "x = |\n", Trigger.INVOKED)
+
+    assert len(given) == len(again)
     host.close()
 
 
@@ -436,4 +508,22 @@ async def test_the_wait_is_the_users_word_or_learnt_and_then_told(debounce_ms):
 
     assert ("auto" == debounce_ms) is ("waitMs" in told)
     assert ("auto" == debounce_ms) is ("keyGapMs" in told and "answerMs" in told)
+    host.close()
+
+
+async def test_an_editor_is_told_only_of_tokens_that_its_own_requests_left():
+    """The engine is everybody's; what it holds of others would be known to who guesses it."""
+    first, model, host = await ready("a + b")
+    second = Completer(host)
+    text = "password = 'Tr0ub4dor&3'\nx = |\n"
+    await ask(first, text, Trigger.INVOKED)
+    await ask(second, text, Trigger.INVOKED)
+    told = second.explain()[0]
+    assert 0 == told["cachedTokens"]
+    assert 0 == told["candidates"][0]["cachedTokens"]
+
+    await ask(second, text, Trigger.INVOKED)
+    told = second.explain()[0]
+    assert told["promptTokens"] - told["cachedTokens"] <= 1
+    assert len(model.engine.prompts) > 2
     host.close()

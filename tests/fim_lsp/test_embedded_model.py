@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import runpy
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.demo import place, printed, quoted, without_figures
 from fim_lsp.completer import Completer
 from fim_lsp.completion import Trigger
 from fim_lsp.document import DocumentSnapshot
@@ -44,7 +46,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_the_demo_completes_offline_and_without_torch():
-    done = run("complete", f"{DEMO}:29:9", "--json")
+    done = run("complete", place(), "--json")
 
     assert 0 == done.returncode, done.stderr
     told = json.loads(done.stdout)
@@ -55,11 +57,38 @@ def test_the_demo_completes_offline_and_without_torch():
         assert {"insertText", "range", "meanLogprob"} == set(item)
 
 
+def test_the_readme_quotes_what_the_demo_prints():
+    """`make demo-text` quotes it anew."""
+    assert without_figures(printed()) == without_figures(quoted())
+
+
+@pytest.mark.parametrize("engine", ["onnx", "ctranslate2"])
+def test_what_the_demo_shows_is_right(engine, tmp_path):
+    text = DEMO.read_text(encoding="utf-8")
+    with pytest.raises(SyntaxError):
+        compile(text, DEMO.name, "exec")
+    told = json.loads(run("complete", place(), "--engine", engine, "--json").stdout)
+    (item,) = told["items"]
+    lines = text.splitlines(keepends=True)
+    start, end = item["range"]["start"], item["range"]["end"]
+    assert start["line"] == end["line"]
+    line = lines[start["line"]]
+    lines[start["line"]] = (
+        line[: start["character"]] + item["insertText"] + line[end["character"] :]
+    )
+    (tmp_path / DEMO.name).write_text("".join(lines), encoding="utf-8")
+    names = runpy.run_path(str(tmp_path / DEMO.name), run_name=DEMO.stem)
+    inventory = names["Inventory"]({"apple": names["Item"]("apple", 0.5)})
+
+    assert 0.5 == inventory.price("apple")
+    assert inventory.price("pear") is None
+
+
 def test_in_a_pipe_the_completion_is_plain_text_in_its_context():
-    done = run("complete", f"{DEMO}:29:9")
+    done = run("complete", place())
 
     assert "\x1b" not in done.stdout
-    assert "def remove(self, name: str) -> Item:" in done.stdout
+    assert "def price(self, name: str) -> float | None:" in done.stdout
     assert "first token" in done.stdout
 
 
@@ -80,10 +109,15 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["complete", f"{DEMO}:1:999"], 1, "columns go from 1 to"),
         (["complete", str(DEMO)], 2, "expected FILE:LINE:COLUMN"),
         (["complete", f"{DEMO}:1:1", "-n", "0"], 2, "at least one"),
-        (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name or path 'nix'"),
+        (["complete", f"{DEMO}:1:1", "--model", "nix"], 1, "no model has the name 'nix'"),
         (["complete", f"{DEMO}:1:1", "--threads", "-1"], 2, "threads must be"),
         (["complete", f"{DEMO}:1:1", "--engine", "tensorflow"], 2, "invalid choice"),
         (["serve", "--tcp", "9275"], 2, "expected HOST:PORT"),
+        (["serve", "--tcp", "127.0.0.1:9275", "--socket"], 2, "not allowed with"),
+        (["serve", "--tcp", "127.0.0.1:9275", "--threads", "-1"], 2, "threads must be"),
+        (["serve", "--threads", "1"], 2, "one editor has it as a setting"),
+        (["serve", "--unload-after-minutes", "1"], 2, "--unload-after-minutes is for --socket"),
+        (["connect", "127.0.0.1:99999"], 2, "expected HOST:PORT"),
         (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
         (["nonsense"], 2, "invalid choice"),
     ],

@@ -162,3 +162,73 @@ async def test_idle_work_does_not_begin_beside_a_request():
     await request
     assert "ran" == await host.run_idle(lambda model: "ran", threading.Event())
     host.close()
+
+
+class SlowLoader:
+    """Waits for `go_on` at each load; counts those in progress."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.models: list[LoadedModel] = []
+        self.most_at_once = self.most_open = 0
+        self.go_on = threading.Event()
+        self._in_progress = 0
+
+    def __call__(self, settings: Settings) -> LoadedModel:
+        self.threads.append(settings.threads)
+        self._in_progress += 1
+        self.most_at_once = max(self.most_at_once, self._in_progress)
+        self.most_open = max(self.most_open, 1 + sum(not m.engine.is_closed for m in self.models))
+        assert self.go_on.wait(20)
+        self._in_progress -= 1
+        self.models.append(scripted_model("a + b"))
+        return self.models[-1]
+
+
+async def test_of_many_changes_in_one_go_only_the_last_one_is_loaded():
+    loader = SlowLoader()
+    host = EngineHost(loader)
+    host.apply(Settings())
+    for threads in range(1, 61):
+        host.apply(Settings(threads=threads))
+    loader.go_on.set()
+    await host.ready(Settings(threads=60))
+
+    assert [0, 60] == loader.threads
+    assert [True, False] == [model.engine.is_closed for model in loader.models]
+    assert (1, 1) == (loader.most_at_once, loader.most_open)
+    host.close()
+
+
+async def test_a_model_that_is_loading_takes_the_place_of_an_engine_that_breaks():
+    loader = Loader()
+    host = EngineHost(loader)
+    await host.ready(GPU)
+    host.apply(Settings(engine="onnx"))
+    waiting = asyncio.ensure_future(host.run(failing_on("torch", EngineError("gone"))))
+    while host.loaded is not None:
+        await asyncio.sleep(0.001)
+    loader.go_on.set()
+
+    assert "onnx" == await waiting
+    assert [("torch", "cuda"), ("onnx", "auto")] == loader.asked
+    host.close()
+
+
+async def test_after_a_load_that_fails_the_one_that_was_asked_for_meanwhile_is_tried():
+    go_on = threading.Event()
+
+    def load(settings: Settings) -> LoadedModel:
+        assert go_on.wait(20)
+        if settings.engine == "torch":
+            raise EngineUnavailable("there is no torch")
+        return scripted_model("a + b")
+
+    host = EngineHost(load)
+    host.apply(Settings(engine="torch"))
+    host.apply(Settings(engine="onnx"))
+    go_on.set()
+    await host.ready(Settings(engine="onnx"))
+
+    assert host.loaded is not None
+    host.close()

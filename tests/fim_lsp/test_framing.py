@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from fim_lsp.framing import read_message
+from fim_lsp.framing import MAX_MESSAGE_BYTES, read_message, read_message_strictly
 
 
-def messages_in(data: bytes) -> list[bytes]:
+def messages_in(data: bytes, read_next=read_message) -> list[bytes]:
     """All bodies in a stream of bytes that ends after them."""
 
     async def read() -> list[bytes]:
@@ -15,7 +15,7 @@ def messages_in(data: bytes) -> list[bytes]:
         reader.feed_data(data)
         reader.feed_eof()
         bodies = []
-        while (body := await read_message(reader)) is not None:
+        while (body := await read_next(reader)) is not None:
             bodies.append(body)
         return bodies
 
@@ -37,7 +37,8 @@ GOOD = b"Content-Length: 2\r\n\r\n{}"
     ],
 )
 def test_headers_as_clients_write_them(header):
-    assert messages_in(header + b"{}" + GOOD) == [b"{}", b"{}"]
+    for read in (read_message, read_message_strictly):
+        assert messages_in(header + b"{}" + GOOD, read) == [b"{}", b"{}"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,34 @@ def test_headers_as_clients_write_them(header):
 def test_rubbish_before_a_message_is_skipped(rubbish):
     assert messages_in(rubbish + GOOD)[-1:] == [b"{}"] or b"x" * 70_000 in rubbish
     assert messages_in(rubbish + b"\n" + GOOD)[-1:] == [b"{}"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        b"Host: localhost\r\nContent-Length: 2\r\n\r\n{}",
+        b"Content-Length: 2\r\nOrigin: null\r\n\r\n{}",
+        b"xContent-Length: 2\r\n\r\n{}",
+        b"Content-Length: -2\r\n\r\n{}",
+        b"Content-Length: 2 2\r\n\r\n{}",
+        b"\r\n",
+        b"Content-Type: x\r\n" * 100,
+        b"Content-Type: " + b"x" * 200_000 + b"\r\n",
+        b"Content-Length: %d\r\n\r\n" % (MAX_MESSAGE_BYTES + 1),
+        b"\0" * 200_000,
+    ],
+    ids=lambda data: repr(data[:30]),
+)
+def test_a_strict_reader_ends_at_the_first_line_that_is_no_header(end):
+    assert messages_in(GOOD + end + GOOD, read_message_strictly) == [b"{}"]
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_message_above_the_limit_is_left_out_whole(excess):
+    length = MAX_MESSAGE_BYTES + excess
+    data = b"Content-Length: %d\r\n\r\n%b" % (length, b" " * length) + GOOD
+    assert list(map(len, messages_in(data))) == ([2] if excess else [length, 2])
 
 
 def test_an_empty_message_is_a_message():

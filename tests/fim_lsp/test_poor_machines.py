@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.demo import place
+
 ROOT = Path(__file__).parents[2]
 ENGINES = ["onnx", "ctranslate2"]
-COMMAND = [sys.executable, "-m", "fim_lsp", "complete", "examples/inventory.py:29:9"]
+COMMAND = [sys.executable, "-m", "fim_lsp", "complete", place()]
 GIBIBYTE = 2**30
 
 

@@ -61,9 +61,16 @@ def test_every_field_has_a_case_and_a_rule():
         ({"enabled": "yes"}, "enabled must be true or false, got 'yes'; using true"),
         ({"engine": "gpu"}, "engine must be one of auto, ctranslate2, onnx, torch, got 'gpu'"),
         ({"engine": ["auto"]}, "got ['auto']; using 'auto'"),
-        ({"model": ""}, "model must be the name or the folder of a model, got ''; using 'default'"),
+        (
+            {"model": ""},
+            "model must be the name of a model, or its folder from the root or ~ on, got ''; using 'default'",
+        ),
+        ({"model": "./mine"}, "its folder from the root or ~ on, got './mine'; using 'default'"),
+        ({"model": "models/mine"}, "got 'models/mine'"),
         ({"exclude": "*.py"}, "exclude must be a list of globs, got '*.py'; using []"),
         ({"exclude": [1]}, "got [1]"),
+        ({"exclude": ["~nosuchuser/x"]}, "'~nosuchuser/x', which names nothing: there is no such"),
+        ({"exclude": ["a["]}, "exclude has the glob 'a[', which names nothing: a bracket is not"),
         ({"languages": {"python": "no"}}, "languages must be a map from language ids"),
         ({"languages": 3}, "got 3"),
         ({"debouncMs": 5}, "there is no setting 'debouncMs'; did you mean debounceMs?"),
@@ -151,3 +158,17 @@ def test_every_field_is_documented_in_the_source():
     source = Path(__file__).parents[2].joinpath("fim_lsp", "settings.py").read_text("utf-8")
     for field in fields(Settings):
         assert re.search(rf'^    {field.name}: .*\n    """', source, re.MULTILINE), field.name
+
+
+def test_a_glob_that_is_none_is_named_and_the_others_count():
+    settings, (problem,) = Settings.parse({"exclude": ["*.js", "~nosuchuser/x", "made/"]})
+
+    assert ("*.js", "made/") == settings.exclude
+    assert "'~nosuchuser/x'" in problem
+
+
+def test_of_too_many_globs_the_first_count():
+    settings, (problem,) = Settings.parse({"exclude": ["a"] * 501})
+
+    assert ("a",) * 500 == settings.exclude
+    assert "more than 500 globs or 10,000 characters; those from number 501 on" in problem

@@ -16,6 +16,8 @@ class FakeHub:
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
+        self.agents: set[str] = set()
+        """What called, in its own words."""
         self.lying_about: set[str] = set()
         self.breaks_after: int | None = None
         """Bytes of a weights file after which the connection is cut, once."""
@@ -82,6 +84,7 @@ def serving(folder: Path) -> Iterator[FakeHub]:
 
         def _answer(self, *, send_body: bool) -> None:
             hub.requests.append(f"{self.command} {self.path}")
+            hub.agents.add(self.headers.get("User-Agent", ""))
             path = self.path.partition("?")[0]
             prefix = f"/org/name/resolve/{COMMIT}/"
             if path.startswith("/api/models/org/name/tree/"):

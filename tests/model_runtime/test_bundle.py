@@ -1,13 +1,15 @@
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from model_runtime import catalogue
 from model_runtime.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
 from model_runtime.errors import BundleError
-from model_runtime.manifest import Manifest
+from model_runtime.manifest import Manifest, signed
 from tests.random_models import VARIANTS, make_bundle
 
 
@@ -17,10 +19,10 @@ def bundle(tmp_path):
 
 
 def edit(bundle, **changes):
-    """Change the manifest's JSON; None takes an entry out."""
+    """Change the manifest's JSON, as its owner may; None takes an entry out."""
     path = bundle.path / MANIFEST
     raw = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in raw.items() if value is not None}))
+    path.write_text(signed({key: value for key, value in raw.items() if value is not None}))
 
 
 def refused(bundle, match):
@@ -43,6 +45,74 @@ def test_weights_come_back_as_floats_under_their_usual_names(bundle):
     assert set(bundle.manifest.architecture.tensor_shapes()) == set(weights)
     assert all(values.dtype == np.float32 for values in weights.values())
     assert bundle.manifest.parameters == sum(values.size for values in weights.values())
+
+
+NUMBER = re.compile(r"(?<=[ \[])-?\d[\d.e-]*(?=[,\n])")
+
+
+def test_a_changed_digit_anywhere_in_a_manifest_is_one_sentence(tmp_path):
+    """Another number of heads would give other answers, and no error."""
+    text = (catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    numbers = list(NUMBER.finditer(text))
+    assert len(numbers) > 150
+    for number in numbers:
+        for place in range(*number.span()):
+            if not text[place].isdigit() or text[place] == "0":
+                continue
+            changed = f"{text[:place]}{int(text[place]) % 9 + 1}{text[place + 1 :]}"
+            if changed == text:
+                continue
+            with pytest.raises(BundleError, match=r"the manifest was changed|format_version"):
+                Manifest.from_json(changed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["architecture"].update(heads=2),
+        lambda raw: raw["architecture"].update(rotary_dim=2),
+        lambda raw: raw["architecture"].update(norm_epsilon=1e-3),
+        lambda raw: raw.update(context_length=64),
+        lambda raw: raw.update(license="another"),
+        lambda raw: raw.update(content_sha256="0" * 64),
+        lambda raw: raw.update(content_sha256=5),
+        lambda raw: raw.update(content_sha256=None),
+    ],
+)
+def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+
+    assert "fim-runtime models sign" in refused(bundle, "the manifest was changed")
+    catalogue.sign(str(bundle.path))
+    assert raw["license"] == ModelBundle.open(bundle.path).manifest.license
+
+
+def test_a_change_that_makes_no_model_is_not_signed(bundle):
+    path = bundle.path / MANIFEST
+    changed = json.dumps(json.loads(path.read_text()) | {"order": "spm3"})
+    path.write_text(changed)
+
+    with pytest.raises(BundleError, match="'spm3'"):
+        catalogue.sign(str(bundle.path))
+    assert changed == path.read_text()
+
+
+def test_a_bundle_from_before_manifests_were_signed_still_opens(bundle):
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text())
+    del raw["content_sha256"]
+    path.write_text(json.dumps(raw))
+
+    assert bundle.manifest == ModelBundle.open(bundle.path).manifest
+
+
+def test_the_embedded_model_is_signed():
+    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+
+    assert 64 == len(raw["content_sha256"])
 
 
 def test_a_manifest_of_a_later_format_is_refused(bundle):

@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from model_runtime import catalogue
@@ -22,7 +26,7 @@ def source(tmp_path):
 
 def test_a_new_machine_has_no_models_and_says_so():
     assert [] == catalogue.list_models()
-    with pytest.raises(ModelNotFound, match=r"name or path 'default'; there is none"):
+    with pytest.raises(ModelNotFound, match=r"the name 'default'; there is none"):
         catalogue.find("default")
 
 
@@ -88,11 +92,53 @@ def test_names_that_are_no_plain_folder_names_are_refused(source, name):
         catalogue.add_model(source, name=name or " ")
 
 
+def test_a_name_is_never_taken_for_a_folder_of_the_project_that_one_works_in(
+    tmp_path, source, monkeypatch
+):
+    make_bundle(tmp_path, TINY).path.rename(tmp_path / "mymodel")
+    monkeypatch.chdir(tmp_path)
+
+    for name in ("mymodel", "my-model"):
+        with pytest.raises(ModelNotFound, match=r"named by its path, as in \./mine"):
+            catalogue.find(name)
+    for path in ("./mymodel", "mymodel/", str(tmp_path / "mymodel")):
+        assert "random" == catalogue.find(path).manifest.name
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "random" == catalogue.find("~/mymodel").manifest.name
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/x", "a\0b", "./a\0b", "x" * 5000, "/dev/zero"])
+def test_paths_that_lead_nowhere_are_one_sentence(path):
+    with pytest.raises(ModelNotFound):
+        catalogue.find(path)
+    with pytest.raises(ConversionError):
+        catalogue.add_model(path)
+
+
+def test_what_a_killed_add_leaves_is_removed_by_the_next_list(source, folders):
+    """Killed where the new bundle is whole but not in its place yet."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from model_runtime import catalogue\n"
+        "catalogue.models_folder = lambda: Path(sys.argv[2])\n"
+        "def kill(step):\n"
+        "    if 'canary' in step: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "catalogue.add_model(sys.argv[1], progress=kill)"
+    )
+    models = catalogue.models_folder()
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code, source, models], check=False)
+        assert -signal.SIGKILL == done.returncode
+        assert 1 == len(list(models.iterdir()))  # what the one before left is gone
+
+    assert [] == catalogue.list_models()
+    assert [] == list(models.iterdir())
+
+
 def test_an_unknown_name_lists_what_there_is(source):
     catalogue.add_model(source, name="first")
     catalogue.add_model(source, name="second")
 
-    with pytest.raises(ModelNotFound, match=r"no model has the name .* 'third'; there are: first"):
+    with pytest.raises(ModelNotFound, match=r"no model has the name 'third'; there are: first"):
         catalogue.find("third")
 
 

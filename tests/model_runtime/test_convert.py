@@ -273,7 +273,7 @@ def test_pickled_weights_are_read_by_the_safe_loader(tmp_path, dtype, shards):
 
     for key, values in plain.weights().items():
         assert np.allclose(values, bundle.weights()[key], rtol=2**-8, atol=1e-6)
-    assert not list(tmp_path.glob("convert-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 class Malicious:

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,6 +66,7 @@ def test_another_kind_or_version_or_model_has_a_form_of_its_own(bundle, tmp_path
         lambda folder: (folder / "model.bin").unlink(),
         lambda folder: (folder / "derived.json").unlink(),
         lambda folder: (folder / "derived.json").write_text("{"),
+        lambda folder: (folder / "derived.json").write_text("[" * 100_000),
         lambda folder: (folder / "derived.json").write_text(json.dumps({"key": "foreign"})),
         lambda folder: (folder / "more").write_text(""),
     ],
@@ -114,6 +118,37 @@ def test_a_cache_that_cannot_be_written_costs_time_not_completions(bundle, cache
     assert b"12345" == (folder / "model.bin").read_bytes()
     assert "using a temporary folder" in caplog.text
     assert folder != derive(bundle, build)
+
+
+SERVING_AND_LEAVING = """
+import os, sys, tempfile
+from pathlib import Path
+from model_runtime import derived
+from model_runtime.bundle import ModelBundle
+derived.user_cache_path = lambda *_, **__: Path(sys.argv[2])
+build = lambda folder: (folder / "model.bin").write_bytes(b"12345")
+for kind in "abc":
+    derived.derived_folder(ModelBundle.open(sys.argv[1]), kind=kind, version="1", build=build)
+os._exit(0)
+"""
+
+
+def test_temporary_forms_of_servers_that_are_gone_do_not_pile_up(bundle, cache, tmp_path):
+    """A server ends by os._exit, and by kill."""
+    cache.write_text("")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    left = []
+    for _ in range(3):
+        subprocess.run(
+            [sys.executable, "-c", SERVING_AND_LEAVING, bundle.path, cache],
+            env={**os.environ, "TMPDIR": str(temporary)},
+            check=True,
+            capture_output=True,
+        )
+        left.append(len(list(temporary.iterdir())))
+
+    assert 3 >= max(left), left
 
 
 def test_several_may_derive_at_once(bundle):

@@ -1,11 +1,18 @@
 """Fetching with the real client from a hub on this machine."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from model_runtime import catalogue, hub
 from model_runtime.errors import ConversionError
 from tests.model_runtime.fake_hub import serving
 from tests.random_models import VARIANTS, make_source
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +87,29 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(source):
         server.lying_about.add("model.safetensors")
         with pytest.raises(ConversionError, match="damaged on its way"), fetch(server):
             pass
+
+
+def test_the_hub_learns_no_more_than_what_is_fetched(source, tmp_path):
+    """In a process of its own: the hub's library reads its switches when it is imported."""
+    code = (
+        "import sys; import huggingface_hub.constants; from model_runtime import hub\n"
+        "with hub.fetched('org/name', endpoint=sys.argv[1]): pass"
+    )
+    with serving(source) as server:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_ENDPOINT": server.endpoint,
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-c", code, server.endpoint]
+        subprocess.run(command, env=environment, check=True)
+
+    asked = {line.split()[1].partition("?")[0] for line in server.requests}
+    assert all("org/name" in path for path in asked), asked
+    assert all("torch/" not in agent and "agent/" not in agent for agent in server.agents)
+    assert not (tmp_path / "hf" / ".agent_harnesses.json").exists()
 
 
 def test_an_unknown_repository_is_named(source):

@@ -7,6 +7,7 @@ import pytest
 
 from model_runtime import catalogue
 from model_runtime.cli import main
+from model_runtime.manifest import signed
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def flip_a_byte(path):
 def forget_the_canary(path):
     manifest = json.loads(path.read_text())
     manifest["canary"]["ids"][0] += 1
-    path.write_text(json.dumps(manifest))
+    path.write_text(signed(manifest))
 
 
 @pytest.mark.parametrize(

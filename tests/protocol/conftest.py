@@ -32,6 +32,9 @@ Connect = Callable[[], Wire]
 over_both_transports = pytest.mark.parametrize("fresh", ["stdio", "tcp"], indirect=True)
 """For what the transport could change; a process per test is dear."""
 
+over_stdio = pytest.mark.parametrize("fresh", ["stdio"], indirect=True)
+"""For what is another matter on a socket."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server-cmd", help="command of the server under test, without --tcp")
@@ -66,11 +69,17 @@ def server_command(pytestconfig: pytest.Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of the servers; their log file is not the user's."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Of the servers; their log file, their sockets and their tokens are not the user's."""
     state = str(tmp_path_factory.mktemp("state"))
     python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **python, "XDG_STATE_HOME": state}
+    with tempfile.TemporaryDirectory() as runtime:  # the path of a socket must be short
+        yield {**os.environ, **python, "XDG_STATE_HOME": state, "XDG_RUNTIME_DIR": runtime}
+
+
+def token_file(environment: dict[str, str], port: int) -> Path:
+    """Where a server in that environment leaves the token of a port."""
+    return Path(environment["XDG_RUNTIME_DIR"]) / "fim-lsp" / f"tcp-{port}.token"
 
 
 @pytest.fixture
@@ -125,12 +134,13 @@ def tcp_server(server_command: list[str], environment: dict[str, str]) -> Iterat
 
 
 @pytest.fixture
-def connect_tcp(tcp_server: tuple[int, object]) -> Iterator[Connect]:
+def connect_tcp(tcp_server: tuple[int, object], environment: dict[str, str]) -> Iterator[Connect]:
     """Connect one more editor to the shared server."""
     opened: list[Any] = []
 
     def open_connection() -> Wire:
-        client, wire = connect(tcp_server[0])
+        port = tcp_server[0]
+        client, wire = connect(port, token_file(environment, port))
         opened.append((client, wire))
         return wire
 

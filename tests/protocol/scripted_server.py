@@ -1,6 +1,6 @@
 """The real server with a completer that does what the document says.
 
-    python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--load-seconds S]
+    python tests/protocol/scripted_server.py [--tcp HOST:PORT] [--socket PATH] [--load-seconds S]
                                              [--load-error TEXT] [--noisy]
                                              [--target FILE] [--answer-ms MS,MS,...]
 
@@ -37,7 +37,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fim_lsp import tcp
+from fim_lsp import tcp, unix_socket
 from fim_lsp.completion import Completion, SelectedSuggestion, Trigger
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
@@ -211,7 +211,7 @@ class ScriptedCompleter:
     def document_opened(self, *_: object) -> None:
         pass
 
-    document_saved = project_opened = document_opened
+    document_saved = project_opened = file_gone = document_opened
 
     def rests(self, *_: object) -> None:
         pass
@@ -226,6 +226,7 @@ class ScriptedCompleter:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tcp", metavar="HOST:PORT")
+    parser.add_argument("--socket", type=Path, metavar="PATH")
     parser.add_argument("--load-seconds", type=float, default=0.0)
     parser.add_argument("--load-error", default="")
     parser.add_argument("--noisy", action="store_true", help="print and read as libraries do")
@@ -244,6 +245,8 @@ def main() -> int:
         answer_ms = [float(ms) for ms in args.answer_ms.split(",") if ms]
         return ScriptedHost(args.load_seconds, args.load_error, target, answer_ms)
 
+    if args.socket is not None:
+        return unix_socket.serve_socket(args.socket, make_host, make_completer=ScriptedCompleter)
     if args.tcp is not None:
         host, _, port = args.tcp.rpartition(":")
         return tcp.serve_tcp(host, int(port), make_host, make_completer=ScriptedCompleter)

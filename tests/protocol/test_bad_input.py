@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
-from tests.protocol.conftest import over_both_transports
+from tests.protocol.conftest import over_both_transports, over_stdio
 from tests.protocol.wire import URI, Wire, completion_params, did_change, frame, replace
 
 PARSE = b"Content-Length: %d\r\n\r\n%b"
@@ -35,6 +36,8 @@ RUBBISH = {
     "a reply of odd shape": body(b'{"jsonrpc": "2.0", "id": [], "result": {}, "error": 3}'),
     "a method that is none": body(b'{"jsonrpc": "2.0", "method": {"x": []}}'),
     "another protocol": body(b'{"jsonrpc": "1.0", "method": "textDocument/didOpen"}'),
+}
+NO_FRAMES = {
     "a garbage header": b"Content-Length: many\r\n\r\n",
     "lines of text": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a length too short": PARSE % (5, b'{"jsonrpc": "2.0"}\n'),
@@ -44,8 +47,30 @@ RUBBISH = {
 
 @over_both_transports
 def test_rubbish_between_messages_does_no_harm(fresh: Wire):
+    assert_harmless(fresh, RUBBISH)
+
+
+@over_stdio
+def test_what_is_no_message_does_no_harm_on_standard_input(fresh: Wire):
+    """Something that a program printed by mistake."""
+    assert_harmless(fresh, NO_FRAMES)
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("data", NO_FRAMES.values(), ids=NO_FRAMES)
+def test_what_is_no_message_ends_a_connection_at_once(wire: Wire, data: bytes):
+    """On a socket it can only be another protocol, or somebody who tries what is possible."""
+    before = wire.new_id()
+    wire.send_bytes(frame({"id": before, "method": "fimLsp/explain"}) + data)
+    with contextlib.suppress(OSError):
+        wire.send({"id": wire.new_id(), "method": "fimLsp/explain"})
+    assert wire.response(before)
+    assert wire.hung_up()
+
+
+def assert_harmless(fresh: Wire, rubbish: dict[str, bytes]) -> None:
     fresh.initialize()
-    for data in RUBBISH.values():
+    for data in rubbish.values():
         fresh.send_bytes(data)
         assert fresh.complete(0, 0) == {"items": []}
     assert [m for m in fresh.seen() if m.get("method", "").startswith("window/")] == []
@@ -53,6 +78,13 @@ def test_rubbish_between_messages_does_no_harm(fresh: Wire):
 
 @pytest.mark.parametrize("data", RUBBISH.values(), ids=RUBBISH)
 def test_rubbish_before_initialize_does_no_harm(fresh: Wire, data: bytes):
+    fresh.send_bytes(data)
+    fresh.initialize()
+
+
+@over_stdio
+@pytest.mark.parametrize("data", NO_FRAMES.values(), ids=NO_FRAMES)
+def test_what_is_no_message_before_initialize_does_no_harm(fresh: Wire, data: bytes):
     fresh.send_bytes(data)
     fresh.initialize()
 

@@ -9,12 +9,14 @@ import sys
 
 import pytest
 
-from tests.protocol.conftest import Connect, recorded
+from tests.protocol.conftest import Connect, recorded, token_file
 from tests.protocol.wire import (
     Wire,
     ask,
+    authorization,
     cancel,
     connect,
+    connect_socket,
     did_change,
     did_open,
     frame,
@@ -74,12 +76,14 @@ def test_a_request_of_one_editor_does_not_overtake_that_of_another(two: tuple[Wi
 
 @pytest.mark.parametrize("way", ["exit", "shutdown and exit", "close", "reset", "half a message"])
 @pytest.mark.scripted
-def test_an_editor_that_leaves_disturbs_nobody(connect_tcp: Connect, tcp_server, way: str):
+def test_an_editor_that_leaves_disturbs_nobody(
+    connect_tcp: Connect, tcp_server, environment, way: str
+):
     stays = connect_tcp()
     stays.initialize()
     stays.open("wait")
     port, process = tcp_server
-    client, leaves = connect(port)
+    client, leaves = connect(port, token_file(environment, port))
     leaves.initialize()
     leaves.open("hang")
     leaves.start_completion(0, 4)
@@ -114,8 +118,13 @@ def test_a_client_that_speaks_another_protocol_disturbs_nobody(connect_tcp: Conn
     client.close()
 
 
-def test_an_editor_that_reads_nothing_holds_up_nobody(connect_tcp: Connect, tcp_server):
-    silent = socket.create_connection(("127.0.0.1", tcp_server[0]))
+def test_an_editor_that_reads_nothing_holds_up_nobody(
+    connect_tcp: Connect, tcp_server, environment
+):
+    port, _ = tcp_server
+    silent = connect_socket(("127.0.0.1", port))
+    if (token := token_file(environment, port)).exists():
+        silent.sendall(authorization(token))
     params = {"processId": None, "rootUri": None, "capabilities": {}}
     silent.sendall(frame({"id": 1, "method": "initialize", "params": params}))
     silent.sendall(frame(did_open("x" * 100_000)))
@@ -178,7 +187,7 @@ def test_the_process_ends_with_0_when_it_is_told_to(server_command, environment)
         stderr=subprocess.PIPE,
         env=environment,
     )
-    client, wire = connect(port)
+    client, wire = connect(port, token_file(environment, port))
     try:
         wire.initialize()
         wire.open("hang")

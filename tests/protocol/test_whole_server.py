@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded
+from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
 from tests.protocol.wire import (
     URI,
     Wire,
@@ -29,6 +30,7 @@ from tests.protocol.wire import (
 pytestmark = pytest.mark.own
 
 FUNCTIONS = "".join(f"def add_{i}(a, b):\n    return a + b + {i}\n\n\n" for i in range(40))
+OTHER = "file:///project/users.py"
 TEXT = f"import os\n\n\n{FUNCTIONS}def total(numbers):\n    result = 0\n    for number in "
 LINE, CHARACTER = TEXT.count("\n"), len("    for number in ")
 SLOW = {"maxNewTokens": 200, "contextTokens": 1000, "multiline": "always", "eagerness": 1}
@@ -225,6 +227,32 @@ def test_a_model_that_is_not_there_is_told_once_and_another_can_be_chosen(start:
     assert wire.complete(LINE, CHARACTER, kind=1)["items"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_many_changes_of_a_setting_in_one_go_load_the_model_twice_at_the_most(
+    start: StartStdio, tmp_path: Path
+):
+    file = tmp_path / "fim-lsp.log"
+    process, wire = start("--log-file", str(file))
+    wire.initialize({"initializationOptions": {"engine": "ctranslate2", "threads": 1}})
+    wire.notification("fimLsp/status", state="ready")
+    wire.open(TEXT)
+
+    def change(threads: int) -> dict[str, Any]:
+        settings = {"fimLsp": {"engine": "ctranslate2", "threads": threads}}
+        return notification("workspace/didChangeConfiguration", {"settings": settings})
+
+    def loads() -> int:
+        return file.read_text("utf-8").count("loaded ")
+
+    wire.send(*(change(threads) for threads in range(3, 61)), change(2))
+    while loads() < 3:
+        assert wire.complete(LINE, CHARACTER, kind=1)["items"]
+    wire.result("fimLsp/explain")
+    threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+    assert loads() == 3
+    assert threads < 30
+
+
 @pytest.fixture
 def tcp_port(
     server_command: list[str], environment: dict[str, str], tmp_path: Path
@@ -245,8 +273,11 @@ def tcp_port(
     process.wait()
 
 
-def test_two_editors_share_one_model_and_nothing_else(tcp_port: int, tmp_path: Path):
-    connections = [connect(tcp_port) for _ in range(2)]
+def test_two_editors_share_one_model_and_nothing_else(
+    tcp_port: int, environment: dict[str, str], tmp_path: Path
+):
+    token = token_file(environment, tcp_port)
+    connections = [connect(tcp_port, token) for _ in range(2)]
     try:
         for _, wire in connections:
             wire.initialize(recorded("nvim"))
@@ -281,6 +312,23 @@ def test_a_notebooks_cell_is_completed(ready: Wire):
     assert ready.complete(LINE, CHARACTER, uri=cell, kind=1)["items"]
     assert last_decision(ready)["uri"] == cell
     assert ready.complete(LINE, CHARACTER, uri=URI, kind=1)["items"]
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("entry", ["findProduct", "forEach", "fzzzUnlikely", "for"])
+def test_an_entry_of_the_popup_alone_is_no_suggestion(ready: Wire, entry: str, kind: int):
+    """VS Code would show the rest of the entry in grey, as if the model had meant it."""
+    ready.open("def report(users):\n    users.f\n", uri=OTHER)
+    place = {"start": {"line": 1, "character": 10}, "end": {"line": 1, "character": 11}}
+    context = {
+        "triggerKind": kind,
+        "selectedCompletionInfo": {"range": place, "text": entry},
+    }
+    items = ready.complete(1, 11, uri=OTHER, context=context)["items"]
+
+    assert entry not in [item["insertText"] for item in items]
+    told = last_decision(ready)
+    assert ("shown" if items else "nothing") == told["outcome"]
 
 
 def test_what_became_of_suggestions_is_in_the_file_when_the_server_has_gone(

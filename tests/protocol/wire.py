@@ -7,15 +7,20 @@ import itertools
 import json
 import os
 import queue
+import select
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 PATIENCE_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
 """For one answer; only a busy machine needs more than a fraction of it."""
+
+NOTHING_TAKEN_SECONDS = 4.0
+"""A server that reads would have taken something by then."""
 
 URI = "file:///project/x.py"
 Message = dict[str, Any]
@@ -261,15 +266,45 @@ def free_port() -> int:
         return port
 
 
-def connect(port: int) -> tuple[socket.socket, Wire]:
-    """Connect to a server that may still be starting."""
+def connect(port: int, token_file: Path | None = None) -> tuple[socket.socket, Wire]:
+    """Connect to a server that may still be starting, and show it its token if it has one."""
+    client = connect_socket(("127.0.0.1", port))
+    if token_file is not None and token_file.exists():
+        client.sendall(authorization(token_file))
+    return client, wire_of(client)
+
+
+def wire_of(client: socket.socket) -> Wire:
+    return Wire(client.makefile("rb"), client.makefile("wb"))
+
+
+def authorization(token_file: Path) -> bytes:
+    """The first line of a connection to a shared server on TCP."""
+    return b"Authorization: Bearer %b\r\n" % token_file.read_bytes()
+
+
+def connect_socket(address: tuple[str, int] | Path) -> socket.socket:
+    """Connect to a server that may still be starting, at a port or a path."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
+        is_path = isinstance(address, Path)
+        client = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
+        client.settimeout(PATIENCE_SECONDS)
         try:
-            client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
-        except ConnectionRefusedError:
+            client.connect(str(address) if is_path else address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            client.close()
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:
-            return client, Wire(client.makefile("rb"), client.makefile("wb"))
+            return client
+
+
+def send_while_taken(descriptor: int, data: bytes) -> int:
+    """Write until nothing is taken for some seconds; gives the number of bytes that were."""
+    os.set_blocking(descriptor, False)
+    sent = 0
+    while sent < len(data) and select.select([], [descriptor], [], NOTHING_TAKEN_SECONDS)[1]:
+        sent += os.write(descriptor, data[sent : sent + 65_536])
+    return sent

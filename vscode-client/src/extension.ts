@@ -9,7 +9,7 @@ import { lastLine } from './interpreter.ts';
 import { Pythons } from './python.ts';
 import { selectModel, Speeds } from './select_model.ts';
 import { Server, Trouble, type Remedy } from './server.ts';
-import { parseLanguages, withLanguageToggled } from './settings.ts';
+import { parseLanguages, serveOptions, withLanguageToggled } from './settings.ts';
 import { StatusBar } from './status_bar.ts';
 
 const SNOOZE_MS = 5 * 60_000;
@@ -183,7 +183,7 @@ class Remedies {
     vscode.window.createTerminal({
       name: 'fim-lsp',
       shellPath: found.candidate.path,
-      shellArgs: ['-m', 'fim_lsp', 'serve', '--tcp', address],
+      shellArgs: ['-m', 'fim_lsp', 'serve', ...serveOptions(address)],
       cwd: this.pythons.workingFolder,
     }).show(true);
     await this.server.startWhenListening();

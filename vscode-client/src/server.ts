@@ -12,7 +12,8 @@ import {
 import { Backoff, MOST_RESTARTS, WINDOW_MS } from './backoff.ts';
 import type { Decision } from './explain.ts';
 import type { Pythons } from './python.ts';
-import { ConnectionError, connectTo, startServer, type Connection } from './server_process.ts';
+import { changeForServer, settingsForServer } from './settings.ts';
+import { ConnectionError, startServer, type Connection } from './server_process.ts';
 import { SCHEMES, type Life, type ServerStatus } from './status.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -31,6 +32,23 @@ export class Trouble extends Error {
     this.remedies = remedies;
   }
 }
+
+/** Keeps the server from looking through a folder that the user does not trust, whichever way settings reach it. */
+const TRUST: Middleware = {
+  sendNotification: (type, next, params) => {
+    const method = typeof type === 'string' ? type : type.method;
+    const isChange = method === 'workspace/didChangeConfiguration';
+    return next(type, isChange ? changeForServer(params, vscode.workspace.isTrusted) as typeof params : params);
+  },
+  workspace: {
+    configuration: async (params, token, next) => {
+      const answer: unknown = await next(params, token);
+      if (!Array.isArray(answer)) return [];
+      return answer.map((settings: unknown, index) => params.items[index]?.section === 'fimLsp' && typeof settings === 'object'
+        && settings !== null ? settingsForServer(settings, vscode.workspace.isTrusted) : settings);
+    },
+  },
+};
 
 /** Writes its failures to the output and shows none: the user is told once, in our words. */
 class QuietClient extends LanguageClient {
@@ -124,11 +142,8 @@ export class Server {
 
   private async connect(): Promise<Connection> {
     const { address, command } = this.pythons.settings;
-    if (address !== '') {
-      this.output.info(`connecting to ${address}`);
-      return connectTo(address);
-    }
-    const whole = command.length > 0 ? command : await this.pythonCommand();
+    const server = command.length > 0 ? command : await this.pythonCommand();
+    const whole = address === '' ? server : [...server, 'connect', address];
     const [program = '', ...args] = whole;
     const connection = await startServer([program, ...args], this.pythons.workingFolder, (line) => {
       this.output.info(`server: ${line}`);
@@ -149,9 +164,10 @@ export class Server {
   /** Speak with a new server until it is initialized; a sentence if that fails. */
   private async initialize(connection: Connection): Promise<string | undefined> {
     const { reader, writer, pid } = connection;
+    const { address } = this.pythons.settings;
     const client = new QuietClient('fimLsp', 'FIM LSP', () => Promise.resolve({ reader, writer }), this.options());
     this.session = { client, connection };
-    const where = pid === undefined ? `shared, at ${this.pythons.settings.address}` : `process ${pid}`;
+    const where = address === '' ? `process ${pid ?? 'unknown'}` : `shared, at ${address}`;
     client.onNotification('fimLsp/status', (status: ServerStatus) => {
       if (this.session?.client === client) this.live({ kind: 'running', status, where });
     });
@@ -182,10 +198,10 @@ export class Server {
       documentSelector: SCHEMES.map((scheme) => ({ scheme })),
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: vscode.workspace.getConfiguration('fimLsp'),
+      initializationOptions: settingsForServer(vscode.workspace.getConfiguration('fimLsp'), vscode.workspace.isTrusted),
       // The server takes settings that are pushed, and VS Code pushes them when they change.
       synchronize: { configurationSection: 'fimLsp' },
-      middleware: this.middleware,
+      middleware: { ...this.middleware, ...TRUST },
       // Starting again is this class's work, and so is telling the user.
       initializationFailedHandler: () => false,
       errorHandler: {

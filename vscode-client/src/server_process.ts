@@ -1,12 +1,11 @@
 /**
- * The server as a child process, or as a connection to one that others share.
+ * The server as a child process, or `fim-lsp connect`, which joins the window to a server that others share.
  *
  * Knows nothing of VS Code.  Sees to what a language client does not: that only messages arrive on the server's
  * standard output, and that there is one sentence about how it ended.
  */
 
 import { spawn } from 'node:child_process';
-import { connect } from 'node:net';
 import { Transform } from 'node:stream';
 import { lastLine } from './interpreter.ts';
 
@@ -17,11 +16,11 @@ const KILL_AFTER_MS = 2_000;
 export interface Connection {
   readonly reader: NodeJS.ReadableStream;
   readonly writer: NodeJS.WritableStream;
-  /** Of the child; undefined for a shared server. */
+  /** Of the child; undefined if there is none any more. */
   readonly pid: number | undefined;
   /** Resolves with a sentence about the end, without the reader's help. */
   readonly ended: Promise<string>;
-  /** End it, by force if need be; for a shared server only the connection. */
+  /** End it, by force if need be; a shared server goes on. */
   close(): Promise<void>;
 }
 
@@ -70,60 +69,6 @@ export function startServer(
       resolve({ reader: wire, writer: child.stdin, pid: child.pid, ended, close: () => end(child, ended) });
     });
   });
-}
-
-/**
- * Connect to a server that listens, `fim-lsp serve --tcp HOST:PORT`.
- *
- * @throws ConnectionError if nothing listens there.
- */
-export function connectTo(address: string): Promise<Connection> {
-  const { host, port } = splitAddress(address);
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port });
-    let garbage: string | undefined;
-    const wire = new WireCheck((text) => {
-      garbage = text;
-      socket.destroy();
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new ConnectionError(
-        `No server answers at ${address} (${reason(error)}). Start one with: fim-lsp serve --tcp ${address}`,
-      ));
-    });
-    const ended = new Promise<string>((end) => {
-      socket.once('close', () => {
-        end(garbage === undefined
-          ? `The server at ${address} closed the connection.`
-          : `What listens at ${address} is no language server: it wrote ${shown(garbage)}. ` +
-            'Choose another port in fimLsp.address.');
-      });
-    });
-    socket.once('connect', () => {
-      socket.setNoDelay(true);
-      socket.pipe(wire);
-      const close = async (): Promise<void> => {
-        socket.destroy();
-        await ended;
-      };
-      resolve({ reader: wire, writer: socket, pid: undefined, ended, close });
-    });
-  });
-}
-
-/**
- * HOST and PORT of an address.
- *
- * @throws ConnectionError if it is none.
- */
-export function splitAddress(address: string): { host: string; port: number } {
-  const match = /^(?:\[(.+)\]|([^\s:]+)):(\d{1,5})$/.exec(address.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw new ConnectionError(`fimLsp.address: ${shown(address)} is not HOST:PORT, as in 127.0.0.1:9275`);
-  }
-  return { host, port };
 }
 
 /** Passes bytes on as long as they begin as a message does; else hands over what came and passes nothing. */
@@ -197,8 +142,6 @@ function reason(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ENOENT': return 'there is no such file';
     case 'EACCES': return 'it may not be executed';
-    case 'ECONNREFUSED': return 'nothing listens there';
-    case 'ENOTFOUND': return 'there is no such host';
     default: return error.message;
   }
 }

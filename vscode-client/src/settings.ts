@@ -9,7 +9,7 @@ export interface ClientSettings {
   readonly interpreter: string;
   /** A whole command, or empty. */
   readonly command: readonly string[];
-  /** HOST:PORT of a shared server, or empty. */
+  /** HOST:PORT or the path of the Unix socket of a shared server, or empty. */
   readonly address: string;
 }
 
@@ -20,14 +20,40 @@ export function parseSettings(get: (key: string) => unknown, workspaceFolder: st
   return {
     interpreter: expanded(text(get('interpreter')), workspaceFolder),
     command: Array.isArray(command) ? command.filter((part) => typeof part === 'string').map((part) => expanded(part, workspaceFolder)) : [],
-    address: text(get('address')),
+    address: expanded(text(get('address')), workspaceFolder),
   };
+}
+
+/** The settings as the server gets them: in a folder that the user does not trust it looks through no files. */
+export function settingsForServer(settings: object, isTrusted: boolean): object {
+  return isTrusted ? settings : { ...settings, workspaceIndex: false };
+}
+
+/** The same for what VS Code pushes when settings change. */
+export function changeForServer(params: unknown, isTrusted: boolean): unknown {
+  const settings = at(params, 'settings');
+  const own = at(settings, 'fimLsp');
+  if (!isObject(params) || !isObject(settings) || !isObject(own)) return params;
+  return { ...params, settings: { ...settings, fimLsp: settingsForServer(own, isTrusted) } };
+}
+
+function at(value: unknown, key: string): unknown {
+  return isObject(value) ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** `~` and `${workspaceFolder}` as people write them in settings. */
 export function expanded(path: string, workspaceFolder: string | undefined): string {
   const whole = path.replaceAll('${workspaceFolder}', workspaceFolder ?? '');
   return whole === '~' || /^~[/\\]/.test(whole) ? join(homedir(), whole.slice(1)) : whole;
+}
+
+/** What makes `fim-lsp serve` listen at an address. */
+export function serveOptions(address: string): [string, string] {
+  return [/^[^/\\]+:\d{1,5}$/.test(address) ? '--tcp' : '--socket', address];
 }
 
 /** Language ids and whether they are completed; "*" stands for the rest. */

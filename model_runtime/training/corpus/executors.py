@@ -22,6 +22,7 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger as datatrove_log
 from datatrove.utils.stats import PipelineStats
 
+from model_runtime.telemetry import import_silenced
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.display import LiveLine
 from model_runtime.training.recipe import ExecutorRecipe
@@ -136,7 +137,7 @@ def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
             yield
             return
         try:
-            import ray
+            ray = import_silenced("ray")
         except ImportError as error:
             raise CorpusError("executor.kind is 'ray'; run `pip install 'fim-lsp[ray]'`") from error
         options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}

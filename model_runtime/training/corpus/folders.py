@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import subprocess
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_runtime.errors import GitError
+from model_runtime.git import git
 from model_runtime.training.corpus.licences import Verdict, judge, judge_text
 from model_runtime.training.corpus.source import (
     LARGEST_LICENCE,
@@ -25,8 +26,6 @@ _LICENCE_NAME = re.compile(r"LICEN[SC]E|COPYING|PKG-INFO", re.IGNORECASE)
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
 """Folders of other people's packages."""
 _STANDARD_LIBRARY = re.compile(r"python(\d[\d.]*)")
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-"""Nothing that the repository's own settings name is run."""
 
 
 @dataclass(frozen=True)
@@ -81,34 +80,22 @@ class GitTree:
         Raises:
             CorpusError: git is missing, or does not take the folder for a work tree.
         """
-        return cls(path, path.name.lower(), git(path, "rev-parse", "--short=12", "HEAD").strip())
+        return cls(path, path.name.lower(), _git(path, "rev-parse", "--short=12", "HEAD").strip())
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
         """See `Source.open`."""
-        names = sorted(filter(None, git(self.path, "ls-files", "-z").split("\0")))
+        names = sorted(filter(None, _git(self.path, "ls-files", "-z").split("\0")))
         verdict = _verdict(self.path, recipe)
         paths = (self.path / name for name in names)
         return verdict, _files(self, paths, recipe, verdict, share)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """What git prints.
-
-    Raises:
-        CorpusError: git is missing, or fails; its own words are in the message.
-    """
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints of a work tree; raises CorpusError with git's own words."""
     try:
-        done = subprocess.run(
-            [*_GIT, "-C", str(folder), *arguments], capture_output=True, check=True
-        )
-    except FileNotFoundError as error:
-        raise CorpusError(
-            f"{folder} is a git work tree, and there is no git; install git"
-        ) from error
-    except subprocess.CalledProcessError as error:
-        words = error.stderr.decode("utf-8", "replace").strip()
-        raise CorpusError(f"git cannot read the work tree {folder}: {words}") from error
-    return done.stdout.decode("utf-8", "surrogateescape")
+        return git(folder, *arguments).decode("utf-8", "surrogateescape")
+    except GitError as error:
+        raise CorpusError(f"git cannot read the work tree {folder}: {error}") from error
 
 
 def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import ray
 from datatrove.executor.ray import RayPipelineExecutor
+
+from model_runtime.telemetry import import_silenced
 
 
 class RayExecutor(RayPipelineExecutor):
@@ -23,6 +24,7 @@ class RayExecutor(RayPipelineExecutor):
             ray.exceptions.RayTaskError: a task failed; the others are ended with the cluster.
         """
         self._launched = True
+        ray = import_silenced("ray")
         executor: Any = ray.put(self)
         task = ray.remote(run_rank).options(num_cpus=self.cpus_per_task)
         waiting = [task.remote(executor, rank) for rank in self.get_incomplete_ranks()]

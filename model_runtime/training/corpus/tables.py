@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from model_runtime.telemetry import import_silenced
 from model_runtime.training.corpus.licences import Verdict, judge_text
 from model_runtime.training.corpus.source import (
     LARGEST_READ,
@@ -79,15 +80,15 @@ class HubDataset:
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
         """See `Source.open`."""
         try:
-            from datasets import disable_progress_bars, load_dataset
-            from datasets.distributed import split_dataset_by_node
+            datasets = import_silenced("datasets")
+            distributed = import_silenced("datasets.distributed")
         except ImportError as error:
             raise CorpusError("hf: needs datasets; run `pip install 'fim-lsp[train]'`") from error
-        disable_progress_bars()
-        dataset = load_dataset(self.name, streaming=True, **dict(self.options))
+        datasets.disable_progress_bars()
+        dataset = datasets.load_dataset(self.name, streaming=True, **dict(self.options))
         if self.limit:
             dataset = dataset.take(self.limit)
-        rows = split_dataset_by_node(dataset, share.rank, share.size)
+        rows = distributed.split_dataset_by_node(dataset, share.rank, share.size)
         return BY_DOCUMENT, files(rows, recipe, self.name)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fim_lsp.errors import FimLspError
 from fim_lsp.replay import rhythm, script
 from fim_lsp.replay.script import insertions_between
+from tests import hostile_repositories
 
 
 def applied(before, insertions):
@@ -135,3 +136,30 @@ def test_recorded_pauses_are_drawn_from(tmp_path):
     drawn = rhythm.Rhythm("seed", rhythm.recorded(path))
 
     assert {100.0, 200.5} == {drawn.pause(begins_line=True) for _ in range(50)}
+
+
+def test_to_read_commits_runs_nothing_that_the_repository_names(tmp_path):
+    witness, before = tmp_path / "RAN", tmp_path / "before"
+    folder = hostile_repositories.with_programs(tmp_path, witness)
+    (found,) = script.of_commits("HEAD~..HEAD", folder)
+    script.write_tree_before("HEAD~..HEAD", folder, before)
+
+    assert "x = 1\n" == found.before
+    assert "x = 1\n" == (before / "a.py").read_text()
+    assert not witness.exists()
+
+
+def test_secrets_are_neither_typed_nor_written(repository, tmp_path_factory):
+    before = tmp_path_factory.mktemp("before")
+    for text in ("x = 1\n", "x = 1\ny = 2\n"):
+        for name in ("c.py", "secrets/api.py"):
+            (repository / name).parent.mkdir(exist_ok=True)
+            (repository / name).write_text(text)
+        git(repository, "add", "-f", ".")
+        git(repository, "commit", "-qm", "more")
+    script.write_tree_before("HEAD~..HEAD", repository, before)
+
+    assert ["c.py"] == [one.path.name for one in script.of_commits("HEAD~..HEAD", repository)]
+    assert (before / "c.py").exists()
+    assert not (before / "secrets").exists()
+    assert "api.py" not in {one.path.name for one in script.of_files([repository])}

@@ -1,13 +1,14 @@
 """Which files of a folder are looked at: the project's code, and nothing else."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from fim_lsp.workspace import listing
 from fim_lsp.workspace.listing import is_project, source_files
+from tests import hostile_repositories
+from tests.hostile_repositories import git
 
 FILES = {
     "app.py": "x = 1\n",
@@ -32,15 +33,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 def test_without_git_heaps_of_other_peoples_files_are_left_out(folder):
     assert {"app.py", "web/cart.ts", "made/big.py", "private/key.py"} == set(source_files(folder))
 
 
-def test_git_says_what_is_ignored(folder):
+def test_what_git_ignores_is_left_out(folder):
     git(folder, "init", "-q")
     (folder / ".gitignore").write_text("/made/\n/node_modules/\n")
     (folder / "web" / ".gitignore").write_text("*.js\n")
@@ -68,17 +65,71 @@ def test_links_are_not_followed_even_in_circles(folder):
     assert {"app.py", "web/cart.ts", "made/big.py", "private/key.py"} == set(source_files(folder))
 
 
-def test_a_program_that_a_repository_names_does_not_run(folder):
+@pytest.mark.parametrize(
+    ("make", "files"),
+    [
+        (hostile_repositories.sparse, {"a/x.py", "z.py"}),
+        (hostile_repositories.bare_inside, {"main.py"}),
+        (hostile_repositories.with_programs, {"a.py"}),
+    ],
+)
+def test_a_program_that_a_repository_names_does_not_run(tmp_path, make, files):
+    witness = tmp_path / "RAN"
+    hostile = make(tmp_path, witness)
+
+    assert files == set(source_files(hostile))
+    assert not witness.exists()
+
+
+def test_rules_hold_above_and_below_the_folder_that_is_open(folder):
     git(folder, "init", "-q")
-    monitor = folder / "monitor.sh"
-    monitor.write_text(f"#!/bin/sh\ntouch {folder}/ran\n")
-    monitor.chmod(0o755)
-    git(folder, "config", "core.fsmonitor", str(monitor))
-    git(folder, "config", "core.hooksPath", str(folder))
+    (folder / ".gitignore").write_text("/web/made/\nbig.py\n")
+    (folder / "web" / "made").mkdir()
+    (folder / "web" / "made" / "a.py").write_text("x = 1\n")
+    (folder / "web" / "deep").mkdir()
+    (folder / "web" / "deep" / ".gitignore").write_text("*.py\n!b.py\n")
+    for name in ("a.py", "b.py", "big.py"):
+        (folder / "web" / "deep" / name).write_text("x = 1\n")
 
-    source_files(folder)
+    assert {"cart.ts", "deep/b.py"} == set(source_files(folder / "web"))
+    assert [] == source_files(folder / "web" / "made")
 
-    assert not (folder / "ran").exists()
+
+def test_in_a_work_tree_hidden_folders_count_and_other_work_trees_do_not(folder):
+    git(folder, "init", "-q")
+    for name in (".github/check.py", "module/sub.py", ".git/hooks/hook.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x = 1\n")
+    (folder / "module" / ".git").write_text("gitdir: ../.git/modules/module\n")
+
+    found = set(source_files(folder))
+
+    assert ".github/check.py" in found
+    assert not {"module/sub.py", ".git/hooks/hook.py"} & found
+
+
+def test_folders_of_secrets_are_not_entered(folder):
+    git(folder, "init", "-q")
+    (folder / ".env").unlink()
+    for name in (
+        ".env/prod.py",
+        ".env.d/a.py",
+        "in/secrets/api.py",
+        ".aws/sso/cache.py",
+        ".ssh/a.py",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("KEY = 1\n")
+
+    assert not any("KEY" in (folder / name).read_text() for name in source_files(folder))
+
+
+def test_a_root_that_is_a_link_to_secrets_holds_none(folder):
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "api.py").write_text("KEY = 1\n")
+    (folder / "innocent").symlink_to("secrets", target_is_directory=True)
+
+    assert [] == source_files(folder / "innocent")
 
 
 def test_no_more_than_so_many_files(folder, monkeypatch):

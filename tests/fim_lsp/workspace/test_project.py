@@ -143,3 +143,32 @@ def test_what_is_no_file_is_not_read(tmp_path):
     assert read_text(tmp_path) is None
     assert read_text(tmp_path / "nowhere.py") is None
     assert read_text(tmp_path / "pipe.py") is None
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="children are listed in /proc")
+async def test_no_more_than_two_projects_are_looked_through_at_a_time(tmp_path):
+    for number in range(400):
+        (tmp_path / f"module_{number}.py").write_text(f"class Class{number}:\n    pass\n" * 50)
+    projects = [Project() for _ in range(6)]
+    for project in projects:
+        project.look_through([str(tmp_path)], (), 0, lambda path, text: None)
+    projects.pop().stop()
+    most = 0
+    while any(project.is_looking for project in projects):
+        most = max(most, number_of_readers())
+        await asyncio.sleep(0.005)
+
+    assert 2 == most
+    assert [400] * 5 == [len(project.index) for project in projects]
+
+
+def number_of_readers() -> int:
+    """Children of this process that look through a project."""
+    found = 0
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            try:
+                found += b"fim_lsp.workspace.reader" in Path(f"/proc/{child}/cmdline").read_bytes()
+            except OSError:  # it has just ended
+                continue
+    return found

@@ -124,6 +124,12 @@ def test_a_change_is_measured_anew(bundle, cache, monkeypatch, tmp_path, change)
         '{"engine": "one"}',
         '{"engine": "gone", "speeds": []}',
         '{"engine": 1, "speeds": 2}',
+        '{"engine": ["one"], "speeds": []}',
+        '{"engine": {"one": 1}, "speeds": []}',
+        '{"engine": "one", "speeds": [{"engine": "one", "key_ms": "fast"}]}',
+        '{"engine": "one", "speeds": [["one"]]}',
+        "[" * 100_000 + "]" * 100_000,
+        '{"engine": ' + "[" * 100_000 + "]" * 100_000 + "}",
     ],
 )
 def test_a_damaged_memory_is_replaced(bundle, cache, damage):

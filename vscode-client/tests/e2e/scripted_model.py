@@ -25,7 +25,7 @@ ANSWERS: dict[str, Sequence[str]] = {
     "total = ": ["price * quantity + tax"],
     "color = ": ['"red"', '"green"', '"blue"'],
     "mood = '😀": [" é 𝛑'"],
-    "\nquantity": [" = 2"],
+    "\nquantity": [" = 250"],
 }
 """The end of the text before the cursor: the first is shown unasked, all when the user asks."""
 

@@ -29,7 +29,7 @@ describe('in a Python file', () => {
   promise('typing shows grey text, Tab takes it, and the file on disk is equal', () => window, async (w) => {
     await w.type('def add(');
     await w.expectGhost('a, b:\n    return a + b');  // VS Code draws the bracket that is there already
-    await w.screenshot('ghost-text');
+    await w.screenshot('typing');
     await w.press('Tab');
     await w.expectSaved('a.py', 'import os\n\ndef add(a, b):\n    return a + b');
   });

@@ -33,6 +33,10 @@ const TEST_SETTINGS = {
   'git.enabled': false,
   'editor.minimap.enabled': false,
   'window.commandCenter': false,
+};
+
+/** Most tests are about grey text alone. */
+const WITHOUT_POPUP = {
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
   'editor.wordBasedSuggestions': 'off',
 };
@@ -98,8 +102,11 @@ export class Editor {
     });
   }
 
-  /** Start VS Code with the packaged extension and nothing else; `restricted`: no folder is trusted, and none is asked about. */
-  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string>; restricted?: boolean } = {}): Promise<Editor> {
+  /**
+   * Start VS Code with the packaged extension and nothing else.
+   * `restricted`: no folder is trusted, and none is asked about; `popup`: VS Code suggests words while one types, as it does by default.
+   */
+  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string>; restricted?: boolean; popup?: boolean } = {}): Promise<Editor> {
     const folder = mkdtempSync(join(tmpdir(), 'fim-lsp-vscode-'));
     const node = join(installed(), 'bin/node');
     const entry = join(installed(), 'node_modules/code-server/out/node/entry.js');
@@ -115,7 +122,7 @@ export class Editor {
       Reflect.deleteProperty(env, name);
     }
     writeFileSync(join(folder, 'code-server.yaml'), '{}\n');
-    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...(options.restricted === true ? RESTRICTED : {}), ...options.settings }, null, 1));
+    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...(options.popup === true ? {} : WITHOUT_POPUP), ...(options.restricted === true ? RESTRICTED : {}), ...options.settings }, null, 1));
     const where = [
       '--config', join(folder, 'code-server.yaml'),
       '--user-data-dir', join(folder, 'data'),
@@ -214,6 +221,13 @@ export class Window {
     await this.press('Control+End');
   }
 
+  /** The cursor to a place; both count from 1. */
+  async goTo(line: number, column: number): Promise<void> {
+    await this.press('Control+g');
+    await this.page.locator('.quick-input-widget input').fill(`:${line}:${column}`);
+    await this.press('Enter');
+  }
+
   async type(text: string): Promise<void> {
     await this.page.keyboard.type(text, { delay: 30 });
   }
@@ -233,6 +247,12 @@ export class Window {
       };
     });
     return [seen.line, ...seen.further].join('\n').replaceAll('\u00a0', ' ').replaceAll('\u200c', '');
+  }
+
+  /** The selected entry of VS Code's own popup; empty where it is closed. */
+  async popup(): Promise<string> {
+    const rows = this.page.locator('.suggest-widget.visible .monaco-list-row.focused .label-name');
+    return (await rows.allTextContents()).join('');
   }
 
   async expectGhost(expected: string): Promise<void> {

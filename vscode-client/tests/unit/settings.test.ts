@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { expanded, isLanguageEnabled, parseLanguages, parseSettings, withLanguageToggled, type Languages } from '../../src/settings.ts';
+import {
+  changeForServer, expanded, isLanguageEnabled, parseLanguages, parseSettings, serveOptions, settingsForServer, withLanguageToggled,
+  type Languages,
+} from '../../src/settings.ts';
 
 test('values of the wrong type count as not set', () => {
   const wrong: Record<string, unknown> = { interpreter: 7, command: 'fim-lsp', address: null };
@@ -33,3 +36,32 @@ for (const [what, before, after] of TOGGLES) {
 test('a list of languages means: off', () => {
   assert.deepEqual(parseLanguages(['markdown']), { markdown: false });
 });
+
+test('a folder that is not trusted is not looked through, whichever way the settings go', () => {
+  const settings = { workspaceIndex: true, model: 'm' };
+  const restricted = { workspaceIndex: false, model: 'm' };
+
+  assert.deepEqual(settingsForServer(settings, true), settings);
+  assert.deepEqual(settingsForServer(settings, false), restricted);
+  assert.deepEqual(settingsForServer({}, false), { workspaceIndex: false });
+  assert.deepEqual(changeForServer({ settings: { fimLsp: settings } }, true), { settings: { fimLsp: settings } });
+  assert.deepEqual(changeForServer({ settings: { fimLsp: settings } }, false), { settings: { fimLsp: restricted } });
+});
+
+for (const params of [undefined, null, {}, { settings: null }, { settings: { fimLsp: null } }, { settings: { other: 1 } }]) {
+  test(`a push of ${JSON.stringify(params)} is passed on as it is`, () => {
+    assert.deepEqual(changeForServer(params, false), params);
+  });
+}
+
+for (const [address, option] of [
+  ['127.0.0.1:9275', '--tcp'],
+  ['localhost:1', '--tcp'],
+  ['[::1]:65535', '--tcp'],
+  ['/run/user/1000/fim-lsp/server.sock', '--socket'],
+  ['/folder:1/server.sock:2', '--socket'],
+] as const) {
+  test(`a server listens at ${address} with ${option}`, () => {
+    assert.deepEqual(serveOptions(address), [option, address]);
+  });
+}

@@ -1,0 +1,157 @@
+"""The connections of a shared server: a server of its own for each editor, one model for all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fim_lsp.connection import MAX_WAITING_BYTES, PAUSE_BYTES, converse
+from fim_lsp.engine_host import EngineHost
+from fim_lsp.framing import read_message_strictly
+from fim_lsp.handlers import new_server
+from fim_lsp.server import CompleterFactory
+from fim_lsp.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+MAX_EDITORS = 32
+"""Each may hold a message of 32 MB and an index of its project."""
+MAX_STRANGERS = 64
+"""Connections that have not proved yet who they are; one more takes the place of the oldest.
+
+More than there are editors: all of them may come back at once.
+"""
+_FAREWELL_SECONDS = 5.0
+"""For the last answers to leave; an editor that does not read them by then goes without."""
+
+Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
+Listen = Callable[[Accept], AbstractAsyncContextManager[None]]
+"""Hands every new connection over for as long as the block lasts.
+
+Raises FimLspError where it cannot listen.
+"""
+Admit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, bool]]
+"""Tells whether a client is the server's user; reads nothing but the proof of it."""
+
+
+class Listener:
+    """Serves all editors that connect and are admitted."""
+
+    def __init__(
+        self,
+        make_host: Callable[[], EngineHost],
+        make_completer: CompleterFactory,
+        settings: Settings,
+        admit: Admit,
+    ) -> None:
+        """Take what is needed to serve.
+
+        Args:
+            make_host: called once, on the event loop.
+            make_completer: makes the completer of each editor.
+            settings: those of the command line; what a process has one of is taken from here.
+            admit: decides on each connection before anything else is read from it.
+        """
+        self._make_host = make_host
+        self._make_completer = make_completer
+        self._settings = settings
+        self._admit = admit
+        self._connections: set[asyncio.Task[None]] = set()
+        self._strangers: dict[asyncio.Task[bool], None] = {}
+        self._num_editors = 0
+
+    async def serve(self, listen: Listen) -> int:
+        """Serve until the process is told to end; what clients do never ends it.
+
+        Raises:
+            FimLspError: `listen` does.
+        """
+        self._host = self._make_host()
+        stopped = asyncio.Event()
+        if sys.platform != "win32":
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stopped.set)
+        try:
+            async with listen(self._accept):
+                await stopped.wait()
+        finally:
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            self._host.close()
+        return 0
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.ensure_future(self._attend(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = writer.get_extra_info("peername") or "on the socket"
+        try:
+            if not await self._is_admitted(reader, writer):
+                logger.warning("client %s did not prove who it is, and was disconnected", client)
+            elif self._num_editors >= MAX_EDITORS:
+                logger.warning("client %s disconnected: there are %d others", client, MAX_EDITORS)
+            else:
+                self._num_editors += 1
+                try:
+                    await self._converse(client, reader, writer)
+                finally:
+                    self._num_editors -= 1
+        except (OSError, asyncio.TimeoutError) as error:
+            logger.info("client %s is gone: %s", client, error)
+        except Exception:
+            logger.exception("the connection with %s failed", client)
+        finally:
+            writer.transport.abort()
+
+    async def _is_admitted(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        if len(self._strangers) >= MAX_STRANGERS:
+            next(iter(self._strangers)).cancel()
+        admission = asyncio.ensure_future(self._admit(reader, writer))
+        self._strangers[admission] = None
+        try:
+            await asyncio.wait([admission])
+            return not admission.cancelled() and admission.result()
+        finally:
+            admission.cancel()
+            del self._strangers[admission]
+
+    async def _converse(
+        self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        logger.info("client %s connected", client)
+        server = new_server(self._host, self._make_completer, self._settings)
+        await converse(server, reader, _SocketWriter(writer), read_message_strictly)
+        logger.info("client %s left", client)
+        writer.close()
+        await asyncio.wait_for(writer.wait_closed(), _FAREWELL_SECONDS)
+
+
+class _SocketWriter:
+    """A socket as the protocol writes to it, with an end to what waits for the client."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        writer.transport.set_write_buffer_limits(high=PAUSE_BYTES)
+
+    def write(self, data: bytes) -> None:
+        transport = self._writer.transport
+        if transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        self._writer.write(data)
+        if transport.get_write_buffer_size() > MAX_WAITING_BYTES:
+            transport.abort()
+            raise ConnectionResetError(f"{MAX_WAITING_BYTES >> 20} MB wait to be read")
+
+    async def drain(self) -> None:
+        await self._writer.drain()

@@ -1,0 +1,30 @@
+"""How a model is named: by its name, or by the path of its folder, and never one for the other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether it is a path, which has a separator or begins with ~, as "./mine" and "~/mine".
+
+    A plain name must not be one: a project could hold a folder of that name.
+
+    >>> [is_path(given) for given in ("mine", "./mine", "~/mine", "..")]
+    [False, True, True, True]
+    """
+    separators = {os.sep, os.altsep or os.sep}
+    return (
+        name_or_path in (".", "..")
+        or name_or_path.startswith("~")
+        or not separators.isdisjoint(name_or_path)
+        or Path(name_or_path).drive != ""
+    )
+
+
+def depends_on_the_working_folder(name_or_path: str) -> bool:
+    """Whether it is a path that means another folder for a program that was started elsewhere."""
+    return is_path(name_or_path) and not (
+        name_or_path.startswith("~") or Path(name_or_path).is_absolute()
+    )

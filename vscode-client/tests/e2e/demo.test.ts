@@ -1,0 +1,50 @@
+/** The place of `make demo` in real VS Code, for the picture that the extension's pages show. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Editor, PYTHON, REPOSITORY, shown } from './vscode.ts';
+
+interface Answer {
+  model: string;
+  items: { insertText: string }[];
+}
+
+const makefile = readFileSync(join(REPOSITORY, 'Makefile'), 'utf8');
+const [, file = '', line = '', column = ''] = /^DEMO := (.+):(\d+):(\d+)$/m.exec(makefile) ?? [];
+const asked = execFileSync(
+  PYTHON, ['-m', 'fim_lsp', 'complete', `${file}:${line}:${column}`, '-n', '3', '--json'], { cwd: REPOSITORY, encoding: 'utf8' },
+);
+const { model, items: [item] } = JSON.parse(asked) as Answer;
+const text = item?.insertText ?? '';
+
+let editor: Editor;
+before(async () => { editor = await Editor.launch(); });
+after(async () => { await editor.close(); });
+
+test('the picture shows what the embedded model writes at the place of the demo', async () => {
+  const window = await editor.open({ 'inventory.py': readFileSync(join(REPOSITORY, file), 'utf8') }, { 'fimLsp.interpreter': PYTHON });
+  await shown(window, 'demo', async () => {
+    await window.status(/^ready/);
+    await window.focusEnd();
+    await window.goTo(Number(line), Number(column));
+    await window.command('FIM LSP: Trigger');
+    assert.notEqual(text, '');
+    await window.expectGhost(text);
+    await window.screenshot('ghost-text');
+  });
+  await window.close();
+});
+
+test('what stands beside the picture names the model and what it wrote', () => {
+  const { contributes } = JSON.parse(readFileSync(join(REPOSITORY, 'vscode-client/package.json'), 'utf8')) as {
+    contributes: { walkthroughs: { steps: { id: string; description: string }[] }[] };
+  };
+  const step = contributes.walkthroughs[0]?.steps.find(({ id }) => id === 'type');
+  for (const page of [readFileSync(join(REPOSITORY, 'vscode-client/README.md'), 'utf8'), step?.description ?? '']) {
+    assert.match(page, new RegExp(`${model}, 10 M parameters`));
+    assert.ok(page.includes(text), `${text} is not in: ${page}`);
+  }
+});
