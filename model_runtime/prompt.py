@@ -37,10 +37,10 @@ _SETTLED_CHARACTERS, _SLACK_TOKENS = 64, 24
 the rest: the count of ids goes up and down while a word is being typed, and the edge must not."""
 
 MAX_TYPED_TOKENS = 96
-"""Ids that a prompt leaves free for what is typed on the line, at most; a quarter of a small one."""
+"""Ids that a prompt leaves free for what is typed on the line; a small one leaves a quarter."""
 _TYPED_CHARACTERS_PER_TOKEN = 8 / 3
-"""So many are taken of a long line, 256 for 96 ids, in which code has 65 to 85 of them.  Where it is
-longer, the hole begins inside it, at a place that moves on in steps of half as many."""
+"""So many are taken of a long line, 256 for 96 ids; code has 65 to 85 ids in 256 characters.  Of a
+longer line the hole begins inside, at a place that moves on in steps of half as many."""
 _HEALED_TOKENS = 4
 """Last ids of the typed text that decoding spells anew.  The tokenizer ends them at the cursor; the
 model has learned the ids of whole lines, which differ from them at the end alone.
