@@ -89,8 +89,9 @@ def _sureness(decision: Mapping[str, Any]) -> str:
         return ""
     dial = f" {decision['eagerness']:g}" if "eagerness" in decision else ""
     mean = decision.get("meanLogprob")
+    given = ", given what is typed of it" if decision.get("holeStart") == "line" else ""
     return (
-        f"{decision['probability']:.2f} for the first line; typing shows it from "
+        f"{decision['probability']:.2f} for the first line{given}; typing shows it from "
         f"{decision['leastProbability']:.2f} on (eagerness{dial})"
         + ("" if mean is None else f"; mean log-probability {mean:.2f}")
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from model_runtime.models.weights import Float32
+if TYPE_CHECKING:
+    from model_runtime.models.weights import Float32
 
 _MAX_ENTRIES = 64
 _MAX_BYTES = 24 * 2**20

@@ -36,10 +36,11 @@ _SETTLED_CHARACTERS, _SLACK_TOKENS = 64, 24
 """The window's edge is chosen for the text up to a multiple of so many characters, with room for
 the rest: the count of ids goes up and down while a word is being typed, and the edge must not."""
 
-MAX_FORCED_CHARACTERS = 256
-"""Of a longer line the hole begins inside, at a place that moves on in steps of half as many."""
-_TYPED_TOKENS = 96
-"""Ids that a prompt leaves free for them: 256 characters of code have 65 to 85."""
+MAX_TYPED_TOKENS = 96
+"""Ids that a prompt leaves free for what is typed on the line; a small one leaves a quarter."""
+_TYPED_CHARACTERS_PER_TOKEN = 8 / 3
+"""So many are taken of a long line, 256 for 96 ids; code has 65 to 85 ids in 256 characters.  Of a
+longer line the hole begins inside, at a place that moves on in steps of half as many."""
 _HEALED_TOKENS = 4
 """Last ids of the typed text that decoding spells anew.  The tokenizer ends them at the cursor; the
 model has learned the ids of whole lines, which differ from them at the end alone.
@@ -133,15 +134,16 @@ class PromptEncoder:
         cursor gives the same leading ids, but for the rare moment at which the window's edge moves
         on.
         """
-        prefix, typed, hole_start = self._split(request.hole.prefix)
         # The same at every key, or the window would move with what is typed.
-        reserved = _TYPED_TOKENS if self.hole_start is HoleStart.LINE else 0
+        reserved = min(MAX_TYPED_TOKENS, budget.tokens // 4)
+        prefix, typed, hole_start = self._split(request.hole.prefix, reserved)
         hole = Hole(prefix, request.hole.suffix)
-        prompt = self._prompt(replace(request, hole=hole), budget.tokens - reserved, budget)
+        room = budget.tokens - (reserved if self.hole_start is HoleStart.LINE else 0)
+        prompt = self._prompt(replace(request, hole=hole), room, budget)
         prompt = replace(prompt, hole_start=hole_start)
         if not typed:
             return prompt
-        settled, forced_text = self._settled(typed)
+        settled, forced_text = self._settled(typed, reserved)
         return replace(
             prompt,
             ids=[*prompt.ids, *settled],
@@ -149,11 +151,14 @@ class PromptEncoder:
             typed_tokens=len(settled),
         )
 
-    def _settled(self, typed: str) -> tuple[list[int], str]:
-        """Returns the ids of typed text that more text will hardly change, and the text behind."""
+    def _settled(self, typed: str, most: int) -> tuple[list[int], str]:
+        """Returns the ids of typed text that more text will hardly change, and the text behind.
+
+        There are at most `most` ids.
+        """
         ids, as_bytes = self.tokenizer.encode(typed), self.tokenizer.forced(typed).text
         texts = self.tokenizer.token_texts.texts
-        for count in range(min(len(ids) - _HEALED_TOKENS, _TYPED_TOKENS), 0, -1):
+        for count in range(min(len(ids) - _HEALED_TOKENS, most), 0, -1):
             size = sum(len(texts[id_]) for id_ in ids[:count])
             try:  # an id may end inside a character
                 return ids[:count], as_bytes[size:].decode()
@@ -161,17 +166,22 @@ class PromptEncoder:
                 continue
         return [], as_bytes.decode()
 
-    def _split(self, prefix: str) -> tuple[str, str, HoleStart]:
+    def _split(self, prefix: str, typed_tokens: int) -> tuple[str, str, HoleStart]:
         """Returns the text before the hole, that between its start and the cursor, and the start.
 
         The hole begins at the cursor where no ids can spell what is typed.
+
+        Args:
+            prefix: text before the cursor.
+            typed_tokens: ids that there is room for.
         """
         if self.hole_start is HoleStart.CURSOR:
             return prefix, "", HoleStart.CURSOR
         start = prefix.rfind("\n") + 1
-        surplus = len(prefix) - start - MAX_FORCED_CHARACTERS
+        most = int(typed_tokens * _TYPED_CHARACTERS_PER_TOKEN)
+        surplus = len(prefix) - start - most
         if surplus > 0:
-            start += _round_up(surplus, MAX_FORCED_CHARACTERS // 2)
+            start += _round_up(surplus, max(1, most // 2))
         typed = prefix[start:]
         if not self.tokenizer.forced(typed).is_possible:
             return prefix, "", HoleStart.CURSOR
@@ -215,7 +225,7 @@ class PromptEncoder:
         Raises:
             PromptTooLong: the middle alone does not fit; it and its END are never cut.
         """
-        prefix, typed, _ = self._split(request.hole.prefix)
+        prefix, typed, _ = self._split(request.hole.prefix, MAX_TYPED_TOKENS)
         middle_ids = self.tokenizer.encode(typed + middle)
         tokens = most_tokens - len(middle_ids) - 1
         hole = Hole(prefix, request.hole.suffix)

@@ -151,7 +151,8 @@ def _holes() -> Iterator[tuple[Hole, str]]:
 
 
 def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: Hole) -> str:
-    prompt = encoder.prompt(PromptRequest(hole), PromptBudget(engine.context_length // 2))
+    budget = PromptBudget(engine.context_length - _NEW_TOKENS)
+    prompt = encoder.prompt(PromptRequest(hole), budget)
     generation = generate_text(
         engine,
         bundle.tokenizer,

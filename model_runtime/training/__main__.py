@@ -28,6 +28,7 @@ examples:
   fim-runtime train tiny-cpu                                     all stages, minutes on two cores
   fim-runtime train tiny-cpu --root ~/wheels --root ~/projects   with code of your own
   fim-runtime train my.toml --out runs/mine --stage train        one stage; again: it goes on
+  fim-runtime train my.toml --out runs/mine --snapshot my.safetensors     weights of a run so far
   torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu
 
 SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."""
@@ -72,6 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder of another run (or of one of its checkpoints), or a .safetensors file, whose "
         "weights this one begins with",
     )
+    parser.add_argument(
+        "--snapshot",
+        type=Path,
+        metavar="FILE",
+        help="only write the weights of the run's newest checkpoint into this .safetensors file, "
+        "in bfloat16, for a later --initial; a run in progress is not disturbed",
+    )
     parser.add_argument("--device", default="cpu", help="as torch names it")
     parser.add_argument(
         "--steps", type=int, help="train for so many steps now and save; the next start goes on"
@@ -79,10 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     rank = int(os.environ.get("RANK", "0"))
     set_up_logging(logging.WARNING if rank else logging.INFO)
+    out = given.out or Path("runs") / Path(given.recipe).stem
     try:
+        if given.snapshot is not None:
+            from model_runtime.training.snapshot import write_snapshot  # torch, only when needed
+
+            print(write_snapshot(out, given.snapshot))
+            return 0
         folder = pipeline.run(
             find_recipe(given.recipe),
-            given.out or Path("runs") / Path(given.recipe).stem,
+            out,
             given.stage,
             roots=given.root,
             benchmarks=given.benchmarks,

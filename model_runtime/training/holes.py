@@ -6,6 +6,9 @@
     short-run      up to 200 characters from anywhere
     rest-of-line   what a cursor sees: the rest of its line
     line           whole lines
+    typed-line     from the start of a line, as a server asks that makes the model write what is
+                   typed there once more: to the end of the line, a place in it, the end of the
+                   block that it begins, or a place further on
     syntax         a node of the syntax tree of at most 700 characters
 
 Half of the line holes contain their indentation and newline, as in HumanEval-infilling, half
@@ -26,6 +29,8 @@ from model_runtime.training.syntax import Span, Syntax
 
 LONGEST_RUN = 200
 """Characters of a `short-run`; short ones are as likely as long ones by ratio."""
+MAX_BLOCK_LINES = 8
+"""Of a `typed-line` that goes on to the end of its block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,8 @@ class Holes:
         span = _syntax_span(text, window, syntax, rng) if kind == "syntax" else None
         if kind == "syntax" and span is None:
             kind = "line"
-        if kind == "line":
-            span = line_span(piece, rng, _body_within(window, syntax, rng))
+        if kind in LINE_KINDS:
+            span = LINE_KINDS[kind](piece, rng, _body_within(window, syntax, rng))
         elif kind == "token":
             span = token_span(self.borders(piece), rng)
         elif kind in CHARACTER_KINDS:
@@ -108,14 +113,7 @@ def to_line_end(text: str, start: int, rng: random.Random) -> Span:
 
 def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
     """Whole lines, mostly a single one; with both indentation and newline, or without both."""
-    first, last = within or (0, len(text))
-    starts = [0] if first == 0 else []
-    at = text.find("\n", max(0, first - 1)) + 1
-    while 0 < at < last:
-        starts.append(at)
-        at = text.find("\n", at) + 1
-    starts = [start for start in starts if text[start : _next(text, start)].strip()] or [0]
-    start = end = rng.choice(starts)
+    start = end = _line_start(text, rng, within)
     for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 6)):
         end = _next(text, end)
     if rng.random() < 0.5:
@@ -123,6 +121,63 @@ def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span
     body = text[start:end]
     stripped = len(body.rstrip("\n"))
     return start + min(stripped, len(body) - len(body.lstrip(" \t"))), start + stripped
+
+
+def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
+    """A span from the start of a line that is not empty, without the newline at its end.
+
+    Half end with their line, a quarter with their block; the others within the line, or up to
+    `LONGEST_RUN` characters behind it.
+    """
+    start = _line_start(text, rng, within)
+    end = start + len(text[start : _next(text, start)].rstrip("\n"))
+    drawn = rng.random()
+    if drawn < 0.5:
+        return start, end
+    if drawn < 0.65:
+        return start, rng.randint(min(start + _indentation(text, start) + 1, end), end)
+    if drawn < 0.9:
+        return start, _block_end(text, start, rng.randint(2, MAX_BLOCK_LINES))
+    return start, min(len(text), end + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+
+
+LINE_KINDS: Mapping[str, Callable[[str, random.Random, Span | None], Span]] = {
+    "line": line_span,
+    "typed-line": typed_line_span,
+}
+"""Holes that begin at a line, mostly one of a function's body."""
+
+
+def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
+    """Start of a line that is not empty; 0 where there is none."""
+    first, last = within or (0, len(text))
+    starts = [0] if first == 0 else []
+    at = text.find("\n", max(0, first - 1)) + 1
+    while 0 < at < last:
+        starts.append(at)
+        at = text.find("\n", at) + 1
+    starts = [start for start in starts if text[start : _next(text, start)].strip()] or [0]
+    return rng.choice(starts)
+
+
+def _block_end(text: str, start: int, most_lines: int) -> int:
+    """End of the last line, at most so many on, that is indented as far as the first one."""
+    margin = _indentation(text, start)
+    at = end = start
+    for _ in range(most_lines):
+        line = text[at : _next(text, at)]
+        if line.strip():
+            if _indentation(text, at) < margin:
+                break
+            end = at + len(line.rstrip("\n"))
+        at += len(line)
+    return end
+
+
+def _indentation(text: str, start: int) -> int:
+    """Characters of white space at the start of a line."""
+    line = text[start : _next(text, start)]
+    return len(line) - len(line.lstrip())
 
 
 def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) -> Span | None:

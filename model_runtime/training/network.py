@@ -4,7 +4,7 @@
     H = heads                                               k = width of a head, d / H
 
 All products but attention see one flat list of tokens.  Attention is cut into segments: rows of one
-length (one fused call, for accelerators) or single examples (many small calls).  The latter costs
+length (one fused call, for accelerators) or single examples (`segment_attention.py`), which costs
 the sum of the squared example lengths, not of the row lengths, and no example sees its neighbours,
 as in serving.
 """
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from model_runtime.training.alibi import Parts, Sentinels, alibi_bias, plain_distances
+from model_runtime.training.segment_attention import rotary_attention
 
 Segments = int | Sequence[int]
 """Length of every segment if they are equal, else one length per segment; they sum to N."""
@@ -72,29 +73,23 @@ class Attention(nn.Module):
         H, k = self.shape.heads, self.shape.head_width
         # GPT-NeoX lays the outputs out per head: q, k, v of head 0, then those of head 1.
         qkv_NH3k = self.query_key_value(x_Nd).view(-1, H, 3 * k)
+        if not isinstance(segments, int):
+            mixed_NHk = rotary_attention(qkv_NH3k, *angles.of_half(), segments)
+            return self._joined(mixed_NHk)
         q_NHk, k_NHk, v_NHk = qkv_NH3k.split(k, dim=-1)
         q_NHk, k_NHk = angles.rotate(q_NHk), angles.rotate(k_NHk)
-        mixed_NHk = attend(q_NHk, k_NHk, v_NHk, segments, angles.bias)
-        out_Nd: Tensor = self.dense(mixed_NHk.reshape(-1, H * k))
+        return self._joined(attend(q_NHk, k_NHk, v_NHk, segments, angles.bias))
+
+    def _joined(self, mixed_NHk: Tensor) -> Tensor:
+        out_Nd: Tensor = self.dense(mixed_NHk.reshape(-1, self.shape.width))
         return out_Nd
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments, bias: Tensor | None) -> Tensor:
-    """Attention of [N, H, k] tensors; fused when all segments have one length."""
-    if isinstance(segments, int):
-        q, k, v = (x.view(-1, segments, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
-        return mixed.transpose(1, 2).flatten(0, 1)
-    pieces = zip(
-        *(torch.split(x.transpose(0, 1), list(segments), dim=1) for x in (q, k, v)), strict=True
-    )
-    return torch.cat(
-        [
-            F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]
-            for q, k, v in pieces
-        ],
-        dim=1,
-    ).transpose(0, 1)
+def attend(q: Tensor, k: Tensor, v: Tensor, length: int, bias: Tensor | None) -> Tensor:
+    """Attention of [N, H, k] tensors whose segments have one length, fused."""
+    q, k, v = (x.view(-1, length, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
+    return mixed.transpose(1, 2).flatten(0, 1)
 
 
 class FeedForward(nn.Module):
@@ -222,6 +217,15 @@ class Angles:
         angle_Nr = places_N[:, None].float() * (1.0 / shape.rotary_base**half)
         angle_N1r = torch.cat((angle_Nr, angle_Nr), dim=-1)[:, None]
         return cls(angle_N1r.cos().to(dtype), angle_N1r.sin().to(dtype))
+
+    def of_half(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the first half of the rotated dimensions, [N, r / 2]; the second
+        half has the same ones.
+        """
+        if self.cos is None or self.sin is None:
+            raise ValueError("there are no rotary positions")
+        half = self.cos.shape[-1] // 2
+        return self.cos[:, 0, :half], self.sin[:, 0, :half]
 
     def rotate(self, x_NHk: Tensor) -> Tensor:
         """Rotary embedding (arXiv:2104.09864) in the half-split layout of GPT-NeoX."""

@@ -463,4 +463,4 @@ def check_training(recipe: Recipe) -> None:
 
 COLUMNS = ("text", "path", "licence", "origin")
 ORDERS = ("spm1", "psm", "spm2")
-SPANS = ("line", "rest-of-line", "character", "short-run", "token", "syntax")
+SPANS = ("line", "typed-line", "rest-of-line", "character", "short-run", "token", "syntax")

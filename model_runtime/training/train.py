@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.tensor import DTensor
 
@@ -37,6 +36,7 @@ from model_runtime.training.recipe import Recipe, TrainRecipe
 from model_runtime.training.report import Report, StepResult
 from model_runtime.training.schedule import Due, rate_factor
 from model_runtime.training.shape import shape_of
+from model_runtime.training.snapshot import check_shapes, read_initial
 from model_runtime.training.special_tokens import tokens_of
 from model_runtime.training.throughput import peak_of
 from model_runtime.training.validation import Validation
@@ -118,13 +118,14 @@ class Trainer:
 
         Args:
             weights: a run's folder, one of its checkpoints, or a `.safetensors` file.
+
+        Raises:
+            CheckpointError: they cannot be read, or fit neither the recipe nor the tokenizer.
         """
         if self.progress.step:
             return
-        if weights.suffix == ".safetensors":
-            found: dict[str, Any] = dict(load_file(weights))
-        else:
-            found = dict(checkpoints.read_weights(checkpoints.find(weights)))
+        found: dict[str, Any] = dict(read_initial(weights, self.identity.tokenizer))
+        check_shapes(found, dict(self.network.named_parameters()), weights)
         set_model_state_dict(self.network, found, options=StateDictOptions(full_state_dict=True))
         logger.info("the weights are those of %s", weights)
 

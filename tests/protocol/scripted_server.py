@@ -59,7 +59,7 @@ class ScriptedHost:
     ) -> None:
         self.target, self.answer_ms = target, answer_ms
         self.state, self.model, self.engine, self.message = "starting", "", "", ""
-        self.warning, self.percent = "", None
+        self.warning, self.percent, self.loaded = "", None, None
         self._seconds, self._error = load_seconds, load_error
         self._callbacks: list[Callable[[], None]] = []
         self._is_asked = False

@@ -23,15 +23,13 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ctranslate2
-import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.ctranslate2.static_prompts import Cut, StaticPrompts
 from model_runtime.engines.known_logits import KnownLogits
-from model_runtime.engines.numpy_sampling import Draws
 from model_runtime.engines.protocol import (
     DraftCounts,
     GeneratedToken,
@@ -41,13 +39,14 @@ from model_runtime.engines.protocol import (
     check_fits,
     check_scorable,
 )
-from model_runtime.engines.spelling import spell
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import Architecture
-from model_runtime.models.weights import Float32
 from model_runtime.prompt.forced_text import ForcedText
+
+if TYPE_CHECKING:
+    from model_runtime.models.weights import Float32
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -190,6 +189,8 @@ class CTranslate2Engine:
 
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
         """As `Engine.logprobs`."""
+        import numpy as np
+
         check_scorable(ids, self.context_length)
         self._check_known(ids)
         if len(ids) == 1:
@@ -260,6 +261,8 @@ class CTranslate2Engine:
         Each partial spelling whose logits are not known costs one decoded id, behind a cached part
         of the prompt.
         """
+        from model_runtime.engines.numpy_sampling import Draws  # not at the top, for numpy:
+        from model_runtime.engines.spelling import spell  # a start does without it
 
         def logits_after(more: Sequence[int]) -> Float32:
             whole = [*ids, *more]
@@ -424,5 +427,7 @@ class _Model:
 
 def _as_array(view: Any) -> Float32:
     """A copy of what CTranslate2 computed, float32, wherever it lies."""
+    import numpy as np
+
     array: Float32 = np.array(view.to_device(ctranslate2.Device.cpu))
     return array

@@ -7,6 +7,7 @@ import pytest
 from fim_lsp.cli import main
 from fim_lsp.completion.explanation import explain
 from fim_lsp.suggestion import Trigger
+from model_runtime.prompt.format import HoleStart
 from tests.fim_lsp.completion.test_provider import ask, ready
 
 
@@ -87,3 +88,10 @@ def test_waits_and_sources_are_told_in_words(more, name, said):
     decision = {"trigger": "automatic", "outcome": "shown", "source": "", "reason": "", **more}
 
     assert dict(explain(decision))[name].startswith(said)
+
+
+async def test_a_probability_that_depends_on_what_is_typed_says_so():
+    rows = await told("total = |\n", hole_start=HoleStart.LINE)
+
+    assert ", given what is typed of it; typing shows it" in rows["sureness"]
+    assert "given" not in (await told("x = |\n"))["sureness"]

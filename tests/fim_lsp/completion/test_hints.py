@@ -23,12 +23,12 @@ def first_words(expression: ast.expr) -> str:
 
 
 def reasons(tree: ast.AST) -> set[str]:
-    """Reasons in the code: given to `nothing`, returned by `_why_not`, or set on a decision."""
+    """Reasons in the code: given to `nothing`, returned by `_reason_for_silence`, or set on a decision."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "nothing":
             found.add(first_words(node.args[0]))
-        elif isinstance(node, ast.FunctionDef) and node.name.startswith("_why_not"):
+        elif isinstance(node, ast.FunctionDef) and node.name == "_reason_for_silence":
             found |= {
                 first_words(one.value)
                 for one in ast.walk(node)

@@ -17,6 +17,7 @@ from model_runtime.training.holes import (
     character_span,
     line_span,
     token_span,
+    typed_line_span,
 )
 from model_runtime.training.recipe import SPANS
 from model_runtime.training.syntax import Syntax
@@ -57,6 +58,7 @@ def test_the_parts_of_ten_thousand_cuts_join_to_their_window():
 
 @given(st.text(max_size=300), st.integers(), st.sampled_from(SPANS))
 @example("\r0", 0, "line")
+@example("\n \n", 0, "typed-line")
 @example("f(\r\n  a)\rg(b)", 0, "syntax")
 @example("def f(\x00):\n  '\ud800'", 0, "syntax")
 def test_any_text_can_be_cut(text: str, seed: int, kind: str):
@@ -142,6 +144,41 @@ def test_half_of_the_line_holes_begin_with_their_indentation():
         for middle in middles
         if middle not in whole_lines
     )
+
+
+def test_typed_lines_begin_at_a_line_and_end_where_a_cursor_may_have_text_behind_it():
+    rng, ends = random.Random(0), Counter[str]()
+    for _ in range(4000):
+        start, end = typed_line_span(TEXT, rng)
+        first = TEXT.find("\n", start)
+        assert start == 0 or TEXT[start - 1] == "\n"
+        assert TEXT[start:end].strip()
+        at_line_end = end == len(TEXT) or TEXT[end] == "\n"
+        ends["line" if end == first else "within" if end < first else "behind"] += 1
+        ends["whole lines"] += at_line_end
+    assert ends["line"] > 2000
+    assert ends["within"] > 400
+    assert ends["behind"] > 800
+    assert ends["whole lines"] > 2800
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        (
+            "if a:\n    b\n    c\nd\n",
+            {"if a:", "if a:\n    b", "if a:\n    b\n    c", "if a:\n    b\n    c\nd"},
+        ),
+        ("    a\n\n    b\nc\n", {"    a", "    a\n\n    b"}),
+        ("a\n\n\n", {"a"}),
+    ],
+    ids=["deeper lines", "up to a line further left", "no empty lines at the end"],
+)
+def test_a_typed_line_that_takes_its_block_along_ends_with_it(text: str, blocks: set[str]):
+    spans = [typed_line_span(text, Draws("block", i), (0, 1)) for i in range(300)]
+    middles = {text[slice(*span)] for span in spans}
+
+    assert blocks <= middles
 
 
 def test_half_of_the_nodes_that_begin_a_line_take_their_indentation_along():
