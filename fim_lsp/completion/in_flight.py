@@ -86,21 +86,21 @@ class InFlightGenerations:
     """At most one generation of each document."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, InFlightGeneration] = {}
+        self._generations: dict[str, InFlightGeneration] = {}
 
     def start(
         self, flight: InFlightGeneration, work: Callable[[], Awaitable[Any]]
     ) -> InFlightGeneration:
         """Begin a generation; an older one of the same document ends now."""
         self.stop(flight.key.uri)
-        self._flights[flight.key.uri] = flight
+        self._generations[flight.key.uri] = flight
         flight.work = asyncio.ensure_future(work())
         flight.work.add_done_callback(lambda done: self._landed(flight))
         return flight
 
     def join(self, key: CacheKey) -> InFlightGeneration | None:
         """The generation that already writes what this request needs; any other of it ends now."""
-        flight = self._flights.get(key.uri)
+        flight = self._generations.get(key.uri)
         if flight is None or flight.join(key):
             return flight
         self.stop(key.uri)
@@ -108,14 +108,14 @@ class InFlightGenerations:
 
     def stop(self, uri: str) -> None:
         """End the generation of a document within a token, if there is one."""
-        flight = self._flights.pop(uri, None)
+        flight = self._generations.pop(uri, None)
         if flight is not None:
             flight.cancel.set()
 
     def _landed(self, flight: InFlightGeneration) -> None:
         flight._stay()
-        if self._flights.get(flight.key.uri) is flight:
-            del self._flights[flight.key.uri]
+        if self._generations.get(flight.key.uri) is flight:
+            del self._generations[flight.key.uri]
         # Nobody may be waiting any more; taking the exception keeps asyncio from reporting it.
         if not flight.work.cancelled():
             flight.work.exception()

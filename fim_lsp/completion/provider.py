@@ -70,7 +70,13 @@ class _Attempt:
 class CompletionProvider:
     """Completes for one editor."""
 
-    def __init__(self, host: ModelHost) -> None:
+    def __init__(self, host: ModelHost, threshold: ThresholdAdapter | None = None) -> None:
+        """Takes the shared model.
+
+        Args:
+            host: holds the model.
+            threshold: counts what its user takes; by default in the file of this machine's user.
+        """
         self._host = host
         self._pending = PendingRequests()
         self._in_flight = InFlightGenerations()
@@ -79,7 +85,7 @@ class CompletionProvider:
         self._idle = IdlePrefill(host)
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
         self._log = RequestLog()
-        self._threshold = ThresholdAdapter()
+        self._threshold = threshold or ThresholdAdapter()
         self._own_prompts = OwnPrompts()
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
         """What the project has written; the session tells it of files."""

@@ -60,7 +60,7 @@ def adapted(
 def eagerness_name(eagerness: float) -> str:
     """A setting of the dial as it is counted.
 
-    >>> dial_name(0.5), dial_name(1), dial_name(0.001)
+    >>> eagerness_name(0.5), eagerness_name(1), eagerness_name(0.001)
     ('0.5', '1', '0')
     """
     return f"{round(eagerness, 2):g}"

@@ -34,7 +34,7 @@ class ConfidenceCutoff:
             ends: length of the text after each token.
             logprobs: natural log-probability of each token.
 
-        >>> Sureness(0.5).cut("self.values", [4, 5, 8, 11], [-0.1, -0.1, -0.2, -3.0])
+        >>> ConfidenceCutoff(0.5).cut("self.values", [4, 5, 8, 11], [-0.1, -0.1, -0.2, -3.0])
         Cut(offset=5, rule='unsure')
         """
         floor = math.log(self.least) if self.least > 0 else -math.inf

@@ -200,7 +200,7 @@ async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
                 start = 2000 * number
                 text = TEXT[start : start + cursor + version] + TEXT[start + cursor + 50 :]
                 shot = DocumentSnapshot(uri, "python", version, text, cursor + version)
-                await editor.complete(shot, Trigger.INVOKED, settings)
+                await editor.complete(CompletionRequest(shot, Trigger.INVOKED, settings))
                 told = editor.explain()[0]
                 costs.append(told["promptTokens"] - told["cachedTokens"])
         return costs

@@ -12,7 +12,7 @@ from model_runtime.engines import auto_select
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    for module in ("derived", "engines.fastest"):
+    for module in ("engines.artifact_cache", "engines.auto_select"):
         monkeypatch.setattr(f"model_runtime.{module}.user_cache_path", lambda *_, **__: tmp_path)
 
 

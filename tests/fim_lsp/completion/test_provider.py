@@ -385,7 +385,7 @@ async def test_what_follows_an_accepted_suggestion_is_prepared_and_not_shown():
     provider, model, host = await ready("a + b")
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
-    await until(lambda: 2 == len(model.engine.prompts) and not provider._flights._flights)
+    await until(lambda: 2 == len(model.engine.prompts) and not provider._in_flight._generations)
     assert 1 == len(provider.explain())
 
     (following,) = await ask(provider, "x = a + b|\n")
@@ -400,7 +400,7 @@ async def test_line_ends_of_windows_are_in_what_is_prepared():
     provider, model, host = await ready("a(\n        b)")
     (completion,) = await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
     provider.accepted(completion.id)
-    await until(lambda: 2 == len(model.engine.prompts) and not provider._flights._flights)
+    await until(lambda: 2 == len(model.engine.prompts) and not provider._in_flight._generations)
     await ask(provider, "def f():\r\n    x = a(\r\n        b)|\r\n    return x\r\n")
 
     assert 2 == len(model.engine.prompts)
@@ -468,7 +468,7 @@ async def test_all_idle_work_is_switched_off_by_one_setting():
     provider.accepted(completion.id)
     provider.schedule_idle_prefill(lambda: snapshot("y = |\n"), settings, tuple)
 
-    assert not provider._flights._flights
+    assert not provider._in_flight._generations
     assert provider._idle._timer is None
     assert 1 == len(model.engine.prompts)
     host.close()
@@ -479,7 +479,7 @@ async def test_without_budget_nothing_is_prepared():
     host._idle_budget.spend(1e6, time.monotonic())
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
-    await until(lambda: not provider._flights._flights)
+    await until(lambda: not provider._in_flight._generations)
 
     assert 1 == len(model.engine.prompts)
     assert await ask(provider, "x = a + b|\n")

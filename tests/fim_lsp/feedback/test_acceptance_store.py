@@ -85,7 +85,7 @@ def test_a_lock_that_somebody_left_is_taken_over(path):
 
 def test_servers_that_write_at_once_lose_nothing(path):
     code = (
-        "import sys; from pathlib import Path; from fim_lsp import counts\n"
+        "import sys; from pathlib import Path; from fim_lsp.feedback import acceptance_store as counts\n"
         "for _ in range(25):\n"
         "    while acceptance_store.add(Path(sys.argv[1]), {('model', '0.5', 'typed'): 1}) is None: pass\n"
     )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.feedback import acceptance_store
 from fim_lsp.feedback.outcomes import Outcome
@@ -55,8 +56,8 @@ def test_the_first_few_suggestions_move_next_to_nothing():
 async def rejecting(tmp_path, times: int, **settings):
     """A provider, and what is in the file, after suggestions in whose place others were typed."""
     file = tmp_path / "accepted.json"
-    provider, _, host = await ready("a + b")
-    provider._learner = ThresholdAdapter(file)
+    _, _, host = await ready("a + b")
+    provider = CompletionProvider(host, ThresholdAdapter(file))
     chosen = replace(NO_PAUSE, **settings)
     for number in range(times):
         uri = f"file:///{number}.py"
@@ -85,8 +86,8 @@ async def test_rejections_raise_the_bar_and_are_in_the_file_when_the_editor_leav
 
 async def test_an_acceptance_counts_for_the_model_that_made_it(tmp_path):
     file = tmp_path / "accepted.json"
-    provider, _, host = await ready("a + b")
-    provider._learner = ThresholdAdapter(file)
+    _, _, host = await ready("a + b")
+    provider = CompletionProvider(host, ThresholdAdapter(file))
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
     provider.close()
@@ -103,7 +104,7 @@ async def test_a_suggestion_behind_an_entry_of_the_popup_teaches_nothing(
     """Neither the acceptance nor the other text says anything of the model's own threshold."""
     file = tmp_path / "accepted.json"
     provider, _, host = await ready("(name)")
-    provider._learner = ThresholdAdapter(file)
+    provider = CompletionProvider(host, ThresholdAdapter(file))
     popup = SelectedSuggestion(start=6, end=7, text="findProduct")
     (completion,) = await ask(provider, "users.f|\n", selected=popup)
     assert "findProduct(name)" == completion.text

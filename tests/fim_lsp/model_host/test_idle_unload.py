@@ -3,6 +3,7 @@
 import asyncio
 
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_host.idle_unload import IdleUnload
@@ -51,7 +52,8 @@ def is_unloaded(host):
 
 async def ask(host, text="x = "):
     snapshot = DocumentSnapshot("file:///a.py", "python", 1, text, len(text))
-    return await CompletionProvider(host).complete(snapshot, Trigger.INVOKED, NEVER)
+    request = CompletionRequest(snapshot, Trigger.INVOKED, NEVER)
+    return await CompletionProvider(host).complete(request)
 
 
 async def test_an_idle_model_is_closed_and_the_status_says_so():
