@@ -123,7 +123,7 @@ def test_a_cache_that_cannot_be_written_costs_time_not_completions(bundle, cache
 SERVING_AND_LEAVING = """
 import os, sys, tempfile
 from pathlib import Path
-from model_runtime import artifact_cache
+from model_runtime.engines import artifact_cache
 from model_runtime.models.bundle import ModelBundle
 artifact_cache.user_cache_path = lambda *_, **__: Path(sys.argv[2])
 build = lambda folder: (folder / "model.bin").write_bytes(b"12345")

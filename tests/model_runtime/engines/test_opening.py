@@ -97,9 +97,8 @@ def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
 def test_a_backend_that_is_not_installed_names_what_to_install(
     bundle, monkeypatch, missing, engine, remedy
 ):
-    for name in ("ctranslate2_engine", "onnx_engine", "torch_engine"):
-        monkeypatch.delitem(sys.modules, f"model_runtime.engines.{name}", raising=False)
-        monkeypatch.delattr(engines, name, raising=False)
+    for name in ("ctranslate2", "onnx", "torch"):
+        monkeypatch.delitem(sys.modules, f"model_runtime.engines.{name}.engine", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(EngineUnavailable, match=f"pip install .*{remedy}"):
         engines.open_engine(bundle, engine=engine)

@@ -11,8 +11,8 @@ from model_runtime.store import catalogue
 
 ROOT = Path(__file__).parents[3]
 TEXT, OTHER = (
-    (ROOT / "model_runtime" / name).read_text(encoding="utf-8")
-    for name in ("prompt/encoder.py", "models/decoder.py")
+    "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    for folder in (ROOT / "benchmarks" / "replay_set" / name for name in ("ours", "others"))
 )
 CURSOR = 4000
 ANSWER = [7] * 48

@@ -118,7 +118,7 @@ def test_paths_that_lead_nowhere_are_one_sentence(path):
 def test_what_a_killed_add_leaves_is_removed_by_the_next_list(source, folders):
     """Killed where the new bundle is whole but not in its place yet."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from model_runtime import catalogue\n"
+        "import os, signal, sys; from pathlib import Path; from model_runtime.store import catalogue\n"
         "catalogue.models_folder = lambda: Path(sys.argv[2])\n"
         "def kill(step):\n"
         "    if 'canary' in step: os.kill(os.getpid(), signal.SIGKILL)\n"
