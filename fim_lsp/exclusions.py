@@ -21,11 +21,11 @@ from fim_lsp.uris import local_path
 MAX_GLOBS = 500
 MAX_CHARACTERS_OF_GLOB = 1000
 MAX_CHARACTERS = 10_000
-"""Of all globs together."""
+"""All globs together have no more characters."""
 _MAX_CHARACTERS_OF_PATH = 2000
 _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
-"""Of a path; whoever nests folders deeper, or makes longer names, means no good."""
+"""A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
 _TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
