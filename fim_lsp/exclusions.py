@@ -197,7 +197,7 @@ def _local(uri_or_path: str) -> str:
 
 
 def _targets(uri_or_path: str) -> tuple[str, ...]:
-    """Where a name leads to, if that is another file than it says."""
+    """Returns the file that a name leads to, if that is another one than it says."""
     path = _local(uri_or_path)
     if not path:
         return ()
