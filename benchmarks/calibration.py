@@ -39,7 +39,7 @@ OTHERS = {
     ),
     "go": ("*.go", ("flatted/golang",), 4),
 }
-"""By language: the files, the packages of the extension's development that hold them, and how many
+"""Maps languages to their files, the packages of the extension that hold them, and how many
 of each are typed."""
 C_SOURCES = (("mypyc", 12), ("greenlet", 2), ("markupsafe", 2))
 """Packages of the development extras with C, and how many files of each are typed."""

@@ -1,4 +1,4 @@
-"""How much of a training step is arithmetic, and whether a change made it faster.
+"""Measures how much of a training step is arithmetic, and whether a change made it faster.
 
     python -m benchmarks.training_speed RECIPE... [--against CHECKOUT] [--threads 1] [--rounds 5]
 

@@ -51,7 +51,7 @@ examples:
   fim-lsp calibrate --model NAME --write src/   and keep it with an added model"""
 
 _SHARED_OPTIONS = ("model", "engine", "device", "threads", "unload_after_minutes")
-"""Of a server for several editors."""
+"""Only a server that several editors share takes these options; elsewhere they are refused."""
 
 _HOST_AND_PORT = re.compile(r"(.+):([0-9]{1,5})")
 

@@ -27,7 +27,7 @@ CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 
 
 PROCESS_WIDE = ("model", "engine", "device", "threads", "unload_after_minutes", "log_level")
-"""Of these a process has one value, whoever is connected."""
+"""A process has one value of each of these, whoever is connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Settings:
         return replace(base, **good), problems
 
     def shared_with(self, server: Settings) -> tuple[Settings, list[str]]:
-        """These settings with the server's process-wide ones, and what that changed.
+        """Returns these settings with the server's process-wide ones, and what that changed.
 
         Returns the names that an editor knows for the second.
         """

@@ -1,4 +1,4 @@
-"""Which files git would ignore, told without git, which may run what a repository names.
+"""Tells which files git would ignore, without git, which may run what a repository names.
 
 Read as plain text are the `.gitignore` files from the top of the work tree down, the clone's own
 `.git/info/exclude` and the user's `~/.config/git/ignore`; a `.git` that is a file or a link is not
@@ -34,7 +34,7 @@ class Level(NamedTuple):
 
 
 Levels = tuple[Level, ...]
-"""From the weakest to the strongest, which is the innermost."""
+"""The rules stand from the weakest to the strongest, which is the innermost."""
 
 
 def is_rules_file(uri_or_path: str) -> bool:

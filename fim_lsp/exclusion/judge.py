@@ -21,11 +21,11 @@ from fim_lsp.uris import local_path
 MAX_GLOBS = 500
 MAX_CHARACTERS_OF_GLOB = 1000
 MAX_CHARACTERS = 10_000
-"""Of all globs together."""
+"""All globs together have no more characters."""
 _MAX_CHARACTERS_OF_PATH = 2000
 _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
-"""Of a path; whoever nests folders deeper, or makes longer names, means no good."""
+"""A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
 _TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
@@ -197,7 +197,7 @@ def _local(uri_or_path: str) -> str:
 
 
 def _targets(uri_or_path: str) -> tuple[str, ...]:
-    """Where a name leads to, if that is another file than it says."""
+    """Returns the file that a name leads to, if that is another one than it says."""
     path = _local(uri_or_path)
     if not path:
         return ()

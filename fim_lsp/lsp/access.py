@@ -1,4 +1,4 @@
-"""Who may reach a shared server: the user who started it, and nobody else."""
+"""Lets the user who started a shared server reach it, and nobody else."""
 
 from __future__ import annotations
 

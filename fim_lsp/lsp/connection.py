@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 PAUSE_BYTES = 4 << 20
 """While more than this waits for the client to read it, none of its messages is read."""
 MAX_WAITING_BYTES = 16 << 20
-"""When more than this waits, the client is given up: what was asked before has its answers too."""
+"""A client for which more waits is disconnected; answers to earlier requests count, too."""
 
 ReadMessage = Callable[[asyncio.StreamReader], Awaitable["bytes | None"]]
 """Returns the body of the next message, or None when there will be no more."""

@@ -27,7 +27,7 @@ MAX_STRANGERS = 64
 More than there are editors: all of them may come back at once.
 """
 _FAREWELL_SECONDS = 5.0
-"""For the last answers to leave; an editor that does not read them by then goes without."""
+"""The last answers have so long to leave; an editor that does not read them goes without."""
 
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 Listen = Callable[[Accept], AbstractAsyncContextManager[None]]

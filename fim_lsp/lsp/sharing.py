@@ -1,4 +1,4 @@
-"""Which documents of an editor may tell others what is in them."""
+"""Decides which documents of an editor may tell others what is in them."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class ModelHost:
         self._load_state = "starting"
         self._settings = Settings()
         self._next: Settings | None = None
-        """What is to be loaded when the load in progress is over."""
+        """Loaded when the load in progress is over, unless something newer takes its place."""
         self._is_loading = False
         self._has_fallen_back = False
         self._idle_budget = IdleBudget(time.monotonic())

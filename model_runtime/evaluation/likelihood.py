@@ -126,7 +126,7 @@ def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple
             before = [end, *before[len(before) - room + 1 :]]
     if len(before) + len(after) > engine.context_length:
         return None, len(text.encode())
-    scored = engine.logprobs([*before, *after])[-len(after) :]
+    scored = engine.logprobs([*before, *after])[len(before) - 1 :]
     # Ids that spell nothing but what stands before the cursor say nothing of the middle.
     texts = encoder.tokenizer.token_texts.texts
     sizes = itertools.accumulate(len(texts[id_]) for id_ in after)

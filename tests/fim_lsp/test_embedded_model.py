@@ -210,7 +210,8 @@ async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
     host.close()
 
     assert min(prefills) > 100
-    assert max(typed) <= 8
+    assert sorted(typed)[len(typed) // 2] <= 3
+    assert max(typed) <= 24  # Enter: the line that is done becomes text before the hole
 
 
 async def test_the_event_loop_turns_while_the_model_works(record_property):

@@ -12,6 +12,7 @@ from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summa
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.prompt.format import HoleStart
 from tests.oracle import Oracle
 from tests.random_models import VARIANTS, make_bundle
 
@@ -160,3 +161,24 @@ def test_long_texts_weigh_more():
         summary.left_out,
     )
     assert () == summarise([Scored("middle", "a", 0, math.nan, 1)])
+
+
+def test_an_empty_middle_has_no_bits(model, store):
+    empty = Task("t/3", 2, Hole("def f(x):\n    ", "return x\n"), "", "", "f")
+    texts = found(model, Listening(), store, [empty])
+
+    assert [0.0, 0] == [texts["middle", "t/3"].bits, texts["middle", "t/3"].size]
+
+
+def test_what_stands_before_the_cursor_on_its_line_is_not_counted(seed_encoder, store):
+    encoder = PromptEncoder(
+        seed_encoder.tokenizer, seed_encoder.tokens, seed_encoder.order, HoleStart.LINE
+    )
+    engine = Listening()
+    task = Task("t/4", 2, Hole("def f(x):\n    return value", "\n"), " + 1", "", "f")
+    texts = found(Model(encoder), engine, store, [task])
+
+    (asked,) = (ids for ids in engine.scored if 50279 in ids)
+    answer = asked[asked.index(50279) + 1 :]
+    assert "    return value + 1" == encoder.tokenizer.decode(answer)
+    assert len(encoder.tokenizer.encode(" + 1")) == texts["middle", "t/4"].bits
