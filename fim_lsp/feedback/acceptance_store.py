@@ -18,8 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from fim_lsp.feedback.outcomes import Outcome
 
 logger = logging.getLogger(__name__)
@@ -65,6 +63,8 @@ def read(path: Path) -> Counter[Key]:
 
 def add(path: Path, new: Mapping[Key, int]) -> Counter[Key] | None:
     """Adds to the file's counts and returns all; None where that is not possible now."""
+    from filelock import FileLock, Timeout  # 20 ms, which the start of the server does not need
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_TIMEOUT_SECONDS):
