@@ -10,6 +10,12 @@ from fim_lsp.workspace.project import Project
 from fim_lsp.workspace.source_file import MAX_BYTES, read_text
 
 
+async def others_ended() -> None:
+    """Until no task but the test's own is left."""
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.001)
+
+
 async def looked_through(
     root: Path, exclude: tuple[str, ...] = (), lines: int = 1000
 ) -> tuple[Project, dict[str, str]]:
@@ -17,6 +23,7 @@ async def looked_through(
     done = asyncio.get_running_loop().create_future()
     project.look_through([str(root)], exclude, lines, learned.__setitem__, done.set_result)
     await done
+    await others_ended()
     return project, learned
 
 
@@ -113,8 +120,7 @@ async def test_stopping_ends_the_process_and_forgets(root, tmp_path):
         await asyncio.sleep(0.001)
     assert 1 == number_of_readers()
     project.stop()
-    while len(asyncio.all_tasks()) > 1:  # besides the test itself
-        await asyncio.sleep(0.001)
+    await others_ended()
 
     assert 0 == len(project.index)
     assert 0 == number_of_readers()
@@ -157,6 +163,7 @@ async def test_no_more_than_two_projects_are_looked_through_at_a_time(tmp_path):
     while len(done) < len(projects):
         most = max(most, number_of_readers())
         await asyncio.sleep(0.005)
+    await others_ended()
 
     assert 2 == most
     assert [400] * 5 == [len(project.index) for project in projects]
