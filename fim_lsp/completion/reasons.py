@@ -13,7 +13,7 @@ from fim_lsp.exclusion.judge import Exclusion, ExclusionKind
 
 
 class RequestOutcome(Enum):
-    """What came of a request."""
+    """The end of a request."""
 
     SHOWN = "shown"
     NOTHING = "nothing"
@@ -49,7 +49,7 @@ class ConfidenceFigures:
 
     probability: float
     least_probability: float
-    """From this on a suggestion is shown while the user types."""
+    """Threshold from which on typing shows a suggestion."""
     eagerness: float
     """The setting, as moved by the user's acceptances."""
     eagerness_to_show: float | None = None

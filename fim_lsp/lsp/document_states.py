@@ -25,7 +25,7 @@ class DocumentState(Enum):
 
     ACTIVE = "active"
     DISABLED = "disabled"
-    """By the user's settings, altogether or for the language."""
+    """The user's settings switch it off, altogether or for the language."""
     EXCLUDED = "excluded"
     ON_REQUEST = "onRequest"
     """The model is rarely right in the language: typing gets nothing, the user's command does."""
