@@ -25,7 +25,7 @@ class RequestOutcome(Enum):
 
 
 class Reason(Enum):
-    """Why nothing was shown; the value is `reasonCode` in JSON."""
+    """A reason for showing nothing; the value is `reasonCode` in JSON."""
 
     DISABLED = "disabled"
     LANGUAGE_DISABLED = "languageDisabled"

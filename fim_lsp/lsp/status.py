@@ -109,7 +109,7 @@ class StatusReporter:
             )
 
     def _report_preparation(self) -> None:
-        """How far the preparation of the model is, on the progress bar that is shown."""
+        """Reports the progress of the model on the bar that is shown."""
         percent = self._host.percent
         if percent is not None and self._token and percent != self._percent:
             self._percent = percent
@@ -119,7 +119,7 @@ class StatusReporter:
             )
 
     async def _show_loading(self) -> None:
-        """A progress bar from now until the model is loaded."""
+        """Shows a progress bar from now until the model is loaded."""
         token = f"fim-lsp-{uuid.uuid4()}"
         try:
             await self._protocol.send_request_async(
