@@ -1,4 +1,4 @@
-"""The package xllamacpp as if it were the program llama-server; see benchmarks.llama_cpp.
+"""The package xllamacpp as if it were the program llama-server; see tests.support.llama_cpp.
 
 Takes the options that are passed there, and serves until it is terminated.
 """
