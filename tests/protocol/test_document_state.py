@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.protocol.wire import Wire, did_close
+from tests.support.wire import Wire, did_close
 
 pytestmark = pytest.mark.own
 

@@ -11,7 +11,7 @@ from fim_lsp.lsp.handlers import new_server
 from fim_lsp.lsp.session import FimServer
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 PYTHON = scripted_model("a + b", languages=("python",))
 
