@@ -23,7 +23,7 @@ def told(start: StartStdio) -> Wire:
 
 
 def states(wire: Wire) -> list[tuple[str, str]]:
-    """What was told since the last look, as names of documents and their states."""
+    """Returns what was told since the last look, as names of documents and their states."""
     messages = [m["params"] for m in wire.seen() if m.get("method") == STATE]
     return [(params["uri"].rpartition("/")[2], params["state"]) for params in messages]
 

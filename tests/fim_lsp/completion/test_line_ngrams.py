@@ -1,4 +1,4 @@
-"""What the project has written before is answered without a model, and only where it helps."""
+"""Lines of the project are suggested without a model, and only where that helps."""
 
 import math
 from dataclasses import replace

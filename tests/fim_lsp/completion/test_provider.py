@@ -41,7 +41,7 @@ async def ready(
 
 
 def last(provider: CompletionProvider) -> RequestTrace:
-    """What the provider noted of its last request."""
+    """Returns what the provider noted of its last request."""
     return provider.log.newest(limit=1)[0]
 
 
@@ -181,7 +181,7 @@ async def test_an_entry_of_the_popup_alone_is_no_suggestion(answer, entry, trigg
     [("(name)", -5.0, Reason.LOW_CONFIDENCE), ("()", 0.0, Reason.TOO_SHORT)],
 )
 async def test_with_the_popup_open_typing_shows_no_more_than_without(answer, logprob, reason):
-    """What is doubtful or hardly worth a key is so behind an entry, too."""
+    """A suggestion that is doubtful or hardly worth a key is so behind an entry, too."""
     provider, _, host = await ready(answer, logprob=logprob)
 
     assert [] == await ask(provider, "users.f|\n", selected=POPUP)
@@ -322,7 +322,7 @@ LONG = "alpha_one + alpha_two + alpha_three + alpha_four + alpha_five + alpha_si
 
 
 async def until(is_so) -> None:
-    """Until the program says so."""
+    """Waits until the program says so."""
 
     async def waiting() -> None:
         while not is_so():
@@ -338,7 +338,7 @@ def change(provider: CompletionProvider, text: str, settings: Settings = NO_PAUS
 
 
 async def after(timer: IdleTimer) -> None:
-    """Until whatever the timer would call has been called, and the work that it began has ended."""
+    """Waits until the timer has called back, or was stopped."""
     await until(lambda: not timer.is_running)
     await asyncio.sleep(0)
 

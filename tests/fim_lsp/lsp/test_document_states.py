@@ -1,4 +1,4 @@
-"""Which documents are completed depends on the settings, on their names, and on the model."""
+"""The state of a document depends on the settings, on its name, and on the model."""
 
 import asyncio
 import json
