@@ -39,6 +39,15 @@ async def test_what_it_answered_is_typed_through_and_then_asked_again():
     host.close()
 
 
+async def test_it_is_typed_through_in_a_language_that_the_model_does_not_know():
+    provider, _, host = await ready("a + b", languages=("go",))
+    (first,) = await ask(provider, TEXT)
+    (rest,) = await ask(provider, TEXT.replace("|", "total |"))
+
+    assert ("+= item.price", first.id) == (rest.text, rest.id)
+    host.close()
+
+
 @pytest.mark.parametrize(
     "text",
     [

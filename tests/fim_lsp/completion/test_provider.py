@@ -111,6 +111,17 @@ async def test_a_changed_document_supersedes_its_request():
     host.close()
 
 
+async def test_a_pending_request_that_the_server_cancels_is_answered_null():
+    provider, model, host = await ready("a + b", token_seconds=1)
+    waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
+    await until(lambda: model.engine.prompts)
+    provider.cancel("file:///a.py")
+
+    assert await waiting is None
+    assert RequestOutcome.SUPERSEDED is last(provider).outcome
+    host.close()
+
+
 async def test_a_cancelled_request_stops_the_engine():
     provider, model, host = await ready("a + b + c + d + e", token_seconds=0.05)
     waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
