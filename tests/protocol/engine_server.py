@@ -23,7 +23,7 @@ from fim_lsp.settings import Settings
 from model_runtime import progress
 from model_runtime.errors import EngineError
 from model_runtime.served_model import ServedModel
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 
 def load(args: argparse.Namespace, settings: Settings) -> ServedModel:

@@ -16,7 +16,7 @@ from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
 from model_runtime.served_model import ServedModel
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
 
