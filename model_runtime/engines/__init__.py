@@ -1,4 +1,4 @@
-"""Engines: what continues token ids, behind one protocol (`protocol`) and in one table (`registry`).
+"""Engines continue token ids; they share one protocol and stand in one table (`registry`).
 
 Nothing heavy is imported here; a backend is imported when an engine is opened.
 """

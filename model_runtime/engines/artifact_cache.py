@@ -113,8 +113,8 @@ def _files(folder: Path) -> dict[str, list[int]]:
 def _checksum(path: Path) -> int:
     """Returns the CRC-32 of a file; of a large one of blocks all over it.
 
-    A start must not wait for gigabytes.  The checksum is there to find what a crash leaves, files of the right size with zeros in them; a backend
-    would load them and answer with nonsense.
+    A start must not wait for gigabytes.  The checksum is there to find what a crash leaves: files
+    of the right size with zeros in them, which a backend would load and answer with nonsense.
     """
     stride = max(_BLOCK, path.stat().st_size // _MAX_BLOCKS)
     checksum, place = 0, 0

@@ -2,9 +2,9 @@
 
 A slot holds the keys and values of one text, row by row, and can forget its end at no cost.  A
 prompt that differs from a cached text only at its end (the next key, an undo, another candidate)
-takes that slot over.  A prompt that leaves much of it behind (a jump, another file, an edit far above)
-gets a slot of its own with a copy of what they share, so that the way back is short as well.  When
-there are as many slots as memory allows, the one that was used longest ago is overwritten.
+takes that slot over.  A prompt that leaves much of it behind (a jump, another file, an edit far
+above) gets a slot of its own with a copy of what they share, so that the way back is short as well.
+When there are as many slots as memory allows, the one that was used longest ago is overwritten.
 """
 
 from __future__ import annotations

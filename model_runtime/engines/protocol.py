@@ -66,9 +66,9 @@ class DraftCounts:
 
 
 class TokenStream(Iterator[GeneratedToken]):
-    """Yields tokens as they are decoded; closing the stream stops the work, as the cancel flag does.
+    """Yields tokens as they are decoded; closing the stream stops the work.
 
-    Use the stream as a context manager, so that leaving the loop early cannot leave a backend decoding.
+    Use the stream as a context manager, so that no backend goes on when the loop is left early.
     """
 
     def __init__(

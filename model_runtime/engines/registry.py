@@ -157,8 +157,14 @@ def find(name: str) -> EngineKind:
 
 
 def candidates(device: str = AUTO) -> list[EngineKind]:
-    """Returns the engines among which `auto` chooses on a device, the preferred one first."""
+    """Returns the engines among which `auto` chooses on a device, the preferred one first.
+
+    Raises:
+        EngineUnavailable: there is no such device.
+    """
     wanted = "cpu" if device == AUTO else device
+    if wanted not in DEVICES:
+        raise EngineUnavailable(_unknown_device(device))
     return [kind for kind in kinds() if wanted in kind.auto_devices]
 
 
@@ -215,9 +221,13 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
 
 def _why_not_on(device: str, kind: EngineKind) -> str:
     if device not in DEVICES:
-        return f"device {device!r} is not one of {', '.join((AUTO, *DEVICES))}"
+        return _unknown_device(device)
     others = " or ".join(one.name for one in kinds() if device in one.devices)
     return (
         f"the engine {kind.name} does not run on {device}; "
         f"set device to {kind.devices[0]}, or engine to {others}"
     )
+
+
+def _unknown_device(device: str) -> str:
+    return f"device {device!r} is not one of {', '.join((AUTO, *DEVICES))}"

@@ -84,7 +84,7 @@ class ScriptedEngine:
         cancel: threading.Event | None = None,
         forced: ForcedText | None = None,
     ) -> TokenStream:
-        """Implements `Engine.generate`; spells a forced text as its tokenizer does, then the script."""
+        """Implements `Engine.generate`; spells a forced text as its tokenizer would."""
         if self.is_closed:
             raise EngineError("the engine is closed; open a new one")
         check_prompt(prompt, sampling, self.context_length)

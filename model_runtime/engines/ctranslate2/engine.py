@@ -2,8 +2,8 @@
 
 One worker thread decodes and hands tokens over through a queue.  A prefill cannot be interrupted;
 cancelling and closing act at the next token.  KV state is reused through static prompts (see
-`static_prompts`); since CTranslate2 never drops them, the model is loaded anew when they exceed a budget
-(about 30 ms for 34 M parameters).
+`static_prompts`); since CTranslate2 never drops them, the model is loaded anew when they exceed a
+budget (about 30 ms for 34 M parameters).
 
 CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here;
 greedy decoding is deterministic.

@@ -66,7 +66,7 @@ class TorchText:
     def _pass(
         self, ids: torch.Tensor, start: torch.Tensor, span: int, kept: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns logits and likeliest tokens of a short pass's places, of a long one's last places."""
+        """Returns logits and likeliest tokens: of all places of a short pass, else of the last."""
         network, shape = self._network, (ids.shape[1], span)
         is_short = ids.shape[1] <= _LENGTHS[-1]
         if is_short and network.device.type == "cuda":
