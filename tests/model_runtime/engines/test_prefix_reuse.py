@@ -9,7 +9,20 @@ from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
-WORDS = "order price stock shelf total count index weight parcel address customer delivery".split()
+WORDS = [
+    "order",
+    "price",
+    "stock",
+    "shelf",
+    "total",
+    "count",
+    "index",
+    "weight",
+    "parcel",
+    "address",
+    "customer",
+    "delivery",
+]
 
 
 def code(seed, functions=60):
