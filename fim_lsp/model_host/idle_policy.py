@@ -84,11 +84,11 @@ class IdleUnload:
         self._reloading: asyncio.Future[None] | None = None
         self._is_resting = False
         self.is_unloaded = False
-        """Whether the model is out of memory; another model that was loaded sets it back."""
+        """True while the model is out of memory; another model that was loaded sets it back."""
 
     @property
     def is_counting(self) -> bool:
-        """Whether the model will be unloaded if nobody asks."""
+        """True where the model will be unloaded if nobody asks."""
         return self._timer is not None
 
     def allow(self, minutes: float) -> None:

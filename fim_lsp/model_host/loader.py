@@ -79,7 +79,7 @@ class ModelLoader:
 
     @property
     def is_loading(self) -> bool:
-        """Whether a load is in progress, which cannot be broken off."""
+        """True while a load is in progress, which cannot be broken off."""
         return self._task is not None
 
     def ask(self, settings: Settings) -> None:

@@ -13,12 +13,12 @@ State = Literal["starting", "ready", "busy", "error"]
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """Says which model is being loaded, and how far what is done for it once."""
+    """Says which model is being loaded, and how far its preparation is."""
 
     model: str
     """Name of the model, as the settings have it."""
     step: str = ""
-    """What is being prepared; empty where nothing is."""
+    """Preparation in words; empty where nothing is prepared."""
     percent: int | None = None
     """Share of the step that is done, 0 to 99; None where nothing is prepared."""
 
@@ -29,7 +29,7 @@ class LoadProgress:
 
     @property
     def text(self) -> str:
-        """The same as a sentence for people."""
+        """Sentence for people that says the same."""
         return self.detail if self.step else f"loading {self.model}"
 
 
@@ -53,7 +53,7 @@ class HostStatus:
     progress: LoadProgress | None = None
     """The load in progress; None where nothing is loading."""
     is_unloaded: bool = False
-    """Whether the model has left memory until the next request."""
+    """True while the model is out of memory, until the next request."""
     languages: tuple[str, ...] = ()
     """Languages in which the model suggests; empty where nothing is known of any."""
 

@@ -56,7 +56,7 @@ class EngineKind:
     auto_devices: tuple[str, ...] = ()
     """Devices for which `auto` considers the engine; others are far faster on the rest."""
     has_seeds: bool = True
-    """Whether a seed makes sampling reproducible."""
+    """True where a seed makes sampling reproducible."""
 
     @property
     def version(self) -> str:

@@ -24,7 +24,7 @@ class Cut(NamedTuple):
     length: int
     """Ids in the static part; 0 for none."""
     is_cached: bool
-    """Whether the backend holds the static part already."""
+    """True where the backend holds the static part already."""
 
 
 class StaticPrompts:

@@ -36,7 +36,7 @@ class Worker:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called; a job that runs ends at its next token."""
+        """True once `close` was called; a job that runs ends at its next token."""
         return self._closed.is_set()
 
     @property

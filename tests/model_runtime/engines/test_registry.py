@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,22 @@ def test_another_engine_for_the_processor_takes_the_place_of_a_broken_one(broken
     assert found
     assert broken not in found
     assert all("cpu" in registry.find(name).devices for name in found)
+
+
+@pytest.mark.parametrize(
+    ("setting", "choices"), [("engine", registry.names()), ("device", registry.DEVICES)]
+)
+def test_the_settings_offer_what_the_table_has(setting, choices):
+    """In VS Code's form, and in what the server takes."""
+    package = json.loads((ROOT / "vscode-client" / "package.json").read_text("utf-8"))
+    configuration = package["contributes"]["configuration"]
+    found = configuration["properties"][f"fimLsp.{setting}"]["enum"]
+
+    assert ["auto", *choices] == found
+    for choice in found:
+        settings, problems = Settings.parse({setting: choice})
+        assert choice == getattr(settings, setting)
+        assert not problems
 
 
 def test_only_the_table_names_engines():
