@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_UNLOADED = "unloaded while idle; the next request loads it again"
-
 
 class ModelHost:
     """Runs the model, and switches it.  All methods belong to the event loop's thread."""
@@ -93,7 +91,7 @@ class ModelHost:
             FimLspError: it did not load; the message says why.
         """
         self.apply(settings)
-        await self._settled()
+        await self._publisher.settled()
         if self.status.state == "error":
             raise FimLspError(self.status.message)
 
@@ -129,25 +127,11 @@ class ModelHost:
             self._begin_loading(settings, self.status.warning)
             return
         self._wanted = None  # the same settings may be tried again
-        # A model that was loaded before goes on answering.
-        state = self.status.state if self._loaded else "error"
-        message = str(error) or type(error).__name__
-        self._publisher.change(state=state, message=message, progress=None)
+        self._publisher.show_failure(str(error) or type(error).__name__)
 
     def _take(self, settings: Settings, model: ServedModel) -> None:
         self._loaded = settings, model
         self._threads.resize(model.engine.max_concurrency)
-
-    async def _settled(self) -> None:
-        """Waits until there is a model, or none that could be loaded."""
-        changed = asyncio.Event()
-        unsubscribe = self.subscribe(lambda status: changed.set())
-        try:
-            while self.status.state == "starting":
-                changed.clear()
-                await changed.wait()
-        finally:
-            unsubscribe()
 
     # Running
 
@@ -191,7 +175,7 @@ class ModelHost:
 
     async def _present(self) -> ServedModel:
         if self.loaded is None:
-            await self._settled()
+            await self._publisher.settled()
         if self.loaded is None:
             raise EngineError(self.status.message)
         return self.loaded
@@ -227,7 +211,7 @@ class ModelHost:
             else:
                 engine = self._fallbacks.pop(0)
                 self._begin_loading(replace(settings, engine=engine, device="cpu"), warning)
-        await self._settled()
+        await self._publisher.settled()
         return self.loaded is not None
 
     # Leaving memory
@@ -238,7 +222,7 @@ class ModelHost:
         self._threads.alone(partial(close_engine, self.loaded))
         self._threads.alone(give_back_memory)
         logger.info("unloaded %s, which nobody has used for a while", self.status.model)
-        self._publisher.change(message=_UNLOADED, is_unloaded=True)
+        self._publisher.show_unloaded(True)
 
     async def _reload(self) -> None:
         """Opens the engine that was unloaded, unless another model has come meanwhile."""
@@ -251,7 +235,7 @@ class ModelHost:
         logger.info("loaded %s again in %.0f ms", model.name, milliseconds)
         if self.loaded is old:
             self._take(settings, model)
-            self._publisher.change(message=self.status.warning, is_unloaded=False)
+            self._publisher.show_unloaded(False)
         else:
             self._threads.alone(partial(close_engine, model))
 

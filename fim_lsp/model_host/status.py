@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,6 +10,8 @@ from typing import Any, Literal
 from model_runtime.served_model import ServedModel
 
 State = Literal["starting", "ready", "busy", "error"]
+
+_UNLOADED = "unloaded while idle; the next request loads it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,31 @@ class StatusPublisher:
             languages=tuple(model.languages),
         )
 
+    def show_failure(self, message: str) -> None:
+        """Says why a model did not load; one that was loaded before goes on answering."""
+        state = "error" if self.current.state == "starting" else self.current.state
+        self.change(state=state, message=message, progress=None)
+
+    def show_unloaded(self, is_unloaded: bool) -> None:
+        """Says whether the model is out of memory."""
+        message = _UNLOADED if is_unloaded else self.current.warning
+        self.change(message=message, is_unloaded=is_unloaded)
+
     def show_busy(self, is_busy: bool) -> None:
         """Says whether the model works, where there is one that could."""
         if self.current.state in ("ready", "busy"):
             self.change(state="busy" if is_busy else "ready")
+
+    async def settled(self) -> None:
+        """Waits until there is a model, or none that could be loaded."""
+        changed = asyncio.Event()
+        stop = self.subscribe(lambda status: changed.set())
+        try:
+            while self.current.state == "starting":
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
 
     def close(self) -> None:
         """Tells nobody any more."""
