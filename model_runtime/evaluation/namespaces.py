@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _die_with_parent() -> None:
-    """Nothing that was started may go on when the evaluation itself is killed."""
+    """End everything that was started when the evaluation itself is killed."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0), "die with the parent")
 
 
@@ -141,7 +141,7 @@ def _bind(path: str, attributes: int) -> None:
 
 
 def _drop_privileges(is_root: bool) -> None:
-    """No capabilities, none to be had by executing something; for root a user without files."""
+    """Give up all capabilities, also those that executing something gives; root becomes nobody."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):
             break  # past the last one that this kernel knows
@@ -198,7 +198,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _close_all_but_stderr() -> None:
-    """The supervisor reads until no process can write; only the command may be able to."""
+    """Close what only the command may write to: the supervisor reads until no process can write."""
     os.closerange(3, 1 << 16)
 
 

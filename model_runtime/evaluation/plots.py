@@ -1,6 +1,6 @@
-"""Pictures of training runs beside each other: loss, bits per byte, pass@k, against tokens.
+"""Draws training runs: beside each other, or those that followed each other as one curve.
 
-Runs with one label, such as the seeds of an arm, share a color.  What a folder does not hold is
+Runs with one label, such as the seeds of a variant, share a color.  What a folder does not hold is
 not drawn: without scores there is no panel for them.
 """
 
@@ -14,7 +14,7 @@ from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.training_curve import ConsecutiveRuns, TrainingCurve
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which the color-blind can tell apart."""
+"""Colors of Okabe and Ito, which the color-blind can tell apart."""
 _STYLE = {
     "font.size": 9,
     "axes.spines.top": False,

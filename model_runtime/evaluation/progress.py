@@ -1,4 +1,6 @@
-"""A bar on a terminal, nothing elsewhere; on standard error, since results own the other."""
+"""Shows progress on a terminal, and nothing elsewhere; on standard error, since results own the
+other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder in which an evaluation can be broken off and resumed: its settings, and JSON lines.
+"""Keeps an evaluation in a folder, so that it can be broken off and resumed.
 
 run.json         what was asked for; another question in the same folder is refused
 samples.jsonl    what the model wrote, a line for each sample
@@ -26,7 +26,7 @@ class JsonLines:
         self.path = path
 
     def read(self) -> list[dict[str, Any]]:
-        """All records.  A last line that was not finished is dropped, from the file as well.
+        """Return all records.  A last line that was not finished is dropped, from the file as well.
 
         Raises:
             EvaluationError: another line is damaged, so the file cannot be trusted.

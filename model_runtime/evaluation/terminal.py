@@ -1,4 +1,4 @@
-"""Tables for a person at a terminal."""
+"""Shows comparisons as tables to a person at a terminal."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def signed(interval: Interval) -> str:
-    """+0.0120 (-0.0010 to +0.0250)."""
+    """Return an interval as `+0.0120 (-0.0010 to +0.0250)`."""
     mean, low, high = (f"{part:+.4f}" for part in interval)
     return f"{mean} ({low} to {high})"
 
 
 def console_of() -> Console:
-    """As wide as the terminal; wide enough for a table where the output is piped."""
+    """Return a console as wide as the terminal; wide enough for a table where it is piped."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)

@@ -1,4 +1,4 @@
-"""Optional stage between corpus and training: text from which little training learns most.
+"""Optional stage between corpus and training: selects text from which little training learns most.
 
     OUT/corpus -> OUT/selection: every plain function as a document, and a sample of whole files
 

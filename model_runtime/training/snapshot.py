@@ -1,7 +1,7 @@
-"""Weights of a run as one small file, from which another run can begin.
+"""Writes the weights of a run as one small file, from which another run can begin.
 
 A checkpoint of `checkpoint.py` has the optimizer's state, too, and is six times as large.  What a
-snapshot leaves out must be learned again by a warm-up; what it keeps outlives the machine.
+snapshot leaves out must be learned again by a warmup; what it keeps outlives the machine.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def write_snapshot(run: Path, target: Path) -> Path:
 
 
 def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
-    """Weights that a run begins with.
+    """Return the weights that a run begins with.
 
     Args:
         path: a run's folder, one of its checkpoints, or a `.safetensors` file.

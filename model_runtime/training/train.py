@@ -1,4 +1,4 @@
-"""The training loop: one network on one process or many, resumable at every checkpoint."""
+"""Runs the training loop: one network on one process or many, resumable at every checkpoint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ CHECKPOINTS = "checkpoints"
 
 
 class Trainer:
-    """A network in training."""
+    """A network in training, with everything that moves it.
+
+    Raises:
+        CheckpointError: the state belongs to another recipe, corpus or tokenizer.
+    """
 
     def __init__(
         self,
@@ -194,7 +198,7 @@ class Trainer:
         stop_signal: StopSignal,
         line: ProgressLine,
     ) -> int:
-        """Number of the signal that ended it, or 0."""
+        """Train until the budget is used; returns the number of the signal that ended it, or 0."""
         recipe, train, progress = self.recipe, self.recipe.train, self.progress
         report = self._report(line)
         valid = Due(train.valid_seconds, train.valid_steps, progress)
@@ -260,7 +264,7 @@ class Trainer:
 
 
 def prepare_layers(network: TrainingNetwork, recipe: TrainRecipe) -> None:
-    """Activation checkpointing and torch.compile, layer by layer."""
+    """Set up activation checkpointing and torch.compile, layer by layer."""
     for layer in network.gpt_neox.layers:
         assert isinstance(layer, Layer)
         layer.recompute = recipe.recompute

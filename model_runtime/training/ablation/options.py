@@ -1,4 +1,4 @@
-"""What an ablation compares, and how."""
+"""The options of an ablation: which variants it compares, and how."""
 
 from __future__ import annotations
 
