@@ -1,4 +1,4 @@
-"""How fast this machine reads memory, and what that allows an engine.
+"""Measures how fast this machine reads memory, and what that allows an engine.
 
     python -m benchmarks.bandwidth [--threads 1 2]
 
@@ -57,13 +57,13 @@ def _parts(threads: int, size: int) -> list[np.ndarray]:
 def bytes_per_token(
     name: str, architecture: Architecture, held: int, bytes_of_a_number: int
 ) -> int:
-    """What decoding one token reads.
+    """Return the bytes that decoding one token reads.
 
     Args:
-        name: of the contestant, as in `BYTES_PER_WEIGHT`.
-        architecture: of the model.
-        held: tokens whose keys and values are in the cache.
-        bytes_of_a_number: of a key or value: 4 for float32, 2 for float16.
+        name: name of the contestant, as in `BYTES_PER_WEIGHT`.
+        architecture: shape of the model.
+        held: number of tokens whose keys and values are in the cache.
+        bytes_of_a_number: bytes of a key or value: 4 for float32, 2 for float16.
     """
     a = architecture
     matrices = a.layers * (4 * a.hidden**2 + 2 * a.hidden * a.intermediate) + a.vocab * a.hidden

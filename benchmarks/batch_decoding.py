@@ -30,7 +30,7 @@ _SIZES = (1, 4, 16)
 
 
 def seconds(engine: Engine, prompts: list[list[int]], size: int, sampling: SamplingParams) -> float:
-    """To decode all prompts, `size` at a time."""
+    """Return the seconds to decode all prompts, `size` at a time."""
     started = time.perf_counter()
     for start in range(0, len(prompts), size):
         if size == 1:

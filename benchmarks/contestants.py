@@ -152,7 +152,7 @@ def _serve(pipe: Connection, bundle: Path, name: str, threads: int, cache: Path)
 
 @contextmanager
 def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contestant]:
-    """By name: "ctranslate2", "onnx", "onnx int8-32", "llama.cpp q8_0", ..."""
+    """Return a contestant by its name, such as "ctranslate2", "onnx int8-32", "llama.cpp q8_0"."""
     kind, _, numbers = name.partition(" ")
     if kind == "llama.cpp":
         with LlamaCpp.start(bundle, numbers, threads=threads) as server:

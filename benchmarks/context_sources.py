@@ -1,4 +1,4 @@
-"""What parts of other files are worth to a model: edit similarity with each kind, and with none.
+"""Measures what parts of other files are worth to a model, by edit similarity with each kind.
 
     python -m benchmarks.context_sources                           the embedded model, this project
     python -m benchmarks.context_sources --model NAME --root FOLDER

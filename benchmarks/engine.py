@@ -164,7 +164,7 @@ def compare(
 
 
 def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]]:
-    """How many times as fast as `base`, by the median of the rounds' own ratios."""
+    """Return how many times as fast as `base` each is, by the median of the rounds' own ratios."""
     found: dict[str, dict[str, float]] = {}
     for name, own in samples.items():
         found[name] = {}

@@ -30,7 +30,7 @@ _TASKS = "/proc/self/task"
 
 
 def waits_ms() -> dict[str, float]:
-    """How long each of our threads has waited for a processor; empty where nobody tells."""
+    """Return how long each of our threads has waited for a processor; empty where nobody tells."""
     waits: dict[str, float] = {}
     for thread in os.listdir(_TASKS) if os.path.isdir(_TASKS) else ():
         try:

@@ -1,12 +1,13 @@
-"""How many tokens a second one core can cut holes into, and how many the whole loader makes.
+"""Measures how many tokens a second one core can cut holes into, and how many the loader makes.
 
     python -m benchmarks.holes [--run OUT]
 
 The transform alone (drawing and cutting text; syntax trees are parsed where the mix needs them)
-and the loader (reading, drawing, tokenising, packing) are timed in turn over the same documents,
-for the default mix and for the seed's two free cuts.  Text is the standard library of this Python,
-or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000 tokens/s of the
-46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token (docs/training.md).
+and the loader (reading, drawing, tokenizing, packing) are timed in turn over the same documents,
+for the default mix and for the reference model's two free cuts.  Text is the standard library of
+this Python, or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000
+tokens/s of the 46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token
+(docs/training.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How long the server hears nothing while somebody types in a document that no rule was made for.
+"""Measures how long the server hears nothing while somebody types in a huge document.
 
-python -m benchmarks.huge_documents [--keys N]
+    python -m benchmarks.huge_documents [--keys N]
 
 Beside the keys and their requests another request (`fimLsp/explain`) is asked over and over: its
 slowest answer is the longest time for which the event loop was held, plus its own work and two

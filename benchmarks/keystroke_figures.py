@@ -21,7 +21,7 @@ GOALS = {"llama.cpp Q8_0": 0.7, "llama.cpp Q4_0": 0.9}
 
 @dataclass
 class Typing:
-    """What came of all traces."""
+    """The answers to all traces."""
 
     keys: int = 0
     waits_ms: list[tuple[float, float]] = field(default_factory=list)

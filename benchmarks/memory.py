@@ -67,7 +67,7 @@ def requests(editor: Editor, seed: int = 0) -> Iterator[None]:
 
 
 def curve(engine: str, count: int) -> tuple[list[int], list[float], float]:
-    """After how many requests, how many megabytes; and the seconds that all of it took."""
+    """Return megabytes by the number of requests, and the seconds that all of it took."""
     at, resident = [], []
     settings: dict[str, Any] = {"engine": engine, "threads": 1, "debounceMs": 0}
     with Editor(settings) as editor:

@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict[str, Any]:
-    """What a figure must come with: processor, cores, memory, system, versions."""
+    """Return what a figure must come with: processor, cores, memory, system, versions."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -1,10 +1,10 @@
-"""From the start of the process to the first completion of a 500-token context, and what of it
-each step takes; and how soon a model that was unloaded while idle answers again.
+"""Measures the time from the start of the process to the first completion, step by step.
 
     python -m benchmarks.startup [--engines onnx ctranslate2] [--runs 7]
 
-Engines take turns.  Their forms of the model are in the cache before, as at every start but the
-first one.
+The context has 500 tokens.  It also measures how soon a model that was unloaded while idle answers
+again.  Engines take turns.  Their forms of the model are in the cache before, as at every start but
+the first one.
 
     initialized  the client may speak: Python has started and imported the server
     ready        the model is loaded

@@ -1,8 +1,8 @@
-"""How fast the pipeline trains, and whether making rows could ever be the limit.
+"""Measures how fast the pipeline trains, and whether making rows could ever be the limit.
 
     python -m benchmarks.training [--device cuda] [--run OUT]
 
-The loader (reading, cutting holes, tokenising, packing; one core, no workers) and steps of the
+The loader (reading, cutting holes, tokenizing, packing; one core, no workers) and steps of the
 default recipe's network are timed in turn.  Text is the standard library of this Python, or the
 corpus and tokenizer of a finished run.  On an accelerator the 1.3B shape is measured as well, on
 rows of random ids, each network compiled as its recipe says.

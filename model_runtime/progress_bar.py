@@ -1,4 +1,4 @@
-"""A bar in the terminal for preparations that are told of by `progress`."""
+"""Shows a bar in the terminal for preparations that are told of by `progress`."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class AblationReport:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the reference table with the variants beside it, the differences, and the seeds."""
+        """Return the reference table with the variants beside it, and their differences."""
         base, *others = self.variants
         lines = [f"# Ablation: {', '.join(self.variants)}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)

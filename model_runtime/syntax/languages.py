@@ -1,4 +1,4 @@
-"""What the rules know of each language: its files, comments, indentation, grammar.  One table.
+"""Holds the facts that rules use of each language: its files, comments and grammar, in one table.
 
 A language that is not here is `UNKNOWN`: the rules then go by the text alone.
 """
@@ -22,9 +22,9 @@ class Language:
     indent: str = "    "
     """One level, where neither the document nor the editor says."""
     is_prose: bool = False
-    """Brackets, quotes and statements mean nothing there."""
+    """Whether brackets, quotes and statements mean nothing in it."""
     grammar: str = ""
-    """tree-sitter's, as `package:function`; empty for a language that text rules must do for."""
+    """Grammar of tree-sitter, as `package:function`; empty where text rules must do."""
     ends_statements_at_newline: bool = False
     """Whether no line goes on with a statement that is whole at the end of the line before."""
 
@@ -35,7 +35,7 @@ class Language:
 
 
 UNKNOWN = Language("", line_comments=("#",), quotes="\"'`")
-"""Any other language."""
+"""Stands for any other language."""
 
 _C_BLOCK = ("/*", "*/")
 
@@ -141,7 +141,7 @@ _ID_BY_NAME = {"Makefile": "makefile", "Dockerfile": "dockerfile"}
 
 
 def language(id_: str) -> Language:
-    """Facts about the language of that id.
+    """Return the facts about the language of an id.
 
     >>> language("go").line_comment, language("never heard of") is UNKNOWN
     ('//', True)
@@ -150,7 +150,7 @@ def language(id_: str) -> Language:
 
 
 def language_id(name: str) -> str:
-    """Id of the language of a file, by its name, as editors send it.
+    """Return the id of a file's language, by the file's name, as editors send it.
 
     >>> language_id("main.go"), language_id("Makefile"), language_id("notes")
     ('go', 'makefile', 'plaintext')

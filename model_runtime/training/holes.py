@@ -108,7 +108,7 @@ CHARACTER_KINDS: Mapping[str, Callable[[str, random.Random], Span]] = {
 
 
 def to_line_end(text: str, start: int, rng: random.Random) -> Span:
-    """Return the span from a cursor to the end of its line; from a line's end mostly the next one."""
+    """Return the span from a cursor to the end of its line; at a line's end mostly the next one."""
     end = text.find("\n", start)
     if 0 <= end == start and rng.random() < 0.8:
         end = text.find("\n", start + 1)

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-# torch.optim.Muon (2.13) takes the same steps, to the bit, on one process.  Under FSDP2 it multiplies
+# torch.optim.Muon (2.13) takes the same steps, to the bit, on one process.  Under FSDP2 it works on
 # shards: its steps then differ from those of one process (by 0.004 after five steps at a rate of
 # 0.01) and take three times as long.  The tests compare with it.
 _A, _B, _C = 3.4445, -4.7750, 2.0315

@@ -16,7 +16,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:
-    """What confines programs here, with the benchmark's own limits."""
+    """The sandbox of this machine, with the benchmark's own limits."""
     try:
         return Sandbox.open()
     except SandboxUnavailable as error:
@@ -25,5 +25,5 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture(scope="session")
 def impatient(sandbox: Sandbox) -> Sandbox:
-    """The same with little time, for programs that never end."""
+    """The same sandbox with little time, for programs that never end."""
     return Sandbox(sandbox.isolation, Limits(seconds=0.8, memory_mb=256))

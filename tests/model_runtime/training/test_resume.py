@@ -65,7 +65,7 @@ def test_a_signal_ends_a_run_politely(
 
 @pytest.fixture
 def trainer(corpus: Path, tokenizer_path: Path, tmp_path: Path) -> Trainer:
-    """After two steps, with one checkpoint."""
+    """A run after two steps, with one checkpoint."""
     trainer = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "state")
     trainer.run(max_steps=2)
     return trainer
@@ -165,7 +165,7 @@ def test_a_tokenizer_that_changed_under_a_run_is_noticed(
 def test_another_run_begins_with_the_weights_of_one(
     trainer: Trainer, corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    """From the run's folder, and from the file of an exported model."""
+    """Weights come from the run's folder, and from the file of an exported model."""
     export(RECIPE, trainer.state, tokenizer_path, corpus, tmp_path / "export")
     for number, weights in enumerate((trainer.state, tmp_path / "export" / "model.safetensors")):
         other = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / str(number))
