@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fim_lsp.lsp.text_buffer import without_surrogates
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
 from tests.protocol.conftest import Connect, over_both_transports
-from tests.protocol.wire import (
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts
+from tests.support.wire import (
     Wire,
     cancel,
     did_change,
@@ -21,7 +21,7 @@ from tests.protocol.wire import (
     notification,
     replace,
 )
-from tests.protocol.wire import texts as texts_of
+from tests.support.wire import texts as texts_of
 
 pytestmark = pytest.mark.scripted
 
@@ -73,7 +73,7 @@ def test_any_sequence_of_edits_gives_the_editors_text(connect_tcp: Connect, enco
 @over_both_transports
 @pytest.mark.parametrize("separator", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_an_edit_below_a_foreign_separator_lands_on_its_line(fresh: Wire, separator: str):
-    """Trap 4."""
+    """Python counts more characters as line ends than LSP does."""
     fresh.initialize()
     fresh.open(f"a{separator}b\n# sep\nlast", language="dump")
     fresh.send(did_change(2, replace((2, 0), (2, 4), "NEW")))
