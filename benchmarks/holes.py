@@ -34,7 +34,7 @@ from model_runtime.training.special_tokens import tokens_of
 _ROUNDS = 5
 _GPU = 982_000
 """Tokens a second."""
-_SEEDS = {
+_TWO_FREE_CUTS = {
     "spans": {"character": 1.0},
     "orders": {"spm1": 1.0},
     "level": "context",
@@ -62,7 +62,7 @@ def sources(out: Path) -> dict[str, BlockBuilder]:
     return {
         "default mix": source.open(),
         "characters only": evolve(source, data=evolve(source.data, **_NO_TREES)).open(),
-        "the seed's": evolve(source, data=evolve(source.data, **_SEEDS)).open(),
+        "reference model": evolve(source, data=evolve(source.data, **_TWO_FREE_CUTS)).open(),
     }
 
 

@@ -17,7 +17,7 @@ RESERVED = NUM_SENTINELS + 1 + 12
 """Ids that a piece needs beside its text: sentinels, END, and some for the two tokens that a hole
 cuts in pieces.
 """
-LEAST = 16
+MIN_TEXT_IDS = 16
 """Fewest ids of text for which a row still has room; a row with less is full."""
 
 
@@ -29,7 +29,7 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
         reading = encoder.read(number, epoch)
         at = 0
         while reading is not None and at < len(reading.text):
-            if room < LEAST + RESERVED:
+            if room < MIN_TEXT_IDS + RESERVED:
                 yield row
                 row, room = [], encoder.context
             end = piece_end(encoder, reading.text, at, room - RESERVED)

@@ -53,7 +53,7 @@ class Holes:
     """Weight of each kind."""
     no_suffix_rate: float
     borders: Callable[[str], Sequence[int]]
-    """Returns the offsets of a text at which a token begins, and its end; at least one."""
+    """Gives the offsets of a text at which a token begins, and its end; at least one."""
 
     def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> WindowParts:
         """Draw one hole in `text[window]`."""

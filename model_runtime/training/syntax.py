@@ -18,7 +18,7 @@ from model_runtime.training.grammars import grammar
 Span = tuple[int, int]
 KINDS = {"statement": 0.3, "expression": 0.25, "arguments": 0.25, "body": 0.2}
 """Kinds of nodes that may be holes, and how often each is tried first."""
-LONGEST = 700
+MAX_NODE_CHARACTERS = 700
 """Most characters of a hole; as Mellum's (arXiv:2510.05788)."""
 _TRIES = 8
 
@@ -67,7 +67,7 @@ class Syntax:
             low, high = bisect.bisect_left(spans, (start, 0)), bisect.bisect_left(spans, (end, 0))
             for _ in range(_TRIES if high > low else 0):
                 found = spans[rng.randrange(low, high)]
-                if found[1] <= end and found[1] - found[0] <= LONGEST:
+                if found[1] <= end and found[1] - found[0] <= MAX_NODE_CHARACTERS:
                     return found
         return None
 

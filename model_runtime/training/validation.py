@@ -111,7 +111,7 @@ def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[fl
         entry[1] += whole
 
     is_hole = example.kind != "ltr"
-    # END has no bytes; it is judged by `eod`.
+    # END has no bytes; `eod` counts it.
     text_J = nats_J[:-1] if is_hole else nats_J
     bits = float(text_J.sum()) / math.log(2)
     add("mid_bpb" if is_hole else "ltr_bpb", bits, example.text_bytes)

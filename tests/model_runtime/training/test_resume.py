@@ -1,5 +1,6 @@
 """A run that was killed, stopped or starved of space ends as if nothing had happened."""
 
+import json
 import lzma
 import os
 import pickle
@@ -138,6 +139,21 @@ def test_a_checkpoint_of_another_recipe_is_refused(
 ):
     with pytest.raises(CheckpointError, match=words):
         Trainer(evolve(RECIPE, **change), corpus, tokenizer_path, trainer.state)
+
+
+def test_a_checkpoint_of_a_version_that_knew_fewer_settings_is_taken(
+    trainer: Trainer, corpus: Path, tokenizer_path: Path
+):
+    """A new setting has a default that keeps what was there, so no run ends by it."""
+    path = newest_in(trainer.state) / PROGRESS
+    content = json.loads(path.read_text())
+    assert "muon" == content["identity"]["recipe"]["optimiser"]["name"]
+    assert content["guard"].keys() == trainer.step_filter.state().keys()
+    del content["identity"]["recipe"]["data"]["hole_start"]
+    path.write_text(json.dumps(content))
+    resumed = Trainer(RECIPE, corpus, tokenizer_path, trainer.state)
+
+    assert 2 == resumed.progress.step
 
 
 def test_a_corpus_that_changed_under_a_run_is_noticed(
