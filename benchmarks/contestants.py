@@ -1,9 +1,10 @@
-"""The engines that benchmarks.engine compares, behind one interface: ours, and llama.cpp's server.
+"""Puts the engines that benchmarks.engine compares behind one interface: ours and llama.cpp's.
 
 Each runs in a process of its own: a busy system gives less to a process that has worked before, so
 two engines in one would look slower than a third beside them.
-Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  What a
-whole path costs is measured by benchmarks.keystroke.
+
+Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  The
+cost of a whole path is measured by benchmarks.keystroke.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Contestant(Protocol):
     """Of a cached key or value."""
 
     def run(self, ids: list[int], tokens: int) -> Run:
-        """Decode so many; what is held of `ids` is not run again."""
+        """Decodes so many; what is held of `ids` is not run again."""
 
     def verify(self, ids: list[int], drafts: list[int]) -> float | None:
         """Seconds of one pass over `drafts`, with `ids` held; None where that cannot be asked."""
@@ -152,7 +153,7 @@ def _serve(pipe: Connection, bundle: Path, name: str, threads: int, cache: Path)
 
 @contextmanager
 def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contestant]:
-    """Return a contestant by its name, such as "ctranslate2", "onnx int8-32", "llama.cpp q8_0"."""
+    """Returns a contestant by its name, such as "ctranslate2", "onnx int8-32", "llama.cpp q8_0"."""
     kind, _, numbers = name.partition(" ")
     if kind == "llama.cpp":
         with LlamaCpp.start(bundle, numbers, threads=threads) as server:

@@ -33,7 +33,7 @@ from model_runtime.training.special_tokens import tokens_of
 
 _ROUNDS = 5
 _GPU = 982_000
-"""Tokens a second."""
+"""Tokens that a GPU learns in a second."""
 _TWO_FREE_CUTS = {
     "spans": {"character": 1.0},
     "orders": {"spm1": 1.0},
@@ -45,7 +45,7 @@ _NO_TREES = {"spans": {"rest-of-line": 0.6, "character": 0.2, "short-run": 0.2}}
 
 
 def sources(out: Path) -> dict[str, BlockBuilder]:
-    """Loaders of the mixes that are compared."""
+    """Returns loaders of the mixes that are compared."""
     recipe = read_recipe(find_recipe("default"))
     tokenizer = out / "tokenizer" / "tokenizer.json"
     folder = out / "benchmark-corpus"
@@ -67,7 +67,7 @@ def sources(out: Path) -> dict[str, BlockBuilder]:
 
 
 def transform(blocks: BlockBuilder, number: int) -> float:
-    """Seconds to read the documents of a block and to draw and cut a hole in every window."""
+    """Returns seconds to read the documents of a block and to cut a hole into every window."""
     encoder = blocks.encoder
     low_high = encoder.data.window_tokens
     if encoder.data.level == "context":
@@ -83,7 +83,7 @@ def transform(blocks: BlockBuilder, number: int) -> float:
 
 
 def measure(loaders: dict[str, BlockBuilder]) -> dict[str, object]:
-    """Tokens a second and core of each mix, rounds interleaved."""
+    """Returns tokens a second and core of each mix, rounds interleaved."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in loaders}
     for blocks in loaders.values():
         blocks.make(0)

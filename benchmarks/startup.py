@@ -30,7 +30,7 @@ STEPS = ("initialized", "ready", "answered", "reloaded")
 
 
 def start(engine: str, prefix: str) -> dict[str, float]:
-    """Seconds from the start to each step, processor seconds, and megabytes, of one start."""
+    """Returns seconds to each step of one start, processor seconds and megabytes."""
     place = {"line": prefix.count("\n"), "character": len(prefix.rpartition("\n")[2])}
     settings = {"engine": engine, "candidates": 1, "unloadAfterMinutes": _UNLOAD_MINUTES}
     started = time.perf_counter()

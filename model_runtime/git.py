@@ -47,7 +47,7 @@ _KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
 def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Return what git prints, of a command that only reads.
+    """Returns what git prints, of a command that only reads.
 
     Args:
         folder: a folder in a work tree, or a repository.

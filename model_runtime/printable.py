@@ -12,7 +12,7 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""Return the text with U+FFFD in place of each unsafe character.
+    r"""Returns the text with U+FFFD in place of each unsafe character.
 
     >>> printable("a\x1b[31mb")
     'a\ufffd[31mb'

@@ -24,7 +24,7 @@ _step: ContextVar[str] = ContextVar("step", default="")
 
 @contextmanager
 def told_to(listener: Listener) -> Iterator[None]:
-    """Tell a listener, besides those that are told already, in this block."""
+    """Tells a listener, besides those that are told already, in this block."""
     outer = _listener.get()
 
     def both(what: str, share: float) -> None:
@@ -40,7 +40,7 @@ def told_to(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Announce a preparation that takes this block; `advance` inside of it says how far it is."""
+    """Announces a preparation that takes this block; `advance` inside of it says how far it is."""
     token = _step.set(what)
     _listener.get()(what, 0.0)
     try:
@@ -51,6 +51,6 @@ def step(what: str) -> Iterator[None]:
 
 
 def advance(share: float) -> None:
-    """Tell which share (0 to 1) of the running step is done; ignored outside of one."""
+    """Tells which share (0 to 1) of the running step is done; ignored outside of one."""
     if what := _step.get():
         _listener.get()(what, min(share, 1.0))

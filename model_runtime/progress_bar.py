@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """Show what this block prepares on standard error, while it does, if that is a terminal."""
+    """Shows what this block prepares on standard error, while it does, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return

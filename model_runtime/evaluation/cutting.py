@@ -37,7 +37,7 @@ Cutter = Callable[[str], "str | None"]
 
 
 def line(_: HoleContext) -> Cutter:
-    """Cut after the first line end."""
+    """Cuts after the first line end."""
 
     def cut(text: str) -> str | None:
         end = text.find("\n")
@@ -47,7 +47,7 @@ def line(_: HoleContext) -> Cutter:
 
 
 def server(place: HoleContext) -> Cutter:
-    """Cut where the server stops.
+    """Cuts where the server stops.
 
     An editor's cursor stands before a line end.  Where the benchmark cut out whole lines, the rules
     therefore get that line end as the first character after the cursor, and it is put back.
@@ -72,7 +72,7 @@ RULES: dict[str, Callable[[HoleContext], Cutter]] = {LINE: line, SERVER: server}
 def apply(
     rule: str, place: HoleContext, tokenizer: FimTokenizer, ids: Sequence[int], text: str
 ) -> str:
-    """Return the text of `ids` as `rule` leaves it; `text` is the uncut one.
+    """Returns the text of `ids` as `rule` leaves it; `text` is the uncut one.
 
     The ids may begin with those of the text before the cursor on its line, which `text` lacks.
     """

@@ -55,7 +55,7 @@ class HarnessOptions:
 
 
 def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> HarnessReport:
-    """Run the tasks, and write the report into `options.out`.
+    """Runs the tasks, and writes the report into `options.out`.
 
     Raises:
         EvaluationError: lm-eval is not installed, or the folder cannot be used.
@@ -109,7 +109,7 @@ def _rows(measured: Measures) -> MeasuredRows:
 
 
 def _prepare(options: HarnessOptions) -> None:
-    """Set what the harness and datasets read when they are first imported."""
+    """Sets what the harness and datasets read when they are first imported."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     os.environ.update(TOKENIZERS_PARALLELISM="false", TQDM_DISABLE="1")  # we show progress
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -120,7 +120,7 @@ def _prepare(options: HarnessOptions) -> None:
 
 
 def _files(options: HarnessOptions) -> dict[str, Path]:
-    """Return task -> its file of rows.
+    """Returns task -> its file of rows.
 
     Raises:
         DataError: one is missing.
@@ -138,7 +138,7 @@ def _files(options: HarnessOptions) -> dict[str, Path]:
 
 
 def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Measures:
-    """Return every measure of every row."""
+    """Returns every measure of every row."""
     lm_eval = import_silenced("lm_eval")
     tasks = import_silenced("lm_eval.tasks")
     yaml_folder = options.out / "tasks"
@@ -167,7 +167,7 @@ def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Meas
 
 
 def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
-    """Write the task file that takes its rows from a local file; returns the new task's name."""
+    """Writes the task file that takes its rows from a local file; returns the new task's name."""
     included = Path(import_silenced("lm_eval.tasks").__file__).parent / task.yaml
     name = f"local_{task.name}"
     splits = dict.fromkeys(("training_split", "validation_split", "test_split"))
@@ -186,7 +186,7 @@ def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
 
 
 def _summary(measure: str, values: Sequence[float]) -> Interval:
-    """Return a measure over rows that are independent of each other.
+    """Returns a measure over rows that are independent of each other.
 
     Accuracies have Wilson's interval.  Perplexity is exp of minus the mean log-likelihood, with the
     normal interval of that mean.
@@ -216,7 +216,7 @@ def _terms(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> dict
 
 
 def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
-    """Return the score of an infilling run of the same model, its floor beside it."""
+    """Returns the score of an infilling run of the same model, its floor beside it."""
     path = folder / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))

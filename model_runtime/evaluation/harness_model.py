@@ -36,7 +36,7 @@ class EngineLM(LM):  # type: ignore[misc]
         }
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """Return (natural log-likelihood, is it what greedy decoding says) of each continuation."""
+        """Returns (natural log-likelihood, is it the greedy answer) of each continuation."""
         found = []
         for request in tracked(requests, "scoring", len(requests)):
             context, continuation = request.args
@@ -111,15 +111,15 @@ class UniformBytes(LM):  # type: ignore[misc]
     """
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """Return what `EngineLM.loglikelihood` returns, by length alone."""
+        """Returns what `EngineLM.loglikelihood` returns, by length alone."""
         return [(self._logprob(request.args[1]), False) for request in requests]
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """Return what `EngineLM.loglikelihood_rolling` returns, by length alone."""
+        """Returns what `EngineLM.loglikelihood_rolling` returns, by length alone."""
         return [self._logprob(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Return empty texts: it has nothing to say."""
+        """Returns empty texts: it has nothing to say."""
         return ["" for _ in requests]
 
     @staticmethod

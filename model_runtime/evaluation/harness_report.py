@@ -11,7 +11,7 @@ from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.reference_table import REFERENCE_MODELS, ROWS
 
 PERPLEXITY, LOG_LIKELIHOOD = "perplexity", "log-likelihood"
-"""Names of measures.   The harness gives each row's log-likelihood as its perplexity; that of all
+"""Names of measures.  The harness gives each row's log-likelihood as its perplexity; that of all
 rows is exp of minus the mean.
 """
 
@@ -37,7 +37,7 @@ class HarnessReport:
     terms: Mapping[str, Any]
 
     def to_json(self) -> str:
-        """Return everything, for programs."""
+        """Returns everything, for programs."""
         content = asdict(self)
         content["measured"] = [
             {**asdict(entry), "value": entry.value._asdict()} for entry in self.measured
@@ -49,7 +49,7 @@ class HarnessReport:
         return json.dumps(content, indent=1) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the table and its terms, for people."""
+        """Returns the table and its terms, for people."""
         found = {(entry.task, entry.measure): entry for entry in self.measured}
         names = [
             "",

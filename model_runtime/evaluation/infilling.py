@@ -109,7 +109,7 @@ def draw_samples(
     store: JsonLines,
     batch: int = 16,
 ) -> Iterator[Sample]:
-    """Yield every sample of every task, those in `store` first, the others by prompt length.
+    """Yields every sample of every task, those in `store` first, the others by prompt length.
 
     New ones are stored batch by batch; `batch` prompts are decoded at once.
 
@@ -141,7 +141,7 @@ def draw_samples(
 
 
 def text_of(tokenizer: FimTokenizer, ids: Sequence[int]) -> str:
-    """Return the text of ids, without a character at the end of which only some bytes are there."""
+    """Returns the text of ids, without a last character of which only some bytes are there."""
     return tokenizer.decode(ids).rstrip(_UNFINISHED)
 
 
@@ -160,7 +160,7 @@ def _groups(
     budget: PromptBudget,
     size: int,
 ) -> Iterator[list[_Ask]]:
-    """Yield the samples that are decoded together."""
+    """Yields the samples that are decoded together."""
     asks = []
     for task in tasks:
         numbers = sorted(number for id_, number in wanted if id_ == task.id)
@@ -171,7 +171,7 @@ def _groups(
 
 
 def of_like_length(items: Iterable[T], length: Callable[[T], int], size: int) -> Iterator[list[T]]:
-    """Yield groups of up to `size` items whose lengths differ by a few ids, the shortest ones
+    """Yields groups of up to `size` items whose lengths differ by a few ids, the shortest ones
     first.
 
     The order of items of one length is kept, so that samples of a task stay together.
@@ -196,7 +196,7 @@ def _draw(
     settings: DrawSettings,
     store: JsonLines,
 ) -> Iterator[Sample]:
-    """Decode a group and store it, all of it or nothing."""
+    """Decodes a group and store it, all of it or nothing."""
     tokenizer = model.encoder.tokenizer
     sampling = SamplingParams(
         max_tokens=settings.max_new_tokens,
@@ -236,7 +236,7 @@ def _answers(
     sampling: SamplingParams,
     seeds: Sequence[int],
 ) -> list[list[GeneratedToken]]:
-    """Return the tokens of each sample: of all at once, or one by one where a text is forced."""
+    """Returns the tokens of each sample: of all at once, or one by one where a text is forced."""
     if not any(ask.prompt.forced_text for ask in group):
         return engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
     answers = []
@@ -249,6 +249,6 @@ def _answers(
 
 
 def _seed(seed: int, task: str, number: int) -> int:
-    """Return the seed of a sample, the same whatever else is drawn, and in whatever order."""
+    """Returns the seed of a sample, the same whatever else is drawn, and in whatever order."""
     digest = hashlib.sha256(f"{seed}/{task}/{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -33,7 +33,7 @@ class Isolation(str, Enum):
 
 
 def confinement(isolation: Isolation, file_bytes: int) -> list[str]:
-    """Return the command that confines the one appended to it; `file_bytes` is the size of /tmp."""
+    """Returns the command that confines one appended to it; `file_bytes` is the size of /tmp."""
     if isolation is Isolation.NONE:
         return []
     if isolation is Isolation.NAMESPACES:
@@ -52,7 +52,7 @@ def confinement(isolation: Isolation, file_bytes: int) -> list[str]:
 
 
 def base_python() -> list[str]:
-    """Return the command of the interpreter without site-packages: only the standard library is
+    """Returns the command of the interpreter without site-packages: only the standard library is
     there.
 
     A virtual environment's own executable would look for its folder, which is not there inside.
@@ -61,7 +61,7 @@ def base_python() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the interpreter, which the runner empties.
+    """Returns the environment of the interpreter, which the runner empties.
 
     A fixed hash seed lets verdicts repeat.
     """
@@ -70,7 +70,7 @@ def environment() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _read_only_paths() -> list[str]:
-    """Return the system's folders and the interpreter's, none inside another."""
+    """Returns the system's folders and the interpreter's, none inside another."""
     shown: list[str] = []
     for path in (*_SYSTEM_PATHS, sys.base_prefix, sys.base_exec_prefix):
         is_inside = any(Path(path).is_relative_to(outer) for outer in shown)

@@ -57,7 +57,7 @@ class BitsPerByte:
 def score_texts(
     model: InfillingModel, engine: Engine, tasks: Sequence[Task], store: JsonLines
 ) -> Iterator[Scored]:
-    """Yield every text of every kind, those in `store` first; new ones are stored as they come.
+    """Yields every text of every kind, those in `store` first; new ones are stored as they come.
 
     Raises:
         EngineError: the engine broke; the same call goes on from there.
@@ -74,14 +74,14 @@ def score_texts(
 
 
 def plan(tasks: Sequence[Task]) -> list[tuple[str, Task]]:
-    """Return the texts to be scored: each middle twice, each problem's program once."""
+    """Returns the texts to be scored: each middle twice, each problem's program once."""
     first = {task.problem: task for task in reversed(tasks)}
     wanted: list[tuple[str, Task]] = [(kind, task) for kind in KINDS[:2] for task in tasks]
     return wanted + [(KINDS[2], first[problem]) for problem in sorted(first)]
 
 
 def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
-    """Return a summary of each kind that has any text."""
+    """Returns a summary of each kind that has any text."""
     found = []
     for kind in KINDS:
         every = [text for text in texts if text.kind == kind]
@@ -104,7 +104,7 @@ def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
 
 
 def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple[Any, int]:
-    """Return the bits of a text, None where it does not fit, and its bytes."""
+    """Returns the bits of a text, None where it does not fit, and its bytes."""
     encoder, hole = model.encoder, task.hole
     encode, end = encoder.tokenizer.encode, encoder.tokens.end
     if kind == "program_ltr":

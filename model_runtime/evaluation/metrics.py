@@ -28,7 +28,7 @@ class Interval(NamedTuple):
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
-    """Return the probability that one of `k` samples passes: the unbiased estimate from `samples`
+    """Returns the probability that one of `k` samples passes: the unbiased estimate from `samples`
     >= k.
 
     1 - C(n - c, k) / C(n, k): Chen et al. 2021, arXiv:2107.03374, equation 1.
@@ -53,7 +53,7 @@ def cluster_bootstrap(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Return the mean of `values` and its percentile interval, drawing whole clusters with
+    """Returns the mean of `values` and its percentile interval, drawing whole clusters with
     replacement.
 
     Args:
@@ -76,7 +76,7 @@ def cluster_ratio(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Return `sum(sums) / sum(weights)` with its percentile interval, as `cluster_bootstrap` does.
+    """Returns `sum(sums) / sum(weights)` with its percentile interval, as `cluster_bootstrap` does.
 
     Bits per byte is such a ratio: a long text counts more than a short one.
 
@@ -99,7 +99,7 @@ def paired_ratio_difference(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Return the ratio of `ours` less that of `theirs`, both from the same draws of clusters.
+    """Returns the ratio of `ours` less that of `theirs`, both from the same draws of clusters.
 
     Args:
         ours, theirs: (sum, weight) of the same rows in the same order; weight 1 gives means.
@@ -127,7 +127,7 @@ def paired_difference(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Return the mean of `ours - theirs` over the same tasks; an interval without zero is a
+    """Returns the mean of `ours - theirs` over the same tasks; an interval without zero is a
     difference.
 
     Args:
@@ -148,7 +148,7 @@ def paired_difference(
 
 
 def wilson(successes: int, trials: int) -> Interval:
-    """Return the interval of a proportion of independent trials (Wilson 1927); not for our rows."""
+    """Returns the interval of a proportion of independent trials (Wilson 1927), unlike our rows."""
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} of {trials} is not a proportion")
     z = 1.959963984540054  # 97.5 % of the normal distribution
@@ -160,12 +160,12 @@ def wilson(successes: int, trials: int) -> Interval:
 
 
 def is_exact_match(text: str, reference: str) -> bool:
-    """Tell whether two texts are equal but for white space at both ends."""
+    """Tells whether two texts are equal but for white space at both ends."""
     return text.strip() == reference.strip()
 
 
 def edit_similarity(text: str, reference: str) -> float:
-    """Return 1 - Levenshtein distance / length of the longer text; outer white space is ignored.
+    """Returns 1 - Levenshtein distance / length of the longer text; outer white space is ignored.
 
     >>> edit_similarity("return x", "return y")
     0.875
@@ -188,7 +188,7 @@ def bits_per_byte(logprob_sum: float, num_bytes: int) -> float:
 
 
 def _numbers(clusters: Sequence[Hashable]) -> npt.NDArray[np.intp]:
-    """Return each row's cluster as a number from 0."""
+    """Returns each row's cluster as a number from 0."""
     number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
     return np.array([number_of[cluster] for cluster in clusters])
 
@@ -203,7 +203,7 @@ def _interval(mean: float, resampled: Floats) -> Interval:
 
 
 def _resampled_ratios(sums: Floats, sizes: Floats, draws: int, seed: int) -> list[Floats]:
-    """Return the ratios of `draws` resamples of as many clusters as there are.
+    """Returns the ratios of `draws` resamples of as many clusters as there are.
 
     Drawing places is several times quicker than drawing how often each cluster comes, most of all
     where every row is a cluster of its own.
@@ -219,7 +219,7 @@ def _resampled_ratios(sums: Floats, sizes: Floats, draws: int, seed: int) -> lis
 
 
 def _levenshtein(text: str, reference: str) -> int:
-    """Return the edit distance; each row is one numpy step, so a thousand characters take
+    """Returns the edit distance; each row is one numpy step, so a thousand characters take
     milliseconds.
     """
     if not text or not reference:

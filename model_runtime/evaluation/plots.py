@@ -31,7 +31,7 @@ _STYLE = {
 
 
 def draw(curves: Sequence[TrainingCurve], path: Path, title: str = "") -> tuple[Path, Path]:
-    """Write `path` with the endings .svg and .png.
+    """Writes `path` with the endings .svg and .png.
 
     Raises:
         EvaluationError: matplotlib is not installed, or there is nothing to draw.
@@ -69,7 +69,7 @@ def draw(curves: Sequence[TrainingCurve], path: Path, title: str = "") -> tuple[
 
 
 def draw_consecutive_runs(runs: ConsecutiveRuns, path: Path, title: str) -> None:
-    """Write a picture of bits per byte against the tokens of runs that followed each other.
+    """Writes a picture of bits per byte against the tokens of runs that followed each other.
 
     Raises:
         EvaluationError: matplotlib is not installed, or there is nothing to draw.
@@ -97,7 +97,7 @@ def draw_consecutive_runs(runs: ConsecutiveRuns, path: Path, title: str) -> None
 
 
 def _matplotlib() -> tuple[Any, Any]:
-    """Return matplotlib's context of settings and its class of figures."""
+    """Returns matplotlib's context of settings and its class of figures."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure

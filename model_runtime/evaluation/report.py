@@ -41,14 +41,14 @@ class InfillingReport:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Return everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = asdict(self)
         for score in content["scores"]:
             del score["by_task"]
         return json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the table and its terms, for people."""
+        """Returns the table and its terms, for people."""
         lines = [f"# {self.benchmark}: {self.model}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
         lines += [*_table(self.scores), ""]
@@ -118,7 +118,7 @@ def _pairs(title: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without named tuples and numbers as keys, which JSON does not have."""
+    """Returns a value without named tuples and numbers as keys, which JSON does not have."""
     if isinstance(value, Interval):
         return value._asdict()
     if isinstance(value, Mapping):

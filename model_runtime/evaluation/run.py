@@ -59,7 +59,8 @@ class InfillingOptions:
 def evaluate_infilling(
     bundle: ModelBundle, engine: Engine, options: InfillingOptions, sandbox: Sandbox | None
 ) -> InfillingReport:
-    """Draw samples, execute them where a sandbox is given, and write the report into `options.out`.
+    """Draws samples, executes them where a sandbox is given, and writes the report into
+    `options.out`.
 
     Raises:
         EvaluationError: the data, the folder or the settings cannot be used.
@@ -79,7 +80,7 @@ def evaluate_tasks(
     sandbox: Sandbox | None,
     benchmark: str = BENCHMARK,
 ) -> InfillingReport:
-    """Evaluate tasks of any origin; those without tests go without a sandbox.
+    """Evaluates tasks of any origin; those without tests go without a sandbox.
 
     Raises:
         EvaluationError: the folder or the settings cannot be used.
@@ -154,7 +155,7 @@ def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored
 def _terms(
     bundle: ModelBundle, engine: Engine, split: Split, options: InfillingOptions
 ) -> dict[str, Any]:
-    """Return all that a single sample or verdict depends on; not how many of them there are."""
+    """Returns all that a single sample or verdict depends on; not how many of them there are."""
     manifest = bundle.manifest
     draw = asdict(options.draw)
     del draw["samples"]
@@ -175,7 +176,7 @@ def _terms(
 
 
 def _circumstances() -> dict[str, str]:
-    """Return what the times depend on, and when they were taken."""
+    """Returns what the times depend on, and when they were taken."""
     try:
         version = metadata.version("fim-lsp")
     except metadata.PackageNotFoundError:
@@ -190,7 +191,7 @@ def _circumstances() -> dict[str, str]:
 def _cut(
     rule: str, bundle: ModelBundle, split: Split, tasks: Sequence[Task], samples: Sequence[Sample]
 ) -> dict[str, list[str]]:
-    """Return every sample's text under a rule, by task and in the order of their numbers."""
+    """Returns every sample's text under a rule, by task and in the order of their numbers."""
     places = {task.id: cutting.HoleContext(task.hole, split.is_whole_lines) for task in tasks}
     answers: dict[str, list[str]] = {task.id: [] for task in tasks}
     for sample in sorted(samples, key=lambda sample: sample.number):
@@ -218,7 +219,7 @@ def _warnings(
     engine: Engine,
     options: InfillingOptions,
 ) -> tuple[str, ...]:
-    """Return what a reader of the scores has to know."""
+    """Returns what a reader of the scores has to know."""
     found = []
     floor = scores[0].pass_at
     if floor and len(tasks) == split.rows:

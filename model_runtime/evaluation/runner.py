@@ -25,7 +25,7 @@ _MAX_REASON = 300  # characters of an error's text that are reported
 
 
 def main() -> None:
-    """Run the program and write its verdict; never returns."""
+    """Runs the program and writes its verdict; never returns."""
     # The program may replace anything in `os`; what is needed after it is taken now.
     write, read, leave, describe = os.write, os.read, os._exit, _describe
     getpid, own_pid = os.getpid, os.getpid()

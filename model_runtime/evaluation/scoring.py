@@ -65,7 +65,7 @@ class ProgramChecker:
         }
 
     def run(self, answers: Sequence[tuple[Task, str]]) -> Iterator[None]:
-        """Run all answers that have no verdict yet; yields after each.
+        """Runs all answers that have no verdict yet; yields after each.
 
         Raises:
             SandboxBroken: no verdict on one of them is possible; those before it are kept.
@@ -87,12 +87,12 @@ class ProgramChecker:
             pool.shutdown(cancel_futures=True)
 
     def pending(self, answers: Sequence[tuple[Task, str]]) -> list[tuple[Task, str]]:
-        """Return the answers that have no verdict yet, each once."""
+        """Returns the answers that have no verdict yet, each once."""
         unique = {(task.id, text): (task, text) for task, text in answers}
         return [answer for key, answer in unique.items() if key not in self._reasons]
 
     def reason(self, task: Task, text: str) -> str:
-        """Return why an answer failed; empty if it passed.
+        """Returns why an answer failed; empty if it passed.
 
         Raises:
             KeyError: it was not run.
@@ -103,7 +103,7 @@ class ProgramChecker:
 def score(
     label: str, tasks: Sequence[Task], answers: Answers, checker: ProgramChecker | None
 ) -> Score:
-    """Score the answers of one label.
+    """Scores the answers of one label.
 
     With a checker, all `answers` and the empty ones must have been run.
 

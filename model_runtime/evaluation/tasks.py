@@ -44,13 +44,13 @@ class Task:
     entry_point: str
 
     def program(self, completion: str) -> str:
-        """Return the program whose running to its end means that `completion` is right."""
+        """Returns the program whose running to its end means that `completion` is right."""
         document = self.hole.prefix + completion + self.hole.suffix
         return f"{document}\n{self.test}\ncheck({self.entry_point})"
 
 
 def read_split(folder: Path, split: Split) -> list[Task]:
-    """Return all tasks of a split, in the file's order.
+    """Returns all tasks of a split, in the file's order.
 
     Raises:
         DataError: the file is missing, or is not the published one.
@@ -72,7 +72,7 @@ def read_split(folder: Path, split: Split) -> list[Task]:
 
 
 def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Task]:
-    """Return `number` tasks in their given order, each problem with its share of rows, to within
+    """Returns `number` tasks in their given order, each problem with its share of rows, to within
     one.
 
     So the score of a choice estimates that of all tasks.  It depends on the seed and the ids alone,

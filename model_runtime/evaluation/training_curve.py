@@ -50,7 +50,7 @@ class TrainingCurve:
 
 
 def read_curve(label: str, folder: Path) -> TrainingCurve:
-    """Return the curve of a run of `fim-runtime train`, or of a bundle that keeps its log.
+    """Returns the curve of a run of `fim-runtime train`, or of a bundle that keeps its log.
 
     The reports below the folder become scores.
 
@@ -92,7 +92,7 @@ class ConsecutiveRuns:
 
 
 def read_consecutive_runs(logs: Sequence[Path]) -> ConsecutiveRuns:
-    """Read the logs of runs, in the order in which the runs followed each other."""
+    """Reads the logs of runs, in the order in which the runs followed each other."""
     train, middle, ends = list[Point](), list[Point](), list[float]()
     before = 0.0
     for log in logs:
@@ -120,7 +120,7 @@ def _smooth(points: Sequence[Point]) -> list[Point]:
 
 
 def _scores(folder: Path) -> Iterable[ScorePoint]:
-    """Yield the scores of every infilling report that says how many tokens its model has seen."""
+    """Yields the scores of every infilling report that says how many tokens its model has seen."""
     for path in sorted(folder.rglob("report.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
         tokens = report.get("terms", {}).get("tokens_seen")

@@ -75,7 +75,7 @@ class AblationReport:
     warnings: tuple[str, ...] = field(default=())
 
     def to_json(self) -> str:
-        """Return everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = {
             "variants": self.variants,
             "measures": {
@@ -98,7 +98,7 @@ class AblationReport:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the reference table with the variants beside it, and their differences."""
+        """Returns the reference table with the variants beside it, and their differences."""
         base, *others = self.variants
         lines = [f"# Ablation: {', '.join(self.variants)}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
@@ -183,7 +183,7 @@ class AblationReport:
 
 
 def compare_variants(variants: Sequence[Variant]) -> tuple[MeasureComparison, ...]:
-    """Compare every measure that all runs of all variants have, in the order of the first one."""
+    """Compares every measure that all runs of all variants have, in the order of the first one."""
     if not variants:
         return ()
     everyone = [run.rows.values.keys() for variant in variants for run in variant.runs]
@@ -226,14 +226,14 @@ def compare_variants(variants: Sequence[Variant]) -> tuple[MeasureComparison, ..
 
 
 def figure_of(figure: float) -> str:
-    """Return a figure with four digits, fewer where it is large."""
+    """Returns a figure with four digits, fewer where it is large."""
     if abs(figure) >= 1e5:
         return f"{figure:.2e}"
     return f"{figure:.4f}" if abs(figure) < 10 else f"{figure:,.2f}"
 
 
 def _measures(row: ReferenceRow, found: Mapping[str, MeasureComparison]) -> list[str]:
-    """Return our measures that belong beside a row of the card, its own first; one at least."""
+    """Returns our measures that belong beside a row of the card, its own first; one at least."""
     if row.name != INFILLING:
         own = [name for name in found if name.startswith(f"{row.name}, ")]
         first = f"{row.name}, {row.measure}"
@@ -244,21 +244,21 @@ def _measures(row: ReferenceRow, found: Mapping[str, MeasureComparison]) -> list
 
 
 def _mean(rows: MeasuredRows, measure: str) -> Interval:
-    """Return a mean without its interval, which takes a thousand times longer."""
+    """Returns a mean without its interval, which takes a thousand times longer."""
     pairs = rows.values[measure].values()
     mean = sum(value for value, _ in pairs) / sum(weight for _, weight in pairs)
     return Interval(mean, mean, mean)
 
 
 def _as_value(measure: str) -> tuple[str, Any]:
-    """Return the name and the transform under which a measure's rows are shown."""
+    """Returns the name and the transform under which a measure's rows are shown."""
     if measure.endswith(LOG_LIKELIHOOD):
         return measure.replace(LOG_LIKELIHOOD, PERPLEXITY), _perplexity
     return measure, lambda found: found
 
 
 def _as_difference(measure: str) -> str:
-    """Return the name of a difference: one of perplexities is one of log-likelihoods, in nats a
+    """Returns the name of a difference: one of perplexities is one of log-likelihoods, in nats a
     row.
     """
     return measure.replace(PERPLEXITY, LOG_LIKELIHOOD)

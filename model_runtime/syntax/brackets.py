@@ -38,7 +38,7 @@ class Scan(NamedTuple):
 
 
 def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) -> Scan:
-    """Return the state after `text`, which goes on from the state `before`.
+    """Returns the state after `text`, which goes on from the state `before`.
 
     Offsets count in `text`.
 
@@ -81,7 +81,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
 
 @lru_cache(maxsize=8)
 def scan_prefix(prefix: str, language: Language = UNKNOWN) -> Scan:
-    """Return the state at a cursor; remembered, since a completion asks for it at each token."""
+    """Returns the state at a cursor; remembered, since a completion asks for it at each token."""
     return scan(prefix[-_MAX_CHARACTERS:], language)
 
 

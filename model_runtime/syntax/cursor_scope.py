@@ -32,7 +32,7 @@ _COMPOUND = re.compile(
 
 
 def kind_at(prefix: str, language: Language) -> str | None:
-    """Return what the end of `prefix` is in: comment, string, arguments, statement, or block.
+    """Returns what the end of `prefix` is in: comment, string, arguments, statement, or block.
 
     A block is where a new statement begins.  None where no tree says.
 
@@ -55,7 +55,7 @@ def kind_at(prefix: str, language: Language) -> str | None:
 
 
 def statement_ends(prefix: str, text: str, language: Language) -> bool:
-    r"""Tell whether the statement at the cursor ends with `text`, and no line can go on with it.
+    r"""Tells whether the statement at the cursor ends with `text`, and no line can go on with it.
 
     Args:
         prefix: text before the cursor.
@@ -83,7 +83,7 @@ def _is_simple(node: Any) -> bool:
 
 @lru_cache(maxsize=8)
 def _tree(code: str, language: Language) -> Any | None:
-    """Return the tree of code whose open brackets are closed behind it."""
+    """Returns the tree of code whose open brackets are closed behind it."""
     closers = (CLOSER_OF[bracket] for bracket in reversed(scan(code, language).open))
     return tree_of(f"{code}\n{''.join(closers)}", language)
 
@@ -95,7 +95,7 @@ def _up(node: Any | None) -> Iterator[Any]:
 
 
 def _window(prefix: str) -> str:
-    """Return the end of a prefix, from the beginning of a line."""
+    """Returns the end of a prefix, from the beginning of a line."""
     if len(prefix) <= _BEFORE:
         return prefix
     window = prefix[-_BEFORE:]

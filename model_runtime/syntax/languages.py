@@ -132,7 +132,7 @@ _ID_BY_NAME = {"Makefile": "makefile", "Dockerfile": "dockerfile"}
 
 
 def language(id_: str) -> Language:
-    """Return the facts about the language of an id.
+    """Returns the facts about the language of an id.
 
     >>> language("go").line_comment, language("never heard of") is UNKNOWN
     ('//', True)
@@ -141,7 +141,7 @@ def language(id_: str) -> Language:
 
 
 def language_id(name: str) -> str:
-    """Return the id of a file's language, by the file's name, as editors send it.
+    """Returns the id of a file's language, by the file's name, as editors send it.
 
     >>> language_id("main.go"), language_id("Makefile"), language_id("notes")
     ('go', 'makefile', 'plaintext')

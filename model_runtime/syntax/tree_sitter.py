@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def load(language: Language) -> Any:
-    """Return the grammar of a language that names one, as `tree_sitter.Language`.
+    """Returns the grammar of a language that names one, as `tree_sitter.Language`.
 
     Raises:
         ImportError: it is not installed.
@@ -32,7 +32,7 @@ def load(language: Language) -> Any:
 
 @cache
 def grammar_of(language: Language) -> Any | None:
-    """Return the grammar of a language, or None; logs why it is missing where it could be there."""
+    """Returns the grammar of a language, or None; logs why it is missing where there is one."""
     if not language.grammar:
         return None
     try:
@@ -43,7 +43,7 @@ def grammar_of(language: Language) -> Any | None:
 
 
 def tree_of(text: str, language: Language) -> Any | None:
-    """Return the root node of `text` in `language`; None where nothing can read it.
+    """Returns the root node of `text` in `language`; None where nothing can read it.
 
     The time grows with the length of what does not parse: callers give a window.  Offsets of nodes
     are bytes of `encoded(text)`.
@@ -53,12 +53,12 @@ def tree_of(text: str, language: Language) -> Any | None:
 
 
 def encoded(text: str) -> bytes:
-    """Return the UTF-8 of any text, lone surrogates too."""
+    """Returns the UTF-8 of any text, lone surrogates too."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def parse(data: bytes, grammar: Any) -> Any:
-    """Return the tree of `data` (UTF-8) by a grammar that is loaded."""
+    """Returns the tree of `data` (UTF-8) by a grammar that is loaded."""
     from tree_sitter import Parser
 
     return Parser(grammar).parse(data)

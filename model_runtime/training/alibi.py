@@ -13,7 +13,7 @@ from model_runtime.models.decoder import alibi_slopes
 
 
 def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:
-    """Return the causal bias [H, T, T] of rows of T tokens: minus slope x distance."""
+    """Returns the causal bias [H, T, T] of rows of T tokens: minus slope x distance."""
     slope_H = torch.tensor(alibi_slopes(heads), device=device)
     place_T = torch.arange(length, device=device)
     distance_TT = place_T[:, None] - place_T[None, :]

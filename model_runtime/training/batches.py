@@ -52,7 +52,7 @@ class RowSource:
     seed: int
 
     def open(self, kind: str = "train") -> BlockBuilder:
-        """Return a builder of blocks over the documents of this kind (`train` or `valid`)."""
+        """Returns a builder of blocks over the documents of this kind (`train` or `valid`)."""
         documents = Documents(self.folder, kind)
         tokenizer = FimTokenizer.from_file(self.tokenizer)
         return BlockBuilder(
@@ -78,7 +78,7 @@ class StreamPosition(NamedTuple):
 
     @classmethod
     def at(cls, number: int) -> StreamPosition:
-        """Return the position of a number that `number` gave."""
+        """Returns the position of a number that `number` gave."""
         return cls(*divmod(number, _MAX_ROWS))
 
 
@@ -118,7 +118,7 @@ class BlockBuilder:
         """Epoch, its documents in order, and the block of each."""
 
     def documents_of(self, number: int) -> list[int]:
-        """Return the documents of a block; the blocks of an epoch hold each document once."""
+        """Returns the documents of a block; the blocks of an epoch hold each document once."""
         epoch, place = divmod(number, self.per_epoch)
         if self._dealt is None or self._dealt[0] != epoch:
             order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
@@ -129,7 +129,7 @@ class BlockBuilder:
         return [int(document) for document in documents[first:last]]
 
     def make(self, number: int) -> Block:
-        """Return the rows of a block; there may be none."""
+        """Returns the rows of a block; there may be none."""
         rng = KeyedRandom(self.source.seed, "block", number)
         pad, length = self.source.tokens.pad or 0, self.source.context
         if self.source.data.level == "context":
@@ -190,7 +190,7 @@ class RowStream:
         self._blocks = itertools.chain.from_iterable(map(self._training.gather, own))
 
     def take(self, count: int) -> PackedRows:
-        """Return the next rows.
+        """Returns the next rows.
 
         Raises:
             CorpusError: no document of a whole epoch gave a row, so that none ever would come.

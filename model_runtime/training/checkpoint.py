@@ -57,7 +57,7 @@ class RunProgress:
     """State of the filter that skips steps."""
 
     def share(self, train: TrainRecipe) -> float:
-        """Return the used share of the budget, 0 to 1 and beyond."""
+        """Returns the used share of the budget, 0 to 1 and beyond."""
         if train.budget_seconds:
             return self.seconds / train.budget_seconds
         if train.budget_tokens:
@@ -74,7 +74,7 @@ class Identity:
     tokenizer: str
 
     def check(self, found: dict[str, Any], folder: Path) -> None:
-        """Refuse a checkpoint of another recipe, corpus or tokenizer.
+        """Refuses a checkpoint of another recipe, corpus or tokenizer.
 
         Args:
             found: the identity that the checkpoint holds.
@@ -102,7 +102,7 @@ class Identity:
 
 
 def tensors_of(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint by name; they share the memory of the run.
+    """Returns the tensors of a checkpoint by name; they share the memory of the run.
 
     The names are `network/NAME` and `optimiser/NAME/KEY`.
     """
@@ -124,7 +124,7 @@ class Checkpoints:
     keep: int = 2
 
     def newest(self) -> Path | None:
-        """Return the newest whole checkpoint, or None."""
+        """Returns the newest whole checkpoint, or None."""
         return newest(self.folder)
 
     def save(
@@ -134,7 +134,8 @@ class Checkpoints:
         identity: Identity,
         name: str | None = None,
     ) -> Path:
-        """Write a checkpoint, then remove the oldest of more than `keep`; one with a name is kept.
+        """Writes a checkpoint, then removes the oldest of more than `keep`; one with a name is
+        kept.
 
         Raises:
             CheckpointError: on every process, if any of them could not write.
@@ -181,13 +182,13 @@ class Checkpoints:
 
 
 def newest(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint in a folder of them, or None."""
+    """Returns the newest whole checkpoint in a folder of them, or None."""
     whole = [path for path in folder.glob("step-*") if (path / PROGRESS).exists()]
     return max(whole, default=None)
 
 
 def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
-    """Return the counters of a checkpoint, and the identity of its run.
+    """Returns the counters of a checkpoint, and the identity of its run.
 
     Raises:
         CheckpointError: not a checkpoint that this version reads.
@@ -205,13 +206,13 @@ def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
 
 
 def restore(folder: Path, tensors: dict[str, Tensor], alone: bool) -> None:
-    """Read a checkpoint into these tensors, whoever wrote it."""
+    """Reads a checkpoint into these tensors, whoever wrote it."""
     with _alone_is_meant():
         load(tensors, storage_reader=CheckpointReader(folder), no_dist=alone)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Return the weights of a checkpoint, whole, on the processor."""
+    """Returns the weights of a checkpoint, whole, on the processor."""
     reader = CheckpointReader(folder)
     tensors = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
@@ -224,7 +225,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def find(path: Path) -> Path:
-    """Return a checkpoint: the folder itself, or the newest one of a run or of its train stage.
+    """Returns a checkpoint: the folder itself, or the newest one of a run or of its train stage.
 
     Raises:
         CheckpointError: there is none.
@@ -239,7 +240,7 @@ def find(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _alone_is_meant() -> Iterator[None]:
-    """Silence torch, which warns of a single process even where it is told that there is one."""
+    """Silences torch, which warns of a single process even where it is told that there is one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
@@ -253,7 +254,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _root(error: BaseException) -> str:
-    """Return the system's own words, such as `No space left on device`, rather than what came of
+    """Returns the system's own words, such as `No space left on device`, rather than what came of
     them.
     """
     if isinstance(error, CheckpointException) and error.failures:

@@ -22,7 +22,7 @@ MIN_TEXT_IDS = 16
 
 
 def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[list[Example]]:
-    """Yield rows of consecutive documents: the examples of each row, in order."""
+    """Yields rows of consecutive documents: the examples of each row, in order."""
     row: list[Example] = []
     room = encoder.context
     for number in numbers:
@@ -45,7 +45,7 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
 
 
 def piece_end(encoder: Encoder, text: str, start: int, max_tokens: int) -> int:
-    """Return the end of a piece of about so many ids: an offset between any two characters."""
+    """Returns the end of a piece of about so many ids: an offset between any two characters."""
     size = 4 * max_tokens
     while True:
         ids, begins = encoder.tokenizer.encode_with_offsets(text[start : start + size])

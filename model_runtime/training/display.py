@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 @functools.cache
 def console() -> Console:
-    """Return the console on standard error; log lines and the progress line must share it."""
+    """Returns the console on standard error; log lines and the progress line must share it."""
     return Console(stderr=True)
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """Log lines with the time; above the progress line where there is one."""
+    """Logs lines with the time; above the progress line where there is one."""
     if console().is_terminal:
         handler: logging.Handler = RichHandler(
             console=console(), show_path=False, show_level=False, log_time_format="%H:%M:%S"
@@ -29,7 +29,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words, with two units at most.
+    """Returns a duration in words, with two units at most.
 
     >>> [duration(s) for s in (0.2, 75, 7_500, 200_000)]
     ['0 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
@@ -65,7 +65,7 @@ class ProgressLine:
         return not self._progress.disable
 
     def show(self, share: float, figures: str) -> None:
-        """Show the share of the budget that is used, 0 to 1, and the figures."""
+        """Shows the share of the budget that is used, 0 to 1, and the figures."""
         self._progress.update(self._task, completed=min(1.0, share), figures=figures)
 
     def __enter__(self) -> ProgressLine:

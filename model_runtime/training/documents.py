@@ -41,12 +41,12 @@ class Entry(NamedTuple):
 
     @classmethod
     def parse(cls, line: str) -> Entry:
-        """Return the entry of a line of a `.tsv` part."""
+        """Returns the entry of a line of a `.tsv` part."""
         sha1, package, version, path, licence, size = line.split("\t")
         return cls(sha1, package, version, path, licence, int(size))
 
     def line(self) -> str:
-        """Return the line of a `.tsv` part, newline included."""
+        """Returns the line of a `.tsv` part, newline included."""
         return "\t".join((*self[:5], str(self.size))) + "\n"
 
     @property
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 
 def unpack(corpus: Path, folder: Path) -> None:
-    """Decompress the parts that are not in `folder` yet; safe to repeat after a kill."""
+    """Decompresses the parts that are not in `folder` yet; safe to repeat after a kill."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in sorted(corpus.glob("*.t[xs][tv].xz")):
         target = folder / part.name.removesuffix(".xz")
@@ -108,6 +108,6 @@ class Documents:
         return np.array([entry.size for entry in self.entries], np.int64)
 
     def text(self, number: int) -> str:
-        """Return the text of a document."""
+        """Returns the text of a document."""
         part, start = self._places[number]
         return self._maps[part][start : start + self.entries[number].size].decode("utf-8")

@@ -42,7 +42,7 @@ class Example(NamedTuple):
 
     ids: list[int]
     kind: str
-    """Kind of the hole, or `ltr`; `too long` for a middle that the context cannot hold.   A middle
+    """Kind of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle
     is never cut, so there are no ids then.
     """
 
@@ -70,7 +70,7 @@ class Encoder:
     seed: int
 
     def sequences(self, number: int, epoch: int) -> Iterator[Example]:
-        """Yield every example of one document in one epoch, windows one after the other."""
+        """Yields every example of one document in one epoch, windows one after the other."""
         reading = self.read(number, epoch)
         if reading is None:
             return
@@ -78,7 +78,7 @@ class Encoder:
             yield from self.of_window(reading, window, self.context)
 
     def read(self, number: int, epoch: int) -> Reading | None:
-        """Return a document and its draws; None where the recipe leaves it out of this epoch."""
+        """Returns a document and its draws; None where the recipe leaves it out of this epoch."""
         entry = self.documents.entries[number]
         rng, text = KeyedRandom(self.seed, epoch, entry.sha1), self.documents.text(number)
         if not text or self._is_left_out(text, entry.is_test, rng):
@@ -89,7 +89,7 @@ class Encoder:
     def of_window(
         self, reading: Reading, window: Span, max_tokens: int, begins: bool = True
     ) -> Iterator[Example]:
-        """Yield the example of a window; several where one without a hole is longer than so many
+        """Yields the example of a window; several where one without a hole is longer than so many
         ids.
 
         Args:
@@ -119,7 +119,7 @@ class Encoder:
     def _example_ids(
         self, order: str, request: PromptRequest, middle: str, max_tokens: int
     ) -> list[int]:
-        """Return all of the text if that fits, to the last id; else what serving would send of it.
+        """Returns all of the text if that fits, to the last id; else what serving would send of it.
 
         The shares of a prompt change in steps, so that ids stay stable while somebody types; a
         budget that is just large enough would lose some text to that.
@@ -166,7 +166,7 @@ class Encoder:
         return wanted > 0 and len(_DOCSTRING.findall(text)) < wanted
 
     def windows(self, reading: Reading) -> Iterator[Span]:
-        """Return the windows of a document, as offsets."""
+        """Returns the windows of a document, as offsets."""
         data = self.data
         text, rng = reading.text, reading.rng
         if data.windows_per_document == 0:
@@ -181,7 +181,7 @@ class Encoder:
         )
 
     def _snippets(self, number: int, window: str, rng: random.Random) -> tuple[Snippet, ...]:
-        """Return up to two pieces of other files of the package: of four drawn, the most alike."""
+        """Returns up to two pieces of other files of the package: of four drawn, the most alike."""
         entries, words = self.documents.entries, set(_WORD.findall(window))
         others = self.documents.of_package[entries[number].package]
         drawn = {others[rng.randrange(len(others))] for _ in range(4)} - {number}
@@ -201,7 +201,7 @@ class Encoder:
 def left_to_right(
     tokens: FimTokens, text: list[int], max_tokens: int, begins: bool, ends: bool
 ) -> Iterator[list[int]]:
-    """Yield text without a hole, END in front of it, and END behind it if the document ends there.
+    """Yields text without a hole, END in front of it, and END behind it if the document ends there.
 
     Text longer than `max_tokens`, which is 3 or more, comes in several pieces; the last one has the
     END behind it, and nothing is lost.

@@ -63,7 +63,7 @@ def export(
     dtype: str = "float32",
     reports: Sequence[Path] = (),
 ) -> Path:
-    """Write the folder from the newest checkpoint; a run in progress is not disturbed.
+    """Writes the folder from the newest checkpoint; a run in progress is not disturbed.
 
     Args:
         recipe: the recipe by which it was trained.

@@ -32,7 +32,7 @@ class Batch:
         per_row: bool,
         device: torch.device,
     ) -> Batch:
-        """Return the tensors of rows; a segment is a row with `per_row`, else an example or
+        """Returns the tensors of rows; a segment is a row with `per_row`, else an example or
         padding.
         """
         T = rows.ids_RT.shape[1]
@@ -61,6 +61,6 @@ class Batch:
 
 
 def hidden_states(network: TrainingNetwork, batch: Batch, dtype: torch.dtype) -> Tensor:
-    """Return the hidden states [N, d] of a batch."""
+    """Returns the hidden states [N, d] of a batch."""
     hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype)
     return hidden

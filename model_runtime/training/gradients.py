@@ -24,7 +24,7 @@ class Objective(nn.Module):
         self.dtype: torch.dtype = getattr(torch, recipe.dtype)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the mean loss over the batch's targets, in nats per token."""
+        """Returns the mean loss over the batch's targets, in nats per token."""
         hidden_Nd = hidden_states(self.network, batch, self.dtype)
         # After the network's own forward pass FSDP2 leaves the head gathered.
         return mean_cross_entropy(hidden_Nd, self.network.head, batch.targets_N, self.chunk)
@@ -47,7 +47,7 @@ class Gradients:
         self.objective = processes.wrap(network, objective, objective.dtype)
 
     def compute(self, rows: PackedRows) -> Tensor:
-        """Return this process's share of the loss; the shares of all sum to the mean loss of the
+        """Returns this process's share of the loss; the shares of all sum to the mean loss of the
         step.
 
         Every token of the step weighs the same, however its rows are sharded and cut into parts.
@@ -71,7 +71,7 @@ class Gradients:
 def micro_batches(
     rows: PackedRows, rank: int, size: int, at_once: int
 ) -> list[tuple[PackedRows, float]]:
-    """Return a process's rows of a step in parts, each with its weight.
+    """Returns a process's rows of a step in parts, each with its weight.
 
     All processes get the same number of parts, as their collective calls must match.  One whose
     rows are used up repeats a row with the weight 0.
@@ -83,5 +83,5 @@ def micro_batches(
 
 
 def num_targets(rows: PackedRows) -> int:
-    """Return the number of places that count: all but padding and the last of each example."""
+    """Returns the number of places that count: all but padding and the last of each example."""
     return sum(sum(lengths) - len(lengths) for lengths in rows.lengths)

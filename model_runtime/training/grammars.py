@@ -60,7 +60,7 @@ class Grammar:
     """Query that captures `statement`, `expression`, `arguments` and `function`."""
 
     def captures(self, data: bytes) -> tuple[bool, dict[str, list[Any]]]:
-        """Return whether the text has errors, and its nodes by capture."""
+        """Returns whether the text has errors, and its nodes by capture."""
         from tree_sitter import QueryCursor
 
         root = parse(data, self.language).root_node
@@ -69,7 +69,7 @@ class Grammar:
 
 @cache
 def grammar(language_id: str) -> Grammar | None:
-    """Return the grammar of a language; None for one that has none here.
+    """Returns the grammar of a language; None for one that has none here.
 
     Raises:
         GrammarMissing: it has one, which is not installed.  Holes may not depend on that.
@@ -100,7 +100,7 @@ def grammar(language_id: str) -> Grammar | None:
 
 
 def roles(kind: str) -> list[str]:
-    """Return what a node of this kind counts as.
+    """Returns what a node of this kind counts as.
 
     >>> roles("if_statement"), roles("function_item"), roles("argument_list"), roles("identifier")
     (['statement'], ['statement', 'function'], ['arguments'], [])

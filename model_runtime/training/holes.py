@@ -56,7 +56,7 @@ class Holes:
     """Gives the offsets of a text at which a token begins, and its end; at least one."""
 
     def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> WindowParts:
-        """Draw one hole in `text[window]`."""
+        """Draws one hole in `text[window]`."""
         start, end = window
         piece = text[start:end]
         kind = rng.choices(list(self.weights), list(self.weights.values()))[0]
@@ -75,19 +75,19 @@ class Holes:
 
 
 def character_span(text: str, rng: random.Random) -> Span:
-    """Return two free cuts: empty with probability 1 / (n + 1)."""
+    """Returns two free cuts: empty with probability 1 / (n + 1)."""
     first, second = rng.randint(0, len(text)), rng.randint(0, len(text))
     return min(first, second), max(first, second)
 
 
 def token_span(borders: Sequence[int], rng: random.Random) -> Span:
-    """Return two free cuts at borders of tokens."""
+    """Returns two free cuts at borders of tokens."""
     first, second = rng.choice(borders), rng.choice(borders)
     return min(first, second), max(first, second)
 
 
 def short_run(text: str, rng: random.Random) -> Span:
-    """Return a span of a few characters from anywhere."""
+    """Returns a span of a few characters from anywhere."""
     start = rng.randint(0, len(text))
     return start, min(
         len(text), start + int(math.exp(rng.uniform(0, math.log(MAX_RUN_CHARACTERS))))
@@ -95,7 +95,7 @@ def short_run(text: str, rng: random.Random) -> Span:
 
 
 def rest_of_line(text: str, rng: random.Random) -> Span:
-    """Return the span from a cursor anywhere to the end of its line."""
+    """Returns the span from a cursor anywhere to the end of its line."""
     return to_line_end(text, rng.randint(0, len(text)), rng)
 
 
@@ -108,7 +108,7 @@ CHARACTER_KINDS: Mapping[str, Callable[[str, random.Random], Span]] = {
 
 
 def to_line_end(text: str, start: int, rng: random.Random) -> Span:
-    """Return the span from a cursor to the end of its line; at a line's end mostly the next one."""
+    """Returns the span from a cursor to its line's end; at a line's end mostly the next line."""
     end = text.find("\n", start)
     if 0 <= end == start and rng.random() < 0.8:
         end = text.find("\n", start + 1)
@@ -116,7 +116,7 @@ def to_line_end(text: str, start: int, rng: random.Random) -> Span:
 
 
 def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
-    """Return whole lines, mostly one; with both indentation and newline, or without both."""
+    """Returns whole lines, mostly one; with both indentation and newline, or without both."""
     start = end = _line_start(text, rng, within)
     for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 6)):
         end = _next(text, end)
@@ -128,7 +128,7 @@ def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span
 
 
 def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
-    """Return a span from the start of a line that is not empty, without the newline at its end.
+    """Returns a span from the start of a line that is not empty, without the newline at its end.
 
     Half end with their line, a quarter with their block; the others within the line, or up to
     `MAX_RUN_CHARACTERS` characters behind it.
@@ -153,7 +153,7 @@ LINE_KINDS: Mapping[str, Callable[[str, random.Random, Span | None], Span]] = {
 
 
 def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
-    """Return the start of a line that is not empty; 0 where there is none."""
+    """Returns the start of a line that is not empty; 0 where there is none."""
     first, last = within or (0, len(text))
     starts = [0] if first == 0 else []
     at = text.find("\n", max(0, first - 1)) + 1
@@ -165,7 +165,7 @@ def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
 
 
 def _block_end(text: str, start: int, max_lines: int) -> int:
-    """Return the end of the last of at most so many lines that are indented as far as the first
+    """Returns the end of the last of at most so many lines that are indented as far as the first
     one.
     """
     margin = _indentation(text, start)
@@ -181,13 +181,13 @@ def _block_end(text: str, start: int, max_lines: int) -> int:
 
 
 def _indentation(text: str, start: int) -> int:
-    """Return the number of characters of white space at the start of a line."""
+    """Returns the number of characters of white space at the start of a line."""
     line = text[start : _next(text, start)]
     return len(line) - len(line.lstrip())
 
 
 def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """Return a node as offsets in the window; half of those that begin a line are indented."""
+    """Returns a node as offsets in the window; half of those that begin a line are indented."""
     found = syntax.draw(*window, rng)
     if found is None:
         return None
@@ -199,7 +199,7 @@ def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) ->
 
 
 def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """Return a function's code, without docstring, as offsets in the window; in a third of cases
+    """Returns a function's code, without docstring, as offsets in the window; in a third of cases
     None.
     """
     bodies = [body for body in syntax.bodies(*window) if body[0] < window[1]]
@@ -210,5 +210,5 @@ def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | Non
 
 
 def _next(text: str, start: int) -> int:
-    """Return the start of the next line."""
+    """Returns the start of the next line."""
     return text.find("\n", start) + 1 or len(text)

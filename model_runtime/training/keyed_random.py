@@ -30,7 +30,7 @@ class KeyedRandom(random.Random):
     """
 
     def __new__(cls, *key: int | str) -> KeyedRandom:
-        """Keep the key from `random.Random`, which would take it for a seed."""
+        """Keeps the key from `random.Random`, which would take it for a seed."""
         return super().__new__(cls)
 
     def __init__(self, *key: int | str) -> None:
@@ -39,11 +39,11 @@ class KeyedRandom(random.Random):
         self.gauss_next = None
 
     def random(self) -> float:
-        """Return a multiple of 2^-53 in [0, 1)."""
+        """Returns a multiple of 2^-53 in [0, 1)."""
         return (self._word() >> 11) * 2.0**-53
 
     def getrandbits(self, k: int, /) -> int:
-        """Return `k` bits, the highest ones of a word; `randrange` and its kin are made of them."""
+        """Returns `k` bits, the highest ones of a word; `randrange` and its like use them."""
         if k < 0:
             raise ValueError("a number of bits cannot be negative")
         bits = 0
@@ -52,7 +52,7 @@ class KeyedRandom(random.Random):
         return bits >> -k % _WORD
 
     def seed(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the key is the seed."""
+        """Does nothing: the key is the seed."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(

@@ -22,7 +22,7 @@ is exact.
 
 
 def mean_cross_entropy(hidden_Nd: Tensor, head_Vd: Tensor, targets_N: Tensor, chunk: int) -> Tensor:
-    """Return the mean over all targets but `IGNORED`, in nats per token, float32; 0 if there is
+    """Returns the mean over all targets but `IGNORED`, in nats per token, float32; 0 if there is
     none.
 
     Args:
@@ -62,7 +62,7 @@ class _ChunkedLoss(torch.autograd.Function):
 
 
 def _chunk(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the summed loss of a chunk; its logits become the gradient of that sum, in place."""
+    """Returns the summed loss of a chunk; its logits become the gradient of that sum, in place."""
     # A processor keeps 64 rows of float32 in its cache: four times as fast as 1024.
     rows = 64 if logits_CV.device.type == "cpu" else len(logits_CV)
     ignored_C = targets_C == IGNORED

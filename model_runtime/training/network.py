@@ -67,7 +67,7 @@ class Attention(nn.Module):
         self.dense = nn.Linear(shape.width, shape.width)
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
-        """Mix each token with the tokens before it in its segment."""
+        """Mixes each token with the tokens before it in its segment."""
         H, k = self.shape.heads, self.shape.head_width
         # GPT-NeoX lays the outputs out per head: q, k, v of head 0, then those of head 1.
         qkv_NH3k = self.query_key_value(x_Nd).view(-1, H, 3 * k)
@@ -84,7 +84,7 @@ class Attention(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, length: int, bias: Tensor | None) -> Tensor:
-    """Return the attention of [N, H, k] tensors whose segments have one length, fused."""
+    """Returns the attention of [N, H, k] tensors whose segments have one length, fused."""
     q, k, v = (x.view(-1, length, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
     return mixed.transpose(1, 2).flatten(0, 1)
@@ -99,7 +99,7 @@ class FeedForward(nn.Module):
         self.dense_4h_to_h = nn.Linear(4 * shape.width, shape.width)
 
     def forward(self, x_Nd: Tensor) -> Tensor:
-        """Return the result [N, d], which for each token depends on that token alone."""
+        """Returns the result [N, d], which for each token depends on that token alone."""
         out_Nd: Tensor = self.dense_4h_to_h(F.gelu(self.dense_h_to_4h(x_Nd)))
         return out_Nd
 
@@ -118,7 +118,7 @@ class Layer(nn.Module):
         self.mlp = FeedForward(shape)
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
-        """Return the residual stream [N, d] behind this layer."""
+        """Returns the residual stream [N, d] behind this layer."""
         if self.recompute and torch.is_grad_enabled():
             out_Nd: Tensor = checkpoint(self._mix, x_Nd, angles, segments, use_reentrant=False)
             return out_Nd
@@ -201,7 +201,7 @@ class Angles:
         segments: Segments,
         dtype: torch.dtype,
     ) -> Angles:
-        """Return the angles of tokens at these places of their segments."""
+        """Returns the angles of tokens at these places of their segments."""
         if shape.positions == "alibi":
             if not isinstance(segments, int):
                 raise ValueError("ALiBi needs rows of one length")
@@ -212,7 +212,7 @@ class Angles:
         return cls(angle_N1r.cos().to(dtype), angle_N1r.sin().to(dtype))
 
     def of_half(self) -> tuple[Tensor, Tensor]:
-        """Return the cosines and sines of the first half of the rotated dimensions, [N, r / 2].
+        """Returns the cosines and sines of the first half of the rotated dimensions, [N, r / 2].
 
         The second half has the same ones.
         """
@@ -222,7 +222,7 @@ class Angles:
         return self.cos[:, 0, :half], self.sin[:, 0, :half]
 
     def rotate(self, x_NHk: Tensor) -> Tensor:
-        """Return [N, H, k] after the rotary embedding (arXiv:2104.09864), half-split as in GPT-
+        """Returns [N, H, k] after the rotary embedding (arXiv:2104.09864), half-split as in GPT-
         NeoX.
         """
         if self.cos is None or self.sin is None:
@@ -235,7 +235,7 @@ class Angles:
 
 
 def initialize(network: TrainingNetwork, shape: Shape) -> None:
-    """Draw the weights: small ones, and Wang's for what writes to the residual stream, as GPT-NeoX
+    """Draws the weights: small ones, and Wang's for what writes to the residual stream, as GPT-NeoX
     does.
     """
     small = math.sqrt(2 / (5 * shape.width))
@@ -249,6 +249,6 @@ def initialize(network: TrainingNetwork, shape: Shape) -> None:
 
 
 def flops_per_token(shape: Shape, length: float) -> float:
-    """Return 6 x weights in products, head included, + 12 x layers x width x length."""
+    """Returns 6 x weights in products, head included, + 12 x layers x width x length."""
     weights = 12 * shape.layers * shape.width**2 + shape.vocabulary * shape.width
     return 6 * weights + 12 * shape.layers * shape.width * length

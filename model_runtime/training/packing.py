@@ -24,16 +24,16 @@ class PackedRows:
         return len(self.lengths)
 
     def take(self, start: int, stop: int) -> PackedRows:
-        """Return some of the rows."""
+        """Returns some of the rows."""
         return PackedRows(self.ids_RT[start:stop], self.lengths[start:stop])
 
     def shard(self, rank: int, size: int) -> PackedRows:
-        """Return every `size`-th row, from the row `rank` on."""
+        """Returns every `size`-th row, from the row `rank` on."""
         return PackedRows(self.ids_RT[rank::size], self.lengths[rank::size])
 
 
 def join(pieces: Sequence[PackedRows]) -> PackedRows:
-    """Return the rows of several pieces, one after the other."""
+    """Returns the rows of several pieces, one after the other."""
     ids = np.concatenate([piece.ids_RT for piece in pieces])
     return PackedRows(ids, [lengths for piece in pieces for lengths in piece.lengths])
 
@@ -41,7 +41,7 @@ def join(pieces: Sequence[PackedRows]) -> PackedRows:
 def pack(
     sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.Random
 ) -> PackedRows:
-    """Return rows in random order, the examples of a row in random order.
+    """Returns rows in random order, the examples of a row in random order.
 
     Raises:
         ValueError: a sequence is empty or longer than a row.
@@ -65,7 +65,7 @@ def pack(
 
 
 def rows_from(rows: Sequence[Sequence[Sequence[int]]], length: int, pad: int) -> PackedRows:
-    """Return a table of rows whose examples are known and in order."""
+    """Returns a table of rows whose examples are known and in order."""
     table = np.full((len(rows), length), pad, np.int32)
     for line, members in zip(table, rows, strict=True):
         flat = [id_ for ids in members for id_ in ids]

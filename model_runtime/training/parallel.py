@@ -49,7 +49,7 @@ class Processes:
 
     @classmethod
     def join(cls, recipe: ParallelRecipe, device: str = "cpu") -> Processes:
-        """Find the others that torchrun has started; alone if there are none.
+        """Finds the others that torchrun has started; alone if there are none.
 
         Messages between processors go over gloo, those between accelerators over nccl.
 
@@ -87,14 +87,14 @@ class Processes:
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """Return the device of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
+        """Returns the device of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
         device = torch.device(name)
         if self.size > 1 and name == "cuda":
             return torch.device("cuda", self.local_rank)
         return device
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Return each value summed over all processes; every process gets the same bits."""
+        """Returns each value summed over all processes; every process gets the same bits."""
         if self.size == 1:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64)
@@ -102,7 +102,7 @@ class Processes:
         return summed.tolist()
 
     def gather(self, thing: Thing) -> list[Thing]:
-        """Return what every process has given, in the order of ranks."""
+        """Returns what every process has given, in the order of ranks."""
         if self.size == 1:
             return [thing]
         things: list[Thing | None] = [None] * self.size
@@ -110,11 +110,11 @@ class Processes:
         return things  # type: ignore[return-value]
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Waits until all processes are here."""
         self.sum([0.0])
 
     def wait_long(self, name: str) -> None:
-        """Wait until the main process comes here, even if that takes days; once for each name."""
+        """Waits until the main process comes here, even if that takes days; once for each name."""
         if self.store is None:
             return
         if self.is_main:
@@ -123,7 +123,7 @@ class Processes:
             self.store.wait([name], timedelta(days=30))
 
     def wrap(self, network: TrainingNetwork, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
-        """Return what is called in place of `objective` (which holds `network`) to get a loss.
+        """Returns what is called in place of `objective` (which holds `network`) to get a loss.
 
         Gradients come out as *sums* over the processes: the caller weighs the losses.
         """
@@ -134,11 +134,11 @@ class Processes:
         return objective
 
     def loss_weight(self) -> float:
-        """Return the factor that makes a sum of a reduction of gradients: DDP takes the mean."""
+        """Returns the factor that makes a sum of a reduction of gradients: DDP takes the mean."""
         return float(self.size) if self.strategy == "ddp" else 1.0
 
     def local_only(self, wrapped: nn.Module) -> AbstractContextManager[None]:
-        """Keep the gradients of this block here until a backward pass outside of one.
+        """Keeps the gradients of this block here until a backward pass outside of one.
 
         FSDP2 reduces every micro-batch instead, so that whole gradients are never kept.
         """
@@ -148,7 +148,7 @@ class Processes:
 
 
 def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> None:
-    """Give each process one part of every weight; layers are gathered one by one (FSDP2).
+    """Gives each process one part of every weight; layers are gathered one by one (FSDP2).
 
     Products see weights in `dtype`; gradients are summed in float32.
     """
@@ -173,7 +173,7 @@ def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> No
 def telling_of_lost_processes(
     processes: Processes, newest: Callable[[], Path | None]
 ) -> Iterator[None]:
-    """Turn the many errors by which torch tells of a dead process into one sentence.
+    """Turns the many errors by which torch tells of a dead process into one sentence.
 
     Args:
         processes: the processes of the run.
@@ -203,6 +203,6 @@ def telling_of_lost_processes(
 
 
 def leave() -> None:
-    """Say goodbye to the other processes."""
+    """Says goodbye to the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -16,7 +16,7 @@ from model_runtime.training.recipe import Recipe
 
 
 def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
-    """Return the facts that must stay the same within a run; budgets and speeds may change."""
+    """Returns the facts that must stay the same within a run; budgets and speeds may change."""
     fixed = {
         "network": asdict(recipe.network),
         "data": asdict(recipe.data),
@@ -29,7 +29,7 @@ def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
 
 
 def unpack_for(identity: Identity, corpus: Path, folder: Path, processes: Processes) -> None:
-    """Unpack the corpus of a run into a folder; texts of an earlier corpus are removed.
+    """Unpacks the corpus of a run into a folder; texts of an earlier corpus are removed.
 
     The main process does it while the others wait.
     """

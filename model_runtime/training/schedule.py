@@ -9,7 +9,7 @@ from model_runtime.training.recipe import OptimizerRecipe
 
 
 def rate_factor(progress: float, recipe: OptimizerRecipe) -> float:
-    """Return the share of the highest rate at `progress` of the run, each a share from 0 to 1.
+    """Returns the share of the highest rate at `progress` of the run, each a share from 0 to 1.
 
     Both schedules rise linearly from 0 over `warmup` and end at `min_rate`: `wsd` linearly, over
     the last `decay` of the run; `cosine` over all that follows the warmup.
@@ -40,7 +40,7 @@ class Due:
         self.seconds, self.steps, self._last = seconds, steps, progress.seconds
 
     def now(self, progress: RunProgress) -> bool:
-        """Tell whether it is time; every process comes to the same answer."""
+        """Tells whether it is time; every process comes to the same answer."""
         by_step = bool(self.steps) and progress.step % self.steps == 0
         if by_step or progress.seconds - self._last >= self.seconds:
             self._last = progress.seconds

@@ -39,7 +39,7 @@ OF = "weights.txt"
 def score_bundle(
     bundle_folder: Path, corpus: Path, benchmarks: Path | None, out: Path, sandbox: Sandbox | None
 ) -> None:
-    """Write the reports.
+    """Writes the reports.
 
     Args:
         bundle_folder: the model.
@@ -81,7 +81,7 @@ def score_bundle(
 
 
 def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
-    """Return single lines of held-out documents, the same for every model of a corpus."""
+    """Returns single lines of held-out documents, the same for every model of a corpus."""
     unpack(corpus, folder)
     documents, rng = Documents(folder, "valid"), random.Random(0)
     tasks: list[Task] = []
@@ -100,7 +100,7 @@ def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
 
 
 def summary(report: InfillingReport) -> str:
-    """Return one line for the log: the floor against what the server would show."""
+    """Returns one line for the log: the floor against what the server would show."""
     floor, shown = report.scores[0], report.scores[-1]
     parts = []
     if 1 in shown.pass_at:

@@ -24,7 +24,7 @@ BLOCK = 128
 def rotary_attention(
     qkv_NH3k: Tensor, cos_Nr: Tensor, sin_Nr: Tensor, segments: Sequence[int]
 ) -> Tensor:
-    """Return causal attention [N, H, k] after rotating queries and keys.
+    """Returns causal attention [N, H, k] after rotating queries and keys.
 
     Args:
         qkv_NH3k: queries, keys and values of each head.
@@ -85,7 +85,7 @@ class _RotaryAttention(torch.autograd.Function):
 
 
 def blocks(segments: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the first token of the segment, and the first and the end of the queries, of every
+    """Yields the first token of the segment, and the first and the end of the queries, of every
     block.
     """
     first = 0
@@ -96,7 +96,7 @@ def blocks(segments: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def turn(x_HNk: Tensor, cos_Nr: Tensor, sin_Nr: Tensor) -> None:
-    """Rotate in place, in the half-split layout of GPT-NeoX."""
+    """Rotates in place, in the half-split layout of GPT-NeoX."""
     half = cos_Nr.shape[-1]
     first, second = x_HNk[..., :half], x_HNk[..., half : 2 * half]
     old = first.clone()

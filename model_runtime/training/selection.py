@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
-    """Write the selection of a corpus; the manifest holds the counts.
+    """Writes the selection of a corpus; the manifest holds the counts.
 
     Raises:
         CorpusError: nothing was selected.

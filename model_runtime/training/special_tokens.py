@@ -21,7 +21,7 @@ RESERVED = ("<|reserved0|>", "<|reserved1|>")
 
 
 def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
-    """Return the ids of the roles in a tokenizer, looked up by string.
+    """Returns the ids of the roles in a tokenizer, looked up by string.
 
     Raises:
         ModelRuntimeError: a role that every model needs has no token.

@@ -56,7 +56,7 @@ class StepReporter:
     def step(
         self, progress: RunProgress, result: StepResult, rows: RowStream, rate: float, skipped: int
     ) -> None:
-        """Report on a step."""
+        """Reports on a step."""
         if result.skipped:
             self.log.write(
                 event="skipped a step",
@@ -100,7 +100,7 @@ class StepReporter:
             self._resume(progress, rows.waited)
 
     def pause(self, progress: RunProgress, rows: RowStream) -> None:
-        """Leave what has just been done, such as validation, out of the measured speed."""
+        """Leaves what has just been done, such as validation, out of the measured speed."""
         self._resume(progress, rows.waited)
 
     def _resume(self, progress: RunProgress, waited: float) -> None:

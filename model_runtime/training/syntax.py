@@ -60,7 +60,7 @@ class Syntax:
         self.spans["body"] = self._sorted(function.body for function in self.functions)
 
     def draw(self, start: int, end: int, rng: random.Random) -> Span | None:
-        """Draw a node inside a window, as offsets in the document; None if none fits."""
+        """Draws a node inside a window, as offsets in the document; None if none fits."""
         first = rng.choices(list(KINDS), list(KINDS.values()))[0]
         for kind in (first, *KINDS):
             spans = self.spans[kind]
@@ -72,7 +72,7 @@ class Syntax:
         return None
 
     def bodies(self, start: int, end: int) -> list[Span]:
-        """Return the bodies of the functions that begin inside a window."""
+        """Returns the bodies of the functions that begin inside a window."""
         first = bisect.bisect_left(self.functions, (start,))
         last = bisect.bisect_left(self.functions, (end,))
         return [function.body for function in self.functions[first:last]]
@@ -85,14 +85,14 @@ class Syntax:
         return self._places[node.start_byte], self._places[node.end_byte]
 
     def _inside(self, node: Any) -> Span:
-        """Return the span between the brackets, without white space at its ends."""
+        """Returns the span between the brackets, without white space at its ends."""
         start, end = self._span(node)
         inside = self._text[start + 1 : end - 1]
         start += 1 + len(inside) - len(inside.lstrip())
         return start, start + len(inside.strip())
 
     def _function(self, node: Any) -> Function | None:
-        """Return a function; None where there is nothing but a docstring, or no body."""
+        """Returns a function; None where there is nothing but a docstring, or no body."""
         body = node.child_by_field_name("body")
         if body is None:
             return None
@@ -119,7 +119,7 @@ def _is_decorated(node: Any) -> bool:
 
 
 def _is_docstring(statement: Any) -> bool:
-    """Tell whether a statement is a string and nothing else, as only Python's docstrings are."""
+    """Tells whether a statement is a string and nothing else, as only Python's docstrings are."""
     return (
         statement.type == "expression_statement"
         and statement.named_child_count == 1
@@ -128,7 +128,7 @@ def _is_docstring(statement: Any) -> bool:
 
 
 def _places(text: str, data: bytes) -> Sequence[int]:
-    """Return for every offset in UTF-8 the offset in characters."""
+    """Returns for every offset in UTF-8 the offset in characters."""
     if text.isascii():
         return range(len(data) + 1)
     begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80

@@ -40,7 +40,7 @@ class Peak(NamedTuple):
 
 
 def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
-    """Return the peak of a device; some tenths of a second where it must be measured."""
+    """Returns the peak of a device; some tenths of a second where it must be measured."""
     if device.type == "cuda" and dtype is torch.bfloat16:
         known = data_sheet(torch.cuda.get_device_name(device))
         if known is not None:
@@ -49,12 +49,12 @@ def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
 
 
 def data_sheet(name: str) -> float | None:
-    """Return the peak in TFLOP/s of an accelerator by its name; None if it is not in the table."""
+    """Returns the peak in TFLOP/s of an accelerator by its name; None if it is not in the table."""
     return next((tflops for part, tflops in PEAK_TFLOPS.items() if part in name), None)
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the operations per second of products of two square matrices, the best of twelve."""
+    """Returns the operations per second of products of two square matrices, the best of twelve."""
     side = 1024 if device.type == "cpu" else 8192
     a = torch.ones(side, side, device=device, dtype=dtype)
     best = float("inf")

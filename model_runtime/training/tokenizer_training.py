@@ -32,7 +32,7 @@ class TokenizerDefect(ModelRuntimeError):
 
 
 def make_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
-    """Write `tokenizer.json`; returns its bytes per token on held-out documents.
+    """Writes `tokenizer.json`; returns its bytes per token on held-out documents.
 
     Raises:
         TokenizerDefect: the tokenizer that was trained or taken is not fit; says why.
@@ -47,7 +47,7 @@ def make_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
 
 
 def take(recipe: TokenizerRecipe, path: Path) -> None:
-    """Copy a tokenizer, with the sentinels that it lacks behind its ids.
+    """Copies a tokenizer, with the sentinels that it lacks behind its ids.
 
     Raises:
         TokenizerDefect: it is none, or has another number of ids than the recipe says.
@@ -67,7 +67,7 @@ def take(recipe: TokenizerRecipe, path: Path) -> None:
 
 
 def read_texts(corpus: Path, kind: str) -> Iterator[str]:
-    """Yield the documents of all parts of a kind."""
+    """Yields the documents of all parts of a kind."""
     for part in sorted(corpus.glob(f"{kind}-*.txt.xz")):
         unfinished = ""
         with lzma.open(part, "rt", encoding="utf-8", newline="") as file:
@@ -77,7 +77,7 @@ def read_texts(corpus: Path, kind: str) -> Iterator[str]:
 
 
 def draw_sample(texts: Iterable[str], total: int, recipe: TokenizerRecipe) -> list[str]:
-    """Draw documents of about `sample_mb`, out of `total` that are only looked at in passing."""
+    """Draws documents of about `sample_mb`, out of `total` that are only looked at in passing."""
     order = list(range(total))
     random.Random(recipe.seed).shuffle(order)
     rank = {number: place for place, number in enumerate(order)}
@@ -94,7 +94,7 @@ def draw_sample(texts: Iterable[str], total: int, recipe: TokenizerRecipe) -> li
 
 
 def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
-    """Train BPE on these texts; the sentinels count towards the vocabulary."""
+    """Trains BPE on these texts; the sentinels count towards the vocabulary."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -119,7 +119,7 @@ def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
 
 
 def check(tokenizer: FimTokenizer, texts: list[str]) -> float:
-    """Return the bytes per token of these texts.
+    """Returns the bytes per token of these texts.
 
     Raises:
         TokenizerDefect: a text does not come back, or plain text gives a special id.

@@ -63,7 +63,7 @@ class Validation:
     def measure(
         self, network: TrainingNetwork, dtype: torch.dtype, per_row: bool
     ) -> dict[str, float]:
-        """Return all figures by name, rounded to four digits."""
+        """Returns all figures by name, rounded to four digits."""
         sums: dict[str, list[float]] = {}
         for start in range(0, len(self.examples), 16):
             group = self.examples[start : start + 16]
@@ -79,7 +79,7 @@ class Validation:
         dtype: torch.dtype,
         per_row: bool,
     ) -> list[Tensor]:
-        """Return for each example the states that predict its scored ids."""
+        """Returns for each example the states that predict its scored ids."""
         lengths = [len(example.ids) for example in group]
         if per_row:
             ids = torch.zeros(len(group), self.context, dtype=torch.int32)
@@ -100,7 +100,7 @@ class Validation:
 
 
 def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[float]]) -> None:
-    """Add one example's figures to the sums of (part, whole) by name."""
+    """Adds one example's figures to the sums of (part, whole) by name."""
     wanted_J = torch.tensor(example.ids[example.start :], device=logits_JV.device)
     nats_J = F.cross_entropy(logits_JV.float(), wanted_J, reduction="none")
     right_J = logits_JV.argmax(-1) == wanted_J
@@ -123,7 +123,7 @@ def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[fl
 
 
 def draw(encoder: Encoder, kind: str, rng: random.Random) -> ValidationExample | None:
-    """Draw an example of a kind from some held-out document; None if the drawn place is unfit."""
+    """Draws an example of a kind from some held-out document; None if the drawn place is unfit."""
     documents = encoder.documents
     text = documents.text(rng.randrange(len(documents)))
     start, end = rng.choice(list(whole(text, WINDOW_TOKENS, rng)))

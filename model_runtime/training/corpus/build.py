@@ -54,7 +54,7 @@ def build_corpus(
     out: Path,
     executor: ExecutorRecipe | None = None,
 ) -> dict[str, Any]:
-    """Write the corpus folder; returns its manifest.
+    """Writes the corpus folder; returns its manifest.
 
     Args:
         recipe: says what is read, and what is thrown away.
@@ -89,7 +89,7 @@ def phases(
     benchmarks: set[str],
     work: Path,
 ) -> list[Phase]:
-    """Return the phases, in order."""
+    """Returns the phases, in order."""
     kept, signatures, matches = work / "kept", work / "signatures", work / "matches"
     removed, passed = work / "removed", work / "passed"
     many, config = executor.tasks, config_of(recipe)
@@ -118,7 +118,7 @@ def phases(
 def _write(
     recipe: CorpusRecipe, tasks: set[str], counts: dict[str, Tally], work: Path, out: Path
 ) -> dict[str, Any]:
-    """Write parts, licences and manifest from what the phases have left."""
+    """Writes parts, licences and manifest from what the phases have left."""
     verdicts = _write_licences(work / "licences", out / "licences.tsv")
     spill = work / "spill"
     documents = spilled(work / "passed", spill)
@@ -190,7 +190,7 @@ def _write(
 
 
 def spilled(folder: Path, spill: Path) -> list[Stored]:
-    """Write the texts of all tasks into one file, in the order of their sources; returns their
+    """Writes the texts of all tasks into one file, in the order of their sources; returns their
     places.
     """
     found: list[tuple[tuple[int, ...], Stored]] = []
@@ -206,7 +206,7 @@ def spilled(folder: Path, spill: Path) -> list[Stored]:
 
 
 def _write_licences(folder: Path, table: Path) -> Counter[str]:
-    """Write `licences.tsv`, one line a source, in their order; returns the counts by verdict."""
+    """Writes `licences.tsv`, one line a source, in their order; returns the counts by verdict."""
     entries: dict[int, list[str]] = {}
     for path in sorted(folder.glob("*.json")):
         for number, *entry in json.loads(path.read_text("utf-8")):
@@ -231,7 +231,7 @@ def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
 
 
 def _dropped(counts: dict[str, Tally]) -> str:
-    """Return the most frequent reasons, for people."""
+    """Returns the most frequent reasons, for people."""
     reasons = Counter(
         {
             reason: tally.documents
@@ -246,7 +246,7 @@ def _dropped(counts: dict[str, Tally]) -> str:
 
 @contextmanager
 def pool() -> Iterator[Callable[..., Iterator[Any]]]:
-    """Give an ordered, lazy `map` over worker processes; over this one where it is alone."""
+    """Gives an ordered, lazy `map` over worker processes; over this one where it is alone."""
     if (os.cpu_count() or 1) == 1:
         yield map
         return

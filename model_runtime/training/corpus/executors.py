@@ -55,7 +55,7 @@ class Tally(NamedTuple):
 
 
 def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> dict[str, Tally]:
-    """Run phases one after the other; returns what they counted, by reason.
+    """Runs phases one after the other; returns what they counted, by reason.
 
     Raises:
         CorpusError: tasks did not end; the message says where their logs are.
@@ -77,7 +77,7 @@ def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> d
 
 
 def executor_of(recipe: ExecutorRecipe, phase: Phase, logs: Path) -> PipelineExecutor:
-    """Return the executor of a phase, not yet started."""
+    """Returns the executor of a phase, not yet started."""
     common: dict[str, Any] = {
         "pipeline": phase.steps,
         "tasks": phase.tasks,
@@ -107,7 +107,7 @@ def executor_of(recipe: ExecutorRecipe, phase: Phase, logs: Path) -> PipelineExe
 
 
 def counts_of(logs: Path) -> dict[str, Tally]:
-    """Return sums over the statistics of all tasks of all phases."""
+    """Returns sums over the statistics of all tasks of all phases."""
     counts: dict[str, Tally] = {}
     for path in sorted(logs.glob("*/stats/*.json")):
         for step in json.loads(path.read_text("utf-8")):
@@ -120,7 +120,7 @@ def counts_of(logs: Path) -> dict[str, Tally]:
 
 
 def _tally(stat: Any) -> Tally:
-    """Return the tally of a statistic.
+    """Returns the tally of a statistic.
 
     datatrove leaves the number out where it is 1, and writes the sum alone where every value was 1.
     """
@@ -131,7 +131,7 @@ def _tally(stat: Any) -> Tally:
 
 @contextmanager
 def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
-    """Keep datatrove off standard error, and Ray running for as long as it is needed."""
+    """Keeps datatrove off standard error, and Ray running for as long as it is needed."""
     datatrove_log.disable("datatrove")
     try:
         if recipe.kind != "ray":
@@ -156,14 +156,14 @@ def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
 
 
 def _wait(executor: PipelineExecutor) -> None:
-    """Wait for a cluster: Slurm's executor only submits; its marks tell when all tasks are done."""
+    """Waits until marks tell that all tasks are done: Slurm's executor only submits."""
     while executor.get_incomplete_ranks(skip_completed=True):
         time.sleep(10)
 
 
 @contextmanager
 def _shown(phase: Phase, logs: Path) -> Iterator[None]:
-    """Show a progress line with the share of the tasks that are done."""
+    """Shows a progress line with the share of the tasks that are done."""
     with ProgressLine(True, f"corpus: {phase.name}") as line:
         ended = threading.Event()
 

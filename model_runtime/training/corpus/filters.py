@@ -27,19 +27,19 @@ _DIGITS = b"0123456789"
 
 
 def share(data: bytes, of: bytes) -> float:
-    """Return the share of the first 20,000 bytes that are among these."""
+    """Returns the share of the first 20,000 bytes that are among these."""
     head = data[:20_000]
     return (len(head) - len(head.translate(None, of))) / max(1, len(head))
 
 
 def foreign_share(data: bytes) -> float:
-    """Return the share of the first 20,000 bytes that are not ASCII."""
+    """Returns the share of the first 20,000 bytes that are not ASCII."""
     head = data[:20_000]
     return 0.0 if head.isascii() else sum(byte > 127 for byte in head) / len(head)
 
 
 def is_utf8(data: bytes) -> bool:
-    """Tell whether data decodes without an error."""
+    """Tells whether data decodes without an error."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -48,7 +48,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def lines_that_say_something(data: bytes) -> list[bytes]:
-    """Return stripped lines of more than two bytes."""
+    """Returns stripped lines of more than two bytes."""
     return [stripped for line in data.split(b"\n") if len(stripped := line.strip()) > 2]
 
 
@@ -73,12 +73,12 @@ RULES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 
 
 def reason_to_drop(data: bytes) -> str:
-    """Return the name of the rule that drops a file; empty if it may stay."""
+    """Returns the name of the rule that drops a file; empty if it may stay."""
     return next((name for name, holds in RULES if holds(data)), "")
 
 
 def parses(text: str) -> bool:
-    """Tell whether the Python that runs takes a text for Python."""
+    """Tells whether the Python that runs takes a text for Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -89,5 +89,5 @@ def parses(text: str) -> bool:
 
 
 def normalized(data: bytes) -> bytes:
-    """Return data with Unix line ends and without a byte order mark."""
+    """Returns data with Unix line ends and without a byte order mark."""
     return data.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf")

@@ -48,7 +48,8 @@ class Verdict(NamedTuple):
 def classify_package(
     metadata: str, licence_files: Sequence[str], allowed: Sequence[str] = PERMISSIVE
 ) -> Verdict:
-    """Return the verdict about a package's METADATA or PKG-INFO and the texts of its licence files.
+    """Returns the verdict about a package's METADATA or PKG-INFO and the texts of its licence
+    files.
 
     >>> classify_package("License-Expression: MIT OR GPL-3.0-only", []).kind
     'permissive'
@@ -61,7 +62,7 @@ def classify_package(
 
 
 def classify_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
-    """Return the verdict about what a package, or one row of a data set, says of its licence."""
+    """Returns the verdict about what a package, or one row of a data set, says of its licence."""
     permits = _any_of(tuple(allowed)).search(text)
     if COPYLEFT.search(text):
         has_choice = evidence == "expression" and " OR " in text and permits
@@ -79,7 +80,7 @@ def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _declared(metadata: str, licence_files: Sequence[str]) -> tuple[str, str]:
-    """Return evidence and text of the first place that says anything."""
+    """Returns evidence and text of the first place that says anything."""
     fields: dict[str, list[str]] = defaultdict(list)
     for line in metadata.split("\n\n")[0].splitlines():
         if match := re.match(r"([A-Za-z-]+): (.*)", line):

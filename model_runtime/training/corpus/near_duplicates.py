@@ -29,7 +29,7 @@ DocumentKey = tuple[int, int]
 
 
 def config_of(recipe: CorpusRecipe) -> MinhashConfig:
-    """Return the settings under datatrove's names."""
+    """Returns the settings under datatrove's names."""
     return MinhashConfig(
         n_grams=recipe.minhash_words,
         num_buckets=recipe.minhash_buckets,
@@ -41,15 +41,15 @@ class CodeWords(WordTokenizer):
     """Splits text by `words_of`, so that datatrove loads no tokenizer of natural language."""
 
     def word_tokenize(self, text: str) -> list[str]:
-        """Return the words of code."""
+        """Returns the words of code."""
         return words_of(text)
 
     def sent_tokenize(self, text: str) -> list[str]:
-        """Refuse: sentences are not asked for."""
+        """Refuses: sentences are not asked for."""
         raise NotImplementedError
 
     def span_tokenize(self, text: str) -> list[tuple[int, int]]:
-        """Refuse: spans are not asked for."""
+        """Refuses: spans are not asked for."""
         raise NotImplementedError
 
 
@@ -62,14 +62,14 @@ class CodeSignatures(MinhashDedupSignature):
         super().__init__(str(folder), config_of(recipe), CodeWords())
 
     def get_shingles(self, text: str) -> npt.NDArray[np.uint64]:
-        """Return hashes of the different runs, shape (N, 1)."""
+        """Returns hashes of the different runs, shape (N, 1)."""
         words = words_of(text)
         numbers = {word: zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in set(words)}
         values = np.fromiter((numbers[word] for word in words), np.uint64, len(words))
         return np.unique(run_hashes(values, self.config.n_grams)).reshape(-1, 1)
 
     def get_signature(self, shingles: npt.NDArray[np.uint64]) -> list[list[int]]:
-        """Return the least hash of each function, in buckets."""
+        """Returns the least hash of each function, in buckets."""
         a, b = self.parameters
         prime = np.uint64((1 << 61) - 1)
         least = np.full(self.num_hashes, np.iinfo(np.uint64).max, np.uint64)
@@ -80,7 +80,7 @@ class CodeSignatures(MinhashDedupSignature):
 
 
 def pairs(folder: Path) -> Iterator[tuple[DocumentKey, DocumentKey]]:
-    """Yield the near-duplicates that datatrove's second phase has found."""
+    """Yields the near-duplicates that datatrove's second phase has found."""
     for path in sorted(folder.glob("*.dups")):
         for task, number, other_task, other in np.fromfile(path, "<u4").reshape(-1, 4).tolist():
             yield (task, number), (other_task, other)
@@ -101,7 +101,7 @@ class Clusters:
         self._towards: dict[DocumentKey, DocumentKey] = {}
 
     def first(self, place: DocumentKey) -> DocumentKey:
-        """Return the document that stands for the cluster of this one."""
+        """Returns the document that stands for the cluster of this one."""
         path = []
         while (next_place := self._towards.get(place, place)) != place:
             path.append(place)
@@ -110,7 +110,7 @@ class Clusters:
         return place
 
     def link(self, one: DocumentKey, other: DocumentKey) -> None:
-        """Join the clusters of two documents."""
+        """Joins the clusters of two documents."""
         first, second = sorted((self.first(one), self.first(other)), key=self._rank.__getitem__)
         if first != second:
             self._towards[second] = first

@@ -60,7 +60,7 @@ def write_parts(
         [Callable[[Job], tuple[bytes, bytes]], Iterable[Job]], Iterator[tuple[bytes, bytes]]
     ],
 ) -> list[dict[str, Any]]:
-    """Write parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes; returns their
+    """Writes parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes; returns their
     facts.
     """
     for left in out.glob(f"{kind}-*.xz"):  # of an earlier corpus, which may have had more of them
@@ -88,7 +88,7 @@ def write_parts(
 
 
 def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
-    """Return random blocks of about one size, each sorted by package and path."""
+    """Returns random blocks of about one size, each sorted by package and path."""
     if not documents:
         return []
     total = sum(document.entry.size for document in documents)
@@ -102,7 +102,7 @@ def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> li
 
 
 def compress(job: Job) -> tuple[bytes, bytes]:
-    """Return text and index of a block, one xz stream each."""
+    """Returns text and index of a block, one xz stream each."""
     pieces, lines = [], []
     with open(job.spill, "rb") as file:
         for document in job.documents:

@@ -19,7 +19,7 @@ class RayExecutor(RayPipelineExecutor):
     """Runs all ranks that are not done yet, as many at once as the cluster has processors for."""
 
     def run(self) -> None:
-        """Run until all tasks are done.
+        """Runs until all tasks are done.
 
         Raises:
             ray.exceptions.RayTaskError: a task failed; the others are ended with the cluster.
@@ -35,5 +35,5 @@ class RayExecutor(RayPipelineExecutor):
 
 
 def run_rank(executor: RayExecutor, rank: int) -> None:
-    """Run one task, in a worker of Ray."""
+    """Runs one task, in a worker of Ray."""
     executor._run_for_rank(rank)

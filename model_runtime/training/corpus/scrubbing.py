@@ -55,7 +55,7 @@ _HINT = re.compile(r"api_?key|secret|token|passw|private_?key|access_?key", re.I
 
 
 def scrub(text: str) -> tuple[str, Counter[str]]:
-    """Return the text without personal data and secrets, and how many of each kind there were.
+    """Returns the text without personal data and secrets, and how many of each kind there were.
 
     >>> scrub("author = 'Ann <ann@host.org>'")
     ("author = 'Ann <user@example.com>'", Counter({'e-mail address': 1}))
@@ -88,7 +88,7 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
 
 
 def is_public(numbers: str) -> bool:
-    """Tell whether four numbers are the address of a host in the internet."""
+    """Tells whether four numbers are the address of a host in the internet."""
     if max(map(int, numbers.split("."))) < MIN_OCTET:
         return False
     try:
@@ -98,7 +98,7 @@ def is_public(numbers: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Tell whether letters and digits are mixed, and each surprises more than in words."""
+    """Tells whether letters and digits are mixed, and each surprises more than in words."""
     entropy = -sum(
         count / len(value) * math.log2(count / len(value)) for count in Counter(value).values()
     )

@@ -56,7 +56,7 @@ class CorpusSource(Protocol):
         """Whether every task opens it and reads a share of its own."""
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """Begin to read the source.
+        """Begins to read the source.
 
         Args:
             recipe: says which files and licences are wanted.

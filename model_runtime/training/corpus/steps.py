@@ -45,7 +45,7 @@ class Step(PipelineStep):
     type = "corpus"
 
     def count(self, reason: str, size: int) -> None:
-        """Note a document and its bytes."""
+        """Notes a document and its bytes."""
         self.stat_update(reason, value=size, unit="document")
 
 
@@ -62,7 +62,7 @@ class ReadSources(Step):
         self.sources, self.recipe, self.folder = sources, recipe, folder
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the documents of permissively licensed files."""
+        """Yields the documents of permissively licensed files."""
         verdicts = []
         for number, source in enumerate(self.sources):
             if source.is_shared or number % world_size == rank:
@@ -108,7 +108,7 @@ class DropByRule(Step):
     name = "rules"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the documents that no rule drops."""
+        """Yields the documents that no rule drops."""
         for document in data:
             raw = document.text.encode("utf-8", "surrogateescape")
             if reason := reason_to_drop(raw):
@@ -123,7 +123,7 @@ class Scrub(Step):
     name = "scrub"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield all documents, clean."""
+        """Yields all documents, clean."""
         for document in data:
             document.text, found = scrub(document.text)
             for kind, times in found.items():
@@ -137,7 +137,7 @@ class Hash(Step):
     name = "hash"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the same documents."""
+        """Yields the same documents."""
         for document in data:
             sha1 = hashlib.sha1(document.text.encode(), usedforsecurity=False)
             document.metadata["sha1"] = sha1.hexdigest()
@@ -154,7 +154,7 @@ class Keep(Step):
         self.folder = folder
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the same documents."""
+        """Yields the same documents."""
         yield from store.write(data, store.path_of(self.folder, rank))
 
 
@@ -171,7 +171,7 @@ class ChooseFirst(Step):
         self.kept, self.matches, self.folder, self.tasks = kept, matches, folder, tasks
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> None:
-        """Write the files; no document comes out."""
+        """Writes the files; no document comes out."""
         order: dict[DocumentKey, tuple[int, ...]] = {}
         of_hash: dict[str, DocumentKey] = {}
         equal: dict[DocumentKey, DocumentKey] = {}
@@ -208,7 +208,7 @@ class ReadKept(Step):
         self.kept, self.removed = kept, removed
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the documents of this task."""
+        """Yields the documents of this task."""
         removed = json.loads((self.removed / f"{rank:05d}.json").read_text("utf-8"))
         for number, document in enumerate(store.read(store.path_of(self.kept, rank))):
             if reason := removed.get(str(number)):
@@ -230,7 +230,7 @@ class DropByContent(Step):
         self.tasks, self.recipe, self.folder = tasks, recipe, folder
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """Yield the documents that may stay."""
+        """Yields the documents that may stay."""
         benchmarks, leaks = Benchmarks(self.tasks), []
         for document in data:
             path = document.metadata["path"]

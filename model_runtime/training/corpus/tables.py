@@ -47,7 +47,7 @@ class Table:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """Read the table as `CorpusSource.open` says."""
+        """Reads the table as `CorpusSource.open` says."""
         rows = _parquet_rows if self.path.suffix == ".parquet" else _json_rows
         return BY_DOCUMENT, files(rows(self.path), recipe, self.name)
 
@@ -67,7 +67,7 @@ class HubDataset:
 
     @classmethod
     def parse(cls, text: str) -> HubDataset:
-        """Return the data set of `NAME?split=train&limit=1000`, the part of a root behind `hf:`.
+        """Returns the data set of `NAME?split=train&limit=1000`, the part of a root behind `hf:`.
 
         >>> HubDataset.parse("org/set?name=python&limit=10").options
         (('name', 'python'), ('split', 'train'))
@@ -79,7 +79,7 @@ class HubDataset:
         return cls(name, tuple(sorted(options.items())), limit)
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """Read the rows as `CorpusSource.open` says."""
+        """Reads the rows as `CorpusSource.open` says."""
         try:
             datasets = import_silenced("datasets")
             distributed = import_silenced("datasets.distributed")
@@ -94,7 +94,7 @@ class HubDataset:
 
 
 def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[SourceFile]:
-    """Yield the documents of the rows; a row without text is left out.
+    """Yields the documents of the rows; a row without text is left out.
 
     Raises:
         CorpusError: no row of the table has text where it was looked for.
@@ -129,7 +129,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
 
 
 def _value(row: Row, names: Iterable[str]) -> str:
-    """Return the first of these columns that says something; a list is joined."""
+    """Returns the first of these columns that says something; a list is joined."""
     for name in names:
         value: Any = row
         for key in name.split("."):

@@ -18,7 +18,7 @@ from model_runtime.training.train import Trainer
 
 
 def local(weight: torch.Tensor) -> torch.Tensor:
-    """Return a process's share of a weight, as it is now."""
+    """Returns a process's share of a weight, as it is now."""
     share = weight.to_local() if hasattr(weight, "to_local") else weight
     return share.detach().clone()
 
