@@ -49,11 +49,11 @@ class EngineLM(LM):  # type: ignore[misc]
         return found
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """Natural log-likelihood of whole texts, in windows that follow each other."""
+        """Returns natural log-likelihoods of whole texts, in windows that follow each other."""
         return [self._rolling(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Greedy text up to one of the given strings."""
+        """Returns greedy texts up to one of the given strings."""
         found = []
         for request in tracked(requests, "answering", len(requests)):
             context, settings = request.args

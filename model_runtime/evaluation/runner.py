@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _limit(name: str, value: int) -> None:
-    """Lower one of the `RLIMIT_*`, soft and hard, so that it cannot be raised again."""
+    """Lowers one of the `RLIMIT_*`, soft and hard, so that it cannot be raised again."""
     kind = getattr(resource, f"RLIMIT_{name}", None)
     if kind is None:
         return  # the supervisor's self-test finds out whether that matters

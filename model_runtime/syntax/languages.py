@@ -152,5 +152,5 @@ def language_id(name: str) -> str:
 
 
 def language_ids() -> tuple[str, ...]:
-    """Every id in the table."""
+    """Returns every id in the table."""
     return tuple(_BY_ID)

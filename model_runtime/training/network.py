@@ -168,7 +168,7 @@ class TrainingNetwork(nn.Module):
         segments: Segments,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Hidden states [N, d] after the final norm, in `dtype`; logits are `hidden @ head.T`.
+        """Returns hidden states [N, d] after the final norm; logits are `hidden @ head.T`.
 
         Args:
             ids_N: int64.

@@ -152,7 +152,7 @@ class Trainer:
             self.save()
 
     def check_finished(self) -> None:
-        """Raise TrainingStopped if some of the budget is left."""
+        """Raises TrainingStopped if some of the budget is left."""
         if self.progress.share(self.recipe.train) < 1:
             raise TrainingStopped(0, self.progress.step, self.checkpoints.newest())
 

@@ -20,7 +20,7 @@ from model_runtime.training.ablation.training_runs import make_bundle, train, wr
 
 
 def run_ablation(options: AblationOptions, sandbox: Sandbox | None) -> AblationReport:
-    """Trains, score and compare; the report is written into `options.out` as well.
+    """Trains, scores and compares; the report is written into `options.out` as well.
 
     Raises:
         RecipeError: a recipe is wrong; nothing was trained.

@@ -1,4 +1,4 @@
-"""Corpus, tokenizer and selection of an ablation: made once, and linked into every run."""
+"""Makes corpus, tokenizer and selection of an ablation once, and links them into every run."""
 
 from __future__ import annotations
 
