@@ -87,7 +87,7 @@ class Editor:
             self._receive()
 
     def request(self, method: str, params: Any) -> Any:
-        """Sends a request and wait for its answer; the server's own requests are answered null."""
+        """Sends a request and waits for its answer; the server's own requests are answered null."""
         id_ = next(self._ids)
         self._send({"id": id_, "method": method, "params": params})
         while True:

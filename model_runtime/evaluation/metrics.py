@@ -175,18 +175,6 @@ def edit_similarity(text: str, reference: str) -> float:
     return 1.0 - _levenshtein(text, reference) / longer if longer else 1.0
 
 
-def bits_per_byte(logprob_sum: float, num_bytes: int) -> float:
-    """Bits that the model needs for each UTF-8 byte of a text.
-
-    Args:
-        logprob_sum: natural log-probability of all the text's tokens, special tokens not included.
-        num_bytes: of the text in UTF-8.
-    """
-    if num_bytes < 1:
-        raise ValueError("bits per byte of an empty text do not exist")
-    return -logprob_sum / math.log(2) / num_bytes
-
-
 def _numbers(clusters: Sequence[Hashable]) -> npt.NDArray[np.intp]:
     """Returns each row's cluster as a number from 0."""
     number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}

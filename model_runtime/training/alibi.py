@@ -1,7 +1,7 @@
 """ALiBi (arXiv:2108.12409): attention loses a little for every token that lies between.
 
 Distances count ids of the prompt, also where the suffix stands first.  Distances that begin again
-in each part of a prompt were tried and gained nothing (docs/training.md).
+in each part of a prompt were tried and gained nothing (docs/notes/ablation.md).
 """
 
 from __future__ import annotations

@@ -191,15 +191,6 @@ def test_edit_similarity_agrees_with_the_definition():
         assert math.isclose(expected, metrics.edit_similarity(text, reference)), (text, reference)
 
 
-def test_bits_per_byte_of_a_coin_toss_for_each_byte_is_one():
-    assert math.isclose(1.0, metrics.bits_per_byte(24 * math.log(0.5), num_bytes=24))
-
-
-def test_bits_per_byte_of_nothing_is_refused():
-    with pytest.raises(ValueError):
-        metrics.bits_per_byte(0.0, num_bytes=0)
-
-
 @cache
 def _distance(text, reference):
     if not text or not reference:
