@@ -140,7 +140,7 @@ def test_arms_that_attempted_different_tasks_are_not_compared():
     [(3, 1033, 0.0010, 0.0085), (16, 1033, 0.0096, 0.0250), (0, 10, 0.0, 0.2775)],
 )
 def test_wilson_has_its_known_answers(successes, trials, low, high):
-    """The first two are the seed's scores on the single-line split."""
+    """The first two are the reference model's scores on the single-line split."""
     found = metrics.wilson(successes, trials)
 
     assert (low, high) == pytest.approx((found.low, found.high), abs=5e-5)
