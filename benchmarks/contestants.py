@@ -31,9 +31,9 @@ class Run:
     """Seconds of one request, on the wall and on the processors."""
 
     first: float
-    """To the first token."""
+    """Seconds to the first token."""
     rest: float
-    """Of the others."""
+    """Seconds for the other tokens."""
     first_busy: float
     rest_busy: float
 
@@ -50,7 +50,7 @@ class Contestant(Protocol):
     """One engine, with its number type and threads."""
 
     bytes_of_a_number: int
-    """Of a cached key or value."""
+    """Bytes of a cached key or value."""
 
     def run(self, ids: list[int], tokens: int) -> Run:
         """Decodes so many; what is held of `ids` is not run again."""
@@ -121,7 +121,7 @@ class Llama:
         return self._server.last.prompt_ms / 1e3
 
 
-class CrossFileContext:
+class RemoteContestant:
     """An `Own` in another process, at the other end of a pipe."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -167,6 +167,6 @@ def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contest
     )
     process.start()
     other.close()  # so that a process that dies ends the pipe
-    yield CrossFileContext(pipe)
+    yield RemoteContestant(pipe)
     pipe.send(None)
     process.join()

@@ -1,4 +1,4 @@
-"""What a typist waits for: fim-lsp against llama.cpp, on the same weights and the same typing.
+"""Measures what a typist waits for: fim-lsp against llama.cpp, on the same weights and typing.
 
     python -m benchmarks.keystroke [--keys 60] [--threads 1] [--shape 46m] [--gaps FILE]
 
