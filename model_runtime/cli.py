@@ -64,7 +64,7 @@ def _train(arguments: Sequence[str]) -> int:
 
 def _ablation(arguments: Sequence[str]) -> int:
     try:
-        from model_runtime.training.ablation_command import main as ablation
+        from model_runtime.training.ablation.__main__ import main as ablation
 
         return ablation(arguments)
     except ModuleNotFoundError as error:
