@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -28,11 +28,6 @@ _MAX_FOLDERS = 100
 """A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
 _TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
-
-_SECRET_FOLDER = Rules(
-    (Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True
-)
-_SECRET_FILE = Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
 def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
@@ -79,7 +74,7 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
         if reason := is_folder_excluded(folder, exclude):
             return reason
         for bare in {name, _without_backup_marks(name)}:
-            if rule := _SECRET_FILE.last(f"{folder}/{bare}"):
+            if rule := _secret_files().last(f"{folder}/{bare}"):
                 return f"{rule.text} is on the built-in list of secrets"
         if reason := _named_by_user(path, exclude):
             return reason
@@ -97,7 +92,7 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None
     above, _, _ = folder.rpartition("/")
     if above and (reason := is_folder_excluded(above, exclude)):
         return reason
-    if rule := _SECRET_FOLDER.last(folder, is_folder=True):
+    if rule := _secret_folders().last(folder, is_folder=True):
         return f"{rule.text} is on the built-in list of secrets"
     return _named_by_user(folder, exclude)
 
@@ -132,6 +127,16 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 def _named_by_user(path: str, exclude: tuple[str, ...]) -> str | None:
     rule = _user_rules(exclude).last(path) if exclude else None
     return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
+
+
+@cache
+def _secret_folders() -> Rules:
+    return Rules((Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True)
+
+
+@cache
+def _secret_files() -> Rules:
+    return Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
 @lru_cache(maxsize=16)

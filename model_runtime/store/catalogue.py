@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path, user_data_path
 
@@ -24,7 +25,6 @@ from model_runtime.errors import (
     shown,
 )
 from model_runtime.files import building, sweep
-from model_runtime.importers.huggingface import ConversionReport, Progress, convert_folder
 from model_runtime.model_files import (
     MAX_JSON_BYTES,
     MAX_TEXT_BYTES,
@@ -41,9 +41,12 @@ from model_runtime.models.bundle import (
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.format import Order
-from model_runtime.store.hole_probe import choose_hole_start
 from model_runtime.store.names import is_path
+
+if TYPE_CHECKING:
+    from model_runtime.importers.huggingface import ConversionReport
 
 DEFAULT = "default"
 
@@ -103,7 +106,7 @@ def add_model(
     name: str | None = None,
     quantization: str = "int8",
     order: Order | str | None = None,
-    progress: Progress | None = None,
+    progress: OnStep = ignore_step,
 ) -> ConversionReport:
     """Put a model into the user's models folder, in place of an earlier one of that name.
 
@@ -137,9 +140,7 @@ def add_model(
             f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
         )
 
-    from model_runtime.store.hub import (
-        fetched,  # huggingface_hub is slow to import and rarely needed
-    )
+    from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
 
     with fetched(str(source), progress) as folder:
         return _converted(folder, target, quantization, order, progress)
@@ -150,9 +151,12 @@ def _converted(
     target: Path,
     quantization: str,
     order: Order | str | None,
-    progress: Progress | None,
+    progress: OnStep,
 ) -> ConversionReport:
     """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
+    from model_runtime.importers.huggingface import convert_folder  # with these, every start of
+    from model_runtime.store.hole_probe import choose_hole_start  # the server would be slower
+
     report = convert_folder(
         source,
         target,
@@ -163,8 +167,7 @@ def _converted(
     )
     if report.hole_start is not None:
         return report
-    if progress is not None:
-        progress("measuring where holes should begin")
+    progress("measuring where holes should begin")
     return replace(report, hole_start=choose_hole_start(target))
 
 
@@ -242,6 +245,8 @@ def _locate(name_or_path: str) -> Path:
 
 
 def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
+    from model_runtime.importers.huggingface import ConversionReport
+
     started = time.perf_counter()
     files = _bundle_files(source)
     bundle = ModelBundle.open(source)

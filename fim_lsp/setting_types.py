@@ -1,0 +1,157 @@
+"""The types that settings may have: each reads a value, says what it expects, and has a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeGuard
+
+from model_runtime.store.names import depends_on_the_working_folder
+
+
+class SettingType(NamedTuple):
+    """What the values of a setting may be."""
+
+    expected: str
+    """The permitted values in words, to follow "must be"."""
+    schema: dict[str, Any]
+    """The permitted values as a JSON schema."""
+    read: Callable[[object], Any]
+    """Returns the value to keep, of a value from JSON or one that was kept; ValueError for others.
+
+    Kept values can be compared and hashed.
+    """
+
+
+def one_of(*choices: str) -> SettingType:
+    """One of several words."""
+
+    def read(value: object) -> str:
+        if value in choices:
+            return str(value)
+        raise ValueError
+
+    return SettingType(
+        f"one of {', '.join(choices)}", {"type": "string", "enum": list(choices)}, read
+    )
+
+
+def number(minimum: float, maximum: float) -> SettingType:
+    """A number in a range, the ends included."""
+
+    def read(value: object) -> float:
+        if _is_number(value) and minimum <= value <= maximum:
+            return float(value)
+        raise ValueError
+
+    return SettingType(
+        f"a number from {minimum:g} to {maximum:g}",
+        {"type": "number", "minimum": minimum, "maximum": maximum},
+        read,
+    )
+
+
+def whole_number(minimum: int, maximum: int) -> SettingType:
+    """A whole number in a range, the ends included; 2.0 is one, too."""
+
+    def read(value: object) -> int:
+        if _is_number(value) and minimum <= value <= maximum and value == int(value):
+            return int(value)
+        raise ValueError
+
+    return SettingType(
+        f"a whole number from {minimum} to {maximum}",
+        {"type": "integer", "minimum": minimum, "maximum": maximum},
+        read,
+    )
+
+
+def auto_or(other: SettingType) -> SettingType:
+    """The word "auto", or a value of another type, which is not text."""
+
+    def read(value: object) -> Any:
+        return value if value == "auto" else other.read(value)
+
+    schema = {**other.schema, "type": [other.schema["type"], "string"], "pattern": "^auto$"}
+    return SettingType(f"auto or {other.expected}", schema, read)
+
+
+def auto_all_or_some(*choices: str) -> SettingType:
+    """The word "auto", all of several words (true), none (false), or a list of some of them."""
+
+    def read(value: object) -> str | bool | tuple[str, ...]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, list | tuple) and all(word in choices for word in value):
+            return tuple(value)
+        raise ValueError
+
+    return SettingType(
+        f"auto, true, false or a list of {', '.join(choices)}",
+        {
+            "type": ["boolean", "string", "array"],
+            "pattern": "^auto$",
+            "items": {"enum": list(choices)},
+        },
+        read,
+    )
+
+
+def list_of(what: str) -> SettingType:
+    """A list of texts, which are named in the plural; kept as a tuple."""
+    return SettingType(f"a list of {what}", {"type": "array", "items": {"type": "string"}}, _texts)
+
+
+def switches_of(what: str) -> SettingType:
+    """A map from names to booleans, or a list of names to switch off; kept as sorted pairs."""
+
+    def read(value: object) -> tuple[tuple[str, bool], ...]:
+        if isinstance(value, tuple) and all(isinstance(pair, tuple) for pair in value):
+            value = dict(value)
+        elif isinstance(value, list):
+            value = dict.fromkeys(_texts(value), False)
+        if isinstance(value, Mapping) and all(isinstance(on, bool) for on in value.values()):
+            return tuple(sorted((str(name), on) for name, on in value.items()))
+        raise ValueError
+
+    return SettingType(
+        f"a map from {what} to true or false",
+        {"type": "object", "additionalProperties": {"type": "boolean"}},
+        read,
+    )
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+def _model_name(value: object) -> str:
+    """Refuses a path that a server in another folder would take for another model."""
+    is_name = isinstance(value, str) and value.strip()
+    if is_name and not depends_on_the_working_folder(str(value)):
+        return str(value)
+    raise ValueError
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if value == {}:  # what an empty Lua table may become
+        return ()
+    if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
+        return tuple(value)
+    raise ValueError
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+BOOLEAN = SettingType("true or false", {"type": "boolean"}, _boolean)
+
+MODEL_NAME = SettingType(
+    "the name of a model, or its folder from the root or ~ on",
+    {"type": "string", "minLength": 1},
+    _model_name,
+)
