@@ -1,7 +1,8 @@
-"""`fim-lsp complete`: the editor's path of a completion, once, in a terminal."""
+"""`fim-lsp complete`: takes the path of an editor's completion once, in a terminal."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
@@ -10,22 +11,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fim_lsp.completion.explanation import explain as explain_decision
-from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.request import CompletionRequest
-from fim_lsp.document import DocumentSnapshot
+from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
-from fim_lsp.suggestion import Completion, Trigger
-from model_runtime.progress_bar import progress_bar
-from model_runtime.syntax.languages import language_id
+from model_runtime.command_line import Commands, add_command, add_json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fim_lsp.document import DocumentSnapshot
+    from fim_lsp.suggestion import Completion
+
 _LINES_AROUND = 6
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def add_parser(commands: Commands) -> None:
+    """Adds the command `complete`."""
+    parser = add_command(
+        commands,
+        "complete",
+        run,
+        help="print the completion at a place in a file",
+        description="Print what an editor would be offered at FILE:LINE:COLUMN (1-based; the "
+        "cursor stands before that column).",
+    )
+    parser.add_argument("location", metavar="FILE:LINE:COLUMN")
+    add_json_option(parser)
+    parser.add_argument(
+        "-n", type=int, default=1, metavar="N", help="up to N different completions (default 1)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="also print the decision with its reasons"
+    )
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Completes once and prints; returns the exit code.
+
+    Raises:
+        UsageError: the options make no sense.
+        FimLspError: the file cannot be read, or has no such place.
+    """
+    if args.n < 1:
+        raise UsageError(f"-n {args.n}: at least one completion must be asked for")
+    location = parse_location(args.location)
+    settings = checked({**model_settings(args), "candidates": args.n})
+    return complete(location, settings, as_json=args.json, explain=args.explain)
 
 
 @dataclass(frozen=True)
@@ -38,10 +71,10 @@ class Location:
 
 
 def parse_location(text: str) -> Location:
-    """Read FILE:LINE:COLUMN.
+    """Reads FILE:LINE:COLUMN.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: the text is not of that form.
     """
     match = re.fullmatch(r"(.+):(\d+):(\d+)", text)
     if match is None:
@@ -50,11 +83,14 @@ def parse_location(text: str) -> Location:
 
 
 def snapshot_of(location: Location) -> DocumentSnapshot:
-    """The file with the cursor at the location.
+    """Returns the file with the cursor at the location.
 
     Raises:
         FimLspError: the file cannot be read, or has no such place.
     """
+    from fim_lsp.document import DocumentSnapshot
+    from model_runtime.syntax.languages import language_id
+
     path = location.path
     try:
         text = path.read_bytes().decode("utf-8")
@@ -86,7 +122,9 @@ def snapshot_of(location: Location) -> DocumentSnapshot:
 
 
 def complete(location: Location, settings: Settings, *, as_json: bool, explain: bool) -> int:
-    """Complete and print; returns the exit code."""
+    """Completes and prints; returns the exit code."""
+    from model_runtime.progress_bar import progress_bar
+
     snapshot = snapshot_of(location)
     with progress_bar():
         completions, report = asyncio.run(_ask(snapshot, settings))
@@ -103,7 +141,12 @@ def complete(location: Location, settings: Settings, *, as_json: bool, explain: 
 async def _ask(
     snapshot: DocumentSnapshot, settings: Settings
 ) -> tuple[list[Completion], dict[str, Any]]:
-    """Completions as an editor that asks for them would get them, and the report for programs."""
+    """Returns what an editor that asks for completions would get, and the report for programs."""
+    from fim_lsp.completion.provider import CompletionProvider
+    from fim_lsp.completion.request import CompletionRequest
+    from fim_lsp.model_host.host import ModelHost
+    from fim_lsp.suggestion import Trigger
+
     started = time.perf_counter()
     host = ModelHost()
     try:
@@ -128,7 +171,7 @@ async def _ask(
 
 
 def _item(snapshot: DocumentSnapshot, completion: Completion) -> dict[str, Any]:
-    """An item as LSP writes it; lines and characters count from 0, characters are code points."""
+    """Returns an item as LSP writes it; lines and characters (code points) count from 0."""
     return {
         "insertText": completion.text,
         "range": {
@@ -180,6 +223,8 @@ def _print_explanation(console: Console, decision: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from fim_lsp.completion.explanation import explain as explain_decision
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, said in explain_decision(decision):
         table.add_row(Text(name, style="dim"), Text(said))
@@ -187,9 +232,7 @@ def _print_explanation(console: Console, decision: dict[str, Any]) -> None:
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:
-    """The lines around the cursor with the completion in its place: green, or in « » without
-    colour.
-    """
+    """Prints the lines around the cursor with the completion: green, or in « » without colors."""
     from rich.text import Text
 
     before = snapshot.text[: completion.start].splitlines() or [""]

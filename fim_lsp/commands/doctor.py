@@ -1,25 +1,28 @@
-"""`fim-lsp doctor`: what runs here, how fast, what is wrong, and the remedy."""
+"""`fim-lsp doctor`: tells what runs here, how fast, what is wrong, and the remedy."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from fim_lsp import version
-from fim_lsp.model_host.host import LoadedModel, load_model
+from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.settings import Settings
-from model_runtime.engines.auto_select import PACKAGES, Choice, installed_engines
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 from model_runtime.printable import printable
-from model_runtime.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from fim_lsp.model_host.host import LoadedModel
+    from model_runtime.engines.auto_select import Choice
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
@@ -28,9 +31,23 @@ _SLOW_MS = 400
 """A first suggestion later than this comes after the next key for most typists."""
 
 
+def add_parser(commands: Commands) -> None:
+    """Adds the command `doctor`."""
+    parser = add_command(
+        commands, "doctor", run, help="check model, engine and speed on this machine"
+    )
+    add_json_option(parser)
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    return show(checked(model_settings(args)), as_json=args.json)
+
+
 @dataclass
 class Report:
-    """What `fim-lsp doctor --json` prints; empty or zero where a step was not reached."""
+    """Holds what `fim-lsp doctor --json` prints; empty or zero where a step was not reached."""
 
     version: str
     python: str
@@ -42,22 +59,24 @@ class Report:
     context_tokens: int = 0
     engine: str = ""
     engines: list[dict[str, Any]] = field(default_factory=list)
-    """Those for processors: name, installed, and with the setting auto what a comparison found."""
+    """Name, installed, and with the setting auto what a comparison found, of each engine."""
     load_ms: float = 0.0
     first_token_ms: float = 0.0
-    """Median, for a prompt that nothing is cached of."""
+    """Median milliseconds, for a prompt of which nothing is cached."""
     tokens_per_second: float = 0.0
     """Median, while decoding."""
     problems: list[dict[str, str]] = field(default_factory=list)
-    """Each with `problem` and `remedy`."""
+    """Problems, each with its remedy."""
 
     def add(self, problem: str, remedy: str) -> None:
-        """Note something that the user can mend."""
+        """Notes something that the user can mend."""
         self.problems.append({"problem": problem, "remedy": remedy})
 
 
 def examine(settings: Settings) -> Report:
-    """Load the model, time it, and look for what commonly goes wrong."""
+    """Loads the model, times it, and looks for what commonly goes wrong."""
+    from fim_lsp.model_host.host import load_model
+
     report = Report(
         version=version(),
         python=platform.python_version(),
@@ -102,7 +121,9 @@ def examine(settings: Settings) -> Report:
 
 
 def _engines(choice: Choice | None) -> list[dict[str, Any]]:
-    """What is known of the engines among which `auto` chooses."""
+    """Returns what is known of the engines among which `auto` chooses."""
+    from model_runtime.engines.auto_select import PACKAGES, installed_engines
+
     installed = installed_engines()
     speeds = {speed.engine: asdict(speed) for speed in (choice.speeds if choice else ())}
     return [
@@ -112,7 +133,9 @@ def _engines(choice: Choice | None) -> list[dict[str, Any]]:
 
 
 def _measure(model: LoadedModel) -> tuple[float, float]:
-    """Median milliseconds to the first token of a cold prompt, and tokens per second after it."""
+    """Returns two medians: milliseconds to a cold prompt's first token, tokens per second then."""
+    from model_runtime.engines.protocol import SamplingParams
+
     first, speeds = [], []
     length = min(_PROMPT_TOKENS, model.engine.context_length - _NEW_TOKENS)
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
@@ -133,8 +156,10 @@ def _measure(model: LoadedModel) -> tuple[float, float]:
     return statistics.median(first), statistics.median(speeds) if speeds else 0.0
 
 
-def run(settings: Settings, *, as_json: bool) -> int:
-    """Examine and print; 0 when completions work, 1 when they do not."""
+def show(settings: Settings, *, as_json: bool) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    from model_runtime.progress_bar import progress_bar
+
     with progress_bar():
         report = examine(settings)
     if as_json:
@@ -145,6 +170,8 @@ def run(settings: Settings, *, as_json: bool) -> int:
 
 
 def _in_words(found: dict[str, Any]) -> str:
+    from model_runtime.engines.auto_select import PACKAGES
+
     name = found["engine"]
     if not found["installed"]:
         return f"{name} is not installed; put it back with: pip install {PACKAGES[name]}"

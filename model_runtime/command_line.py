@@ -1,0 +1,64 @@
+"""Parts of the command lines of this project: commands and the options that many of them have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Takes the parsers of commands; argparse has no public name for it."""
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps descriptions to the terminal, but those of several lines are kept as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        formatter = argparse.RawDescriptionHelpFormatter if "\n" in text else argparse.HelpFormatter
+        return formatter._fill_text(self, text, width, indent)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    help: str,
+    description: str | None = None,
+    examples: str | None = None,
+) -> argparse.ArgumentParser:
+    """Adds a command to those of a program.
+
+    Args:
+        commands: those of the program.
+        name: of the command.
+        run: takes the parsed arguments, where it is found as `run`; returns the exit code.
+        help: a line for the list of commands.
+        description: sentences for the command's own `--help`; a text of several lines keeps them.
+        examples: lines to be shown below the options.
+
+    Returns:
+        The command's parser, which has no options yet.
+    """
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=HelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+
+
+def positive(text: str) -> int:
+    """Reads a whole number of at least 1 from a command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
