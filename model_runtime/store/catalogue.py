@@ -171,6 +171,24 @@ def _converted(
     return replace(report, hole_start=choose_hole_start(target))
 
 
+def remove_model(name: str) -> Path:
+    """Deletes an added model; returns the folder that it was in.
+
+    Raises:
+        ModelNotFound: no added model has the name; the one inside the package cannot be removed.
+        ConversionError: its files cannot be deleted.
+    """
+    folder = models_folder() / name
+    if not _NAME.fullmatch(name) or not isdir(folder):
+        names = ", ".join(added.name for added in _added()) or "none"
+        raise ModelNotFound(f"no added model has the name {name!r}; there are: {names}")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ConversionError(f"{folder} cannot be deleted ({error.strerror})") from error
+    return folder
+
+
 def sign(name_or_path: str) -> Manifest:
     """Write the hash of a manifest anew that its owner has changed by hand.
 
