@@ -18,7 +18,8 @@ from benchmarks import record
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.infilling import of_like_length
-from model_runtime.evaluation.tasks import SPLITS, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 

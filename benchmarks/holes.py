@@ -16,17 +16,18 @@ import os
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from attrs import evolve
 
 from benchmarks import record
 from benchmarks.training import prepare, tokens_in
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
-from model_runtime.training.__main__ import find_recipe
-from model_runtime.training.batches import Blocks, Source
+from model_runtime.training.batches import BlockBuilder, RowSource
 from model_runtime.training.documents import unpack
 from model_runtime.training.recipe import read_recipe
+from model_runtime.training.recipe_files import find_recipe
 from model_runtime.training.special_tokens import tokens_of
 
 _ROUNDS = 5
@@ -42,13 +43,13 @@ _SEEDS = {
 _NO_TREES = {"spans": {"rest-of-line": 0.6, "character": 0.2, "short-run": 0.2}}
 
 
-def sources(out: Path) -> dict[str, Blocks]:
+def sources(out: Path) -> dict[str, BlockBuilder]:
     """Loaders of the mixes that are compared."""
     recipe = read_recipe(find_recipe("default"))
     tokenizer = out / "tokenizer" / "tokenizer.json"
     folder = out / "benchmark-corpus"
     unpack(out / "corpus", folder)
-    source = Source(
+    source = RowSource(
         folder,
         tokenizer,
         tokens_of(FimTokenizer.from_file(tokenizer)),
@@ -59,12 +60,12 @@ def sources(out: Path) -> dict[str, Blocks]:
     )
     return {
         "default mix": source.open(),
-        "characters only": replace(source, data=replace(source.data, **_NO_TREES)).open(),
-        "the seed's": replace(source, data=replace(source.data, **_SEEDS)).open(),
+        "characters only": evolve(source, data=evolve(source.data, **_NO_TREES)).open(),
+        "the seed's": evolve(source, data=evolve(source.data, **_SEEDS)).open(),
     }
 
 
-def transform(blocks: Blocks, number: int) -> float:
+def transform(blocks: BlockBuilder, number: int) -> float:
     """Seconds to read the documents of a block and to draw and cut a hole in every window."""
     encoder = blocks.encoder
     low_high = encoder.data.window_tokens
@@ -80,7 +81,7 @@ def transform(blocks: Blocks, number: int) -> float:
     return time.perf_counter() - started
 
 
-def measure(loaders: dict[str, Blocks]) -> dict[str, object]:
+def measure(loaders: dict[str, BlockBuilder]) -> dict[str, object]:
     """Tokens a second and core of each mix, rounds interleaved."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in loaders}
     for blocks in loaders.values():

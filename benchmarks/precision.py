@@ -22,7 +22,8 @@ from model_runtime.engines.onnx.folder import KINDS
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox
-from model_runtime.evaluation.tasks import SPLITS, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import read_split
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_speed RECIPE... [--against CHECKOUT] [--threads 1] [--rounds 5]
 
-Steps of a recipe's network, optimiser included, on rows of random ids whose lengths are those of
+Steps of a recipe's network, optimizer included, on rows of random ids whose lengths are those of
 its windows.  Time is that of the processor, which other work on the machine lengthens less than
 that of the clock; with one thread none of it is spent waiting.  With `--against` the code of
 another checkout does the same steps in turn, each round in a process of its own, and the first
@@ -19,8 +19,9 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from attrs import evolve
 
 _ROOT = Path(__file__).parents[1]
 _STEPS = 3
@@ -30,28 +31,28 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
     """Tokens per second of processor time, of one warm process."""
     import torch
 
-    from model_runtime.training.__main__ import find_recipe
     from model_runtime.training.gradients import Gradients
-    from model_runtime.training.network import Network, flops_per_token
-    from model_runtime.training.optimisers import build_optimisers
+    from model_runtime.training.network import TrainingNetwork, flops_per_token
+    from model_runtime.training.optimizers import build_optimizers
     from model_runtime.training.packing import pack
     from model_runtime.training.parallel import Processes
     from model_runtime.training.recipe import read_recipe
+    from model_runtime.training.recipe_files import find_recipe
     from model_runtime.training.shape import shape_of
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     recipe = read_recipe(find_recipe(recipe_name))
     shape = shape_of(recipe, recipe.tokenizer.vocabulary)
-    network = Network(shape)
+    network = TrainingNetwork(shape)
     gradients = Gradients(
         network,
-        replace(recipe.train, threads=threads),
+        evolve(recipe.train, threads=threads),
         recipe.data.attention_within == "row",
         torch.device("cpu"),
         Processes(),
     )
-    optimisers = build_optimisers(network, recipe.optimiser)
+    optimizers = build_optimizers(network, recipe.optimizer)
     rng, (low, high) = random.Random(0), recipe.data.window_tokens
     count = recipe.train.rows_per_step
     lengths = [
@@ -64,9 +65,9 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
     for _ in range(1 + _STEPS):
         started = time.process_time()
         losses.append(float(gradients.compute(rows)))
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         seconds.append(time.process_time() - started)
     speed = tokens / statistics.median(seconds[1:])
     mean = sum(n * n for row in rows.lengths for n in row) / tokens / 2  # keys of a query

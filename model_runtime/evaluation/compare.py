@@ -15,7 +15,7 @@ from typing import Any
 
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.metrics import Interval
-from model_runtime.evaluation.rows import Rows, read_rows
+from model_runtime.evaluation.rows import MeasuredRows, read_rows
 
 _EXPECTED_TO_DIFFER = (
     "model",
@@ -36,12 +36,12 @@ _FLOOR = ", floor"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EvaluatedRun:
     """An evaluation that ended, as its folder keeps it."""
 
     label: str
     path: Path
-    rows: Rows
+    rows: MeasuredRows
     terms: Mapping[str, Any]
 
 
@@ -67,7 +67,7 @@ class Difference:
 class Comparison:
     """All differences from the first of several runs."""
 
-    runs: tuple[Kept, ...]
+    runs: tuple[EvaluatedRun, ...]
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
 
@@ -95,7 +95,7 @@ class Comparison:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_run(path: Path) -> Kept:
+def read_run(path: Path) -> EvaluatedRun:
     """A run's folder, or a file in it such as its `report.json`.
 
     Raises:
@@ -106,7 +106,7 @@ def read_run(path: Path) -> Kept:
     report = folder / "report.json"
     try:
         content = json.loads(report.read_text(encoding="utf-8"))
-        return Kept(str(content["model"]), folder, rows, dict(content["terms"]))
+        return EvaluatedRun(str(content["model"]), folder, rows, dict(content["terms"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"{report} is not the report of an evaluation ({error})") from error
 
@@ -144,7 +144,7 @@ def compare(paths: Sequence[Path], measures: Sequence[str] = ()) -> Comparison:
     return Comparison(tuple(runs), tuple(found), tuple(warnings))
 
 
-def difference_of(base: Kept, other: Kept, measure: str) -> Difference | None:
+def difference_of(base: EvaluatedRun, other: EvaluatedRun, measure: str) -> Difference | None:
     """Of one measure; None where the two share no row of it."""
     shared = other.rows.shared_with(base.rows, measure)
     if not shared:
@@ -159,7 +159,7 @@ def difference_of(base: Kept, other: Kept, measure: str) -> Difference | None:
     )
 
 
-def _labelled(runs: Sequence[Kept]) -> list[Kept]:
+def _labelled(runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
     """With the folder's name behind a model that comes twice."""
     names = [run.label for run in runs]
     labels: list[str] = []
@@ -167,11 +167,12 @@ def _labelled(runs: Sequence[Kept]) -> list[Kept]:
         label = run.label if names.count(run.label) == 1 else f"{run.label} ({run.path.name})"
         labels.append(label if label not in labels else f"{run.label} ({run.path})")
     return [
-        Kept(label, run.path, run.rows, run.terms) for label, run in zip(labels, runs, strict=True)
+        EvaluatedRun(label, run.path, run.rows, run.terms)
+        for label, run in zip(labels, runs, strict=True)
     ]
 
 
-def _other_terms(base: Kept, other: Kept) -> str:
+def _other_terms(base: EvaluatedRun, other: EvaluatedRun) -> str:
     """What makes the two different questions; empty if nothing does."""
     names = [
         name

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 
 from model_runtime.decoding.stop_rules import StopRules, wants_single_line
 from model_runtime.evaluation.infilling import text_of
+from model_runtime.evaluation.labels import LINE, RAW, SERVER
 from model_runtime.evaluation.tasks import LANGUAGE
 from model_runtime.prompt.encoder import Hole
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.syntax.languages import language
 
-RAW = "raw"
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HoleContext:
     """What a rule may know of the hole."""
 
     hole: Hole
@@ -37,7 +36,7 @@ Cutter = Callable[[str], "str | None"]
 """From the text so far to the final text; None to go on."""
 
 
-def line(_: Place) -> Cutter:
+def line(_: HoleContext) -> Cutter:
     """After the first line end."""
 
     def cut(text: str) -> str | None:
@@ -47,7 +46,7 @@ def line(_: Place) -> Cutter:
     return cut
 
 
-def server(place: Place) -> Cutter:
+def server(place: HoleContext) -> Cutter:
     """Where the server stops.
 
     An editor's cursor stands before a line end.  Where the benchmark cut out whole lines, the rules
@@ -66,10 +65,13 @@ def server(place: Place) -> Cutter:
     return cut
 
 
-RULES: dict[str, Callable[[Place], Cutter]] = {"line": line, "server": server}
+RULES: dict[str, Callable[[HoleContext], Cutter]] = {LINE: line, SERVER: server}
+"""Every rule of `labels.CUT_RULES` by its name."""
 
 
-def apply(rule: str, place: Place, tokenizer: FimTokenizer, ids: Sequence[int], text: str) -> str:
+def apply(
+    rule: str, place: HoleContext, tokenizer: FimTokenizer, ids: Sequence[int], text: str
+) -> str:
     """The text of `ids` as `rule` leaves it; `text` is the uncut one.
 
     Ids may begin with what stands before the cursor on its line, which `text` does not.

@@ -2,7 +2,7 @@
 
 The harness's own task files supply prompts, metrics and answers; where a folder of rows is given,
 only their source is replaced, by a YAML file that includes the harness's, and the hub is forbidden.
-Rows are not shipped: their licences differ (docs/evaluation.md names the sources).
+MeasuredRows are not shipped: their licences differ (docs/evaluation.md names the sources).
 
 The harness takes rows as independent for its errors and says that they are biased; it is told to
 leave them out, and ours are computed here.
@@ -15,52 +15,25 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.evaluation.harness_report import (
+    LOG_LIKELIHOOD,
+    PERPLEXITY,
+    HarnessReport,
+    Measured,
+)
+from model_runtime.evaluation.harness_tasks import TASKS, HarnessTask
 from model_runtime.evaluation.metrics import Interval, wilson
 from model_runtime.evaluation.records import JsonLines, RunFolder, write_text
-from model_runtime.evaluation.rows import Rows
-from model_runtime.evaluation.seed_table import ARMS, INFILLING, ROWS
+from model_runtime.evaluation.reference_table import INFILLING
+from model_runtime.evaluation.rows import MeasuredRows
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessTask:
-    """A task of the harness, and where its rows lie."""
-
-    name: str
-    yaml: str
-    """The harness's own task file, relative to its folder of tasks."""
-    split: str
-    file: str
-
-
-TASKS = {
-    task.name: task
-    for task in (
-        HarnessTask("arc_easy", "arc/arc_easy.yaml", "test", "arc_easy.test.jsonl"),
-        HarnessTask("arc_challenge", "arc/arc_challenge.yaml", "test", "arc_challenge.test.jsonl"),
-        HarnessTask(
-            "lambada_openai", "lambada/lambada_openai.yaml", "test", "lambada_openai.test.jsonl"
-        ),
-        HarnessTask("piqa", "piqa/piqa.yaml", "validation", "piqa.validation.jsonl"),
-        HarnessTask("sciq", "sciq/sciq.yaml", "validation", "sciq.validation.jsonl"),
-        HarnessTask(
-            "wsc", "super_glue/wsc/default.yaml", "validation", "wsc_superglue.validation.jsonl"
-        ),
-        HarnessTask(
-            "winogrande", "winogrande/default.yaml", "validation", "winogrande_xl.validation.jsonl"
-        ),
-    )
-}
-
-PERPLEXITY, LOG_LIKELIHOOD = "perplexity", "log-likelihood"
-"""The harness gives each row's log-likelihood as its perplexity; that of all is exp of -mean."""
 
 Measures = dict[str, dict[str, list[float]]]
 """Task -> measure -> its value for each row."""
@@ -79,69 +52,6 @@ class HarnessOptions:
     """Only the first so many rows of each task."""
     infilling: Path | None = None
     """Folder of an infilling run whose score completes the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One measure of one task."""
-
-    task: str
-    measure: str
-    value: Interval
-    floor: float
-    """Of a model that gives every byte the same probability, on the same rows."""
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessReport:
-    """The seed's table, and ours beside it."""
-
-    model: str
-    measured: tuple[Measured, ...]
-    terms: Mapping[str, Any]
-
-    def to_json(self) -> str:
-        """Everything, for programs."""
-        content = asdict(self)
-        content["measured"] = [
-            {**asdict(entry), "value": entry.value._asdict()} for entry in self.measured
-        ]
-        content["seed"] = {
-            row.name: {**asdict(row), "card": dict(zip(ARMS, row.card, strict=True))}
-            for row in ROWS
-        }
-        return json.dumps(content, indent=1) + "\n"
-
-    def to_markdown(self) -> str:
-        """The table and its terms, for people."""
-        found = {(entry.task, entry.measure): entry for entry in self.measured}
-        names = ["", *ARMS, "chance", "floor", f"{self.model} (95 % interval)", "rows", ""]
-        lines = [f"# The seed's table: {self.model}", ""]
-        lines += [f"| {' | '.join(names)} |", f"|---|{'---:|' * 7}---|"]
-        for row in ROWS:
-            own = [entry for (task, _), entry in found.items() if task == row.name]
-            best = [entry for entry in own if entry.measure == row.measure] or own[:1]
-            shown: list[Measured | None] = [*best] or [None]
-            for entry in shown:
-                label = f"{row.name}, {entry.measure if entry else row.measure}"
-                card = [_short(figure) for figure in row.card]
-                lines.append(_line(label, card, row.chance, entry, row.note))
-            for entry in own:
-                if entry not in best:
-                    lines.append(_line(f"{row.name}, {entry.measure}", [""] * 3, None, entry, ""))
-        lines += [
-            "",
-            "The first three columns are the card's figures (another harness, other splits): they "
-            "stand there for comparison, not to be beaten by decimals. The floor is a model that "
-            "gives every byte the same probability; for infilling, the empty answer. A score whose "
-            "interval reaches the floor or chance shows nothing.",
-            "",
-            "## Terms",
-            "",
-            *(f"- {name.replace('_', ' ')}: {value}" for name, value in self.terms.items()),
-        ]
-        return "\n".join(lines) + "\n"
 
 
 def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> HarnessReport:
@@ -188,8 +98,8 @@ def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOption
     return report
 
 
-def _rows(measured: Measures) -> Rows:
-    rows = Rows()
+def _rows(measured: Measures) -> MeasuredRows:
+    rows = MeasuredRows()
     for task, measures in measured.items():
         for measure, values in measures.items():
             name = f"{task}, {LOG_LIKELIHOOD if measure == PERPLEXITY else measure}"
@@ -327,22 +237,3 @@ def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
         )
         for k in raw
     )
-
-
-def _line(
-    label: str, card: Sequence[str], chance: float | None, entry: Measured | None, note: str
-) -> str:
-    cells = [label, *card, "" if chance is None else _short(chance)]
-    if entry is None:
-        cells += ["", "not run", ""]
-    else:
-        value = entry.value
-        shown = f"{_short(value.mean)} ({_short(value.low)} to {_short(value.high)})"
-        cells += [_short(entry.floor), shown, f"{entry.rows:,}"]
-    return f"| {' | '.join([*cells, note])} |"
-
-
-def _short(figure: float) -> str:
-    if figure >= 1e5:
-        return f"{figure:.2e}"
-    return f"{figure:.4f}" if figure <= 1 else f"{figure:,.2f}"

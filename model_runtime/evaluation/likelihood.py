@@ -80,7 +80,7 @@ def plan(tasks: Sequence[Task]) -> list[tuple[str, Task]]:
     return wanted + [(KINDS[2], first[problem]) for problem in sorted(first)]
 
 
-def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
+def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
     """One line for each kind that has any text."""
     found = []
     for kind in KINDS:

@@ -1,6 +1,6 @@
 """The figures of an evaluation and how sure they are; numpy only, no model, no files.
 
-Rows of one problem are not independent (a thousand single-line tasks come from 164 problems), so
+MeasuredRows of one problem are not independent (a thousand single-line tasks come from 164 problems), so
 every interval here resamples problems, not rows: Miller 2024, arXiv:2411.00640, section 2.2.
 """
 
@@ -110,8 +110,8 @@ def paired_ratio_difference(
         raise ValueError(f"{len(ours)} and {len(theirs)} rows cannot be paired")
     numbers = _numbers(clusters)
     means, samples = [], []
-    for arm in (ours, theirs):
-        sums, weights = (_totals([row[part] for row in arm], numbers) for part in (0, 1))
+    for side in (ours, theirs):
+        sums, weights = (_totals([row[part] for row in side], numbers) for part in (0, 1))
         means.append(sums.sum() / weights.sum())
         samples.append(np.concatenate(_resampled_ratios(sums, weights, draws, seed)))
     return _interval(means[0] - means[1], samples[0] - samples[1])
@@ -136,7 +136,7 @@ def paired_difference(
     """
     if ours.keys() != theirs.keys():
         only_one = sorted(ours.keys() ^ theirs.keys())
-        raise ValueError(f"{len(only_one)} tasks are in one arm only, such as {only_one[0]}")
+        raise ValueError(f"{len(only_one)} tasks are in one of the two only, such as {only_one[0]}")
     tasks = sorted(ours)
     differences = [ours[task] - theirs[task] for task in tasks]
     return cluster_bootstrap(
@@ -150,10 +150,10 @@ def wilson(successes: int, trials: int) -> Interval:
         raise ValueError(f"{successes} of {trials} is not a proportion")
     z = 1.959963984540054  # 97.5 % of the normal distribution
     share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    center = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     spread = math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     half = z * spread / (1 + z * z / trials)
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+    return Interval(share, max(0.0, center - half), min(1.0, center + half))
 
 
 def is_exact_match(text: str, reference: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_runtime.evaluation.labels import LABELS
 from model_runtime.evaluation.likelihood import BitsPerByte
 from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.scoring import Score
@@ -21,16 +22,10 @@ _TEXTS = {
     "middle_ltr": "middles, after their prefix alone, left to right",
     "program_ltr": "whole programs, left to right",
 }
-WAYS = {
-    "floor": "empty answer (the floor)",
-    "raw": "uncut: the model stops by itself",
-    "line": "cut after the first line end",
-    "server": "cut by the server's stop rules",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class InfillingReport:
     """The result of one run."""
 
     benchmark: str
@@ -66,7 +61,7 @@ class Report:
             *_pairs("Cost", self.cost),
         ]
         reasons = [
-            f"- {WAYS.get(score.label, score.label)}: "
+            f"- {LABELS.get(score.label, score.label)}: "
             + ", ".join(f"{name} {count}" for name, count in list(score.failures.items())[:8])
             for score in self.scores
             if score.failures
@@ -83,7 +78,7 @@ def _table(scores: Sequence[Score]) -> list[str]:
     names += ["exact match", "edit similarity", "empty", "length / reference"]
     rows = []
     for score in scores:
-        row = [WAYS.get(score.label, score.label)]
+        row = [LABELS.get(score.label, score.label)]
         row += [_percent(score.pass_at.get(k)) for k in ks]
         row += [_percent(score.above_floor, signed=True)] * bool(ks)
         row += [_percent(score.exact_match), _number(score.edit_similarity)]

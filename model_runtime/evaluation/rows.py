@@ -20,7 +20,7 @@ FILE = "rows.json"
 
 
 @dataclass(slots=True)
-class Rows:
+class MeasuredRows:
     """Measure -> row -> (sum, weight), and the cluster of each row."""
 
     values: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Rows:
             [self.clusters[row] for row in chosen],
         )
 
-    def difference(self, other: Rows, measure: str) -> Interval:
+    def difference(self, other: MeasuredRows, measure: str) -> Interval:
         """One arm less another on the rows that both have.
 
         Raises:
@@ -59,8 +59,8 @@ class Rows:
             [self.clusters[row] for row in shared],
         )
 
-    def shared_with(self, other: Rows, measure: str) -> list[str]:
-        """Rows of a measure that both have; none if one lacks it."""
+    def shared_with(self, other: MeasuredRows, measure: str) -> list[str]:
+        """MeasuredRows of a measure that both have; none if one lacks it."""
         return sorted(self.values.get(measure, {}).keys() & other.values.get(measure, {}).keys())
 
     def write(self, folder: Path) -> None:
@@ -69,13 +69,13 @@ class Rows:
         write_text(folder / FILE, json.dumps(content) + "\n")
 
 
-def pooled(runs: Sequence[Rows]) -> Rows:
+def pooled(runs: Sequence[MeasuredRows]) -> MeasuredRows:
     """Several runs of one question as one: what all of them measured, summed row by row.
 
     With equal weights a row's value is thus the mean over the runs, such as those of several seeds.
     """
     first, *others = runs
-    found = Rows(clusters=dict(first.clusters))
+    found = MeasuredRows(clusters=dict(first.clusters))
     for measure, rows in first.values.items():
         for row in rows:
             pairs = [run.values.get(measure, {}).get(row) for run in runs]
@@ -91,7 +91,7 @@ def pooled(runs: Sequence[Rows]) -> Rows:
     return found
 
 
-def read_rows(folder: Path) -> Rows:
+def read_rows(folder: Path) -> MeasuredRows:
     """Of a run's folder.
 
     Raises:
@@ -111,4 +111,4 @@ def read_rows(folder: Path) -> Rows:
         ) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise EvaluationError(f"{path} is damaged; run the evaluation again") from error
-    return Rows(values, dict(clusters))
+    return MeasuredRows(values, dict(clusters))

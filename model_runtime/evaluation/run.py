@@ -21,19 +21,20 @@ import numpy as np
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
-from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
+from model_runtime.evaluation.labels import CUT_RULES, FLOOR, RAW
+from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarize
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import RunFolder, write_text
-from model_runtime.evaluation.report import Report
-from model_runtime.evaluation.rows import Rows
+from model_runtime.evaluation.report import InfillingReport
+from model_runtime.evaluation.rows import MeasuredRows
 from model_runtime.evaluation.sandbox import Limits, Sandbox
-from model_runtime.evaluation.scoring import Judge, Score, score
-from model_runtime.evaluation.tasks import SPLITS, Split, Task, choose, read_split
+from model_runtime.evaluation.scoring import ProgramChecker, Score, score
+from model_runtime.evaluation.splits import SPLITS, Split
+from model_runtime.evaluation.tasks import Task, choose, read_split
 from model_runtime.models.bundle import ModelBundle
 
 BENCHMARK = "HumanEval-infilling"
-FLOOR = "floor"
-_ENOUGH_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies most
+_MIN_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies most
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class InfillingOptions:
     tasks: int | None = None
     """Only so many, spread over the problems."""
     draw: DrawSettings = field(default_factory=DrawSettings)
-    cuts: tuple[str, ...] = tuple(cutting.RULES)
+    cuts: tuple[str, ...] = CUT_RULES
     """Rules to score as well; see `cutting`."""
     limits: Limits = field(default_factory=Limits)
     batch: int = 16
@@ -57,7 +58,7 @@ class InfillingOptions:
 
 def evaluate_infilling(
     bundle: ModelBundle, engine: Engine, options: InfillingOptions, sandbox: Sandbox | None
-) -> Report:
+) -> InfillingReport:
     """Draw samples, execute them where a sandbox is given, and write the report into `options.out`.
 
     Raises:
@@ -77,7 +78,7 @@ def evaluate_tasks(
     options: InfillingOptions,
     sandbox: Sandbox | None,
     benchmark: str = BENCHMARK,
-) -> Report:
+) -> InfillingReport:
     """The same for tasks of any origin; those without tests go without a sandbox.
 
     Raises:
@@ -89,21 +90,28 @@ def evaluate_tasks(
     samples = list(tracked(drawn, "filling", len(tasks) * options.draw.samples))
     scorings = score_texts(bundle, engine, tasks, folder.bits)
     texts = list(tracked(scorings, "expecting", len(plan(tasks))))
-    arms = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
-    for rule in (cutting.RAW, *options.cuts):
-        arms[rule] = _cut(rule, bundle, split, tasks, samples)
-    judge = None
+    answers_by_label = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
+    for rule in (RAW, *options.cuts):
+        answers_by_label[rule] = _cut(rule, bundle, split, tasks, samples)
+    checker = None
     if sandbox is not None:
-        judge = Judge(sandbox, folder.verdicts)
-        answers = [(task, text) for arm in arms.values() for task in tasks for text in arm[task.id]]
-        for _ in tracked(judge.run(answers), "executing", len(judge.pending(answers))):
+        checker = ProgramChecker(sandbox, folder.verdicts)
+        answers = [
+            (task, text)
+            for by_task in answers_by_label.values()
+            for task in tasks
+            for text in by_task[task.id]
+        ]
+        for _ in tracked(checker.run(answers), "executing", len(checker.pending(answers))):
             pass
-    scores = tuple(score(label, tasks, arm, judge) for label, arm in arms.items())
-    report = Report(
+    scores = tuple(
+        score(label, tasks, by_task, checker) for label, by_task in answers_by_label.items()
+    )
+    report = InfillingReport(
         benchmark=f"{benchmark}, {split.name}",
         model=bundle.manifest.name,
         scores=scores,
-        bits=summarise(texts),
+        bits=summarize(texts),
         terms={
             "rows": f"{len(tasks)} of {split.rows}",
             "problems": len({task.problem for task in tasks}),
@@ -124,8 +132,8 @@ def evaluate_tasks(
     return report
 
 
-def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored]) -> Rows:
-    rows = Rows()
+def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored]) -> MeasuredRows:
+    rows = MeasuredRows()
     for found in scores:
         for measure, values in found.by_task.items():
             for task, value in zip(tasks, values, strict=True):
@@ -182,7 +190,7 @@ def _cut(
     rule: str, bundle: ModelBundle, split: Split, tasks: Sequence[Task], samples: Sequence[Sample]
 ) -> dict[str, list[str]]:
     """Every sample's text under a rule, by task and in the order of their numbers."""
-    places = {task.id: cutting.Place(task.hole, split.is_whole_lines) for task in tasks}
+    places = {task.id: cutting.HoleContext(task.hole, split.is_whole_lines) for task in tasks}
     answers: dict[str, list[str]] = {task.id: [] for task in tasks}
     for sample in sorted(samples, key=lambda sample: sample.number):
         text = cutting.apply(rule, places[sample.task], bundle.tokenizer, sample.ids, sample.text)
@@ -216,13 +224,13 @@ def _warnings(
         passed = round(floor[1].mean * split.rows)
         if passed != split.empty_passes:
             found.append(
-                f"the judge is off: {passed} empty answers pass in place of {split.empty_passes}, "
-                "so these scores compare with no others"
+                f"the evaluation is off: {passed} empty answers pass in place of "
+                f"{split.empty_passes}, so these scores compare with no others"
             )
     if cut := sum(sample.is_prompt_cut for sample in samples):
         found.append(f"{cut} of {len(samples)} prompts did not fit into the context whole")
     if options.draw.temperature and engine.name == "ctranslate2":
         found.append("CTranslate2 ignores seeds, so other runs will draw other samples")
-    if 10 <= options.draw.samples < _ENOUGH_SAMPLES:
-        found.append(f"pass@10 from fewer than {_ENOUGH_SAMPLES} samples a task varies most")
+    if 10 <= options.draw.samples < _MIN_SAMPLES:
+        found.append(f"pass@10 from fewer than {_MIN_SAMPLES} samples a task varies most")
     return tuple(found)

@@ -21,7 +21,7 @@ import os
 import resource
 import sys
 
-_LONGEST_REASON = 300  # characters of an error's text that are reported
+_MAX_REASON = 300  # characters of an error's text that are reported
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def _describe(error: BaseException) -> bytes:
         text = f"{type(error).__name__}: {error}".replace("\n", " ").rstrip(": ")
     except BaseException:  # a program's own __str__
         text = type(error).__name__
-    return text[:_LONGEST_REASON].encode("utf-8", "replace")
+    return text[:_MAX_REASON].encode("utf-8", "replace")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Score:
     """Measure -> its value for each task, in their order; kept in rows.json, not in the report."""
 
 
-class Judge:
+class ProgramChecker:
     """Runs programs in a sandbox, each only once, and remembers the verdicts in a file."""
 
     def __init__(self, sandbox: Sandbox, store: JsonLines, *, workers: int = 2) -> None:
@@ -64,7 +64,7 @@ class Judge:
         }
 
     def run(self, answers: Sequence[tuple[Task, str]]) -> Iterator[None]:
-        """Judge all answers not judged before; yields after each.
+        """ProgramChecker all answers not judged before; yields after each.
 
         Raises:
             SandboxBroken: no verdict on one of them is possible; those before it are kept.
@@ -99,7 +99,9 @@ class Judge:
         return self._reasons[task.id, text]
 
 
-def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | None) -> Score:
+def score(
+    label: str, tasks: Sequence[Task], answers: Answers, checker: ProgramChecker | None
+) -> Score:
     """Score one arm.  With a judge, all `answers` and the empty ones must have been run.
 
     Raises:
@@ -126,10 +128,10 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
 
     pass_at, above_floor = {}, None
     reasons: Counter[str] = Counter()
-    if judge is not None:
+    if checker is not None:
         passed = {}
         for task in tasks:
-            found = [judge.reason(task, text) for text in answers[task.id]]
+            found = [checker.reason(task, text) for text in answers[task.id]]
             passed[task.id] = found.count("")
             reasons.update(reason.partition(":")[0] for reason in found if reason)
         for k in KS:
@@ -139,7 +141,7 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
                 pass_at[k] = mean(values)
         above_floor = paired_difference(
             {task: count / samples for task, count in passed.items()},
-            {task.id: float(not judge.reason(task, "")) for task in tasks},
+            {task.id: float(not checker.reason(task, "")) for task in tasks},
             problems,
         )
     texts = [text for task in tasks for text in answers[task.id]]

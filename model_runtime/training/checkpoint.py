@@ -2,7 +2,7 @@
 
     TRAIN/checkpoints/step-00001200/
         progress.json         what is counted, and the fingerprints of recipe, corpus and tokenizer
-        .metadata, *.distcp   weights and optimiser state (torch.distributed.checkpoint)
+        .metadata, *.distcp   weights and optimizer state (torch.distributed.checkpoint)
 
 Each process writes its share into `.step-00001200.unfinished`; when all are done the folder is
 renamed.  Any number of processes reads what any other number has written.  Everything that is read
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -25,26 +24,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.training.checkpoint_reader import CheckpointError, CheckpointReader
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import TrainRecipe
 
 FORMAT = 2
 PROGRESS = "progress.json"
 _UNFINISHED = ".unfinished"
-
-
-class CheckpointError(ModelRuntimeError):
-    """A checkpoint that cannot be written, or that this run cannot go on with."""
+# Names of format 2, kept so that runs of earlier versions go on.
+_STEP_FILTER = "guard"
+OPTIMIZER = "optimiser"
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """What a run counts."""
 
     step: int = 0
@@ -54,7 +52,8 @@ class Progress:
     """Spent in the training loop, all starts together."""
     row: int = 0
     """Where the stream of rows stands: all that the data needs to go on."""
-    guard: dict[str, Any] = field(default_factory=dict)
+    step_filter: dict[str, Any] = field(default_factory=dict)
+    """Losses and gradient norms by which the next steps are judged."""
 
     def share(self, train: TrainRecipe) -> float:
         """Of the budget, 0 to 1 and beyond; below 1 the learning rate has not decayed."""
@@ -82,7 +81,9 @@ class Identity:
         advice = "give each its own folder with --out, or put the old one back"
         for section, values in self.recipe.items():
             for key, value in values.items():
-                other = found["recipe"].get(section, {}).get(key)
+                if key not in found["recipe"].get(section, {}):
+                    continue  # the version that wrote the checkpoint did not know this setting
+                other = found["recipe"][section][key]
                 if json.loads(json.dumps(value)) != other:
                     raise CheckpointError(
                         f"{folder} belongs to another recipe: {section}.{key} is {other!r} there "
@@ -95,14 +96,14 @@ class Identity:
                 )
 
 
-def tensors_of(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """`network/NAME` and `optimiser/NAME/KEY`; they share the memory of the run."""
+def tensors_of(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """`network/NAME` and `optimizer/NAME/KEY`; they share the memory of the run."""
     tensors: dict[str, Tensor] = {}
     for name, weight in network.named_parameters():
         tensors[f"network/{name}"] = weight.detach()
-        for optimiser in optimisers:
-            for key, value in optimiser.state.get(weight, {}).items():
-                tensors[f"optimiser/{name}/{key}"] = value
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(weight, {}).items():
+                tensors[f"{OPTIMIZER}/{name}/{key}"] = value
     return tensors
 
 
@@ -121,7 +122,7 @@ class Checkpoints:
     def save(
         self,
         tensors: dict[str, Tensor],
-        progress: Progress,
+        progress: RunProgress,
         identity: Identity,
         name: str | None = None,
     ) -> Path:
@@ -143,7 +144,9 @@ class Checkpoints:
             with _alone_is_meant():
                 save(tensors, storage_writer=writer, no_dist=self.processes.size == 1)
             if self.processes.is_main:
-                content = {"format": FORMAT, **asdict(progress), "identity": asdict(identity)}
+                counted = asdict(progress)
+                counted[_STEP_FILTER] = counted.pop("step_filter")
+                content = {"format": FORMAT, **counted, "identity": asdict(identity)}
                 _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
                 shutil.rmtree(target, ignore_errors=True)
                 os.rename(work, target)
@@ -174,7 +177,7 @@ def newest(folder: Path) -> Path | None:
     return max(whole, default=None)
 
 
-def read_progress(folder: Path) -> tuple[Progress, dict[str, Any]]:
+def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
     """What was counted, and the identity of the run.
 
     Raises:
@@ -187,18 +190,19 @@ def read_progress(folder: Path) -> tuple[Progress, dict[str, Any]]:
     if (found := content.pop("format", None)) != FORMAT:
         raise CheckpointError(f"{folder} has format {found}; this version reads {FORMAT}")
     identity = content.pop("identity")
-    return Progress(**content), identity
+    step_filter = content.pop(_STEP_FILTER)
+    return RunProgress(**content, step_filter=step_filter), identity
 
 
 def restore(folder: Path, tensors: dict[str, Tensor], alone: bool) -> None:
     """Read a checkpoint into these tensors, whoever wrote it."""
     with _alone_is_meant():
-        load(tensors, storage_reader=_Reader(folder), no_dist=alone)
+        load(tensors, storage_reader=CheckpointReader(folder), no_dist=alone)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """The weights of a checkpoint, whole, on the processor."""
-    reader = _Reader(folder)
+    reader = CheckpointReader(folder)
     tensors = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
         for name, entry in reader.read_metadata().state_dict_metadata.items()
@@ -221,42 +225,6 @@ def find(path: Path) -> Path:
         if (found := newest(folder)) is not None:
             return found
     raise CheckpointError(f"there is no checkpoint in {path}")
-
-
-class _Reader(FileSystemReader):
-    """Reads a description that consists of the format's own classes, and nothing else."""
-
-    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        path = Path(self.path) / ".metadata"
-        try:
-            with open(path, "rb") as file:
-                metadata: Metadata = _Description(file).load()
-        except (OSError, pickle.UnpicklingError, EOFError) as error:
-            raise CheckpointError(f"{path} is not readable ({error})") from error
-        if metadata.storage_meta is not None:
-            metadata.storage_meta.load_id = self.load_id
-        return metadata
-
-
-class _Description(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        # A dotted name would walk from a module into what it imports.
-        plain = module.startswith("torch.distributed.checkpoint.") and "." not in name
-        if plain or (module, name) in _ALLOWED:
-            found = super().find_class(module, name)
-            if isinstance(found, type) or (module, name) in _ALLOWED:
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
-
-
-_ALLOWED = {
-    ("torch", "Size"),
-    ("torch", "device"),
-    ("torch.serialization", "_get_layout"),
-    ("pathlib", "PosixPath"),
-    ("collections", "OrderedDict"),
-    *(("torch", name) for name in ("float32", "float64", "bfloat16", "float16", "int64", "int32")),
-}
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-class LiveLine:
+class ProgressLine:
     """Bar, figures, time left; nothing where standard error is no terminal."""
 
     def __init__(self, shown: bool, name: str) -> None:
@@ -68,7 +68,7 @@ class LiveLine:
         """Share of the budget that is used, 0 to 1."""
         self._progress.update(self._task, completed=min(1.0, share), figures=figures)
 
-    def __enter__(self) -> LiveLine:
+    def __enter__(self) -> ProgressLine:
         self._progress.start()
         return self
 

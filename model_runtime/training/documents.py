@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
     @property
     def is_test(self) -> bool:
-        """Judged by the path alone."""
+        """ValidationExample by the path alone."""
         return TEST_PATH.search(self.path) is not None
 
 

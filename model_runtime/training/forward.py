@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_runtime.training.alibi import Parts, Sentinels, parts_of
 from model_runtime.training.loss import IGNORED
-from model_runtime.training.network import Network, Segments
-from model_runtime.training.packing import Rows
+from model_runtime.training.network import Segments, TrainingNetwork
+from model_runtime.training.packing import PackedRows
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows one after the other, N = rows x row length."""
+    """PackedRows one after the other, N = rows x row length."""
 
     ids_N: Tensor
     targets_N: Tensor
@@ -25,15 +24,13 @@ class Batch:
     segments: Segments
     num_tokens: int
     """Without padding."""
-    parts: Parts | None = None
 
     @classmethod
     def of(
         cls,
-        rows: Rows,
+        rows: PackedRows,
         per_row: bool,
         device: torch.device,
-        sentinels: Sentinels | None = None,
     ) -> Batch:
         """Tensors of these rows; a segment is a row with `per_row`, else an example or padding."""
         T = rows.ids_RT.shape[1]
@@ -58,11 +55,10 @@ class Batch:
             places_N=tensor(np.concatenate(places)),
             segments=T if per_row else segments,
             num_tokens=sum(sum(lengths) for lengths in rows.lengths),
-            parts=parts_of(rows.ids_RT, rows.lengths, sentinels).to(device) if sentinels else None,
         )
 
 
-def hidden_states(network: Network, batch: Batch, dtype: torch.dtype) -> Tensor:
+def hidden_states(network: TrainingNetwork, batch: Batch, dtype: torch.dtype) -> Tensor:
     """[N, d]."""
-    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype, batch.parts)
+    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype)
     return hidden

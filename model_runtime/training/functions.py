@@ -28,12 +28,12 @@ def plain_functions(text: str, recipe: SelectionRecipe) -> Iterator[str]:
         end = _NEXT_AT_MARGIN.search(text, match.end())
         # A signature may be closed at the margin: `) -> int:` is no new statement.
         source = text[match.start() : end.start() if end else len(text)].rstrip() + "\n"
-        is_short = MIN_CHARACTERS <= len(source) <= recipe.most_characters
-        if is_short and is_plain(source, recipe.most_attributes):
+        is_short = MIN_CHARACTERS <= len(source) <= recipe.max_characters
+        if is_short and is_plain(source, recipe.max_attributes):
             yield source
 
 
-def is_plain(source: str, most_attributes: float) -> bool:
+def is_plain(source: str, max_attributes: float) -> bool:
     """Whether the source of one function is plain; False for what does not parse."""
     try:
         with warnings.catch_warnings():
@@ -49,6 +49,6 @@ def is_plain(source: str, most_attributes: float) -> bool:
         statements >= MIN_STATEMENTS
         and any(isinstance(node, _CONTROL) for node in nodes)
         and any(isinstance(node, ast.Return | ast.Yield) for node in nodes)
-        and attributes <= most_attributes * names
+        and attributes <= max_attributes * names
         and not any(isinstance(node, _SCOPES) for node in nodes[1:])
     )

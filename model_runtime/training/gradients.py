@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.loss import mean_cross_entropy
-from model_runtime.training.network import Network
-from model_runtime.training.packing import Rows
+from model_runtime.training.network import TrainingNetwork
+from model_runtime.training.packing import PackedRows
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import TrainRecipe
 
@@ -18,7 +18,7 @@ from model_runtime.training.recipe import TrainRecipe
 class Objective(nn.Module):
     """Batch -> mean loss in nats per token; network and loss in one call, for DDP to see both."""
 
-    def __init__(self, network: Network, recipe: TrainRecipe) -> None:
+    def __init__(self, network: TrainingNetwork, recipe: TrainRecipe) -> None:
         super().__init__()
         self.network, self.chunk = network, recipe.loss_chunk
         self.dtype: torch.dtype = getattr(torch, recipe.dtype)
@@ -35,18 +35,18 @@ class Gradients:
 
     def __init__(
         self,
-        network: Network,
+        network: TrainingNetwork,
         recipe: TrainRecipe,
         per_row: bool,
         device: torch.device,
         processes: Processes,
     ) -> None:
         self.recipe, self.per_row, self.device = recipe, per_row, device
-        self.processes, self.sentinels = processes, network.shape.sentinels
+        self.processes = processes
         objective = Objective(network, recipe)
         self.objective = processes.wrap(network, objective, objective.dtype)
 
-    def compute(self, rows: Rows) -> Tensor:
+    def compute(self, rows: PackedRows) -> Tensor:
         """A share of the loss; the shares of all processes sum to the mean loss of the step.
 
         Every token of the step weighs the same, however its rows are dealt and cut into parts.
@@ -60,25 +60,27 @@ class Gradients:
             share = weight * num_targets(part) / counted
             last = number == len(parts)
             with nullcontext() if last else self.processes.local_only(self.objective):
-                batch = Batch.of(part, self.per_row, self.device, self.sentinels)
+                batch = Batch.of(part, self.per_row, self.device)
                 loss = self.objective(batch) * share
                 (loss * self.processes.loss_weight()).backward()
             total += loss.detach()
         return total
 
 
-def micro_batches(rows: Rows, rank: int, size: int, at_once: int) -> list[tuple[Rows, float]]:
+def micro_batches(
+    rows: PackedRows, rank: int, size: int, at_once: int
+) -> list[tuple[PackedRows, float]]:
     """A process's rows of a step in parts, each with its weight.
 
     All processes get the same number of parts, as their collective calls must match.  One whose
     rows are used up repeats a row with the weight 0.
     """
-    mine = rows.dealt(rank, size)
+    mine = rows.shard(rank, size)
     most = -(-len(rows) // size)
     parts = [(mine.take(start, start + at_once), 1.0) for start in range(0, most, at_once)]
     return [(part, weight) if len(part) else (rows.take(0, 1), 0.0) for part, weight in parts]
 
 
-def num_targets(rows: Rows) -> int:
+def num_targets(rows: PackedRows) -> int:
     """Places that count: all but padding and the last of each example."""
     return sum(sum(lengths) - len(lengths) for lengths in rows.lengths)

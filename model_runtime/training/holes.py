@@ -27,14 +27,14 @@ from dataclasses import dataclass
 
 from model_runtime.training.syntax import Span, Syntax
 
-LONGEST_RUN = 200
+MAX_RUN_CHARACTERS = 200
 """Characters of a `short-run`; short ones are as likely as long ones by ratio."""
 MAX_BLOCK_LINES = 8
 """Of a `typed-line` that goes on to the end of its block."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class WindowParts:
     """A window in three parts, which join to it again unless `suffix` was dropped."""
 
     prefix: str
@@ -53,7 +53,7 @@ class Holes:
     borders: Callable[[str], Sequence[int]]
     """Offsets of a text at which a token begins, and its end; at least one."""
 
-    def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> Cut:
+    def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> WindowParts:
         """One hole in `text[window]`."""
         start, end = window
         piece = text[start:end]
@@ -69,7 +69,7 @@ class Holes:
             span = CHARACTER_KINDS[kind](piece, rng)
         assert span is not None, kind
         suffix = "" if rng.random() < self.no_suffix_rate else piece[span[1] :]
-        return Cut(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
+        return WindowParts(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
 
 
 def character_span(text: str, rng: random.Random) -> Span:
@@ -87,7 +87,9 @@ def token_span(borders: Sequence[int], rng: random.Random) -> Span:
 def short_run(text: str, rng: random.Random) -> Span:
     """A few characters from anywhere."""
     start = rng.randint(0, len(text))
-    return start, min(len(text), start + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+    return start, min(
+        len(text), start + int(math.exp(rng.uniform(0, math.log(MAX_RUN_CHARACTERS))))
+    )
 
 
 def rest_of_line(text: str, rng: random.Random) -> Span:
@@ -127,7 +129,7 @@ def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -
     """A span from the start of a line that is not empty, without the newline at its end.
 
     Half end with their line, a quarter with their block; the others within the line, or up to
-    `LONGEST_RUN` characters behind it.
+    `MAX_RUN_CHARACTERS` characters behind it.
     """
     start = _line_start(text, rng, within)
     end = start + len(text[start : _next(text, start)].rstrip("\n"))
@@ -138,7 +140,7 @@ def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -
         return start, rng.randint(min(start + _indentation(text, start) + 1, end), end)
     if drawn < 0.9:
         return start, _block_end(text, start, rng.randint(2, MAX_BLOCK_LINES))
-    return start, min(len(text), end + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+    return start, min(len(text), end + int(math.exp(rng.uniform(0, math.log(MAX_RUN_CHARACTERS)))))
 
 
 LINE_KINDS: Mapping[str, Callable[[str, random.Random, Span | None], Span]] = {
@@ -160,11 +162,11 @@ def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
     return rng.choice(starts)
 
 
-def _block_end(text: str, start: int, most_lines: int) -> int:
+def _block_end(text: str, start: int, max_lines: int) -> int:
     """End of the last line, at most so many on, that is indented as far as the first one."""
     margin = _indentation(text, start)
     at = end = start
-    for _ in range(most_lines):
+    for _ in range(max_lines):
         line = text[at : _next(text, at)]
         if line.strip():
             if _indentation(text, at) < margin:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.evaluation.training_curve import LOG
 
 logger = logging.getLogger(__name__)
-LOG = "training_log.jsonl"
 
 
 class MetricsLog:

@@ -1,6 +1,6 @@
 """Muon: momentum whose matrices are made orthogonal, for the matrices of the layers.
 
-Source: K. Jordan, Muon (2024); the step has the root mean square of AdamW's (arXiv:2502.16982).
+RowSource: K. Jordan, Muon (2024); the step has the root mean square of AdamW's (arXiv:2502.16982).
 
 A matrix can only be made orthogonal whole.  Under DDP every process has it whole and does the same
 work.  Under FSDP2 each process has some of its rows: matrices are dealt out, each owner is sent the

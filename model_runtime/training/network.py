@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from model_runtime.training.alibi import Parts, Sentinels, alibi_bias, plain_distances
+from model_runtime.training.alibi import alibi_bias
 from model_runtime.training.segment_attention import rotary_attention
 
 Segments = int | Sequence[int]
@@ -38,8 +38,6 @@ class Shape:
     context: int
     positions: str = "rotary"
     """`rotary`, or `alibi` (an arm for ablations; needs rows of one length)."""
-    sentinels: Sentinels | None = None
-    """Where ALiBi's distances begin again; None: nowhere."""
     rotary_share: float = 1.0
     """Share of each head that is rotated."""
     rotary_base: float = 10_000.0
@@ -145,7 +143,7 @@ class Trunk(nn.Module):
         self.final_layer_norm = nn.LayerNorm(shape.width)
 
 
-class Network(nn.Module):
+class TrainingNetwork(nn.Module):
     """Token ids -> hidden states."""
 
     def __init__(self, shape: Shape) -> None:
@@ -156,7 +154,7 @@ class Network(nn.Module):
         self.gpt_neox = Trunk(shape)
         if not shape.tied:
             self.embed_out = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        initialise(self, shape)
+        initialize(self, shape)
 
     @property
     def head(self) -> Tensor:
@@ -169,7 +167,6 @@ class Network(nn.Module):
         places_N: Tensor,
         segments: Segments,
         dtype: torch.dtype,
-        parts: Parts | None = None,
     ) -> Tensor:
         """Hidden states [N, d] after the final norm, in `dtype`; logits are `hidden @ head.T`.
 
@@ -178,9 +175,8 @@ class Network(nn.Module):
             places_N: int64, place of each token in its segment, from 0.
             segments: lengths of the segments.
             dtype: of products and of the residual stream; sums inside norms are float32.
-            parts: of the prompts in the rows, where the shape has sentinels.
         """
-        angles = Angles.of(self.shape, places_N, segments, dtype, parts)
+        angles = Angles.of(self.shape, places_N, segments, dtype)
         with torch.autocast(ids_N.device.type, dtype, enabled=dtype is not torch.float32):
             x_Nd = self.gpt_neox.embed_in(ids_N).to(dtype)
             for layer in self.gpt_neox.layers:
@@ -204,15 +200,12 @@ class Angles:
         places_N: Tensor,
         segments: Segments,
         dtype: torch.dtype,
-        parts: Parts | None = None,
     ) -> Angles:
         """For tokens at these places of their segments."""
         if shape.positions == "alibi":
             if not isinstance(segments, int):
                 raise ValueError("ALiBi needs rows of one length")
-            plain = plain_distances(segments, places_N.device)
-            distances = plain if parts is None else parts.distances()
-            return cls(None, None, alibi_bias(shape.heads, distances).to(dtype))
+            return cls(None, None, alibi_bias(shape.heads, segments, places_N.device).to(dtype))
         half = torch.arange(0, shape.rotated, 2, device=places_N.device).float() / shape.rotated
         angle_Nr = places_N[:, None].float() * (1.0 / shape.rotary_base**half)
         angle_N1r = torch.cat((angle_Nr, angle_Nr), dim=-1)[:, None]
@@ -238,7 +231,7 @@ class Angles:
         return torch.cat((turned, kept), dim=-1) if kept.shape[-1] else turned
 
 
-def initialise(network: Network, shape: Shape) -> None:
+def initialize(network: TrainingNetwork, shape: Shape) -> None:
     """Small, and Wang's for what writes to the residual stream, as in GPT-NeoX's code base."""
     small = math.sqrt(2 / (5 * shape.width))
     output = 2 / (shape.layers * math.sqrt(shape.width))

@@ -7,10 +7,11 @@ LOCAL_RANK, LOCAL_WORLD_SIZE).  Without it there is one process, and nothing her
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.training.network import Network
+from model_runtime.training.network import TrainingNetwork
 from model_runtime.training.recipe import ParallelRecipe
 
 Thing = TypeVar("Thing")
@@ -121,7 +122,7 @@ class Processes:
         else:
             self.store.wait([name], timedelta(days=30))
 
-    def wrap(self, network: Network, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
+    def wrap(self, network: TrainingNetwork, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
         """What is called in place of `objective` (which holds `network`) to get a loss.
 
         Gradients come out as *sums* over the processes: the caller weighs the losses.
@@ -129,7 +130,7 @@ class Processes:
         if self.strategy == "ddp":
             return DistributedDataParallel(objective)
         if self.strategy == "fsdp2":
-            shard(network, dtype, self.size)
+            shard_weights(network, dtype, self.size)
         return objective
 
     def loss_weight(self) -> float:
@@ -146,7 +147,7 @@ class Processes:
         return nullcontext()
 
 
-def shard(network: Network, dtype: torch.dtype, size: int) -> None:
+def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> None:
     """Each process keeps one part of every weight; layers are gathered one by one (FSDP2).
 
     Products see weights in `dtype`; gradients are summed in float32.
@@ -166,6 +167,39 @@ def shard(network: Network, dtype: torch.dtype, size: int) -> None:
             module.set_gradient_divide_factor(1.0)
             # gloo took a mean for a sum (pytorch issue 162338); a plain sum is right everywhere
             module.set_force_sum_reduction_for_comms(True)
+
+
+@contextmanager
+def telling_of_lost_processes(
+    processes: Processes, newest: Callable[[], Path | None]
+) -> Iterator[None]:
+    """Turn the many errors by which torch tells of a dead process into one sentence.
+
+    Args:
+        processes: the processes of the run.
+        newest: gives the newest checkpoint of the run.
+
+    Raises:
+        ProcessLost: another process of the run has ended; names the checkpoint to go on from.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        words = str(error)
+        if processes.size == 1 or not any(
+            word in words for word in ("onnection", "gloo", "NCCL", "imed out")
+        ):
+            raise
+        checkpoint = newest()
+        raise ProcessLost(
+            "another process of this run has ended or is not heard of any more; its own last "
+            "lines say why. The same command goes on "
+            + (
+                f"from {checkpoint}"
+                if checkpoint
+                else "from the start, as no checkpoint was written"
+            )
+        ) from error
 
 
 def leave() -> None:

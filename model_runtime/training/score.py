@@ -18,10 +18,11 @@ from pathlib import Path
 
 from model_runtime.engines import open_engine
 from model_runtime.evaluation.records import write_text
-from model_runtime.evaluation.report import Report
+from model_runtime.evaluation.report import InfillingReport
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling, evaluate_tasks
 from model_runtime.evaluation.sandbox import Sandbox
-from model_runtime.evaluation.tasks import SPLITS, Split, Task
+from model_runtime.evaluation.splits import SPLITS, Split
+from model_runtime.evaluation.tasks import Task
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole
 from model_runtime.training import windows
@@ -98,7 +99,7 @@ def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
     return tasks
 
 
-def summary(report: Report) -> str:
+def summary(report: InfillingReport) -> str:
     """One line for the log: floor against what the server would show."""
     floor, shown = report.scores[0], report.scores[-1]
     parts = []

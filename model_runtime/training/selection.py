@@ -15,8 +15,9 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
+
+from attrs import asdict
 
 from model_runtime.training.corpus.parts import INDEX, TEXT, Stored, write_parts
 from model_runtime.training.corpus.source import CorpusError

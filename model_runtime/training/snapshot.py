@@ -1,6 +1,6 @@
 """Weights of a run as one small file, from which another run can begin.
 
-A checkpoint of `checkpoint.py` has the optimiser's state, too, and is six times as large.  What a
+A checkpoint of `checkpoint.py` has the optimizer's state, too, and is six times as large.  What a
 snapshot leaves out must be learned again by a warm-up; what it keeps outlives the machine.
 """
 
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model_runtime.training import checkpoint as checkpoints
-from model_runtime.training.checkpoint import CheckpointError
+from model_runtime.training.checkpoint_reader import CheckpointError
 
 TOKENIZER = "tokenizer"
 """Key of the metadata: fingerprint of the tokenizer, as in `Identity`."""

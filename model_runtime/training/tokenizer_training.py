@@ -22,7 +22,7 @@ from model_runtime.training.recipe import TokenizerRecipe
 from model_runtime.training.special_tokens import NAMES, OPTIONAL, RESERVED, tokens_of
 
 PIECES = r"\n[ \t]*|[^\S\n]?[^\W\d]\w*|\d| ?[^\s\w]+|[^\S\n]+|\s"
-LONGEST_TOKEN = 32
+MAX_TOKEN_CHARACTERS = 32
 """Characters; longer pieces are licences and rulers, not words."""
 MIN_COUNT = 3
 
@@ -111,7 +111,7 @@ def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         min_frequency=MIN_COUNT,
-        max_token_length=LONGEST_TOKEN,
+        max_token_length=MAX_TOKEN_CHARACTERS,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)

@@ -10,6 +10,7 @@ from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable
 
+
 def add_parser(actions: Commands) -> None:
     """Adds the action `info`."""
     parser = add_command(actions, "info", run, help="what a model is and how it was made")

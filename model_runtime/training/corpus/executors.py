@@ -24,7 +24,7 @@ from datatrove.utils.stats import PipelineStats
 
 from model_runtime.telemetry import import_silenced
 from model_runtime.training.corpus.source import CorpusError
-from model_runtime.training.display import LiveLine
+from model_runtime.training.display import ProgressLine
 from model_runtime.training.recipe import ExecutorRecipe
 
 SLURM_NUMBERS = ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job")
@@ -163,7 +163,7 @@ def _wait(executor: PipelineExecutor) -> None:
 @contextmanager
 def _shown(phase: Phase, logs: Path) -> Iterator[None]:
     """A live line with the share of the tasks that are done."""
-    with LiveLine(True, f"corpus: {phase.name}") as line:
+    with ProgressLine(True, f"corpus: {phase.name}") as line:
         ended = threading.Event()
 
         def follow() -> None:

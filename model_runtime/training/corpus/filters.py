@@ -88,6 +88,6 @@ def parses(text: str) -> bool:
     return True
 
 
-def normalised(data: bytes) -> bytes:
+def normalized(data: bytes) -> bytes:
     """Unix line ends, no byte order mark."""
     return data.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf")

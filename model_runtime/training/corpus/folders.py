@@ -11,10 +11,10 @@ from pathlib import Path
 
 from model_runtime.errors import GitError
 from model_runtime.git import git
-from model_runtime.training.corpus.licences import Verdict, judge, judge_text
+from model_runtime.training.corpus.licences import Verdict, classify_package, classify_text
 from model_runtime.training.corpus.source import (
-    LARGEST_LICENCE,
-    LARGEST_READ,
+    MAX_FILE_BYTES,
+    MAX_LICENCE_BYTES,
     CorpusError,
     Opened,
     Share,
@@ -53,9 +53,9 @@ class Folder:
         return cls(path, path.name.lower())
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """See `CorpusSource.open`."""
         if self.name.startswith("cpython_"):
-            verdict = judge("License-Expression: PSF-2.0", [], recipe.licences)
+            verdict = classify_package("License-Expression: PSF-2.0", [], recipe.licences)
         else:
             verdict = _verdict(self.path, recipe)
         paths = (path for path in sorted(self.path.rglob("*")))
@@ -83,7 +83,7 @@ class GitTree:
         return cls(path, path.name.lower(), _git(path, "rev-parse", "--short=12", "HEAD").strip())
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """See `CorpusSource.open`."""
         names = sorted(filter(None, _git(self.path, "ls-files", "-z").split("\0")))
         verdict = _verdict(self.path, recipe)
         paths = (self.path / name for name in names)
@@ -104,11 +104,11 @@ def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:
     for path in folder.iterdir():
         if _LICENCE_NAME.match(path.name) and path.is_file():
             with open(path, "rb") as file:
-                texts[path.name] = file.read(LARGEST_LICENCE).decode("utf-8", "replace")
+                texts[path.name] = file.read(MAX_LICENCE_BYTES).decode("utf-8", "replace")
     if not texts:
-        return judge_text("assumed", recipe.assumed_licence, recipe.licences)
+        return classify_text("assumed", recipe.assumed_licence, recipe.licences)
     metadata = texts.pop("PKG-INFO", "")
-    return judge(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
+    return classify_package(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
 
 
 def _files(
@@ -125,7 +125,7 @@ def _files(
         if path.name.endswith(recipe.suffixes)
         and path.is_file()
         and not path.is_symlink()
-        and path.stat().st_size < LARGEST_READ
+        and path.stat().st_size < MAX_FILE_BYTES
     )
     for path in itertools.islice(fit, share.rank, None, share.size):
         name = path.relative_to(source.path).as_posix()

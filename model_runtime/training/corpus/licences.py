@@ -45,22 +45,22 @@ class Verdict(NamedTuple):
     """At most 120 characters, without tabs."""
 
 
-def judge(
+def classify_package(
     metadata: str, licence_files: Sequence[str], allowed: Sequence[str] = PERMISSIVE
 ) -> Verdict:
     """From a package's METADATA or PKG-INFO and the texts of its licence files.
 
-    >>> judge("License-Expression: MIT OR GPL-3.0-only", []).kind
+    >>> classify_package("License-Expression: MIT OR GPL-3.0-only", []).kind
     'permissive'
-    >>> judge("License: GNU General Public License v3", []).kind
+    >>> classify_package("License: GNU General Public License v3", []).kind
     'copyleft'
-    >>> judge("License-Expression: MIT", [], allowed=("Apache",)).kind
+    >>> classify_package("License-Expression: MIT", [], allowed=("Apache",)).kind
     'unknown'
     """
-    return judge_text(*_declared(metadata, licence_files), allowed)
+    return classify_text(*_declared(metadata, licence_files), allowed)
 
 
-def judge_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
+def classify_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
     """From what a package, or one row of a data set, says of its licence."""
     permits = _any_of(tuple(allowed)).search(text)
     if COPYLEFT.search(text):

@@ -24,7 +24,7 @@ from model_runtime.training.recipe import CorpusRecipe
 
 AT_ONCE = 8_192
 """Runs that are hashed together; what that needs of memory is 112 x 8 bytes a run."""
-Place = tuple[int, int]
+DocumentKey = tuple[int, int]
 """Task, and number of a document in it."""
 
 
@@ -79,7 +79,7 @@ class CodeSignatures(MinhashDedupSignature):
         return [bucket.tolist() for bucket in np.split(least, self.config.num_buckets)]
 
 
-def pairs(folder: Path) -> Iterator[tuple[Place, Place]]:
+def pairs(folder: Path) -> Iterator[tuple[DocumentKey, DocumentKey]]:
     """Near-duplicates that datatrove's second phase has found."""
     for path in sorted(folder.glob("*.dups")):
         for task, number, other_task, other in np.fromfile(path, "<u4").reshape(-1, 4).tolist():
@@ -96,11 +96,11 @@ class Clusters:
     'b'
     """
 
-    def __init__(self, rank: dict[Place, tuple[int, ...]]) -> None:
+    def __init__(self, rank: dict[DocumentKey, tuple[int, ...]]) -> None:
         self._rank = rank
-        self._towards: dict[Place, Place] = {}
+        self._towards: dict[DocumentKey, DocumentKey] = {}
 
-    def first(self, place: Place) -> Place:
+    def first(self, place: DocumentKey) -> DocumentKey:
         """Of the place's cluster."""
         path = []
         while (next_place := self._towards.get(place, place)) != place:
@@ -109,7 +109,7 @@ class Clusters:
         self._towards.update(dict.fromkeys(path, place))
         return place
 
-    def link(self, one: Place, other: Place) -> None:
+    def link(self, one: DocumentKey, other: DocumentKey) -> None:
         """Join their clusters."""
         first, second = sorted((self.first(one), self.first(other)), key=self._rank.__getitem__)
         if first != second:

@@ -63,7 +63,7 @@ def write_parts(
     """Parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes."""
     for left in out.glob(f"{kind}-*.xz"):  # of an earlier corpus, which may have had more of them
         left.unlink()
-    blocks = deal(documents, block_mb, seed)
+    blocks = random_blocks(documents, block_mb, seed)
     parts: list[Part] = []
     compressed = map_blocks(compress, (Job(spill, block, preset) for block in blocks))
     for block, streams in zip(blocks, compressed, strict=True):
@@ -85,7 +85,7 @@ def write_parts(
     return [asdict(part) for part in parts]
 
 
-def deal(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
+def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
     """Random blocks of about one size, each sorted by package and path."""
     if not documents:
         return []

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from model_runtime.training.corpus.archives import Sdist, Wheel
 from model_runtime.training.corpus.folders import Folder, GitTree
-from model_runtime.training.corpus.source import CorpusError, Source
+from model_runtime.training.corpus.source import CorpusError, CorpusSource
 from model_runtime.training.corpus.tables import HubDataset, Table
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -25,13 +25,13 @@ TABLES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 _SDIST = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)-(?P<version>\d[^-]*?)\.(tar\.gz|tgz|zip)")
 
 
-def find_sources(roots: Iterable[str]) -> list[Source]:
+def find_sources(roots: Iterable[str]) -> list[CorpusSource]:
     """All that the roots name; the newest version of each package before older ones.
 
     Raises:
         CorpusError: a root is not there, or nothing of it can be read; says what it may be.
     """
-    found: dict[tuple[str, ...], Source] = {}
+    found: dict[tuple[str, ...], CorpusSource] = {}
     for root in roots:
         sources = list(_sources(root))
         if not sources:
@@ -47,7 +47,7 @@ _MAY_BE = (
 )
 
 
-def _sources(root: str) -> Iterator[Source]:
+def _sources(root: str) -> Iterator[CorpusSource]:
     if root == "stdlib":
         yield Folder.standard_library()
         return
@@ -69,7 +69,7 @@ def _sources(root: str) -> Iterator[Source]:
         raise CorpusError(f"{root} is not there; {_MAY_BE}")
 
 
-def _of_file(path: Path) -> Source | None:
+def _of_file(path: Path) -> CorpusSource | None:
     if path.suffix == ".whl":
         name, version = path.name.split("-")[:2]
         return Wheel(path, _normal(name), version)
@@ -80,7 +80,7 @@ def _of_file(path: Path) -> Source | None:
     return None
 
 
-def _of_folder(path: Path) -> Iterator[Source]:
+def _of_folder(path: Path) -> Iterator[CorpusSource]:
     if (path / ".git").exists():
         yield GitTree.at(path)
     elif any(path.glob("*.py")) or any((path / name).exists() for name in PROJECT_FILES):
@@ -99,14 +99,14 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _identity(source: Source) -> tuple[str, ...]:
+def _identity(source: CorpusSource) -> tuple[str, ...]:
     """One file of one name in several folders of an index is read once."""
     path = getattr(source, "path", Path(source.name))
     place = path.name if isinstance(source, (Wheel, Sdist)) else str(path.absolute())
     return type(source).__name__, source.name, source.version, place
 
 
-def _order(source: Source) -> tuple[str, list[int], str]:
+def _order(source: CorpusSource) -> tuple[str, list[int], str]:
     """By name, the newest version first, a wheel before an sdist."""
     numbers = [-int(number) for number in re.findall(r"\d+", source.version)[:4]]
     path = getattr(source, "path", None)

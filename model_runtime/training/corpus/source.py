@@ -9,9 +9,9 @@ from model_runtime.errors import ModelRuntimeError
 from model_runtime.training.corpus.licences import Verdict
 from model_runtime.training.recipe import CorpusRecipe
 
-LARGEST_READ = 2_000_000
+MAX_FILE_BYTES = 2_000_000
 """Bytes; larger files are not even opened."""
-LARGEST_LICENCE = 100_000
+MAX_LICENCE_BYTES = 100_000
 """Bytes that are read of METADATA or of a licence file."""
 
 
@@ -40,7 +40,7 @@ Opened = tuple[Verdict, Iterator[SourceFile]]
 """The verdict about the whole, and its files one by one."""
 
 
-class Source(Protocol):
+class CorpusSource(Protocol):
     """One package, folder or table; small, since it is sent to other processes."""
 
     @property

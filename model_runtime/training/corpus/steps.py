@@ -25,11 +25,11 @@ from datatrove.pipeline.base import PipelineStep
 
 from model_runtime.training.corpus import store
 from model_runtime.training.corpus.decontamination import Benchmarks
-from model_runtime.training.corpus.filters import normalised, parses, reason_to_drop
+from model_runtime.training.corpus.filters import normalized, parses, reason_to_drop
 from model_runtime.training.corpus.licences import Verdict
-from model_runtime.training.corpus.near_duplicates import Clusters, Place, pairs
+from model_runtime.training.corpus.near_duplicates import Clusters, DocumentKey, pairs
 from model_runtime.training.corpus.scrubbing import scrub
-from model_runtime.training.corpus.source import Share, Source, SourceFile
+from model_runtime.training.corpus.source import CorpusSource, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
 
 UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
@@ -57,7 +57,7 @@ class ReadSources(Step):
 
     name = "read"
 
-    def __init__(self, sources: Sequence[Source], recipe: CorpusRecipe, folder: Path) -> None:
+    def __init__(self, sources: Sequence[CorpusSource], recipe: CorpusRecipe, folder: Path) -> None:
         super().__init__()
         self.sources, self.recipe, self.folder = sources, recipe, folder
 
@@ -89,7 +89,7 @@ class ReadSources(Step):
                 continue
             yield Document(
                 # Bytes that are no UTF-8 come through, to be dropped by their rule.
-                text=normalised(file.data).decode("utf-8", "surrogateescape"),
+                text=normalized(file.data).decode("utf-8", "surrogateescape"),
                 id=f"{number}/{place}/{rank}",
                 metadata={
                     "package": " ".join(file.package.split()),
@@ -172,9 +172,9 @@ class ChooseFirst(Step):
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> None:
         """Nothing comes out of it but the files."""
-        order: dict[Place, tuple[int, ...]] = {}
-        of_hash: dict[str, Place] = {}
-        equal: dict[Place, Place] = {}
+        order: dict[DocumentKey, tuple[int, ...]] = {}
+        of_hash: dict[str, DocumentKey] = {}
+        equal: dict[DocumentKey, DocumentKey] = {}
         for task in range(self.tasks):
             for number, document in enumerate(store.read(store.path_of(self.kept, task))):
                 place, sha1 = (task, number), document.metadata["sha1"]

@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from model_runtime.telemetry import import_silenced
-from model_runtime.training.corpus.licences import Verdict, judge_text
+from model_runtime.training.corpus.licences import Verdict, classify_text
 from model_runtime.training.corpus.source import (
-    LARGEST_READ,
+    MAX_FILE_BYTES,
     CorpusError,
     Opened,
     Share,
@@ -47,7 +47,7 @@ class Table:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """See `CorpusSource.open`."""
         rows = _parquet_rows if self.path.suffix == ".parquet" else _json_rows
         return BY_DOCUMENT, files(rows(self.path), recipe, self.name)
 
@@ -78,7 +78,7 @@ class HubDataset:
         return cls(name, tuple(sorted(options.items())), limit)
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """See `CorpusSource.open`."""
         try:
             datasets = import_silenced("datasets")
             distributed = import_silenced("datasets.distributed")
@@ -106,7 +106,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
     for row in rows:
         seen += 1
         text = _value(row, columns["text"])
-        if not text or len(text) > LARGEST_READ:
+        if not text or len(text) > MAX_FILE_BYTES:
             continue
         found += 1
         path = _value(row, columns["path"])
@@ -118,7 +118,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
             text.encode("utf-8", "surrogatepass"),
             _value(row, columns["origin"]) or table,
             "",
-            judge_text("row", licence, recipe.licences),
+            classify_text("row", licence, recipe.licences),
         )
     if seen and not found:
         raise CorpusError(

@@ -7,7 +7,8 @@ import pytest
 from model_runtime import engines
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.__main__ import main
-from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import choose, read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from tests.support.random_models import VARIANTS, make_bundle
 

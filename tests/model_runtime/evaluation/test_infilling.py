@@ -12,7 +12,8 @@ from model_runtime.errors import EngineError
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_like_length
 from model_runtime.evaluation.records import JsonLines
-from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import choose, read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptEncoder, PromptRequest
 
 END, SUFFIX = 0, 50277

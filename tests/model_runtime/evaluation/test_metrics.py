@@ -131,7 +131,7 @@ def test_rows_that_cannot_be_paired_are_refused(ours, theirs, clusters):
 
 
 def test_arms_that_attempted_different_tasks_are_not_compared():
-    with pytest.raises(ValueError, match="2 tasks are in one arm only, such as a"):
+    with pytest.raises(ValueError, match="2 tasks are in one of the two only, such as a"):
         metrics.paired_difference({"a": 1.0}, {"b": 1.0}, {"a": 0, "b": 1})
 
 

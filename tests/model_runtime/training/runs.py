@@ -19,7 +19,7 @@ context = 128
 window_tokens = [20, 90]
 windows_per_document = 3
 attention_within = "example"
-[optimiser]
+[optimizer]
 learning_rate = 1e-2
 [train]
 budget_steps = {steps}

@@ -35,10 +35,10 @@ def main() -> None:
     moved = []
     for _ in range(4):
         before = [local(weight) for weight in trainer.weights]
-        trainer.run(most_steps=1)
+        trainer.run(max_steps=1)
         pairs = zip(before, trainer.weights, strict=True)
         moved.append(any(not torch.equal(a, local(b)) for a, b in pairs))
-    found = {"moved": moved, "skipped": trainer.guard.skipped}
+    found = {"moved": moved, "skipped": trainer.step_filter.skipped}
     (out / f"rank-{processes.rank}.json").write_text(json.dumps(found))
     leave()
 

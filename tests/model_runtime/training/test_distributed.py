@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
+from model_runtime.training.recipe_files import RECIPES
 from tests.model_runtime.training.runs import ONE_THREAD, TrainingRun, worker
 
 ROOT = Path(__file__).parents[3]

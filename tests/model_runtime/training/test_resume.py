@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 
 from model_runtime.training.checkpoint import (
     PROGRESS,
@@ -67,7 +67,7 @@ def test_a_signal_ends_a_run_politely(
 def trainer(corpus: Path, tokenizer_path: Path, tmp_path: Path) -> Trainer:
     """After two steps, with one checkpoint."""
     trainer = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "state")
-    trainer.run(most_steps=2)
+    trainer.run(max_steps=2)
     return trainer
 
 
@@ -124,9 +124,9 @@ def test_what_a_kill_left_unfinished_is_not_taken_for_a_checkpoint_and_goes_away
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"data": replace(RECIPE.data, fim_rate=0.5)}, "another recipe: data.fim_rate is 0.9"),
-        ({"network": replace(RECIPE.network, layers=3)}, "network.layers is 2 there and 3 here"),
-        ({"optimiser": replace(RECIPE.optimiser, name="adamw")}, "optimiser.name is 'muon'"),
+        ({"data": evolve(RECIPE.data, fim_rate=0.5)}, "another recipe: data.fim_rate is 0.9"),
+        ({"network": evolve(RECIPE.network, layers=3)}, "network.layers is 2 there and 3 here"),
+        ({"optimizer": evolve(RECIPE.optimizer, name="adamw")}, "optimizer.name is 'muon'"),
     ],
 )
 def test_a_checkpoint_of_another_recipe_is_refused(
@@ -137,7 +137,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     words: str,
 ):
     with pytest.raises(CheckpointError, match=words):
-        Trainer(replace(RECIPE, **change), corpus, tokenizer_path, trainer.state)
+        Trainer(evolve(RECIPE, **change), corpus, tokenizer_path, trainer.state)
 
 
 def test_a_corpus_that_changed_under_a_run_is_noticed(

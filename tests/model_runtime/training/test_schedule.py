@@ -1,11 +1,11 @@
 import pytest
 
-from model_runtime.training.recipe import OptimiserRecipe
+from model_runtime.training.recipe import OptimizerRecipe
 from model_runtime.training.schedule import rate_factor
 
-FLAT = OptimiserRecipe(warm_up=0.0, decay=0.0)
-WSD = OptimiserRecipe(warm_up=0.02, decay=0.4)
-COSINE = OptimiserRecipe(schedule="cosine", warm_up=0.01, least_rate=0.1)
+FLAT = OptimizerRecipe(warmup=0.0, decay=0.0)
+WSD = OptimizerRecipe(warmup=0.02, decay=0.4)
+COSINE = OptimizerRecipe(schedule="cosine", warmup=0.01, min_rate=0.1)
 
 
 @pytest.mark.parametrize(

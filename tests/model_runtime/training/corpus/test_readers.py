@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from model_runtime.training.corpus.folders import Folder
 from model_runtime.training.corpus.roots import find_sources
-from model_runtime.training.corpus.source import LARGEST_READ, CorpusError, Share, SourceFile
+from model_runtime.training.corpus.source import MAX_FILE_BYTES, CorpusError, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
 from tests.model_runtime.training.conftest import MIT, write_wheel
 
@@ -233,7 +233,7 @@ def test_a_folder_of_python_files_is_one_package_though_a_wheel_lies_in_it(tmp_p
 
 
 def test_huge_files_are_not_read(tmp_path: Path):
-    files = {"a.py": CODE, "huge.py": "#" * (LARGEST_READ + 1)}
+    files = {"a.py": CODE, "huge.py": "#" * (MAX_FILE_BYTES + 1)}
 
     assert len(read(str(write_wheel(tmp_path, "thing", files)))) == 1
 

@@ -1,0 +1,52 @@
+"""Arguments that several evaluation commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from model_runtime.evaluation.splits import SPLITS
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose tasks of HumanEval-infilling and allow running them."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="FOLDER", help="with the benchmark's .jsonl.gz")
+    add("--split", choices=list(SPLITS), default="single-line")
+    add("--tasks", type=int, metavar="N", help="only so many, spread over the problems")
+    add(
+        "--allow-code-execution",
+        action="store_true",
+        help="run model-written programs, each in a sandbox",
+    )
+    add(
+        "--allow-unsandboxed",
+        action="store_true",
+        help="run them even where nothing can confine them; only on a machine to throw away",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose an engine; `open_engine` checks the names."""
+    add = parser.add_argument
+    add("--engine", default="auto", metavar="NAME", help="such as ctranslate2, onnx or torch")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda")
+    add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
+
+
+def positive(text: str) -> int:
+    """Return the whole number in `text`.
+
+    Raises:
+        ArgumentTypeError: the number is below 1.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
+
+
+def warn(message: str) -> None:
+    """Print a message of the evaluation on standard error."""
+    print(f"fim-runtime evaluate: {message}", file=sys.stderr)
