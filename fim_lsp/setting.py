@@ -34,6 +34,7 @@ class Setting:
     """The name in Python, such as debounce_ms."""
     type: SettingType
     default: object
+    """The default, as the server has it."""
     documentation: str
     """One or two sentences for users, in Markdown without links."""
     scope: Scope

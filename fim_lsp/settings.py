@@ -46,7 +46,7 @@ class Settings:
         ValueError: a value is not permitted.
     """
 
-    enabled: bool = declare(True, BOOLEAN, "Suggest anything at all. Off, the model stays loaded.")
+    enabled: bool = declare(True, BOOLEAN, "Suggest code. When off, the model stays loaded.")
     model: str = declare(
         "default",
         MODEL_NAME,
@@ -58,13 +58,12 @@ class Settings:
     eagerness: float = declare(
         0.5,
         number(0, 1),
-        "How sure the model must be: from 0 (show only what is nearly certain) to 1 (show "
-        "everything).",
+        "How sure a suggestion must be: from 0 (nearly certain) to 1 (a guess will do).",
     )
     multiline: str = declare(
         "auto",
         one_of("auto", "never", "always"),
-        "Suggest several lines: `auto` (where a block begins), `never` or `always`.",
+        "Suggest several lines at once; `auto` does so where a block begins.",
     )
     languages: tuple[tuple[str, bool], ...] = declare(
         (),
@@ -74,7 +73,7 @@ class Settings:
     exclude: tuple[str, ...] = declare(
         (),
         list_of("globs"),
-        "Globs of files that the model never sees, besides the built-in list of secrets.",
+        "Patterns as in `.gitignore` of files that the model never sees, besides all secrets.",
     )
     candidates: int = declare(
         3, whole_number(1, 10), "Number of suggestions when you ask for them; typing gets one."
@@ -138,11 +137,14 @@ class Settings:
     engine: str = declare(
         "auto",
         one_of(*ENGINES),
-        "Program library that runs the model; `auto` takes the fastest one here.",
+        "Library that runs the model; `auto` takes the fastest one here.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
-        "auto", one_of(*DEVICES), "Device that the model runs on.", scope=Scope.PROCESS
+        "auto",
+        one_of(*DEVICES),
+        "Processor (`cpu`) or GPU (`cuda`) that the model runs on.",
+        scope=Scope.PROCESS,
     )
     threads: int = declare(
         0,

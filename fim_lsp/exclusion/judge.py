@@ -94,15 +94,15 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None
         return reason
     if rule := _secret_folders().last(folder, is_folder=True):
         return f"{rule.text} is on the built-in list of secrets"
-    return _named_by_user(folder, exclude)
+    return _named_by_user(folder, exclude, is_folder=True)
 
 
 def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The globs that can be used, and a sentence for each that cannot.
+    """Returns the globs that can be used, and a sentence for each that cannot.
 
-    `*` stays inside a folder, `**` does not; a glob without a slash is that of a name anywhere in
-    the path, a folder's name included, one with a slash within is the end of such a path, one that
-    begins with a slash or `~` is a whole path; letters' case is ignored.
+    Globs are patterns of `.gitignore` that belong to no folder: one with a slash within may begin
+    at any folder of a path, one that begins with a slash or `~` is a whole path.  Letters' case is
+    ignored, a backslash is a slash, and `#` begins no comment.
     """
     good: list[str] = []
     sentences: list[str] = []
@@ -124,8 +124,8 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(good), sentences
 
 
-def _named_by_user(path: str, exclude: tuple[str, ...]) -> str | None:
-    rule = _user_rules(exclude).last(path) if exclude else None
+def _named_by_user(path: str, exclude: tuple[str, ...], *, is_folder: bool = False) -> str | None:
+    rule = _user_rules(exclude).last(path, is_folder=is_folder) if exclude else None
     return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
 
 
@@ -146,7 +146,7 @@ def _user_rules(exclude: tuple[str, ...]) -> Rules:
 
 
 def _user_rule(glob: str) -> Rule:
-    """A rule for a whole path without its first slash; an empty one for a glob of slashes alone."""
+    """Returns a rule for whole paths without their first slash; an empty one for slashes alone."""
     if len(glob) > MAX_CHARACTERS_OF_GLOB:
         raise GlobError(f"it is longer than {MAX_CHARACTERS_OF_GLOB:,} characters")
     text = glob.replace("\\", "/")
@@ -157,12 +157,11 @@ def _user_rule(glob: str) -> Rule:
             text = Path(text).expanduser().as_posix()
         except RuntimeError:
             raise GlobError("there is no such home folder") from None
-    # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
-    bare = text.removesuffix("/**").rstrip("/") or ("**" if text.endswith("**") else "")
-    if not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
-        bare = f"**/{bare}" if bare else ""
+    bare = text.rstrip(" /")
+    if bare and not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
+        bare = f"**/{bare}"
     expression(bare.lstrip("/"))
-    return Rule(glob, bare.lstrip("/"), is_negated)
+    return Rule(glob, bare.lstrip("/"), is_negated, is_for_folders=text.rstrip().endswith("/"))
 
 
 def _paths(uri_or_path: str) -> set[str]:
