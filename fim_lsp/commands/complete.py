@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import re
 import time
@@ -123,6 +122,8 @@ def snapshot_of(location: Location) -> DocumentSnapshot:
 
 def complete(location: Location, settings: Settings, *, as_json: bool, explain: bool) -> int:
     """Completes and prints; returns the exit code."""
+    import asyncio
+
     from model_runtime.progress_bar import progress_bar
 
     snapshot = snapshot_of(location)
