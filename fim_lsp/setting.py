@@ -13,14 +13,14 @@ from fim_lsp.setting_types import SettingType
 
 
 class SetBy(Enum):
-    """Who may make a setting; editors that know of trust see to it."""
+    """Says who may make a setting; editors that know of trust see to it."""
 
     ANY_PROJECT = "the user, or any project"
     TRUSTED_PROJECT = "the user, or a project that the user trusts"
 
 
 class Scope(Enum):
-    """What has one value of a setting."""
+    """Says what has one value of a setting."""
 
     EDITOR = "an editor"
     PROCESS = "a server, whatever editors share it"

@@ -9,7 +9,7 @@ from model_runtime.store.names import depends_on_the_working_folder
 
 
 class SettingType(NamedTuple):
-    """What the values of a setting may be."""
+    """Describes the values that a setting may have."""
 
     expected: str
     """The permitted values in words, to follow "must be"."""
@@ -23,7 +23,7 @@ class SettingType(NamedTuple):
 
 
 def one_of(*choices: str) -> SettingType:
-    """One of several words."""
+    """Returns the type of one of several words."""
 
     def read(value: object) -> str:
         if value in choices:
@@ -36,7 +36,7 @@ def one_of(*choices: str) -> SettingType:
 
 
 def number(minimum: float, maximum: float) -> SettingType:
-    """A number in a range, the ends included."""
+    """Returns the type of numbers in a range, the ends included."""
 
     def read(value: object) -> float:
         if _is_number(value) and minimum <= value <= maximum:
@@ -51,7 +51,7 @@ def number(minimum: float, maximum: float) -> SettingType:
 
 
 def whole_number(minimum: int, maximum: int) -> SettingType:
-    """A whole number in a range, the ends included; 2.0 is one, too."""
+    """Returns the type of whole numbers in a range, the ends included; 2.0 is one, too."""
 
     def read(value: object) -> int:
         if _is_number(value) and minimum <= value <= maximum and value == int(value):
@@ -66,7 +66,7 @@ def whole_number(minimum: int, maximum: int) -> SettingType:
 
 
 def auto_or(other: SettingType) -> SettingType:
-    """The word "auto", or a value of another type, which is not text."""
+    """Returns the type of the word "auto" or a value of another type, which is not text."""
 
     def read(value: object) -> Any:
         return value if value == "auto" else other.read(value)
@@ -76,7 +76,7 @@ def auto_or(other: SettingType) -> SettingType:
 
 
 def auto_all_or_some(*choices: str) -> SettingType:
-    """The word "auto", all of several words (true), none (false), or a list of some of them."""
+    """Returns the type of "auto", all of several words (true), none (false), or a list of some."""
 
     def read(value: object) -> str | bool | tuple[str, ...]:
         if value == "auto":
@@ -99,12 +99,15 @@ def auto_all_or_some(*choices: str) -> SettingType:
 
 
 def list_of(what: str) -> SettingType:
-    """A list of texts, which are named in the plural; kept as a tuple."""
+    """Returns the type of a list of texts, which are named in the plural; kept as a tuple."""
     return SettingType(f"a list of {what}", {"type": "array", "items": {"type": "string"}}, _texts)
 
 
 def switches_of(what: str) -> SettingType:
-    """A map from names to booleans, or a list of names to switch off; kept as sorted pairs."""
+    """Returns the type of a map from names to booleans, or a list of names to switch off.
+
+    The values are kept as sorted pairs.
+    """
 
     def read(value: object) -> tuple[tuple[str, bool], ...]:
         if isinstance(value, tuple) and all(isinstance(pair, tuple) for pair in value):

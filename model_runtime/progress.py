@@ -1,4 +1,4 @@
-"""How far a long preparation is, told to whoever asked to be told; to nobody by default.
+"""Tells how far a long preparation is to whoever asked to be told; to nobody by default.
 
 The listener belongs to the context (`contextvars`), so the code between the one who asks, a server
 or a terminal, and the one who works, the writer of an engine's files, need not pass it on.
@@ -31,7 +31,7 @@ _step: ContextVar[str] = ContextVar("step", default="")
 
 @contextmanager
 def told_to(listener: Listener) -> Iterator[None]:
-    """Tell a listener, besides those that are told already, in this block."""
+    """Tells a listener, besides those that are told already, in this block."""
     outer = _listener.get()
 
     def both(what: str, share: float) -> None:
@@ -47,7 +47,7 @@ def told_to(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """A preparation that takes this block; `advance` inside of it says how far it is."""
+    """Names the preparation that takes this block; `advance` inside of it says how far it is."""
     token = _step.set(what)
     _listener.get()(what, 0.0)
     try:
@@ -58,6 +58,6 @@ def step(what: str) -> Iterator[None]:
 
 
 def advance(share: float) -> None:
-    """The share (0 to 1) of the running step that is done; ignored outside of one."""
+    """Says which share (0 to 1) of the running step is done; ignored outside of one."""
     if what := _step.get():
         _listener.get()(what, min(share, 1.0))

@@ -1,4 +1,4 @@
-"""`fim-lsp calibrate`: measures the table of a model's dial and keeps it with the model."""
+"""`fim-lsp calibrate`: measures a model's calibration and keeps it with the model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_parser(commands: Commands) -> None:
         commands,
         "calibrate",
         run,
-        help="measure what the dial `eagerness` should ask of a model",
+        help="measure what the setting `eagerness` should ask of a model",
         description="Type files that the model has not learned from, once for each of a series of "
         "probabilities, and find from which one on how much of what is shown is right.  With "
         "--write the table becomes a part of the model, and `eagerness` then means the same for "
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 def of_files(
     files: list[Path], settings: dict[str, Any], most_keys: int, words: str = ""
 ) -> tuple[Calibration, list[Measured]]:
-    """Measures the table of a model's dial; shows a bar meanwhile.
+    """Measures the calibration of a model; shows a bar meanwhile.
 
     Args:
         files: to type; of a folder, all its source files.
@@ -95,7 +95,7 @@ def of_files(
         words: what was measured on; by default the number of files.
 
     Returns:
-        The table, and the figures that it rests on.
+        The calibration, and the figures that it rests on.
     """
     from fim_lsp.replay import calibration, script
 
@@ -158,17 +158,17 @@ def _print(calibration_: Calibration, measured: list[Measured]) -> None:
             f"{100 * one.saved_share:.1f} %",
         )
     console.print(figures)
-    dial = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    levels = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("language", "eagerness", "least probability", "right of what is shown"):
-        dial.add_column(name, justify="left" if name == "language" else "right")
+        levels.add_column(name, justify="left" if name == "language" else "right")
     for name, points in {"": calibration_.points, **calibration_.languages}.items():
         for point in points:
-            dial.add_row(
+            levels.add_row(
                 name,
                 f"{point.eagerness:g}",
                 f"{point.probability:.3f}",
                 f"{100 * point.acceptance:.0f} %",
             )
     console.print()
-    console.print(dial)
+    console.print(levels)
     console.print(f"measured on {calibration_.measured}", style="dim", markup=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
   fim-lsp stats            a table, and where the file lies
-  fim-lsp stats --clear    forget what you took; the dial is where you set it
+  fim-lsp stats --clear    forget what you took; eagerness is as you set it
 To stop the counting, set fimLsp.learnFromUse to false in your editor."""
 
 
@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
         run,
         help="how many suggestions you took, as counted on this machine; or delete that",
         description="Show how many suggestions you accepted, typed by hand and rejected, by model "
-        "and setting of the dial `eagerness`, and how far that has moved the dial.  The counts lie "
+        "and value of the setting `eagerness`, and how far that has moved it.  The counts lie "
         "in one small file on this machine, hold no code, and are sent nowhere.",
         examples=_EXAMPLES,
     )
@@ -65,18 +65,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
-    """Returns a row for each model and setting of the dial."""
+    """Returns a row for each model and value of the setting `eagerness`."""
     from fim_lsp.feedback.outcomes import Outcome
     from fim_lsp.feedback.threshold import shift
 
     rows = []
-    for model, dial in sorted({(model, dial) for model, dial, _ in known}):
-        number = {fate.value: known[model, dial, fate.value] for fate in Outcome}
+    for model, eagerness in sorted({(model, eagerness) for model, eagerness, _ in known}):
+        number = {one.value: known[model, eagerness, one.value] for one in Outcome}
         taken = number["accepted"] + number["typed"]
-        expected = _calibration(model).acceptance(float(dial))
+        expected = _calibration(model).acceptance(float(eagerness))
         rows.append({
             "model": model,
-            "eagerness": float(dial),
+            "eagerness": float(eagerness),
             **number,
             "takenShare": round(taken / (taken + number["rejected"]), 4),
             "expectedShare": round(expected, 4),
@@ -86,7 +86,7 @@ def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
 
 
 def _calibration(model: str) -> Calibration:
-    """Returns that of the model with a manifest of this name; the general one for all others."""
+    """Returns the calibration of the model that has this name, or the general one."""
     from model_runtime.models.calibration import UNCALIBRATED
     from model_runtime.store import catalogue
 
@@ -108,7 +108,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("", no_wrap=True)
-        for name in ("dial", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
+        for name in ("eagerness", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
@@ -122,7 +122,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
         console.print(table)
     for line in (
         "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
-        "place.  Moved by: of the dial, 0.125 at most.",
+        "place.  Moved by: of eagerness, 0.125 at most.",
         f"Kept in {path}: these numbers only, no code, no names of files.  "
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",

@@ -1,4 +1,4 @@
-"""Files that must not reach a model: secrets by their usual names, and what the user adds.
+"""Judges which files must not reach a model: secrets by their names, and what the user adds.
 
 Excluded files are neither completed nor used as context for others; files that git ignores are
 completed, but no context for others.  The built-in list cannot be switched off.
@@ -31,7 +31,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
 
 def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone, or None when it is not.
+    """Returns why a file is left alone, or None when it is not.
 
     A link is judged by its own name and by that of the file it leads to now.
 
@@ -50,7 +50,7 @@ def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
 
 
 def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file may be no context for other ones, or None when it may.
+    """Returns why a file may be no context for other ones, or None when it may.
 
     Args:
         uri_or_path: as the editor names it, or a path of the file system.
@@ -66,7 +66,7 @@ def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
 
 @lru_cache(maxsize=1024)
 def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone if it is no link, or None when it is not; see `is_excluded`."""
+    """Returns why a file that is no link is left alone, or None when it is not."""
     for path in _paths(uri_or_path):
         if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
             return _TOO_LONG
@@ -83,7 +83,7 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
 
 @lru_cache(maxsize=4096)
 def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why all files of a folder are left alone, or None when they are not.
+    """Returns why all files of a folder are left alone, or None when they are not.
 
     Args:
         folder: its path, with slashes between its parts only.
@@ -165,7 +165,7 @@ def _user_rule(glob: str) -> Rule:
 
 
 def _paths(uri_or_path: str) -> set[str]:
-    """All readings of a name: some editors escape `#`, `?` and `%` in paths, others do not."""
+    """Returns all readings of a name: not all editors escape `#`, `?` and `%` in paths."""
     match = _SCHEME.match(uri_or_path)
     if match is None:
         return {_plain(uri_or_path)}
@@ -177,13 +177,13 @@ def _paths(uri_or_path: str) -> set[str]:
 
 
 def _plain(path: str) -> str:
-    """The path without empty parts, or the dots and blanks at ends that Windows passes over."""
+    """Returns the path without empty parts and the dots and blanks that Windows passes over."""
     parts = (part.rstrip(". ") for part in path.replace("\\", "/").split("/"))
     return "/".join(part for part in parts if part)
 
 
 def _without_backup_marks(name: str) -> str:
-    """The name of what a file is a copy of.
+    """Returns the name of the file that a backup is a copy of.
 
     >>> [_without_backup_marks(name) for name in (".#a.py", "#.env#", "k.pem.bak~", ".k.pem.swp")]
     ['a.py', '.env', 'k.pem', '.k.pem']
@@ -195,7 +195,7 @@ def _without_backup_marks(name: str) -> str:
 
 
 def _local(uri_or_path: str) -> str:
-    """The absolute path of a name, or an empty text."""
+    """Returns the absolute path of a name, or an empty text."""
     path = local_path(uri_or_path) if _SCHEME.match(uri_or_path) else uri_or_path
     return path if path and os.path.isabs(path) and "\0" not in path else ""
 

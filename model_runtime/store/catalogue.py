@@ -1,4 +1,4 @@
-"""The models on this machine: find one by name, list them, add another.
+"""Finds the models of this machine by name, lists them, adds and removes some.
 
 default                     shipped inside the package
 <user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
@@ -68,17 +68,17 @@ class ModelEntry:
 
 
 def default_folder() -> Path:
-    """The bundle inside the package."""
+    """Returns the folder of the bundle inside the package."""
     return Path(__file__).parents[1] / "bundles" / DEFAULT
 
 
 def models_folder() -> Path:
-    """Where `add_model` puts bundles.  It need not exist."""
+    """Returns the folder that added bundles are put into; it need not exist."""
     return user_data_path("fim-lsp", appauthor=False) / "models"
 
 
 def list_models() -> list[ModelEntry]:
-    """Every model that has a name, the default first, unusable ones with their problem.
+    """Returns every model that has a name, the default first, unusable ones with their problem.
 
     What killed processes have left of models is removed.
     """
@@ -89,7 +89,7 @@ def list_models() -> list[ModelEntry]:
 
 
 def find(name_or_path: str) -> ModelBundle:
-    """Open a model by name ("default", or as it was added) or by the path of its folder.
+    """Opens a model by name ("default", or as it was added) or by the path of its folder.
 
     A path has a separator or begins with ~: "./mine", not "mine".
 
@@ -108,7 +108,7 @@ def add_model(
     order: Order | str | None = None,
     progress: OnStep = ignore_step,
 ) -> ConversionReport:
-    """Put a model into the user's models folder, in place of an earlier one of that name.
+    """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
         source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
@@ -190,7 +190,7 @@ def remove_model(name: str) -> Path:
 
 
 def sign(name_or_path: str) -> Manifest:
-    """Write the hash of a manifest anew that its owner has changed by hand.
+    """Writes the hash of a manifest anew that its owner has changed by hand.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -296,7 +296,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
 
 
 def _bundle_files(source: Path) -> list[str]:
-    """Names of the files that a bundle's folder is copied by; all else in it stays behind.
+    """Returns the names of the files that make a bundle; all else in a folder stays behind.
 
     Raises:
         ConversionError: one of them is a link, or no regular file, or far too large.

@@ -34,10 +34,10 @@ _SAFETENSORS, _PICKLES = "*.safetensors", "pytorch_model*.bin"
 def fetched(
     repository: str, progress: OnStep = ignore_step, *, endpoint: str | None = None
 ) -> Iterator[Path]:
-    """The folder of `repository` ("ORG/NAME"); removed after the block unless that fails.
+    """Downloads a repository and yields its folder, which is removed unless the block fails.
 
     Args:
-        repository: on the hub.
+        repository: its name on the hub, ORG/NAME.
         progress: called with a sentence at each step; the hub's library draws its own bars.
         endpoint: address of another hub.
 
@@ -73,7 +73,7 @@ def _ask(repository: str, endpoint: str | None) -> Any:
 
 @contextmanager
 def _translated(repository: str) -> Iterator[None]:
-    """Errors of the hub's library in our words; they come from several HTTP libraries."""
+    """Raises errors of the hub's library, and of HTTP libraries below it, in our words."""
     errors = import_silenced("huggingface_hub.errors")
     try:
         yield
