@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
-
-import attrs
 
 from fim_lsp.setting_types import SettingType
 
@@ -60,15 +58,14 @@ def declare(
     scope: Scope = Scope.EDITOR,
     set_by: SetBy = SetBy.ANY_PROJECT,
 ) -> Any:
-    """Returns a field of an attrs class that takes values of a type only."""
+    """Returns a field of a dataclass that describes a setting."""
     metadata = {"type": type_, "documentation": documentation, "scope": scope, "set_by": set_by}
-    return attrs.field(default=default, converter=type_.read, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-def declared_in(settings: type[attrs.AttrsInstance]) -> dict[str, Setting]:
+def declared_in(settings: type[Any]) -> dict[str, Setting]:
     """Returns the declarations of a class by the names that users know, in their order."""
     declarations = (
-        Setting(field.name, default=field.default, **field.metadata)
-        for field in attrs.fields(settings)
+        Setting(one.name, default=one.default, **one.metadata) for one in fields(settings)
     )
     return {declaration.key: declaration for declaration in declarations}

@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from model_runtime.store.names import depends_on_the_working_folder
 
 
-class SettingType(NamedTuple):
+class SettingType(Protocol):
     """Describes the values that a setting may have."""
 
+    @property
+    def expected(self) -> str:
+        """The permitted values in words, to follow "must be"."""
+        ...
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The permitted values as a JSON schema."""
+        ...
+
+    @property
+    def read(self) -> Callable[[object], Any]:
+        """Returns the value to keep, which can be compared and hashed.
+
+        Takes a value from JSON, or one that was kept before; raises ValueError for others.
+        """
+        ...
+
+
+class Described(NamedTuple):
+    """A type that is described once and for all."""
+
     expected: str
-    """The permitted values in words, to follow "must be"."""
     schema: dict[str, Any]
-    """The permitted values as a JSON schema."""
     read: Callable[[object], Any]
-    """Returns the value to keep, of a value from JSON or one that was kept; ValueError for others.
-
-    Kept values can be compared and hashed.
-    """
 
 
-def one_of(*choices: str) -> SettingType:
-    """Returns the type of one of several words."""
+class OneOf:
+    """The type of one of several words, which may become more while the program runs."""
 
-    def read(value: object) -> str:
-        if value in choices:
+    def __init__(self, choices: Callable[[], Sequence[str]]) -> None:
+        self._choices = choices
+
+    @property
+    def expected(self) -> str:
+        """Lists the words."""
+        return f"one of {', '.join(self._choices())}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Lists the words."""
+        return {"type": "string", "enum": list(self._choices())}
+
+    def read(self, value: object) -> str:
+        """Returns the value if it is one of the words."""
+        if value in self._choices():
             return str(value)
         raise ValueError
 
-    return SettingType(
-        f"one of {', '.join(choices)}", {"type": "string", "enum": list(choices)}, read
-    )
+
+def one_of(*choices: str) -> OneOf:
+    """Returns the type of one of several words."""
+    return OneOf(lambda: choices)
 
 
-def number(minimum: float, maximum: float) -> SettingType:
+def number(minimum: float, maximum: float) -> Described:
     """Returns the type of numbers in a range, the ends included."""
 
     def read(value: object) -> float:
@@ -43,14 +74,14 @@ def number(minimum: float, maximum: float) -> SettingType:
             return float(value)
         raise ValueError
 
-    return SettingType(
+    return Described(
         f"a number from {minimum:g} to {maximum:g}",
         {"type": "number", "minimum": minimum, "maximum": maximum},
         read,
     )
 
 
-def whole_number(minimum: int, maximum: int) -> SettingType:
+def whole_number(minimum: int, maximum: int) -> Described:
     """Returns the type of whole numbers in a range, the ends included; 2.0 is one, too."""
 
     def read(value: object) -> int:
@@ -58,24 +89,24 @@ def whole_number(minimum: int, maximum: int) -> SettingType:
             return int(value)
         raise ValueError
 
-    return SettingType(
+    return Described(
         f"a whole number from {minimum} to {maximum}",
         {"type": "integer", "minimum": minimum, "maximum": maximum},
         read,
     )
 
 
-def auto_or(other: SettingType) -> SettingType:
+def auto_or(other: SettingType) -> Described:
     """Returns the type of the word "auto" or a value of another type, which is not text."""
 
     def read(value: object) -> Any:
         return value if value == "auto" else other.read(value)
 
     schema = {**other.schema, "type": [other.schema["type"], "string"], "pattern": "^auto$"}
-    return SettingType(f"auto or {other.expected}", schema, read)
+    return Described(f"auto or {other.expected}", schema, read)
 
 
-def auto_all_or_some(*choices: str) -> SettingType:
+def auto_all_or_some(*choices: str) -> Described:
     """Returns the type of "auto", all of several words (true), none (false), or a list of some."""
 
     def read(value: object) -> str | bool | tuple[str, ...]:
@@ -87,7 +118,7 @@ def auto_all_or_some(*choices: str) -> SettingType:
             return tuple(value)
         raise ValueError
 
-    return SettingType(
+    return Described(
         f"auto, true, false or a list of {', '.join(choices)}",
         {
             "type": ["boolean", "string", "array"],
@@ -98,12 +129,12 @@ def auto_all_or_some(*choices: str) -> SettingType:
     )
 
 
-def list_of(what: str) -> SettingType:
+def list_of(what: str) -> Described:
     """Returns the type of a list of texts, which are named in the plural; kept as a tuple."""
-    return SettingType(f"a list of {what}", {"type": "array", "items": {"type": "string"}}, _texts)
+    return Described(f"a list of {what}", {"type": "array", "items": {"type": "string"}}, _texts)
 
 
-def switches_of(what: str) -> SettingType:
+def switches_of(what: str) -> Described:
     """Returns the type of a map from names to booleans, or a list of names to switch off.
 
     The values are kept as sorted pairs.
@@ -118,7 +149,7 @@ def switches_of(what: str) -> SettingType:
             return tuple(sorted((str(name), on) for name, on in value.items()))
         raise ValueError
 
-    return SettingType(
+    return Described(
         f"a map from {what} to true or false",
         {"type": "object", "additionalProperties": {"type": "boolean"}},
         read,
@@ -151,9 +182,9 @@ def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-BOOLEAN = SettingType("true or false", {"type": "boolean"}, _boolean)
+BOOLEAN = Described("true or false", {"type": "boolean"}, _boolean)
 
-MODEL_NAME = SettingType(
+MODEL_NAME = Described(
     "the name of a model, or its folder from the root or ~ on",
     {"type": "string", "minLength": 1},
     _model_name,

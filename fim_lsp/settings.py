@@ -7,16 +7,16 @@ it: what the server reads, `docs/settings.md` and the settings of VS Code come f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-
-import attrs
 
 from fim_lsp.exclusion.judge import problems_of
 from fim_lsp.setting import Scope, SetBy, Setting, declare, declared_in
 from fim_lsp.setting_types import (
     BOOLEAN,
     MODEL_NAME,
+    OneOf,
     auto_all_or_some,
     auto_or,
     list_of,
@@ -25,7 +25,6 @@ from fim_lsp.setting_types import (
     switches_of,
     whole_number,
 )
-from model_runtime.engines import DEVICES, ENGINES
 
 SECTION = "fimLsp"
 
@@ -38,12 +37,23 @@ CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
 
 
-@attrs.frozen(kw_only=True)
+def _engines() -> Sequence[str]:
+    from model_runtime.engines import ENGINES
+
+    return ENGINES
+
+
+def _devices() -> Sequence[str]:
+    from model_runtime.engines import DEVICES
+
+    return DEVICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Settings in force; the defaults are those of every editor.
 
-    Raises:
-        ValueError: a value is not permitted.
+    `parse` alone makes them of values that may be wrong.
     """
 
     enabled: bool = declare(True, BOOLEAN, "Suggest code. When off, the model stays loaded.")
@@ -136,13 +146,13 @@ class Settings:
     )
     engine: str = declare(
         "auto",
-        one_of(*ENGINES),
+        OneOf(_engines),
         "Library that runs the model; `auto` takes the fastest one here.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
         "auto",
-        one_of(*DEVICES),
+        OneOf(_devices),
         "Processor (`cpu`) or GPU (`cuda`) that the model runs on.",
         scope=Scope.PROCESS,
     )
@@ -198,7 +208,7 @@ class Settings:
         if "exclude" in good:  # a glob that is none does not put the others out of force
             good["exclude"], of_globs = problems_of(good["exclude"])
             problems += of_globs
-        return attrs.evolve(base, **good), problems
+        return replace(base, **good), problems
 
     def shared_with(self, server: Settings) -> tuple[Settings, list[str]]:
         """Returns these settings with the values of a shared server where a process has one value.
@@ -211,7 +221,7 @@ class Settings:
             if setting.scope is Scope.PROCESS
             and getattr(self, setting.name) != getattr(server, setting.name)
         }
-        return attrs.evolve(self, **dict(replaced.values())), list(replaced)
+        return replace(self, **dict(replaced.values())), list(replaced)
 
     def is_language_enabled(self, language_id: str) -> bool:
         """Tells whether documents of a language are completed."""

@@ -54,11 +54,3 @@ def add_command(
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Adds `--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON for a program")
-
-
-def positive(text: str) -> int:
-    """Reads a whole number of at least 1 from a command line."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be at least 1")
-    return number

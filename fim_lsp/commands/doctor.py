@@ -8,10 +8,8 @@ import os
 import platform
 import statistics
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from fim_lsp import version
 from fim_lsp.commands.options import add_model_options, checked, model_settings
@@ -87,7 +85,7 @@ def examine(settings: Settings) -> Report:
         compared = load_model(settings, measure=True)
         compared.engine.close()  # what it did at the first time is done, so this is a usual start:
         started = time.perf_counter()
-        model = load_model(attrs.evolve(settings, engine=compared.engine.name))
+        model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
         unavailable = isinstance(error, EngineUnavailable) and settings.engine != "auto"
         report.add(

@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import attrs
-
 from fim_lsp.completion import line_ngrams
 from fim_lsp.completion.cache import CacheKey, TypeThroughCache, after_typing, typed_between
 from fim_lsp.completion.debounce import AdaptiveDebounce
@@ -357,7 +355,7 @@ class CompletionProvider:
         settings = request.settings
         if settings.learn_from_use:
             moved = self._threshold.eagerness(settings.eagerness, model.name, model.calibration)
-            request = replace(request, settings=attrs.evolve(settings, eagerness=moved))
+            request = replace(request, settings=replace(settings, eagerness=moved))
         return CompletionTask(
             request, context, self._own_prompts, generation.cancel, generation.wrote
         )

@@ -15,10 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
-
-import attrs
 
 from fim_lsp.errors import FimLspError
 from fim_lsp.model_host.idle_budget import IdleBudget, is_on_battery
@@ -366,7 +364,7 @@ class ModelHost:
             if self._is_loading:  # another one is on its way already
                 self._load_state = "starting"
             else:
-                self._load(attrs.evolve(self._settings, engine=engine, device="cpu"))
+                self._load(replace(self._settings, engine=engine, device="cpu"))
         await self._settled()
         return self.loaded is not None
 
@@ -392,7 +390,7 @@ class ModelHost:
         """Open the engine that was unloaded, unless another model has come meanwhile."""
         old = self.loaded
         assert old is not None
-        settings = attrs.evolve(self._settings, engine=old.engine.name)
+        settings = replace(self._settings, engine=old.engine.name)
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         model = await loop.run_in_executor(self._thread, self._loader, settings)

@@ -1,9 +1,9 @@
 """The dial moves a little by what is taken, within bounds, and the counts survive the server."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +58,7 @@ async def rejecting(tmp_path, times: int, **settings):
     file = tmp_path / "accepted.json"
     _, _, host = await ready("a + b")
     provider = CompletionProvider(host, ThresholdAdapter(file))
-    chosen = evolve(NO_PAUSE, **settings)
+    chosen = replace(NO_PAUSE, **settings)
     for number in range(times):
         uri = f"file:///{number}.py"
         for text in ("x = |\n", "x = other|\n"):
@@ -122,7 +122,7 @@ async def test_who_switches_it_off_is_not_counted_and_the_dial_stays(tmp_path, s
     provider, host, file = await rejecting(tmp_path, 12, **settings)
     acceptance_store.add(file, {("scripted", "0.5", "rejected"): 10_000})
     provider.close()
-    await ask(provider, "y = |\n", settings=evolve(NO_PAUSE, **settings))
+    await ask(provider, "y = |\n", settings=replace(NO_PAUSE, **settings))
 
     assert {("scripted", "0.5", "rejected"): 10_000} == acceptance_store.read(file)
     assert 0.25 == provider.explain()[0]["leastProbability"]
