@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from model_runtime.command_line import HelpFormatter
+from model_runtime.command_line import HelpFormatter, IntermixingParser
 from model_runtime.commands import models
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation import command as evaluation
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command line; parsed arguments have `run`, to be called."""
-    whole = argparse.ArgumentParser(
+    whole = IntermixingParser(
         prog="fim-runtime",
         description="Models for local fill-in-the-middle: manage, train and evaluate them.",
         epilog=_EXAMPLES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Takes the parsers of commands; argparse has no public name for it."""
@@ -16,6 +16,30 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         formatter = argparse.RawDescriptionHelpFormatter if "\n" in text else argparse.HelpFormatter
         return formatter._fill_text(self, text, width, indent)
+
+
+class IntermixingParser(argparse.ArgumentParser):
+    """Takes the arguments of a command in any order, some before and some behind its options.
+
+    argparse has `parse_intermixed_args` for programs, but nothing for their commands.
+    """
+
+    _is_plain = False
+
+    def add_subparsers(self, **options: Any) -> Commands:  # type: ignore[override]
+        """Adds commands; a parser that has some leaves the mixing to theirs."""
+        self._is_plain = True
+        return super().add_subparsers(**options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses what a program or command was given, as argparse does."""
+        if self._is_plain:
+            return super().parse_known_args(args, namespace)
+        self._is_plain = True  # argparse calls this function for both passes
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_plain = False
 
 
 def add_command(

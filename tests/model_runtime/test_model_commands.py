@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from model_runtime.cli import main
+from model_runtime.cli import main, parser
 from model_runtime.models.manifest import signed
 from model_runtime.store import catalogue
 
@@ -108,3 +108,33 @@ def test_every_command_teaches_itself_and_loads_nothing_heavy_for_that(command, 
 
     assert said in text
     assert set() == {"numpy", "torch", "tokenizers", "rich", "datatrove"} & set(loaded.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["a.toml b.toml --seeds 3", "--seeds 3 a.toml b.toml", "a.toml --seeds 3 b.toml"],
+)
+def test_arguments_of_a_command_may_stand_anywhere_between_its_options(arguments):
+    args = parser().parse_args(["evaluate", "ablation", *arguments.split()])
+
+    assert (["a.toml", "b.toml"], 3) == (args.recipes, args.seeds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["models"], "required: ACTION"),
+        (["models", "info"], "required: NAME"),
+        (["models", "info", "a", "b"], "unrecognized arguments: b"),
+        (["models", "export", "default"], "required: --gguf"),
+        (["models", "nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_wrong_usage_is_told_with_the_usage(capsys, arguments, said):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert 2 == exit_.value.code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("usage: fim-runtime")
