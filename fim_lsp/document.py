@@ -9,7 +9,7 @@ from model_runtime.prompt.encoder import Hole
 
 @dataclass(frozen=True, slots=True)
 class Indentation:
-    """The editor's indentation of a document, if it is told (Copilot's `formattingOptions`)."""
+    """How the editor indents in this document, where it says so (Copilot's `formattingOptions`)."""
 
     size: int
     """Columns per level."""

@@ -1,4 +1,4 @@
-"""Values that the completion path takes beside a document, and gives back; no LSP types."""
+"""What the completion path takes beside a document and what it gives back.  No LSP types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Trigger(Enum):
-    """The reason for which an editor asks."""
+    """Why the editor asks."""
 
     INVOKED = 1
     """The user asked: up to `candidates` suggestions, no debounce."""

@@ -1,4 +1,4 @@
-"""Reads a git repository without running what it names.
+"""Reading a git repository without running what it names.
 
 A repository's own settings may name programs: a monitor of its files, a transport for objects that
 are missing, a filter, a pager, a tool that compares.  Whoever opens a folder of somebody else's
@@ -47,7 +47,7 @@ _KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
 def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Returns what git prints for a command that only reads.
+    """What git prints, of a command that only reads.
 
     Args:
         folder: in a work tree, or a repository.

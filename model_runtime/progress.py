@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Listener = Callable[[str, float], None]
-"""Told what is being done, and which share of it (0 to 1); 1 when it is over."""
+"""Is told what is being done, and which share of it (0 to 1); 1 when it is over."""
 
 OnStep = Callable[[str], None]
 """Takes a sentence at each step of a piece of work."""
@@ -47,7 +47,7 @@ def told_to(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Names the preparation that takes this block; `advance` inside of it says how far it is."""
+    """Announces a preparation that takes this block; `advance` inside of it says how far it is."""
     token = _step.set(what)
     _listener.get()(what, 0.0)
     try:
@@ -58,6 +58,6 @@ def step(what: str) -> Iterator[None]:
 
 
 def advance(share: float) -> None:
-    """Says which share (0 to 1) of the running step is done; ignored outside of one."""
+    """Tells which share (0 to 1) of the running step is done; ignored outside of one."""
     if what := _step.get():
         _listener.get()(what, min(share, 1.0))

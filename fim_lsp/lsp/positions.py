@@ -1,4 +1,4 @@
-"""Turns positions of the protocol into offsets of Python and back; no other code does.
+"""Positions of the protocol and offsets of Python: the only code that turns one into the other.
 
 An offset counts code points from the start of a text.  A position is a line and a character; a
 character counts UTF-8 bytes, UTF-16 units or code points, whichever the client chose.  Lines end at
@@ -26,14 +26,14 @@ class Position(NamedTuple):
 
 
 def count_line_ends(text: str) -> int:
-    """Counts the ends of lines in a text; one more line follows the last of them."""
+    """How many lines of a text are ended; one more line follows the last end."""
     if "\r" not in text:
         return text.count("\n")
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def offset_of(text: str, position: Position, encoding: Encoding) -> int:
-    """Returns the offset at a position, clamped into the text.
+    """The offset at a position, clamped into the text.
 
     A line past the last gives the end of the text, a character past the end of its line the place
     before that line's end, a character inside a code point the place before it.
@@ -46,7 +46,7 @@ def offset_of(text: str, position: Position, encoding: Encoding) -> int:
 
 
 def position_of(text: str, offset: int, encoding: Encoding) -> Position:
-    """Returns the position at an offset; between CR and LF it is that before both."""
+    """The position at an offset; between CR and LF it is that before both."""
     if text[max(0, offset - 1) : offset + 1] == "\r\n":
         offset -= 1
     start = start_of_line(text, offset)
@@ -54,13 +54,13 @@ def position_of(text: str, offset: int, encoding: Encoding) -> Position:
 
 
 def start_of_line(text: str, offset: int) -> int:
-    """Returns the offset at which the line of an offset begins."""
+    """Where the line begins that an offset lies in."""
     newline = text.rfind("\n", 0, offset) + 1
     return max(newline, text.rfind("\r", newline, offset) + 1)
 
 
 def end_of_line(text: str, offset: int) -> int:
-    """Returns the offset at which the text of an offset's line ends, before its line end."""
+    """Where the line's text ends that an offset lies in, before its line end."""
     newline = text.find("\n", offset)
     end = len(text) if newline < 0 else newline
     carriage_return = text.find("\r", offset, end)
@@ -68,7 +68,7 @@ def end_of_line(text: str, offset: int) -> int:
 
 
 def index_in_line(line: str, character: int, encoding: Encoding) -> int:
-    """Counts the code points before a character of a line, which is given without its end."""
+    """How many code points of a line, given without its end, lie before a character."""
     # A code point takes at least one unit, so nothing behind this can matter.
     head = line[:character]
     if encoding == "utf-32" or head.isascii():
@@ -87,7 +87,7 @@ def index_in_line(line: str, character: int, encoding: Encoding) -> int:
 
 
 def num_units(text: str, encoding: Encoding) -> int:
-    """Returns the length of a text as the client counts it."""
+    """Length of a text as the client counts it."""
     if encoding == "utf-32" or text.isascii():
         return len(text)
     if encoding == "utf-8":
@@ -96,7 +96,7 @@ def num_units(text: str, encoding: Encoding) -> int:
 
 
 def _start_of_line(text: str, line: int) -> int | None:
-    """Returns where a line begins, or None when the text has fewer; one pass in C."""
+    """Where a line begins, or None when the text has fewer; one pass in C."""
     if "\r" not in text:
         parts = text.split("\n", line)
         return len(text) - len(parts[-1]) if len(parts) > line else None

@@ -1,4 +1,4 @@
-"""Keeps the text of an open document so that edits are cheap.
+"""The text of an open document, made for edits.
 
 A key in a file of ten megabytes costs a tenth of a millisecond, not a copy of the file.
 The text is kept in pieces of whole lines, so that an edit copies one or two of them and a line is
@@ -23,7 +23,7 @@ _PIECE_CHARACTERS = 32_768
 _WHOLE_CHARACTERS = 1_000_000
 """A longer text is given to the completion path in part only."""
 _AROUND_CHARACTERS = 200_000
-"""Characters of such a part on each side of the cursor; far more than a model reads."""
+"""On each side of the cursor, then; far more than any model here reads."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -43,23 +43,23 @@ class TextBuffer:
 
     @property
     def text(self) -> str:
-        """The whole text, which is put together once after each change."""
+        """All of it; put together once after each change."""
         if self._text is None:
             self._text = "".join(self._pieces)
         return self._text
 
     @property
     def num_lines(self) -> int:
-        """Number of lines, the empty one after a last line end included; at least 1."""
+        """Lines, the empty one after a last line end included; at least 1."""
         return sum(self._line_ends) + 1
 
     def offset_of(self, position: Position) -> int:
-        """Counts the code points before a position, which is clamped into the text."""
+        """Code points before a position, which is clamped into the text."""
         piece, offset = self._locate(position)
         return sum(map(len, self._pieces[:piece])) + offset
 
     def around(self, position: Position) -> tuple[str, int]:
-        """Returns the text, or the lines around a position if it is long, and the offset in it.
+        """The text, or the lines around a position if it is very long, and the offset in it.
 
         Where such a part begins stays the same while one types, for it is the beginning of a piece.
         """
@@ -78,7 +78,7 @@ class TextBuffer:
         return "".join(self._pieces[first:last]), before + offset
 
     def replace(self, start: Position, end: Position, text: str) -> None:
-        """Puts `text` in the place of what lies between two positions, whichever comes first."""
+        """Put `text` in the place of what lies between two positions, whichever comes first."""
         if end < start:
             start, end = end, start
         first, before = self._head(start)
@@ -104,7 +104,7 @@ class TextBuffer:
         self._text = None
 
     def _locate(self, position: Position) -> tuple[int, int]:
-        """Returns the piece that a position lies in, and the offset in it."""
+        """The piece that a position lies in, and the offset in it."""
         line = position.line
         last = len(self._pieces) - 1
         for piece, line_ends in enumerate(self._line_ends):
@@ -116,21 +116,21 @@ class TextBuffer:
         )
 
     def _head(self, position: Position) -> tuple[int, str]:
-        """Returns the piece that a position lies in, and its text up to there."""
+        """The piece that a position lies in, and its text up to there."""
         piece, offset = self._locate(position)
         text = self._pieces[piece]
         halves = self._cut_character(text, offset, position.character)
         return piece, text[:offset] + halves[0]
 
     def _tail(self, position: Position) -> tuple[int, str]:
-        """Returns the piece that a position lies in, and its text from there."""
+        """The piece that a position lies in, and its text from there."""
         piece, offset = self._locate(position)
         text = self._pieces[piece]
         halves = self._cut_character(text, offset, position.character)
         return piece, halves[1] + text[offset + 1 :] if halves[1] else text[offset:]
 
     def _cut_character(self, text: str, offset: int, character: int) -> tuple[str, str]:
-        """Returns the halves of the character at an offset, when the position falls between them.
+        """The halves of the character at an offset, when the position falls between them.
 
         An editor in JavaScript may do that; it then holds two lone surrogates, and so must we.
         """
@@ -145,7 +145,7 @@ class TextBuffer:
 
 
 def without_surrogates(text: str) -> str:
-    """Returns the text with U+FFFD for each lone surrogate, which no tokenizer can take."""
+    """The text with U+FFFD for each lone surrogate, which no tokenizer can take."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -154,7 +154,7 @@ def without_surrogates(text: str) -> str:
 
 
 def _joined_surrogates(text: str) -> str:
-    """Returns the text with two halves of a character side by side made one, as in UTF-16."""
+    """The text with two halves of a character side by side made one, as in UTF-16."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -163,7 +163,7 @@ def _joined_surrogates(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Returns pieces of whole lines; at least one."""
+    """Pieces of whole lines; at least one."""
     pieces: list[str] = []
     start = 0
     while len(text) - start > 2 * _PIECE_CHARACTERS:
