@@ -1,12 +1,13 @@
-"""How many tokens a second one core can cut holes into, and how many the whole loader makes.
+"""Measures how many tokens a second one core can cut holes into, and how many the loader makes.
 
     python -m benchmarks.holes [--run OUT]
 
 The transform alone (drawing and cutting text; syntax trees are parsed where the mix needs them)
-and the loader (reading, drawing, tokenising, packing) are timed in turn over the same documents,
-for the default mix and for the seed's two free cuts.  Text is the standard library of this Python,
-or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000 tokens/s of the
-46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token (docs/training.md).
+and the loader (reading, drawing, tokenizing, packing) are timed in turn over the same documents,
+for the default mix and for the reference model's two free cuts.  Text is the standard library of
+this Python, or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000
+tokens/s of the 46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token
+(docs/training.md).
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from model_runtime.training.special_tokens import tokens_of
 
 _ROUNDS = 5
 _GPU = 982_000
-"""Tokens a second."""
-_SEEDS = {
+"""Tokens that a GPU learns in a second."""
+_TWO_FREE_CUTS = {
     "spans": {"character": 1.0},
     "orders": {"spm1": 1.0},
     "level": "context",
@@ -44,7 +45,7 @@ _NO_TREES = {"spans": {"rest-of-line": 0.6, "character": 0.2, "short-run": 0.2}}
 
 
 def sources(out: Path) -> dict[str, BlockBuilder]:
-    """Loaders of the mixes that are compared."""
+    """Returns loaders of the mixes that are compared."""
     recipe = read_recipe(find_recipe("default"))
     tokenizer = out / "tokenizer" / "tokenizer.json"
     folder = out / "benchmark-corpus"
@@ -61,12 +62,12 @@ def sources(out: Path) -> dict[str, BlockBuilder]:
     return {
         "default mix": source.open(),
         "characters only": evolve(source, data=evolve(source.data, **_NO_TREES)).open(),
-        "the seed's": evolve(source, data=evolve(source.data, **_SEEDS)).open(),
+        "reference model": evolve(source, data=evolve(source.data, **_TWO_FREE_CUTS)).open(),
     }
 
 
 def transform(blocks: BlockBuilder, number: int) -> float:
-    """Seconds to read the documents of a block and to draw and cut a hole in every window."""
+    """Returns seconds to read the documents of a block and to cut a hole into every window."""
     encoder = blocks.encoder
     low_high = encoder.data.window_tokens
     if encoder.data.level == "context":
@@ -82,7 +83,7 @@ def transform(blocks: BlockBuilder, number: int) -> float:
 
 
 def measure(loaders: dict[str, BlockBuilder]) -> dict[str, object]:
-    """Tokens a second and core of each mix, rounds interleaved."""
+    """Returns tokens a second and core of each mix, rounds interleaved."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in loaders}
     for blocks in loaders.values():
         blocks.make(0)

@@ -1,8 +1,8 @@
-"""What each number type of the ONNX engine costs: agreement with float32, and the pass rate.
+"""Measures what each number type of the ONNX engine costs: agreement with float32, and pass rate.
 
     python -m benchmarks.precision --data DATA [--kinds float32 int8-128 ...] [--tasks N]
 
-For each kind the judge runs the single-line split of HumanEval-infilling (greedy, executed in the
+For each kind the single-line split of HumanEval-infilling is evaluated (greedy, executed in the
 sandbox).  `top1` is how often the likeliest id is that of float32, over all ids of the split's
 middles, each after its true prompt.  DATA is the folder data/ of openai/human-eval-infilling.
 """

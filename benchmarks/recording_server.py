@@ -51,7 +51,7 @@ class RecordingEngine:
     def generate(
         self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
     ) -> TokenStream:
-        """As `Engine.generate`."""
+        """Records a request, and answers it as `Engine.generate` says."""
         stream = self._engine.generate(prompt, sampling, cancel)
         tokens = self._tokens(list(prompt), stream, cancel)
         return TokenStream(tokens, cached_tokens=stream.cached_tokens)
@@ -134,7 +134,7 @@ def main() -> None:
 
 
 def serve(record: TextIO) -> None:
-    """Until the client has gone."""
+    """Serves until the client has gone."""
     watches: list[LoopWatch] = []
 
     def load(settings: Settings) -> LoadedModel:

@@ -1,8 +1,8 @@
-"""How fast the pipeline trains, and whether making rows could ever be the limit.
+"""Measures how fast the pipeline trains, and whether making rows could ever be the limit.
 
     python -m benchmarks.training [--device cuda] [--run OUT]
 
-The loader (reading, cutting holes, tokenising, packing; one core, no workers) and steps of the
+The loader (reading, cutting holes, tokenizing, packing; one core, no workers) and steps of the
 default recipe's network are timed in turn.  Text is the standard library of this Python, or the
 corpus and tokenizer of a finished run.  On an accelerator the 1.3B shape is measured as well, on
 rows of random ids, each network compiled as its recipe says.
@@ -45,7 +45,7 @@ sample_mb = 10.0
 
 
 def prepare(out: Path) -> None:
-    """Corpus and tokenizer of the standard library."""
+    """Makes corpus and tokenizer of the standard library."""
     recipe = out / "default-of-stdlib.toml"
     (out / "default.toml").write_text(find_recipe("default").read_text("utf-8"), "utf-8")
     recipe.write_text(_CORPUS, "utf-8")
@@ -54,7 +54,7 @@ def prepare(out: Path) -> None:
 
 
 def on_processor(recipe: Recipe, out: Path) -> dict[str, object]:
-    """Seconds per token of the loader and of the step, interleaved."""
+    """Returns seconds per token of the loader and of the step, interleaved."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core
     train = evolve(recipe.train, compile_layers=False, rows_per_step=2, rows_at_once=2, workers=0)
     trainer = Trainer(
@@ -90,7 +90,7 @@ def on_processor(recipe: Recipe, out: Path) -> dict[str, object]:
 
 
 def on_accelerator(name: str, device: torch.device, rows_at_once: int) -> dict[str, object]:
-    """MFU of a recipe's network, whole rows of random ids, optimizer included."""
+    """Returns the MFU of a recipe's network, whole rows of random ids, optimizer included."""
     recipe = read_recipe(find_recipe(name))
     train = evolve(recipe.train, rows_at_once=rows_at_once)
     shape = shape_of(recipe, recipe.tokenizer.vocabulary)

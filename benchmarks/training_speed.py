@@ -28,7 +28,7 @@ _STEPS = 3
 
 
 def measure(recipe_name: str, threads: int) -> dict[str, object]:
-    """Tokens per second of processor time, of one warm process."""
+    """Returns tokens per second of processor time, of one warm process."""
     import torch
 
     from model_runtime.training.gradients import Gradients
@@ -80,7 +80,7 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
 
 
 def _peak() -> float:
-    """Products of square matrices in bfloat16, by the clock of the processor."""
+    """Returns operations per second of square bfloat16 products, by processor time."""
     import torch
 
     side, best = 1024, float("inf")
@@ -93,7 +93,7 @@ def _peak() -> float:
 
 
 def in_checkout(checkout: Path, recipe: str, threads: int) -> dict[str, object]:
-    """The same by another process with the code of a checkout."""
+    """Measures in another process, with the code of a checkout."""
     done = subprocess.run(
         [sys.executable, __file__, recipe, "--threads", str(threads), "--once"],
         cwd=checkout,
@@ -107,7 +107,7 @@ def in_checkout(checkout: Path, recipe: str, threads: int) -> dict[str, object]:
 
 
 def summary(rounds: list[dict[str, object]]) -> dict[str, object]:
-    """Medians of the rounds, and the share of the peak."""
+    """Returns medians of the rounds, and the share of the peak."""
     from benchmarks import record
 
     speeds = [float(str(each["tokens_per_cpu_second"])) for each in rounds]
@@ -147,7 +147,7 @@ def main() -> None:
 def compare(
     recipe: str, checkouts: dict[str, Path], given: argparse.Namespace
 ) -> dict[str, dict[str, object]]:
-    """Figures of a recipe in each checkout that has it, measured in turn."""
+    """Returns figures of a recipe in each checkout that has it, measured in turn."""
     file = Path("model_runtime") / "recipes" / f"{recipe}.toml"
     having = {name: folder for name, folder in checkouts.items() if (folder / file).exists()}
     rounds: dict[str, list[dict[str, object]]] = {name: [] for name in having}

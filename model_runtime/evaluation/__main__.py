@@ -10,7 +10,7 @@ from model_runtime.evaluation.command import add_subcommands, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and run them; returns the exit code."""
+    """Parses the arguments and runs them; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fim-runtime evaluate")
     add_subcommands(parser)
     return run(parser.parse_args(arguments))

@@ -45,7 +45,7 @@ DATA is the folder data/ of https://github.com/openai/human-eval-infilling (MIT 
 def add_parser(
     commands: Subcommands[argparse.ArgumentParser],
 ) -> Subcommands[argparse.ArgumentParser]:
-    """Add `evaluate` to the commands of a program.
+    """Adds `evaluate` to the commands of a program.
 
     Returns:
         The subcommands, so that the caller can add `ablation`, which trains as well and therefore
@@ -62,7 +62,7 @@ def add_parser(
 
 
 def add_subcommands(parser: argparse.ArgumentParser) -> Subcommands[argparse.ArgumentParser]:
-    """Add every subcommand to a parser, and return them."""
+    """Adds every subcommand to a parser, and returns them."""
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (infilling, harness, compare, plot, floor, sandbox):
         module.add_parser(subcommands)
@@ -71,7 +71,7 @@ def add_subcommands(parser: argparse.ArgumentParser) -> Subcommands[argparse.Arg
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the chosen subcommand; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    """Runs the chosen subcommand; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
     evaluate: Callable[[argparse.Namespace], int] = args.evaluate
     try:
         with progress_bar():

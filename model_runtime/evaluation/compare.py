@@ -1,4 +1,4 @@
-"""Evaluations beside each other: paired differences on the rows that they share.
+"""Compares evaluations by paired differences on the rows that they share.
 
 Two intervals that overlap say little; the same holes filled by both models say more (Miller 2024,
 arXiv:2411.00640, section 4).  Differences are those of the later runs from the first one, and their
@@ -52,7 +52,7 @@ class Difference:
     measure: str
     run: str
     base: Interval
-    """Of the first run, on the rows that both have."""
+    """Value of the first run, on the rows that both have."""
     value: Interval
     difference: Interval
     rows: int
@@ -72,7 +72,7 @@ class Comparison:
     warnings: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = {
             "base": self.runs[0].label,
             "runs": [
@@ -96,7 +96,7 @@ class Comparison:
 
 
 def read_run(path: Path) -> EvaluatedRun:
-    """A run's folder, or a file in it such as its `report.json`.
+    """Returns the evaluation in a folder, or beside a file in it such as its `report.json`.
 
     Raises:
         EvaluationError: there is no evaluation that ended.
@@ -112,7 +112,7 @@ def read_run(path: Path) -> EvaluatedRun:
 
 
 def compare(paths: Sequence[Path], measures: Sequence[str] = ()) -> Comparison:
-    """Compare evaluations with the first one.
+    """Compares evaluations with the first one.
 
     Args:
         paths: folders of runs of the same benchmark.
@@ -145,7 +145,7 @@ def compare(paths: Sequence[Path], measures: Sequence[str] = ()) -> Comparison:
 
 
 def difference_of(base: EvaluatedRun, other: EvaluatedRun, measure: str) -> Difference | None:
-    """Of one measure; None where the two share no row of it."""
+    """Returns the difference in one measure; None where the two runs share no row of it."""
     shared = other.rows.shared_with(base.rows, measure)
     if not shared:
         return None
@@ -160,7 +160,7 @@ def difference_of(base: EvaluatedRun, other: EvaluatedRun, measure: str) -> Diff
 
 
 def _labelled(runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
-    """With the folder's name behind a model that comes twice."""
+    """Returns the runs with the folder's name behind a model that comes twice."""
     names = [run.label for run in runs]
     labels: list[str] = []
     for run in runs:
@@ -173,7 +173,7 @@ def _labelled(runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
 
 
 def _other_terms(base: EvaluatedRun, other: EvaluatedRun) -> str:
-    """What makes the two different questions; empty if nothing does."""
+    """Says which terms make the two different questions; empty if none does."""
     names = [
         name
         for name in sorted(base.terms.keys() | other.terms.keys())

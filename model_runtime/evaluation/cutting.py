@@ -1,4 +1,4 @@
-"""Rules that end a completion for the model; their scores stand beside the uncut one, labelled.
+"""Cuts completions by rules that end them for the model; each is scored beside the uncut one.
 
     raw       nothing is cut: the model must stop by itself
     line      after the first line end, which is kept
@@ -25,19 +25,19 @@ from model_runtime.syntax.languages import language
 
 @dataclass(frozen=True, slots=True)
 class HoleContext:
-    """What a rule may know of the hole."""
+    """Facts about a hole that a rule may use."""
 
     hole: Hole
     is_whole_lines: bool
-    """The benchmark cut out whole lines, so the answer has to end in a line end."""
+    """Whether the benchmark cut out whole lines, so that the answer has to end in a line end."""
 
 
 Cutter = Callable[[str], "str | None"]
-"""From the text so far to the final text; None to go on."""
+"""Turns the text so far into the final text; None to go on."""
 
 
 def line(_: HoleContext) -> Cutter:
-    """After the first line end."""
+    """Cuts after the first line end."""
 
     def cut(text: str) -> str | None:
         end = text.find("\n")
@@ -47,7 +47,7 @@ def line(_: HoleContext) -> Cutter:
 
 
 def server(place: HoleContext) -> Cutter:
-    """Where the server stops.
+    """Cuts where the server stops.
 
     An editor's cursor stands before a line end.  Where the benchmark cut out whole lines, the rules
     therefore get that line end as the first character after the cursor, and it is put back.
@@ -72,9 +72,9 @@ RULES: dict[str, Callable[[HoleContext], Cutter]] = {LINE: line, SERVER: server}
 def apply(
     rule: str, place: HoleContext, tokenizer: FimTokenizer, ids: Sequence[int], text: str
 ) -> str:
-    """The text of `ids` as `rule` leaves it; `text` is the uncut one.
+    """Returns the text of `ids` as `rule` leaves it; `text` is the uncut one.
 
-    Ids may begin with what stands before the cursor on its line, which `text` does not.
+    The ids may begin with those of the text before the cursor on its line, which `text` lacks.
     """
     if rule == RAW:
         return text

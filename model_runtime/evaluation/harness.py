@@ -1,8 +1,8 @@
-"""The seven language tasks of the seed's table, by lm-evaluation-harness, from local files.
+"""Runs the reference model's seven language tasks by lm-evaluation-harness, from local files.
 
 The harness's own task files supply prompts, metrics and answers; where a folder of rows is given,
 only their source is replaced, by a YAML file that includes the harness's, and the hub is forbidden.
-MeasuredRows are not shipped: their licences differ (docs/evaluation.md names the sources).
+Rows are not shipped: their licences differ (docs/evaluation.md names the sources).
 
 The harness takes rows as independent for its errors and says that they are biased; it is told to
 leave them out, and ours are computed here.
@@ -41,7 +41,7 @@ Measures = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True, slots=True)
 class HarnessOptions:
-    """What to evaluate on."""
+    """Settings of an evaluation on language tasks."""
 
     out: Path
     """Folder for scores and the report; a run found there is resumed."""
@@ -49,13 +49,13 @@ class HarnessOptions:
     """Folder with the rows; None takes them from the Hugging Face hub."""
     tasks: tuple[str, ...] = tuple(TASKS)
     limit: int | None = None
-    """Only the first so many rows of each task."""
+    """Number of rows of each task, from the first one; None: all."""
     infilling: Path | None = None
     """Folder of an infilling run whose score completes the table."""
 
 
 def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> HarnessReport:
-    """Run the tasks, and write the report into `options.out`.
+    """Runs the tasks, and writes the report into `options.out`.
 
     Raises:
         EvaluationError: lm-eval is not installed, or the folder cannot be used.
@@ -109,7 +109,7 @@ def _rows(measured: Measures) -> MeasuredRows:
 
 
 def _prepare(options: HarnessOptions) -> None:
-    """Set what the harness and datasets read when they are first imported."""
+    """Sets what the harness and datasets read when they are first imported."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     os.environ.update(TOKENIZERS_PARALLELISM="false", TQDM_DISABLE="1")  # we show progress
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -120,7 +120,7 @@ def _prepare(options: HarnessOptions) -> None:
 
 
 def _files(options: HarnessOptions) -> dict[str, Path]:
-    """Task -> its rows.
+    """Returns task -> its file of rows.
 
     Raises:
         DataError: one is missing.
@@ -138,7 +138,7 @@ def _files(options: HarnessOptions) -> dict[str, Path]:
 
 
 def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Measures:
-    """Every measure of every row."""
+    """Returns every measure of every row."""
     lm_eval = import_silenced("lm_eval")
     tasks = import_silenced("lm_eval.tasks")
     yaml_folder = options.out / "tasks"
@@ -167,7 +167,7 @@ def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Meas
 
 
 def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
-    """Write the task file that takes its rows from a local file; the new task's name."""
+    """Writes the task file that takes its rows from a local file; returns the new task's name."""
     included = Path(import_silenced("lm_eval.tasks").__file__).parent / task.yaml
     name = f"local_{task.name}"
     splits = dict.fromkeys(("training_split", "validation_split", "test_split"))
@@ -186,9 +186,9 @@ def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
 
 
 def _summary(measure: str, values: Sequence[float]) -> Interval:
-    """A measure over rows that are independent of each other.
+    """Returns a measure over rows that are independent of each other.
 
-    Accuracies: Wilson's interval.  Perplexity: exp of minus the mean log-likelihood, with the
+    Accuracies have Wilson's interval.  Perplexity is exp of minus the mean log-likelihood, with the
     normal interval of that mean.
     """
     if measure != PERPLEXITY:
@@ -216,7 +216,7 @@ def _terms(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> dict
 
 
 def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
-    """The score of an infilling run of the same model, its floor beside it."""
+    """Returns the score of an infilling run of the same model, its floor beside it."""
     path = folder / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))

@@ -11,7 +11,9 @@ from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.reference_table import REFERENCE_MODELS, ROWS
 
 PERPLEXITY, LOG_LIKELIHOOD = "perplexity", "log-likelihood"
-"""The harness gives each row's log-likelihood as its perplexity; that of all is exp of -mean."""
+"""Names of measures.  The harness gives each row's log-likelihood as its perplexity; that of all
+rows is exp of minus the mean.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +24,20 @@ class Measured:
     measure: str
     value: Interval
     floor: float
-    """Of a model that gives every byte the same probability, on the same rows."""
+    """Figure of a model that gives every byte the same probability, on the same rows."""
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class HarnessReport:
-    """The seed's table, and ours beside it."""
+    """The table of the reference model, and a model beside it."""
 
     model: str
     measured: tuple[Measured, ...]
     terms: Mapping[str, Any]
 
     def to_json(self) -> str:
-        """Everything, for programs."""
+        """Returns everything, for programs."""
         content = asdict(self)
         content["measured"] = [
             {**asdict(entry), "value": entry.value._asdict()} for entry in self.measured
@@ -47,7 +49,7 @@ class HarnessReport:
         return json.dumps(content, indent=1) + "\n"
 
     def to_markdown(self) -> str:
-        """The table and its terms, for people."""
+        """Returns the table and its terms, for people."""
         found = {(entry.task, entry.measure): entry for entry in self.measured}
         names = [
             "",

@@ -1,6 +1,6 @@
-"""Pictures of training runs beside each other: loss, bits per byte, pass@k, against tokens.
+"""Draws training runs: beside each other, or those that followed each other as one curve.
 
-Runs with one label, such as the seeds of an arm, share a color.  What a folder does not hold is
+Runs with one label, such as the seeds of a variant, share a color.  What a folder does not hold is
 not drawn: without scores there is no panel for them.
 """
 
@@ -14,7 +14,7 @@ from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.training_curve import ConsecutiveRuns, TrainingCurve
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which the color-blind can tell apart."""
+"""Colors of Okabe and Ito, which the color-blind can tell apart."""
 _STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -31,7 +31,7 @@ _STYLE = {
 
 
 def draw(curves: Sequence[TrainingCurve], path: Path, title: str = "") -> tuple[Path, Path]:
-    """Write `path` with the endings .svg and .png.
+    """Writes `path` with the endings .svg and .png.
 
     Raises:
         EvaluationError: matplotlib is not installed, or there is nothing to draw.
@@ -69,7 +69,7 @@ def draw(curves: Sequence[TrainingCurve], path: Path, title: str = "") -> tuple[
 
 
 def draw_consecutive_runs(runs: ConsecutiveRuns, path: Path, title: str) -> None:
-    """Write a picture of bits per byte against the tokens of runs that followed each other.
+    """Writes a picture of bits per byte against the tokens of runs that followed each other.
 
     Raises:
         EvaluationError: matplotlib is not installed, or there is nothing to draw.
@@ -97,7 +97,7 @@ def draw_consecutive_runs(runs: ConsecutiveRuns, path: Path, title: str) -> None
 
 
 def _matplotlib() -> tuple[Any, Any]:
-    """Return matplotlib's context of settings and its class of figures."""
+    """Returns matplotlib's context of settings and its class of figures."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure

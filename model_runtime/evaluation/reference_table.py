@@ -1,8 +1,9 @@
-"""The table of CarperAI/FIM-NeoX-1.3B's model card, beside which ours is printed.
+"""The table of the model card of CarperAI/FIM-NeoX-1.3B, the reference model; ours is printed
+beside.
 
 Figures: the card's; all accuracies but lambada (perplexity).  The card does not state the split of
-the infilling benchmark, the number of samples, or whether accuracies are length-normalised, and it
-used a harness of 2022: arms compare within one harness only, never by these decimals.  An empty
+the infilling benchmark, the number of samples, or whether accuracies are length-normalized, and it
+used a harness of 2022: models compare within one harness only, never by these decimals.  An empty
 answer passes 2.61 % of the single-line tasks, so the first row lies below doing nothing.
 """
 
@@ -16,16 +17,16 @@ INFILLING = "HumanEval-infilling"
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRow:
-    """One column of the card's table."""
+    """One row of the card's table, as a benchmark and its figures."""
 
     name: str
-    """Of the benchmark, as the harness calls it."""
+    """Name of the benchmark, as the harness has it."""
     measure: str
-    """Which of our measures stands beside it."""
+    """Name of our measure that stands beside it."""
     card: tuple[float, float, float]
-    """In the order of `REFERENCE_MODELS`."""
+    """Figures of the card, in the order of `REFERENCE_MODELS`."""
     chance: float | None
-    """Of an answer drawn blindly; None where there is no such thing."""
+    """Figure of an answer drawn blindly; None where there is no such thing."""
     note: str = ""
 
 

@@ -1,8 +1,8 @@
-"""What is kept of an evaluation (JSON) and read of it (Markdown): no score without its terms.
+"""Reports an infilling evaluation, as JSON and Markdown: no score without its terms.
 
 Beside every score stand its interval, the floor on the same rows, and all that it depends on: the
 model and its prompt order, the engine, split, rows, samples, temperature, top-p, token limit, what
-cut the completions, seed, and the judge's isolation, limits and Python.
+cut the completions, seed, and the sandbox's isolation, limits and Python.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class InfillingReport:
-    """The result of one run."""
+    """The result of one infilling evaluation."""
 
     benchmark: str
     model: str
     scores: tuple[Score, ...]
-    """The floor first."""
+    """Scores by label, the floor first."""
     bits: tuple[BitsPerByte, ...]
-    """How well the model expects the benchmark's own text."""
+    """Bits per byte: how well the model expects the benchmark's own text."""
     terms: Mapping[str, Any]
-    """What the scores depend on, name -> JSON value; all of it is shown."""
+    """Circumstances that the scores depend on, name -> JSON value; all of them are shown."""
     cost: Mapping[str, float]
-    """What the samples took: tokens, milliseconds, the share that stopped by itself."""
+    """Cost of the samples: tokens, milliseconds, the share that stopped by itself."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = asdict(self)
         for score in content["scores"]:
             del score["by_task"]
         return json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """The table and its terms, for people."""
+        """Returns the table and its terms, for people."""
         lines = [f"# {self.benchmark}: {self.model}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
         lines += [*_table(self.scores), ""]
@@ -118,7 +118,7 @@ def _pairs(title: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has neither named tuples nor numbers as keys."""
+    """Returns a value without named tuples and numbers as keys, which JSON does not have."""
     if isinstance(value, Interval):
         return value._asdict()
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Every measure of every row of an evaluation: what a paired comparison of two models needs.
+"""Keeps every measure of every row of an evaluation, for paired comparisons of two models.
 
 rows.json: {"rows": {measure: {row: [sum, weight]}}, "clusters": {row: cluster}}.  A measure is
 sum(sums) / sum(weights): a mean where every weight is 1, bits per byte where it is bytes.
@@ -29,12 +29,12 @@ class MeasuredRows:
     def add(
         self, measure: str, row: str, value: float, *, cluster: Hashable, weight: float = 1.0
     ) -> None:
-        """Note one value."""
+        """Notes one value."""
         self.values.setdefault(measure, {})[row] = (float(value), float(weight))
         self.clusters[row] = cluster
 
     def interval(self, measure: str, rows: Sequence[str] | None = None) -> Interval:
-        """A measure over some of its rows, or all of them."""
+        """Returns a measure over some of its rows, or all of them."""
         values = self.values[measure]
         chosen = list(values if rows is None else rows)
         return cluster_ratio(
@@ -44,7 +44,7 @@ class MeasuredRows:
         )
 
     def difference(self, other: MeasuredRows, measure: str) -> Interval:
-        """One arm less another on the rows that both have.
+        """Returns a measure less that of another run, on the rows that both have.
 
         Raises:
             EvaluationError: they have none in common.
@@ -60,17 +60,17 @@ class MeasuredRows:
         )
 
     def shared_with(self, other: MeasuredRows, measure: str) -> list[str]:
-        """MeasuredRows of a measure that both have; none if one lacks it."""
+        """Returns the rows of a measure that both have; none if one lacks it."""
         return sorted(self.values.get(measure, {}).keys() & other.values.get(measure, {}).keys())
 
     def write(self, folder: Path) -> None:
-        """Into `rows.json` of a run's folder."""
+        """Writes `rows.json` into a run's folder."""
         content = {"rows": self.values, "clusters": self.clusters}
         write_text(folder / FILE, json.dumps(content) + "\n")
 
 
 def pooled(runs: Sequence[MeasuredRows]) -> MeasuredRows:
-    """Several runs of one question as one: what all of them measured, summed row by row.
+    """Returns several runs of one question as one: what all of them measured, summed row by row.
 
     With equal weights a row's value is thus the mean over the runs, such as those of several seeds.
     """
@@ -92,7 +92,7 @@ def pooled(runs: Sequence[MeasuredRows]) -> MeasuredRows:
 
 
 def read_rows(folder: Path) -> MeasuredRows:
-    """Of a run's folder.
+    """Returns the rows in a run's folder.
 
     Raises:
         EvaluationError: there are none, or they are damaged.

@@ -1,4 +1,4 @@
-"""One infilling evaluation, from a bundle to a report; breaking it off loses nothing.
+"""Runs one infilling evaluation, from a bundle to a report; breaking it off loses nothing.
 
 tasks -> samples (infilling), bits (likelihood) -> cuts (cutting) -> verdicts (scoring, sandbox)
 -> report
@@ -39,7 +39,7 @@ _MIN_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies m
 
 @dataclass(frozen=True, slots=True)
 class InfillingOptions:
-    """What to evaluate on, and how."""
+    """Settings of an infilling evaluation."""
 
     data: Path
     """Folder with the benchmark's files."""
@@ -47,19 +47,20 @@ class InfillingOptions:
     """Folder for samples, verdicts and the report; a run found there is resumed."""
     split: str = "single-line"
     tasks: int | None = None
-    """Only so many, spread over the problems."""
+    """Number of tasks, spread over the problems; None: all."""
     draw: DrawSettings = field(default_factory=DrawSettings)
     cuts: tuple[str, ...] = CUT_RULES
-    """Rules to score as well; see `cutting`."""
+    """Rules to score by as well; see `cutting`."""
     limits: Limits = field(default_factory=Limits)
     batch: int = 16
-    """Prompts decoded at once; changes the time alone, not the tokens (in float32)."""
+    """Number of prompts decoded at once; changes the time alone, not the tokens (in float32)."""
 
 
 def evaluate_infilling(
     bundle: ModelBundle, engine: Engine, options: InfillingOptions, sandbox: Sandbox | None
 ) -> InfillingReport:
-    """Draw samples, execute them where a sandbox is given, and write the report into `options.out`.
+    """Draws samples, executes them where a sandbox is given, and writes the report into
+    `options.out`.
 
     Raises:
         EvaluationError: the data, the folder or the settings cannot be used.
@@ -79,10 +80,11 @@ def evaluate_tasks(
     sandbox: Sandbox | None,
     benchmark: str = BENCHMARK,
 ) -> InfillingReport:
-    """The same for tasks of any origin; those without tests go without a sandbox.
+    """Evaluates tasks of any origin; those without tests go without a sandbox.
 
     Raises:
-        As `evaluate_infilling`.
+        EvaluationError: the folder or the settings cannot be used.
+        EngineError: the engine broke; the same call goes on where this one ended.
     """
     terms = _terms(bundle, engine, split, options)
     folder = RunFolder(options.out, terms)
@@ -153,7 +155,7 @@ def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored
 def _terms(
     bundle: ModelBundle, engine: Engine, split: Split, options: InfillingOptions
 ) -> dict[str, Any]:
-    """All that a single sample or verdict depends on; not how many of them there are."""
+    """Returns all that a single sample or verdict depends on; not how many of them there are."""
     manifest = bundle.manifest
     draw = asdict(options.draw)
     del draw["samples"]
@@ -174,7 +176,7 @@ def _terms(
 
 
 def _circumstances() -> dict[str, str]:
-    """What the times depend on, and when they were taken."""
+    """Returns what the times depend on, and when they were taken."""
     try:
         version = metadata.version("fim-lsp")
     except metadata.PackageNotFoundError:
@@ -189,7 +191,7 @@ def _circumstances() -> dict[str, str]:
 def _cut(
     rule: str, bundle: ModelBundle, split: Split, tasks: Sequence[Task], samples: Sequence[Sample]
 ) -> dict[str, list[str]]:
-    """Every sample's text under a rule, by task and in the order of their numbers."""
+    """Returns every sample's text under a rule, by task and in the order of their numbers."""
     places = {task.id: cutting.HoleContext(task.hole, split.is_whole_lines) for task in tasks}
     answers: dict[str, list[str]] = {task.id: [] for task in tasks}
     for sample in sorted(samples, key=lambda sample: sample.number):
@@ -217,7 +219,7 @@ def _warnings(
     engine: Engine,
     options: InfillingOptions,
 ) -> tuple[str, ...]:
-    """What a reader of the scores has to know."""
+    """Returns what a reader of the scores has to know."""
     found = []
     floor = scores[0].pass_at
     if floor and len(tasks) == split.rows:

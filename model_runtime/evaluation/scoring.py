@@ -1,4 +1,4 @@
-"""Turns completions into scores: by execution, and by comparison with what was cut out.
+"""Scores completions: by execution, and by comparison with what was cut out.
 
 The floor is scored like a model that always answers with the empty text, on the same rows.
 """
@@ -24,32 +24,33 @@ from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.evaluation.tasks import Task
 
 KS = (1, 10, 100)
-"""pass@k is given for those of which every task has enough samples."""
+"""Values of k; pass@k is given for those of which every task has enough samples."""
 
 Answers = Mapping[str, Sequence[str]]
 """Task id -> its completions."""
 
 Comparison = Callable[[str, str], float]
-"""From a completion and what was cut out."""
+"""Compares a completion with what was cut out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How one way of answering did on a set of tasks; every interval is clustered by problem."""
+    """The score of one label on a set of tasks; every interval is clustered by problem."""
 
     label: str
     pass_at: dict[int, Interval]
     """k -> unbiased pass@k; empty where nothing was executed."""
     above_floor: Interval | None
-    """pass@1 less that of the empty answer, paired by task; None where nothing was executed."""
+    """Mean pass@1 less that of the empty answer, paired by task; None where nothing was executed.
+    """
     exact_match: Interval
     edit_similarity: Interval
     empty_share: float
-    """Of samples that are empty or white space."""
+    """Share of samples that are empty or white space."""
     length_ratio: float
     """Characters written / characters cut out, over all rows."""
     failures: dict[str, int]
-    """Samples that failed, by the error's name, most frequent first."""
+    """Error's name -> number of samples that failed by it, most frequent first."""
     by_task: dict[str, list[float]]
     """Measure -> its value for each task, in their order; kept in rows.json, not in the report."""
 
@@ -64,7 +65,7 @@ class ProgramChecker:
         }
 
     def run(self, answers: Sequence[tuple[Task, str]]) -> Iterator[None]:
-        """ProgramChecker all answers not judged before; yields after each.
+        """Runs all answers that have no verdict yet; yields after each.
 
         Raises:
             SandboxBroken: no verdict on one of them is possible; those before it are kept.
@@ -86,12 +87,12 @@ class ProgramChecker:
             pool.shutdown(cancel_futures=True)
 
     def pending(self, answers: Sequence[tuple[Task, str]]) -> list[tuple[Task, str]]:
-        """Those of `answers` that have no verdict yet, each once."""
+        """Returns the answers that have no verdict yet, each once."""
         unique = {(task.id, text): (task, text) for task, text in answers}
         return [answer for key, answer in unique.items() if key not in self._reasons]
 
     def reason(self, task: Task, text: str) -> str:
-        """Why an answer failed; empty if it passed.
+        """Returns why an answer failed; empty if it passed.
 
         Raises:
             KeyError: it was not run.
@@ -102,7 +103,9 @@ class ProgramChecker:
 def score(
     label: str, tasks: Sequence[Task], answers: Answers, checker: ProgramChecker | None
 ) -> Score:
-    """Score one arm.  With a judge, all `answers` and the empty ones must have been run.
+    """Scores the answers of one label.
+
+    With a checker, all `answers` and the empty ones must have been run.
 
     Raises:
         EvaluationError: a task has no answer, or tasks have different numbers of them.

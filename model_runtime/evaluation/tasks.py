@@ -1,4 +1,4 @@
-"""HumanEval-infilling: its four splits as tasks, and the program that judges an answer.
+"""Reads HumanEval-infilling as tasks, and writes the program that checks an answer.
 
     program = prompt + completion + suffix, a line end, the tests, a line end, check(entry_point)
 
@@ -26,31 +26,31 @@ from model_runtime.evaluation.splits import Split
 from model_runtime.prompt.encoder import Hole
 
 LANGUAGE = "python"
-"""Of every problem, by the id that editors send."""
+"""Language of every problem, by the id that editors send."""
 _SOURCE = "the folder data/ of https://github.com/openai/human-eval-infilling"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One hole, what stood in it, and how an answer is checked."""
+    """One hole, the text that stood in it, and the check of an answer."""
 
     id: str
     problem: int
-    """The unit that is resampled for an interval; of HumanEval 0 to 163."""
+    """Number of the problem, 0 to 163 for HumanEval: the unit that is resampled for an interval."""
     hole: Hole
     middle: str
-    """What was cut out."""
+    """Text that was cut out."""
     test: str
     entry_point: str
 
     def program(self, completion: str) -> str:
-        """The program whose running to its end means that `completion` is right."""
+        """Returns the program whose running to its end means that `completion` is right."""
         document = self.hole.prefix + completion + self.hole.suffix
         return f"{document}\n{self.test}\ncheck({self.entry_point})"
 
 
 def read_split(folder: Path, split: Split) -> list[Task]:
-    """All tasks of a split, in the file's order.
+    """Returns all tasks of a split, in the file's order.
 
     Raises:
         DataError: the file is missing, or is not the published one.
@@ -72,7 +72,8 @@ def read_split(folder: Path, split: Split) -> list[Task]:
 
 
 def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Task]:
-    """`number` tasks in their given order, each problem with its share of rows, to within one.
+    """Returns `number` tasks in their given order, each problem with its share of rows, to within
+    one.
 
     So the score of a choice estimates that of all tasks.  It depends on the seed and the ids alone,
     and the choice of 300 contains that of 200, so a run can be extended.

@@ -27,7 +27,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """pass@k of a model that has seen so many tokens."""
+    """The pass@k of a model that has seen so many tokens."""
 
     tokens: float
     k: int
@@ -41,7 +41,7 @@ class TrainingCurve:
 
     label: str
     loss: tuple[Point, ...]
-    """Nats per token, a running mean of the reports."""
+    """Loss in nats per token, a running mean of the reports."""
     middle: tuple[Point, ...]
     """Bits per byte of held-out middles."""
     left_to_right: tuple[Point, ...]
@@ -50,7 +50,9 @@ class TrainingCurve:
 
 
 def read_curve(label: str, folder: Path) -> TrainingCurve:
-    """A run of `fim-runtime train`, or a bundle that keeps its log, and the reports below it.
+    """Returns the curve of a run of `fim-runtime train`, or of a bundle that keeps its log.
+
+    The reports below the folder become scores.
 
     Raises:
         EvaluationError: there is no training log, or it is damaged.
@@ -90,7 +92,7 @@ class ConsecutiveRuns:
 
 
 def read_consecutive_runs(logs: Sequence[Path]) -> ConsecutiveRuns:
-    """Read the logs of runs, in the order in which the runs followed each other."""
+    """Reads the logs of runs, in the order in which the runs followed each other."""
     train, middle, ends = list[Point](), list[Point](), list[float]()
     before = 0.0
     for log in logs:
@@ -118,7 +120,7 @@ def _smooth(points: Sequence[Point]) -> list[Point]:
 
 
 def _scores(folder: Path) -> Iterable[ScorePoint]:
-    """Of every infilling report below a run that says how many tokens its model has seen."""
+    """Yields the scores of every infilling report that says how many tokens its model has seen."""
     for path in sorted(folder.rglob("report.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
         tokens = report.get("terms", {}).get("tokens_seen")

@@ -1,7 +1,7 @@
-"""The variants of an ablation, scored for several seeds: in the seed model's table, and compared.
+"""Sets the variants of an ablation beside each other, and beside the reference model's table.
 
-A value is the mean over an variant's seeds.  Its interval resamples problems, so it says how sure the
-figure is for these weights; how much the seed matters stand the seeds' own figures for.
+A value is the mean over a variant's seeds.  Its interval resamples problems, so it says how sure
+the figure is for these weights; the seeds' own figures say how much the seed matters.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ _UNCUT = ", raw"
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
-    """One variant with one seed."""
+    """One variant trained with one seed."""
 
     seed: int
     rows: MeasuredRows
-    """Of all its evaluations."""
+    """Rows of all its evaluations."""
     floors: Mapping[str, float]
-    """Measure -> what a model that knows nothing gets on the same rows."""
+    """Measure -> the figure of a model that knows nothing, on the same rows."""
     held_out: Mapping[str, float]
-    """The last validation of its training."""
+    """Figures of the last validation of its training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One recipe."""
+    """One recipe, with a run for each seed."""
 
     label: str
     runs: tuple[TrainedRun, ...]
 
     @property
     def rows(self) -> MeasuredRows:
-        """Of all seeds together."""
+        """Rows of all seeds together."""
         return pooled([run.rows for run in self.runs])
 
 
@@ -56,14 +56,14 @@ class MeasureComparison:
     seeds: Mapping[str, tuple[float, ...]]
     """Variant -> the figure of each seed."""
     differences: Mapping[str, Interval]
-    """Variant but the first -> what it has more than the first one, on the same rows and seeds."""
+    """Variant but the first -> its difference from the first one, on the same rows and seeds."""
     seed_differences: Mapping[str, tuple[float, ...]]
     floor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AblationReport:
-    """What is kept (JSON) and read (Markdown) of an ablation."""
+    """The result of an ablation, to be kept as JSON and read as Markdown."""
 
     variants: tuple[str, ...]
     lines: tuple[MeasureComparison, ...]
@@ -71,11 +71,11 @@ class AblationReport:
     """Figure on held-out packages -> variant -> the figure of each seed."""
     terms: Mapping[str, Any]
     picture: str = ""
-    """File beside the report."""
+    """Name of a file beside the report."""
     warnings: tuple[str, ...] = field(default=())
 
     def to_json(self) -> str:
-        """Everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = {
             "variants": self.variants,
             "measures": {
@@ -98,7 +98,7 @@ class AblationReport:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """The seed's table with ours beside it, the differences, and each seed."""
+        """Returns the reference table with the variants beside it, and their differences."""
         base, *others = self.variants
         lines = [f"# Ablation: {', '.join(self.variants)}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
@@ -106,8 +106,8 @@ class AblationReport:
         lines += [
             "The first three columns are the card's (another harness, other splits, 1.3 B weights):"
             " variants compare with each other, not with them. Ours are means over the seeds with "
-            "95 % intervals that resample problems. The floor is the empty answer, or a model that gives"
-            " every byte the same probability.",
+            "95 % intervals that resample problems. The floor is the empty answer, or a model that"
+            " gives every byte the same probability.",
             "",
         ]
         if self.picture:
@@ -183,7 +183,7 @@ class AblationReport:
 
 
 def compare_variants(variants: Sequence[Variant]) -> tuple[MeasureComparison, ...]:
-    """Every measure that all runs of all scored variants have, in the order of the first one."""
+    """Compares every measure that all runs of all variants have, in the order of the first one."""
     if not variants:
         return ()
     everyone = [run.rows.values.keys() for variant in variants for run in variant.runs]
@@ -226,14 +226,14 @@ def compare_variants(variants: Sequence[Variant]) -> tuple[MeasureComparison, ..
 
 
 def figure_of(figure: float) -> str:
-    """Four digits, shorter where it is large."""
+    """Returns a figure with four digits, fewer where it is large."""
     if abs(figure) >= 1e5:
         return f"{figure:.2e}"
     return f"{figure:.4f}" if abs(figure) < 10 else f"{figure:,.2f}"
 
 
 def _measures(row: ReferenceRow, found: Mapping[str, MeasureComparison]) -> list[str]:
-    """Ours that belong beside a row of the card's, its own first; one at least."""
+    """Returns our measures that belong beside a row of the card, its own first; one at least."""
     if row.name != INFILLING:
         own = [name for name in found if name.startswith(f"{row.name}, ")]
         first = f"{row.name}, {row.measure}"
@@ -244,21 +244,23 @@ def _measures(row: ReferenceRow, found: Mapping[str, MeasureComparison]) -> list
 
 
 def _mean(rows: MeasuredRows, measure: str) -> Interval:
-    """Without an interval, which takes a thousand times longer."""
+    """Returns a mean without its interval, which takes a thousand times longer."""
     pairs = rows.values[measure].values()
     mean = sum(value for value, _ in pairs) / sum(weight for _, weight in pairs)
     return Interval(mean, mean, mean)
 
 
 def _as_value(measure: str) -> tuple[str, Any]:
-    """Name and transform under which a measure's rows are shown."""
+    """Returns the name and the transform under which a measure's rows are shown."""
     if measure.endswith(LOG_LIKELIHOOD):
         return measure.replace(LOG_LIKELIHOOD, PERPLEXITY), _perplexity
     return measure, lambda found: found
 
 
 def _as_difference(measure: str) -> str:
-    """A difference of perplexities is one of log-likelihoods, in nats a row."""
+    """Returns the name of a difference: one of perplexities is one of log-likelihoods, in nats a
+    row.
+    """
     return measure.replace(PERPLEXITY, LOG_LIKELIHOOD)
 
 

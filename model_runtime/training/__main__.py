@@ -15,7 +15,7 @@ from model_runtime.training.command import add_arguments, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and train; returns the exit code."""
+    """Parses the arguments and trains; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fim-runtime train")
     add_arguments(parser)
     return run(parser.parse_args(arguments))

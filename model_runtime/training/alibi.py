@@ -1,7 +1,7 @@
 """ALiBi (arXiv:2108.12409): attention loses a little for every token that lies between.
 
 Distances count ids of the prompt, also where the suffix stands first.  Distances that begin again
-in each part of a prompt were tried and gained nothing (docs/training.md).
+in each part of a prompt were tried and gained nothing (docs/notes/ablation.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from model_runtime.models.decoder import alibi_slopes
 
 
 def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:
-    """Return the causal bias [H, T, T] of rows of T tokens: minus slope x distance."""
+    """Returns the causal bias [H, T, T] of rows of T tokens: minus slope x distance."""
     slope_H = torch.tensor(alibi_slopes(heads), device=device)
     place_T = torch.arange(length, device=device)
     distance_TT = place_T[:, None] - place_T[None, :]

@@ -1,9 +1,9 @@
-"""The endless stream of rows, and where it stands.
+"""Makes the endless stream of rows that a run is trained on.
 
-The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
-block are packed together.  A place in the stream is one integer: a checkpoint needs nothing else.
-Training processes and their workers only decide who makes a block, not what is in it: each process
-makes its share of the blocks and shows them to the others, so all see the same stream.
+The documents of an epoch are permuted by (seed, epoch) and divided into blocks; the examples of a
+block are packed together.  A position in the stream is one integer: a checkpoint needs nothing
+else.  Training processes and their workers only decide who makes a block, not what is in it: each
+process makes its share of the blocks and shows them to the others, so all see the same stream.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ IntArray = npt.NDArray[np.int64]
 
 @frozen
 class RowSource:
-    """All that decides which rows come; a worker builds its own readers from it."""
+    """Everything that decides which rows come; a worker builds its own readers from it."""
 
     folder: Path
-    """Unpacked corpus."""
+    """Folder of the unpacked corpus."""
     tokenizer: Path
     tokens: FimTokens
     data: DataRecipe
@@ -52,7 +52,7 @@ class RowSource:
     seed: int
 
     def open(self, kind: str = "train") -> BlockBuilder:
-        """Readers of this source."""
+        """Returns a builder of blocks over the documents of this kind (`train` or `valid`)."""
         documents = Documents(self.folder, kind)
         tokenizer = FimTokenizer.from_file(self.tokenizer)
         return BlockBuilder(
@@ -61,15 +61,15 @@ class RowSource:
 
 
 class StreamPosition(NamedTuple):
-    """Of the next row."""
+    """Position of the next row in the stream."""
 
     block: int
-    """Counts through all epochs."""
+    """Number of the block, counted through all epochs."""
     row: int
 
     @property
     def number(self) -> int:
-        """The place as one integer.
+        """The position as one integer.
 
         >>> StreamPosition.at(StreamPosition(7, 11).number)
         StreamPosition(block=7, row=11)
@@ -78,12 +78,12 @@ class StreamPosition(NamedTuple):
 
     @classmethod
     def at(cls, number: int) -> StreamPosition:
-        """From its number."""
+        """Returns the position of a number that `number` gave."""
         return cls(*divmod(number, _MAX_ROWS))
 
 
 _MAX_ROWS = 1 << 24
-"""Of a block."""
+"""Limit on the rows of a block."""
 START = StreamPosition(0, 0)
 
 
@@ -93,13 +93,13 @@ class Block(NamedTuple):
     rows: PackedRows
     bytes_per_token: float
     too_long: int
-    """Windows left out because their middle did not fit into the context."""
+    """Number of windows left out because their middle did not fit into the context."""
     per_epoch: int
-    """BlockBuilder in which each document comes once."""
+    """Number of blocks in which each document comes once."""
 
 
 class BlockBuilder:
-    """Any block by its number."""
+    """Builds any block by its number."""
 
     def __init__(self, source: RowSource, encoder: Encoder) -> None:
         self.source, self.encoder = source, encoder
@@ -118,7 +118,7 @@ class BlockBuilder:
         """Epoch, its documents in order, and the block of each."""
 
     def documents_of(self, number: int) -> list[int]:
-        """Documents of a block; the blocks of an epoch hold each document once."""
+        """Returns the documents of a block; the blocks of an epoch hold each document once."""
         epoch, place = divmod(number, self.per_epoch)
         if self._dealt is None or self._dealt[0] != epoch:
             order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
@@ -129,7 +129,7 @@ class BlockBuilder:
         return [int(document) for document in documents[first:last]]
 
     def make(self, number: int) -> Block:
-        """PackedRows of a block; there may be none."""
+        """Returns the rows of a block; there may be none."""
         rng = KeyedRandom(self.source.seed, "block", number)
         pad, length = self.source.tokens.pad or 0, self.source.context
         if self.source.data.level == "context":
@@ -160,7 +160,8 @@ class BlockBuilder:
 
 
 class RowStream:
-    """PackedRows in order, made by worker processes ahead of time, or here if there are none.
+    """Yields rows in order, made by worker processes ahead of time, or by this one if there are
+    none.
 
     All training processes must take the same rows at the same time: `take` may talk to them.
     """
@@ -173,15 +174,15 @@ class RowStream:
         training: Processes | None = None,
     ) -> None:
         self.place = place
-        """Of the next row that `take` gives."""
+        """Position of the next row that `take` gives."""
         self.bytes_per_token = 1.0
-        """Of the block read last."""
+        """Bytes per token of the block read last."""
         self.too_long = 0
-        """Windows left out of the blocks read since the start; their middle did not fit."""
+        """Windows left out of the blocks read since the start, since their middle did not fit."""
         self.waited = 0.0
         """Seconds in which `take` had nothing to give."""
         self._empty = 0
-        """BlockBuilder without a row since the last one that had some."""
+        """Blocks without a row since the last one that had some."""
         self._ready: PackedRows | None = None
         self._processes: list[Any] = []
         self._training = training or Processes()
@@ -189,7 +190,7 @@ class RowStream:
         self._blocks = itertools.chain.from_iterable(map(self._training.gather, own))
 
     def take(self, count: int) -> PackedRows:
-        """The next rows.
+        """Returns the next rows.
 
         Raises:
             CorpusError: no document of a whole epoch gave a row, so that none ever would come.

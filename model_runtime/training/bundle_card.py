@@ -28,7 +28,7 @@ def write_card(
     reports: Sequence[Path],
     note: str = "",
 ) -> None:
-    """Write MODEL_CARD.md, the loss curve and the list of sources into a bundle's folder.
+    """Writes MODEL_CARD.md, the loss curve and the list of sources into a bundle's folder.
 
     Args:
         bundle_path: a bundle.
@@ -86,7 +86,7 @@ def write_card(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the arguments and write the card of a bundle."""
+    """Parses the arguments and writes the card of a bundle."""
     parser = argparse.ArgumentParser(prog="python -m model_runtime.training.bundle_card")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--log", type=Path, action="append", required=True)

@@ -1,12 +1,13 @@
-"""Checkpoints: folders that are whole or not there, written by all processes together.
+"""Writes and reads checkpoints: folders that are whole or not there.
 
     TRAIN/checkpoints/step-00001200/
         progress.json         what is counted, and the fingerprints of recipe, corpus and tokenizer
         .metadata, *.distcp   weights and optimizer state (torch.distributed.checkpoint)
 
-Each process writes its share into `.step-00001200.unfinished`; when all are done the folder is
-renamed.  Any number of processes reads what any other number has written.  Everything that is read
-back consists of numbers: pickled objects other than the format's own description are refused.
+All processes write together: each writes its share into `.step-00001200.unfinished`, and when all
+are done the folder is renamed.  Any number of processes reads what any other number has written.
+Everything that is read back consists of numbers: pickled objects other than the format's own
+description are refused.
 """
 
 from __future__ import annotations
@@ -38,25 +39,25 @@ PROGRESS = "progress.json"
 _UNFINISHED = ".unfinished"
 # Names of format 2, kept so that runs of earlier versions go on.
 _STEP_FILTER = "guard"
-OPTIMIZER = "optimiser"
+_OPTIMIZER = "optimiser"
 
 
 @dataclass
 class RunProgress:
-    """What a run counts."""
+    """The counters of a run."""
 
     step: int = 0
     tokens: int = 0
-    """Trained on, padding left out."""
+    """Number of tokens trained on, padding left out."""
     seconds: float = 0.0
-    """Spent in the training loop, all starts together."""
+    """Seconds spent in the training loop, all starts together."""
     row: int = 0
-    """Where the stream of rows stands: all that the data needs to go on."""
+    """Position in the stream of rows, as one integer: all that the data needs to go on."""
     step_filter: dict[str, Any] = field(default_factory=dict)
-    """Losses and gradient norms by which the next steps are judged."""
+    """State of the filter that skips steps."""
 
     def share(self, train: TrainRecipe) -> float:
-        """Of the budget, 0 to 1 and beyond; below 1 the learning rate has not decayed."""
+        """Returns the used share of the budget, 0 to 1 and beyond."""
         if train.budget_seconds:
             return self.seconds / train.budget_seconds
         if train.budget_tokens:
@@ -66,14 +67,18 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class Identity:
-    """What must stay the same within a run."""
+    """Facts that must stay the same within a run."""
 
     recipe: dict[str, Any]
     corpus: str
     tokenizer: str
 
     def check(self, found: dict[str, Any], folder: Path) -> None:
-        """Refuse a checkpoint of something else.
+        """Refuses a checkpoint of another recipe, corpus or tokenizer.
+
+        Args:
+            found: the identity that the checkpoint holds.
+            folder: the checkpoint, for the message.
 
         Raises:
             CheckpointError: names what differs.
@@ -97,26 +102,29 @@ class Identity:
 
 
 def tensors_of(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """`network/NAME` and `optimizer/NAME/KEY`; they share the memory of the run."""
+    """Returns the tensors of a checkpoint by name; they share the memory of the run.
+
+    The names are `network/NAME` and `optimiser/NAME/KEY`.
+    """
     tensors: dict[str, Tensor] = {}
     for name, weight in network.named_parameters():
         tensors[f"network/{name}"] = weight.detach()
         for optimizer in optimizers:
             for key, value in optimizer.state.get(weight, {}).items():
-                tensors[f"{OPTIMIZER}/{name}/{key}"] = value
+                tensors[f"{_OPTIMIZER}/{name}/{key}"] = value
     return tensors
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Those of one run."""
+    """The checkpoints of one training run."""
 
     folder: Path
     processes: Processes = field(default_factory=Processes)
     keep: int = 2
 
     def newest(self) -> Path | None:
-        """The last whole one."""
+        """Returns the newest whole checkpoint, or None."""
         return newest(self.folder)
 
     def save(
@@ -126,7 +134,8 @@ class Checkpoints:
         identity: Identity,
         name: str | None = None,
     ) -> Path:
-        """Write one, then remove the oldest of more than `keep`; one with a name is kept.
+        """Writes a checkpoint, then removes the oldest of more than `keep`; one with a name is
+        kept.
 
         Raises:
             CheckpointError: on every process, if any of them could not write.
@@ -144,9 +153,10 @@ class Checkpoints:
             with _alone_is_meant():
                 save(tensors, storage_writer=writer, no_dist=self.processes.size == 1)
             if self.processes.is_main:
-                counted = asdict(progress)
-                counted[_STEP_FILTER] = counted.pop("step_filter")
-                content = {"format": FORMAT, **counted, "identity": asdict(identity)}
+                content = {"format": FORMAT, **asdict(progress), "identity": asdict(identity)}
+                content[_STEP_FILTER] = content.pop("step_filter")
+                sections = content["identity"]["recipe"]
+                sections[_OPTIMIZER] = sections.pop("optimizer")
                 _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
                 shutil.rmtree(target, ignore_errors=True)
                 os.rename(work, target)
@@ -172,13 +182,13 @@ class Checkpoints:
 
 
 def newest(folder: Path) -> Path | None:
-    """The last whole checkpoint in a folder of them."""
+    """Returns the newest whole checkpoint in a folder of them, or None."""
     whole = [path for path in folder.glob("step-*") if (path / PROGRESS).exists()]
     return max(whole, default=None)
 
 
 def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
-    """What was counted, and the identity of the run.
+    """Returns the counters of a checkpoint, and the identity of its run.
 
     Raises:
         CheckpointError: not a checkpoint that this version reads.
@@ -190,18 +200,19 @@ def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
     if (found := content.pop("format", None)) != FORMAT:
         raise CheckpointError(f"{folder} has format {found}; this version reads {FORMAT}")
     identity = content.pop("identity")
+    identity["recipe"]["optimizer"] = identity["recipe"].pop(_OPTIMIZER)
     step_filter = content.pop(_STEP_FILTER)
     return RunProgress(**content, step_filter=step_filter), identity
 
 
 def restore(folder: Path, tensors: dict[str, Tensor], alone: bool) -> None:
-    """Read a checkpoint into these tensors, whoever wrote it."""
+    """Reads a checkpoint into these tensors, whoever wrote it."""
     with _alone_is_meant():
         load(tensors, storage_reader=CheckpointReader(folder), no_dist=alone)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint, whole, on the processor."""
+    """Returns the weights of a checkpoint, whole, on the processor."""
     reader = CheckpointReader(folder)
     tensors = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
@@ -214,7 +225,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def find(path: Path) -> Path:
-    """A checkpoint: the folder itself, or the newest one of a run or of its train stage.
+    """Returns a checkpoint: the folder itself, or the newest one of a run or of its train stage.
 
     Raises:
         CheckpointError: there is none.
@@ -229,7 +240,7 @@ def find(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _alone_is_meant() -> Iterator[None]:
-    """Torch warns of a single process even where it is told that there is one."""
+    """Silences torch, which warns of a single process even where it is told that there is one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
@@ -243,7 +254,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _root(error: BaseException) -> str:
-    """What the system said, if it did: `No space left on device` rather than what came of it."""
+    """Returns the system's own words, such as `No space left on device`, rather than what came of
+    them.
+    """
     if isinstance(error, CheckpointException) and error.failures:
         error = next(iter(error.failures.values()))[0]
     chain = [error]

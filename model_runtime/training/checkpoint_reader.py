@@ -20,7 +20,7 @@ class CheckpointReader(FileSystemReader):
     """Reads a description that consists of the format's own classes, and nothing else."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        """Return the description.
+        """Returns the description.
 
         Raises:
             CheckpointError: it is damaged, or names a class that does not belong there.

@@ -29,12 +29,12 @@ SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `train` to the commands of a program."""
+    """Adds `train` to the commands of a program."""
     add_arguments(commands.add_parser("train", help="run the training pipeline of a recipe"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of a training to a parser, and what it runs."""
+    """Adds the arguments of a training to a parser, and what it runs."""
     parser.description = "From files to a model that the server opens."
     parser.epilog = _EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the pipeline; returns the exit code: 0, 1 for a failure, 130 after Ctrl-C."""
+    """Runs the pipeline; returns the exit code: 0, 1 for a failure, 130 after Ctrl-C."""
     rank = int(os.environ.get("RANK", "0"))
     try:
         folder = _run(args, logging.WARNING if rank else logging.INFO)

@@ -1,8 +1,9 @@
-"""Holes at the level of the context (arXiv:2207.14255, section 4.4; the seed's).
+"""Cuts holes at the level of the context (arXiv:2207.14255, section 4.4), as the reference model
+did.
 
-Documents follow each other with END between them, as if on one long tape, and the tape is cut into
-rows.  Each document's piece of a row may have a hole, so no hole is cut by the edge of a row, none
-reaches into another document, and every piece with a hole ends with END.
+Documents follow each other with END between them, and their concatenation is cut into rows.  Each
+document's piece of a row may have a hole, so no hole is cut by the edge of a row, none reaches into
+another document, and every piece with a hole ends with END.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from model_runtime.prompt.format import NUM_SENTINELS
 from model_runtime.training.encode import Encoder, Example
 
 RESERVED = NUM_SENTINELS + 1 + 12
-"""Places that a piece needs beside its text: sentinels, END, and some for the two tokens that a
-hole cuts in pieces."""
-LEAST = 16
-"""A row with room for fewer ids of text is full."""
+"""Ids that a piece needs beside its text: sentinels, END, and some for the two tokens that a hole
+cuts in pieces.
+"""
+MIN_TEXT_IDS = 16
+"""Fewest ids of text for which a row still has room; a row with less is full."""
 
 
 def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[list[Example]]:
-    """PackedRows of consecutive documents: the sequences of each, in order."""
+    """Yields rows of consecutive documents: the examples of each row, in order."""
     row: list[Example] = []
     room = encoder.context
     for number in numbers:
         reading = encoder.read(number, epoch)
         at = 0
         while reading is not None and at < len(reading.text):
-            if room < LEAST + RESERVED:
+            if room < MIN_TEXT_IDS + RESERVED:
                 yield row
                 row, room = [], encoder.context
             end = piece_end(encoder, reading.text, at, room - RESERVED)
@@ -43,7 +45,7 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
 
 
 def piece_end(encoder: Encoder, text: str, start: int, max_tokens: int) -> int:
-    """Where a piece of about so many ids ends; between characters, wherever that is."""
+    """Returns the end of a piece of about so many ids: an offset between any two characters."""
     size = 4 * max_tokens
     while True:
         ids, begins = encoder.tokenizer.encode_with_offsets(text[start : start + size])

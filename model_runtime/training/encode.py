@@ -1,4 +1,4 @@
-"""From documents to training sequences, through the prompt code that serving uses.
+"""Turns documents into training examples, through the prompt code that serving uses.
 
     with a hole      PromptEncoder.example: the serving prompt, the middle, END
     without          END text, and END where the document ends
@@ -31,19 +31,20 @@ from model_runtime.training.recipe import DataRecipe
 from model_runtime.training.syntax import Span, Syntax
 
 MAX_PARSED_CHARACTERS = 200_000
-"""Characters; larger documents get no syntax holes."""
+"""Longest document that is parsed, in characters; larger ones get no syntax holes."""
 LEFT_TO_RIGHT, TOO_LONG = "ltr", "too long"
 _WORD = re.compile(r"[^\W\d]\w{2,}")
 _DOCSTRING = re.compile(r'^\s*[rR]?"""', re.MULTILINE)
 
 
 class Example(NamedTuple):
-    """Ids of one example."""
+    """The ids of one training example."""
 
     ids: list[int]
     kind: str
-    """Of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle is
-    never cut, so there are no ids then."""
+    """Kind of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle
+    is never cut, so there are no ids then.
+    """
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Makes the sequences of a document."""
+    """Makes the training examples of a document."""
 
     documents: Documents
     tokenizer: FimTokenizer
@@ -69,7 +70,7 @@ class Encoder:
     seed: int
 
     def sequences(self, number: int, epoch: int) -> Iterator[Example]:
-        """Every sequence of one document in one epoch, windows one after the other."""
+        """Yields every example of one document in one epoch, windows one after the other."""
         reading = self.read(number, epoch)
         if reading is None:
             return
@@ -77,7 +78,7 @@ class Encoder:
             yield from self.of_window(reading, window, self.context)
 
     def read(self, number: int, epoch: int) -> Reading | None:
-        """A document and its draws; None where the recipe leaves it out of this epoch."""
+        """Returns a document and its draws; None where the recipe leaves it out of this epoch."""
         entry = self.documents.entries[number]
         rng, text = KeyedRandom(self.seed, epoch, entry.sha1), self.documents.text(number)
         if not text or self._is_left_out(text, entry.is_test, rng):
@@ -88,12 +89,13 @@ class Encoder:
     def of_window(
         self, reading: Reading, window: Span, max_tokens: int, begins: bool = True
     ) -> Iterator[Example]:
-        """One sequence; several where a window without a hole is longer than so many ids.
+        """Yields the example of a window; several where one without a hole is longer than so many
+        ids.
 
         Args:
             reading: the document.
-            window: offsets in it.
-            max_tokens: of a sequence.
+            window: offsets in the document.
+            max_tokens: largest number of ids of an example.
             begins: whether END stands before text without a hole.
         """
         rng = reading.rng
@@ -117,7 +119,7 @@ class Encoder:
     def _example_ids(
         self, order: str, request: PromptRequest, middle: str, max_tokens: int
     ) -> list[int]:
-        """All of the text if that fits, to the last id; else what serving would send of it.
+        """Returns all of the text if that fits, to the last id; else what serving would send of it.
 
         The shares of a prompt change in steps, so that ids stay stable while somebody types; a
         budget that is just large enough would lose some text to that.
@@ -129,12 +131,12 @@ class Encoder:
 
     @cached_property
     def holes(self) -> Holes:
-        """The recipe's mix."""
+        """The mix of holes of the recipe."""
         return Holes(self.data.spans, self.data.no_suffix_rate, self._borders)
 
     @cached_property
     def prompts(self) -> dict[str, PromptEncoder]:
-        """For each order of the recipe."""
+        """Order of the recipe -> the encoder of its prompts."""
         return {
             name: PromptEncoder(
                 self.tokenizer, self.tokens, Order(name), HoleStart(self.data.hole_start)
@@ -164,7 +166,7 @@ class Encoder:
         return wanted > 0 and len(_DOCSTRING.findall(text)) < wanted
 
     def windows(self, reading: Reading) -> Iterator[Span]:
-        """Those of a document, as offsets."""
+        """Returns the windows of a document, as offsets."""
         data = self.data
         text, rng = reading.text, reading.rng
         if data.windows_per_document == 0:
@@ -179,7 +181,7 @@ class Encoder:
         )
 
     def _snippets(self, number: int, window: str, rng: random.Random) -> tuple[Snippet, ...]:
-        """Up to two pieces of other files of the package: of four drawn, the most alike."""
+        """Returns up to two pieces of other files of the package: of four drawn, the most alike."""
         entries, words = self.documents.entries, set(_WORD.findall(window))
         others = self.documents.of_package[entries[number].package]
         drawn = {others[rng.randrange(len(others))] for _ in range(4)} - {number}
@@ -199,9 +201,9 @@ class Encoder:
 def left_to_right(
     tokens: FimTokens, text: list[int], max_tokens: int, begins: bool, ends: bool
 ) -> Iterator[list[int]]:
-    """Text without a hole, END in front of it, and END behind it if the document ends there.
+    """Yields text without a hole, END in front of it, and END behind it if the document ends there.
 
-    What is longer than `max_tokens`, 3 or more, comes in several pieces; the last one has the
+    Text longer than `max_tokens`, which is 3 or more, comes in several pieces; the last one has the
     END behind it, and nothing is lost.
 
     >>> tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)

@@ -1,16 +1,17 @@
-"""Stage 4: from a checkpoint to a Hugging Face GPT-NeoX folder.
+"""Stage 4: exports a checkpoint as a Hugging Face GPT-NeoX folder.
 
-model.safetensors        weights under transformers' names; the output head is the embedding
-config.json              GPTNeoXForCausalLM, with rotary settings in the old and the new spelling,
-                         and the ids of the sentinels as GGUF names them
-tokenizer.json, generation_config.json
-tokenizer_config.json    with a block `fim`: order of parts, sentinels and their ids, context
-fim_config.json          the same, and how it was trained: what a converter reads
-README.md                the model card, from the recipe, the log and the scores
-training_log.jsonl, corpus_manifest.json, licences.tsv    where it comes from
+    model.safetensors        weights under transformers' names; the output head is the embedding
+    config.json              GPTNeoXForCausalLM, with rotary settings in the old and the new
+                             spelling, and the ids of the sentinels as GGUF names them
+    tokenizer.json, generation_config.json
+    tokenizer_config.json    with a block `fim`: order of parts, sentinels and their ids, context
+    fim_config.json          the same, and how it was trained: what a converter reads
+    README.md                the model card, from the recipe, the log and the scores
+    training_log.jsonl, corpus_manifest.json, licences.tsv    where it comes from
 
-transformers' GPT-NeoX has no ALiBi: it would rotate the heads of such a model and say nothing.  Its
-folder therefore names another `model_type`, which transformers refuses and our converter reads.
+The GPT-NeoX of transformers has no ALiBi: it would rotate the heads of such a model and say
+nothing.  The folder of one therefore names another `model_type`, which transformers refuses and our
+converter reads.
 """
 
 from __future__ import annotations
@@ -62,16 +63,16 @@ def export(
     dtype: str = "float32",
     reports: Sequence[Path] = (),
 ) -> Path:
-    """Write the folder from the newest checkpoint; a run in progress is not disturbed.
+    """Writes the folder from the newest checkpoint; a run in progress is not disturbed.
 
     Args:
-        recipe: by which it was trained.
+        recipe: the recipe by which it was trained.
         state: folder of the train stage.
         tokenizer_path: tokenizer.json.
         corpus: folder of the corpus; what it keeps of its sources is taken along.
-        out: the folder.
-        dtype: of the weights.
-        reports: report.json files of the judge; those of these very weights go into the card.
+        out: the folder to write.
+        dtype: number type of the weights.
+        reports: report.json files of evaluations; those of these very weights go into the card.
 
     Raises:
         ExportError: there is no checkpoint, or its weights have another shape than the recipe's.

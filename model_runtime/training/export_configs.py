@@ -17,7 +17,9 @@ FORMAT_VERSION = 1
 
 
 def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
-    """What transformers reads; rotary settings as version 4 and as version 5 spells them."""
+    """Returns config.json; rotary settings are spelled as by version 4 and by version 5 of
+    transformers.
+    """
     is_alibi = shape.positions == "alibi"
     rotary = {
         "rotary_pct": shape.rotary_share,
@@ -59,7 +61,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
 
 
 def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
-    """How the model must be prompted."""
+    """Returns how the model must be prompted."""
     data = recipe.data
     ids = {role: id_ for role in NAMES if (id_ := getattr(tokens, role)) is not None}
     return {
@@ -77,7 +79,7 @@ def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
 
 
 def training_facts(recipe: Recipe, progress: RunProgress, parameters: int) -> dict[str, Any]:
-    """How it was trained."""
+    """Returns how the model was trained."""
     return {
         "name": recipe.name,
         "orders_trained": recipe.data.orders,
@@ -97,7 +99,7 @@ def training_facts(recipe: Recipe, progress: RunProgress, parameters: int) -> di
 
 
 def training_table(recipe: Recipe, fim: Mapping[str, Any]) -> list[str]:
-    """Return a table in Markdown of how the model was trained.
+    """Returns a table in Markdown of how the model was trained.
 
     Args:
         recipe: the recipe by which it was trained.
@@ -127,7 +129,7 @@ def training_table(recipe: Recipe, fim: Mapping[str, Any]) -> list[str]:
 
 
 def tokenizer_config(shape: Shape, tokens: FimTokens) -> dict[str, Any]:
-    """What transformers' tokenizer reads."""
+    """Returns tokenizer_config.json as transformers reads it."""
     named = {
         f"{role}_token": NAMES[role]
         for role in ("suffix", "prefix", "middle", "file")
@@ -145,7 +147,7 @@ def tokenizer_config(shape: Shape, tokens: FimTokens) -> dict[str, Any]:
 
 
 def generation_config(tokens: FimTokens) -> dict[str, Any]:
-    """Greedy; every sentinel ends an answer, for none belongs into one."""
+    """Returns settings of greedy decoding; every sentinel ends an answer."""
     stops = [id_ for id_ in tokens.all() if id_ != tokens.pad]
     return {
         "do_sample": False,

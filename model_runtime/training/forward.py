@@ -1,4 +1,4 @@
-"""From packed rows to what the network and the loss take."""
+"""Turns packed rows into what the network and the loss take."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from model_runtime.training.packing import PackedRows
 
 @dataclass(frozen=True)
 class Batch:
-    """PackedRows one after the other, N = rows x row length."""
+    """Rows one after the other, N = rows x row length."""
 
     ids_N: Tensor
     targets_N: Tensor
-    """The next id of the same example; `IGNORED` at the last one and on padding."""
+    """Next id of the same example; `IGNORED` at the last one and on padding."""
     places_N: Tensor
     segments: Segments
     num_tokens: int
-    """Without padding."""
+    """Number of tokens without padding."""
 
     @classmethod
     def of(
@@ -32,7 +32,9 @@ class Batch:
         per_row: bool,
         device: torch.device,
     ) -> Batch:
-        """Tensors of these rows; a segment is a row with `per_row`, else an example or padding."""
+        """Returns the tensors of rows; a segment is a row with `per_row`, else an example or
+        padding.
+        """
         T = rows.ids_RT.shape[1]
         flat = rows.ids_RT.reshape(-1).astype(np.int64)
         targets = np.full_like(flat, IGNORED)
@@ -59,6 +61,6 @@ class Batch:
 
 
 def hidden_states(network: TrainingNetwork, batch: Batch, dtype: torch.dtype) -> Tensor:
-    """[N, d]."""
+    """Returns the hidden states [N, d] of a batch."""
     hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype)
     return hidden

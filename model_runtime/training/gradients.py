@@ -1,4 +1,4 @@
-"""Gradients of one step, a micro-batch at a time, on one process or many."""
+"""Computes the gradients of one step, a micro-batch at a time, on one process or many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model_runtime.training.recipe import TrainRecipe
 
 
 class Objective(nn.Module):
-    """Batch -> mean loss in nats per token; network and loss in one call, for DDP to see both."""
+    """Computes the mean loss of a batch: network and loss in one call, for DDP to see both."""
 
     def __init__(self, network: TrainingNetwork, recipe: TrainRecipe) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class Objective(nn.Module):
         self.dtype: torch.dtype = getattr(torch, recipe.dtype)
 
     def forward(self, batch: Batch) -> Tensor:
-        """The mean over the batch's targets."""
+        """Returns the mean loss over the batch's targets, in nats per token."""
         hidden_Nd = hidden_states(self.network, batch, self.dtype)
         # After the network's own forward pass FSDP2 leaves the head gathered.
         return mean_cross_entropy(hidden_Nd, self.network.head, batch.targets_N, self.chunk)
 
 
 class Gradients:
-    """Mean loss of a step, and its gradients in `.grad`."""
+    """Computes the mean loss of a step, and leaves its gradients in `.grad`."""
 
     def __init__(
         self,
@@ -47,9 +47,10 @@ class Gradients:
         self.objective = processes.wrap(network, objective, objective.dtype)
 
     def compute(self, rows: PackedRows) -> Tensor:
-        """A share of the loss; the shares of all processes sum to the mean loss of the step.
+        """Returns this process's share of the loss; the shares of all sum to the mean loss of the
+        step.
 
-        Every token of the step weighs the same, however its rows are dealt and cut into parts.
+        Every token of the step weighs the same, however its rows are sharded and cut into parts.
         """
         counted = num_targets(rows)
         total = torch.zeros((), device=self.device)
@@ -70,7 +71,7 @@ class Gradients:
 def micro_batches(
     rows: PackedRows, rank: int, size: int, at_once: int
 ) -> list[tuple[PackedRows, float]]:
-    """A process's rows of a step in parts, each with its weight.
+    """Returns a process's rows of a step in parts, each with its weight.
 
     All processes get the same number of parts, as their collective calls must match.  One whose
     rows are used up repeats a row with the weight 0.
@@ -82,5 +83,5 @@ def micro_batches(
 
 
 def num_targets(rows: PackedRows) -> int:
-    """Places that count: all but padding and the last of each example."""
+    """Returns the number of places that count: all but padding and the last of each example."""
     return sum(sum(lengths) - len(lengths) for lengths in rows.lengths)

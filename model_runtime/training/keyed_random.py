@@ -1,4 +1,4 @@
-"""Random numbers that depend on their key alone.
+"""Draws random numbers that depend on their key alone.
 
 The generator is Philox4x64-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as
 easy as 1, 2, 3"), whose n-th word is a function of (key, n).  Whoever knows the key draws the same
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 _WORD = 64
-"""Bits."""
+"""Bits of a word."""
 _AT_ONCE = 64
-"""Words made by one call; does not change them."""
+"""Number of words made by one call; does not change them."""
 
 
 class KeyedRandom(random.Random):
-    """`random.Random` over Philox; the key takes the place of a seed.
+    """A `random.Random` over Philox, with a key in place of a seed.
 
     >>> KeyedRandom(0, "document").random() == KeyedRandom(0, "document").random()
     True
@@ -30,7 +30,7 @@ class KeyedRandom(random.Random):
     """
 
     def __new__(cls, *key: int | str) -> KeyedRandom:
-        """Without the key, which `random.Random` would take for a seed."""
+        """Keeps the key from `random.Random`, which would take it for a seed."""
         return super().__new__(cls)
 
     def __init__(self, *key: int | str) -> None:
@@ -39,11 +39,11 @@ class KeyedRandom(random.Random):
         self.gauss_next = None
 
     def random(self) -> float:
-        """In [0, 1), a multiple of 2^-53."""
+        """Returns a multiple of 2^-53 in [0, 1)."""
         return (self._word() >> 11) * 2.0**-53
 
     def getrandbits(self, k: int, /) -> int:
-        """So many bits, the highest ones of a word; what `randrange` and its kin are made of."""
+        """Returns `k` bits, the highest ones of a word; `randrange` and its like use them."""
         if k < 0:
             raise ValueError("a number of bits cannot be negative")
         bits = 0
@@ -52,7 +52,7 @@ class KeyedRandom(random.Random):
         return bits >> -k % _WORD
 
     def seed(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the key is the seed."""
+        """Does nothing: the key is the seed."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(

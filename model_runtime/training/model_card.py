@@ -52,7 +52,7 @@ class ModelFacts:
 
 
 def card_of(facts: ModelFacts) -> str:
-    """Return a card as the Hugging Face hub reads it: metadata in YAML, then Markdown."""
+    """Returns a card as the Hugging Face hub reads it: metadata in YAML, then Markdown."""
     shape = facts.shape
     held_out = ", ".join(f"{name} {value:.3f}" for name, value in facts.held_out.items())
     lines = [
@@ -99,7 +99,7 @@ def card_of(facts: ModelFacts) -> str:
 
 
 def last_validation(log: Path) -> dict[str, float]:
-    """Return the figures on held-out packages at the end of a training log; none if it has none."""
+    """Returns the last figures on held-out packages of a training log; none if it has none."""
     if not log.is_file():
         return {}
     entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
@@ -109,7 +109,7 @@ def last_validation(log: Path) -> dict[str, float]:
 
 
 def reports_of(paths: Sequence[Path], name: str, tokens_seen: int) -> list[Path]:
-    """Return those of the reports that are of a model after so many tokens."""
+    """Returns those of the reports that are of a model after so many tokens."""
     found = []
     for path in paths:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ def reports_of(paths: Sequence[Path], name: str, tokens_seen: int) -> list[Path]
 
 
 def _metadata(facts: ModelFacts) -> str:
-    """Return the YAML for the hub; scores have their interval and number of rows in words."""
+    """Returns the YAML for the hub; scores have their interval and number of rows in words."""
     hub = import_silenced("huggingface_hub")
     results = []
     for path in facts.reports:
@@ -171,7 +171,7 @@ def _data(corpus: Path) -> str:
 
 
 def _score_lines(reports: Sequence[Path]) -> list[str]:
-    """Return a table for each report."""
+    """Returns a table for each report."""
     if not reports:
         return ["Not measured."]
     lines: list[str] = []

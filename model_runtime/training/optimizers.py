@@ -1,4 +1,6 @@
-"""Muon for the matrices of the layers, AdamW for the rest; or AdamW for all."""
+"""Builds the optimizers of a run: Muon for the matrices of the layers and AdamW for the rest, or
+AdamW for all.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from model_runtime.training.recipe import OptimizerRecipe
 
 
 def build_optimizers(network: nn.Module, recipe: OptimizerRecipe) -> list[torch.optim.Optimizer]:
-    """One optimizer, or two with Muon; one learning rate serves both.
+    """Returns one optimizer, or two with Muon; one learning rate serves both.
 
     Their state exists from the start, so that a checkpoint always finds a place to be read into.
     """
@@ -55,12 +57,12 @@ def _allocate(optimizer: torch.optim.Optimizer) -> None:
 
 
 def set_learning_rate(optimizers: list[torch.optim.Optimizer], rate: float) -> None:
-    """The same rate for every group."""
+    """Gives every group the same rate."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
 
 def current_rate(optimizers: list[torch.optim.Optimizer]) -> float:
-    """What `set_learning_rate` set last."""
+    """Returns the rate that `set_learning_rate` set last."""
     return float(optimizers[0].param_groups[0]["lr"])

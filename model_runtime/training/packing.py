@@ -1,4 +1,4 @@
-"""Whole examples into rows of one length: best fit, longest first; none is ever split."""
+"""Packs whole examples into rows of one length: best fit, longest first; none is ever split."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class PackedRows:
-    """R rows of T places."""
+    """R rows of T places, and where their examples end."""
 
     ids_RT: npt.NDArray[np.int32]
-    """What stays free at the end of a row is the padding id."""
+    """Ids of the rows; the padding id fills what stays free at the end of a row."""
     lengths: list[list[int]]
-    """Of the examples in each row; their sum is at most T."""
+    """Lengths of the examples in each row; their sum is at most T."""
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def take(self, start: int, stop: int) -> PackedRows:
-        """Some of the rows."""
+        """Returns some of the rows."""
         return PackedRows(self.ids_RT[start:stop], self.lengths[start:stop])
 
     def shard(self, rank: int, size: int) -> PackedRows:
-        """Every `size`-th row, as cards are dealt."""
+        """Returns every `size`-th row, from the row `rank` on."""
         return PackedRows(self.ids_RT[rank::size], self.lengths[rank::size])
 
 
 def join(pieces: Sequence[PackedRows]) -> PackedRows:
-    """PackedRows one after the other."""
+    """Returns the rows of several pieces, one after the other."""
     ids = np.concatenate([piece.ids_RT for piece in pieces])
     return PackedRows(ids, [lengths for piece in pieces for lengths in piece.lengths])
 
@@ -41,7 +41,7 @@ def join(pieces: Sequence[PackedRows]) -> PackedRows:
 def pack(
     sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.Random
 ) -> PackedRows:
-    """PackedRows in random order, the examples of a row in random order.
+    """Returns rows in random order, the examples of a row in random order.
 
     Raises:
         ValueError: a sequence is empty or longer than a row.
@@ -65,7 +65,7 @@ def pack(
 
 
 def rows_from(rows: Sequence[Sequence[Sequence[int]]], length: int, pad: int) -> PackedRows:
-    """A table of rows whose examples are known and in order."""
+    """Returns a table of rows whose examples are known and in order."""
     table = np.full((len(rows), length), pad, np.int32)
     for line, members in zip(table, rows, strict=True):
         flat = [id_ for ids in members for id_ in ids]

@@ -1,4 +1,4 @@
-"""Several processes at one network: who they are, how they agree, how they share the weights.
+"""Joins several processes at one network: who they are, how they agree, how they share the weights.
 
 torchrun starts the processes and tells each its place through the environment (RANK, WORLD_SIZE,
 LOCAL_RANK, LOCAL_WORLD_SIZE).  Without it there is one process, and nothing here talks to anybody.
@@ -42,20 +42,20 @@ class Processes:
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
-    """On this machine."""
+    """Number of processes on this machine."""
     strategy: str = "none"
     store: Store | None = None
-    """Small facts that the processes leave for each other."""
+    """Store for small facts that the processes leave for each other."""
 
     @classmethod
     def join(cls, recipe: ParallelRecipe, device: str = "cpu") -> Processes:
-        """Find the others that torchrun has started; alone if there are none.
+        """Finds the others that torchrun has started; alone if there are none.
 
         Messages between processors go over gloo, those between accelerators over nccl.
 
         Raises:
             ProcessLost: the others were not found.
-            ModelRuntimeError: several processes, but the recipe's strategy is `none`.
+            ModelRuntimeError: there are several processes, but the recipe's strategy is `none`.
         """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
@@ -83,18 +83,18 @@ class Processes:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes the log and the verdicts."""
+        """Whether this process writes the log and decides for all."""
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """The one of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
+        """Returns the device of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
         device = torch.device(name)
         if self.size > 1 and name == "cuda":
             return torch.device("cuda", self.local_rank)
         return device
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Each value summed over all processes; every process gets the same bits."""
+        """Returns each value summed over all processes; every process gets the same bits."""
         if self.size == 1:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64)
@@ -102,7 +102,7 @@ class Processes:
         return summed.tolist()
 
     def gather(self, thing: Thing) -> list[Thing]:
-        """What every process has given, in the order of ranks."""
+        """Returns what every process has given, in the order of ranks."""
         if self.size == 1:
             return [thing]
         things: list[Thing | None] = [None] * self.size
@@ -110,11 +110,11 @@ class Processes:
         return things  # type: ignore[return-value]
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Waits until all processes are here."""
         self.sum([0.0])
 
     def wait_long(self, name: str) -> None:
-        """Until the main process comes here, too, even if that takes days; once for each name."""
+        """Waits until the main process comes here, even if that takes days; once for each name."""
         if self.store is None:
             return
         if self.is_main:
@@ -123,7 +123,7 @@ class Processes:
             self.store.wait([name], timedelta(days=30))
 
     def wrap(self, network: TrainingNetwork, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
-        """What is called in place of `objective` (which holds `network`) to get a loss.
+        """Returns what is called in place of `objective` (which holds `network`) to get a loss.
 
         Gradients come out as *sums* over the processes: the caller weighs the losses.
         """
@@ -134,11 +134,11 @@ class Processes:
         return objective
 
     def loss_weight(self) -> float:
-        """Makes a sum of what the reduction of gradients leaves: DDP takes the mean."""
+        """Returns the factor that makes a sum of a reduction of gradients: DDP takes the mean."""
         return float(self.size) if self.strategy == "ddp" else 1.0
 
     def local_only(self, wrapped: nn.Module) -> AbstractContextManager[None]:
-        """Gradients of this block stay here until a backward pass outside of one.
+        """Keeps the gradients of this block here until a backward pass outside of one.
 
         FSDP2 reduces every micro-batch instead, so that whole gradients are never kept.
         """
@@ -148,7 +148,7 @@ class Processes:
 
 
 def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> None:
-    """Each process keeps one part of every weight; layers are gathered one by one (FSDP2).
+    """Gives each process one part of every weight; layers are gathered one by one (FSDP2).
 
     Products see weights in `dtype`; gradients are summed in float32.
     """
@@ -173,7 +173,7 @@ def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> No
 def telling_of_lost_processes(
     processes: Processes, newest: Callable[[], Path | None]
 ) -> Iterator[None]:
-    """Turn the many errors by which torch tells of a dead process into one sentence.
+    """Turns the many errors by which torch tells of a dead process into one sentence.
 
     Args:
         processes: the processes of the run.
@@ -203,6 +203,6 @@ def telling_of_lost_processes(
 
 
 def leave() -> None:
-    """Say goodbye to the other processes."""
+    """Says goodbye to the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()

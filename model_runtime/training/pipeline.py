@@ -40,7 +40,7 @@ def run(
     max_steps: int | None = None,
     execute: bool = False,
 ) -> Path:
-    """Run all stages, or one; returns the folder of the bundle, or of the one stage.
+    """Runs all stages, or one; returns the folder of the bundle, or of the one stage.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -99,7 +99,7 @@ def _run_stage(given: Run, number: int) -> None:
 
 
 def stage_key(given: Run, number: int) -> str:
-    """Return a hash of all that the results of a stage depend on.
+    """Returns a hash of all that the results of a stage depend on.
 
     The files below a root count by their names alone: `corpus/manifest.json` says what was read,
     and training refuses another corpus than the one it began with.
@@ -110,7 +110,7 @@ def stage_key(given: Run, number: int) -> str:
 
 
 def _corpus_arguments(given: Run) -> dict[str, Any]:
-    """Return roots and benchmarks of the command line, or of the start that made the corpus.
+    """Returns roots and benchmarks of the command line, or of the start that made the corpus.
 
     A run is thus continued without saying them again.
     """

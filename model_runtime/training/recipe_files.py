@@ -15,7 +15,7 @@ class RecipeError(ModelRuntimeError):
 
 
 def find_recipe(name: str) -> Path:
-    """Return the path of a recipe, given as a file or by its name in the package.
+    """Returns the path of a recipe, given as a file or by its name in the package.
 
     Raises:
         RecipeError: neither is there; names the nearest one.
@@ -29,5 +29,5 @@ def find_recipe(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """Return the names of the recipes that come with this package, sorted."""
+    """Returns the names of the recipes that come with this package, sorted."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from attrs import asdict
 
-from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.checkpoint import Identity
 from model_runtime.training.documents import unpack
 from model_runtime.training.parallel import Processes
@@ -17,12 +16,12 @@ from model_runtime.training.recipe import Recipe
 
 
 def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
-    """What must stay the same within a run; budgets and speeds may change."""
+    """Returns the facts that must stay the same within a run; budgets and speeds may change."""
     fixed = {
         "network": asdict(recipe.network),
         "data": asdict(recipe.data),
         "selection": asdict(recipe.selection),
-        checkpoints.OPTIMIZER: {"name": recipe.optimizer.name},
+        "optimizer": {"name": recipe.optimizer.name},
         "train": {"seed": recipe.train.seed, "block_mb": recipe.train.block_mb},
     }
     # The index of a corpus holds the hash of every document.
@@ -30,7 +29,7 @@ def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
 
 
 def unpack_for(identity: Identity, corpus: Path, folder: Path, processes: Processes) -> None:
-    """Unpack the corpus of a run into a folder; texts of an earlier corpus are removed.
+    """Unpacks the corpus of a run into a folder; texts of an earlier corpus are removed.
 
     The main process does it while the others wait.
     """

@@ -1,4 +1,4 @@
-"""What happens when in a run: the learning rate, and whatever is done every so often."""
+"""Schedules a run: the learning rate, and whatever is done every so often."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from model_runtime.training.recipe import OptimizerRecipe
 
 
 def rate_factor(progress: float, recipe: OptimizerRecipe) -> float:
-    """Share of the highest rate at `progress` of the run, each a share from 0 to 1.
+    """Returns the share of the highest rate at `progress` of the run, each a share from 0 to 1.
 
-    Both rise linearly from 0 over `warmup` and end at `min_rate`: `wsd` linearly, over the last
-    `decay` of the run; `cosine` over all that follows the warm-up.
+    Both schedules rise linearly from 0 over `warmup` and end at `min_rate`: `wsd` linearly, over
+    the last `decay` of the run; `cosine` over all that follows the warmup.
 
     >>> wsd = OptimizerRecipe(warmup=0.1, decay=0.4)
     >>> [rate_factor(p, wsd) for p in (0.05, 0.3, 0.8, 1.0)]
@@ -34,13 +34,13 @@ def rate_factor(progress: float, recipe: OptimizerRecipe) -> float:
 
 
 class Due:
-    """Something that is done after so many seconds, and after so many steps unless that is 0."""
+    """Tells when so many seconds have passed, or so many steps unless that is 0."""
 
     def __init__(self, seconds: float, steps: int, progress: RunProgress) -> None:
         self.seconds, self.steps, self._last = seconds, steps, progress.seconds
 
     def now(self, progress: RunProgress) -> bool:
-        """Whether it is time; every process comes to the same answer."""
+        """Tells whether it is time; every process comes to the same answer."""
         by_step = bool(self.steps) and progress.step % self.steps == 0
         if by_step or progress.seconds - self._last >= self.seconds:
             self._last = progress.seconds

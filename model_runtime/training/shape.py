@@ -7,7 +7,7 @@ from model_runtime.training.recipe import Recipe
 
 
 def shape_of(recipe: Recipe, vocabulary: int) -> Shape:
-    """Return the shape that a recipe asks for, with a tokenizer of `vocabulary` ids."""
+    """Returns the shape that a recipe asks for, with a tokenizer of `vocabulary` ids."""
     network = recipe.network
     return Shape(
         layers=network.layers,

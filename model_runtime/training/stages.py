@@ -59,7 +59,7 @@ class Run:
         return self.training is None or self.training.is_main
 
     def folder(self, stage: str) -> Path:
-        """Return the folder of a stage's results."""
+        """Returns the folder of a stage's results."""
         return self.out / stage
 
     @property
@@ -80,7 +80,7 @@ class Stage:
     """Section of the recipe that the stage depends on; empty for the whole recipe."""
 
     def settings(self, recipe: Recipe) -> dict[str, Any]:
-        """Return the settings that the stage depends on."""
+        """Returns the settings that the stage depends on."""
         from attrs import asdict
 
         return asdict(getattr(recipe, self.section) if self.section else recipe)

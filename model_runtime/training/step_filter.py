@@ -38,7 +38,7 @@ class StepFilter:
         self.in_a_row = 0
 
     def reason_to_skip(self, loss: float, norm: float) -> str | None:
-        """Return why the step must be skipped; None if it may be taken.
+        """Returns why the step must be skipped; None if it may be taken.
 
         Raises:
             TrainingDiverged: this is one skipped step in a row too many.
@@ -75,7 +75,7 @@ class StepFilter:
         return None
 
     def state(self) -> dict[str, list[float] | int]:
-        """Return the state for a checkpoint, as JSON values."""
+        """Returns the state for a checkpoint, as JSON values."""
         return {
             "losses": list(self.losses),
             "norms": list(self.norms),
@@ -84,7 +84,7 @@ class StepFilter:
         }
 
     def restore(self, state: dict[str, list[float] | int]) -> None:
-        """Take over a state that `state` returned."""
+        """Takes over a state that `state` returned."""
         losses, norms = state["losses"], state["norms"]
         skipped, in_a_row = state["skipped"], state["in_a_row"]
         assert isinstance(losses, list) and isinstance(norms, list)

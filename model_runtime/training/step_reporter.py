@@ -1,4 +1,4 @@
-"""Figures of a run while it runs: into the log every so often, into the live line at every step."""
+"""Reports on a run: into the log every so often, on the progress line at every step."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from model_runtime.training.throughput import Peak
 
 @dataclass(frozen=True)
 class StepResult:
-    """What all processes know after a step."""
+    """Facts that all processes know after a step."""
 
     loss: float
-    """Nats per token."""
+    """Mean loss in nats per token."""
     norm: float
-    """Of the gradient, before clipping."""
+    """Norm of the gradient, before clipping."""
     seconds: float
-    """Since the step before."""
+    """Seconds since the step before."""
     heard: int
-    """A signal that some process received, or 0."""
+    """Number of a signal that some process received, or 0."""
     skipped: str | None
-    """Why the weights did not move, or None."""
+    """Reason why the weights did not move, or None."""
 
 
 class StepReporter:
-    """On the main process."""
+    """Writes the figures of every step, on the main process."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class StepReporter:
     def step(
         self, progress: RunProgress, result: StepResult, rows: RowStream, rate: float, skipped: int
     ) -> None:
-        """After every step."""
+        """Reports on a step."""
         if result.skipped:
             self.log.write(
                 event="skipped a step",
@@ -100,7 +100,7 @@ class StepReporter:
             self._resume(progress, rows.waited)
 
     def pause(self, progress: RunProgress, rows: RowStream) -> None:
-        """Speed is not measured across what has just been done (validation, saving)."""
+        """Leaves what has just been done, such as validation, out of the measured speed."""
         self._resume(progress, rows.waited)
 
     def _resume(self, progress: RunProgress, waited: float) -> None:

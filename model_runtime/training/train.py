@@ -1,4 +1,4 @@
-"""The training loop: one network on one process or many, resumable at every checkpoint."""
+"""Runs the training loop: one network on one process or many, resumable at every checkpoint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ CHECKPOINTS = "checkpoints"
 
 
 class Trainer:
-    """A network in training."""
+    """A network in training, with everything that moves it.
+
+    Raises:
+        CheckpointError: the state belongs to another recipe, corpus or tokenizer.
+    """
 
     def __init__(
         self,
@@ -97,7 +101,7 @@ class Trainer:
             logger.info("going on from step %d (%s)", self.progress.step, newest)
 
     def begin_with(self, weights: Path) -> None:
-        """Take over weights, unless this run has begun already.
+        """Takes over weights, unless this run has begun already.
 
         Args:
             weights: a run's folder, one of its checkpoints, or a `.safetensors` file.
@@ -113,7 +117,7 @@ class Trainer:
         logger.info("the weights are those of %s", weights)
 
     def run(self, max_steps: int | None = None) -> None:
-        """Train to the end of the budget, or for so many steps; then validate and save.
+        """Trains to the end of the budget, or for so many steps; then validate and saves.
 
         Raises:
             TrainingStopped: SIGTERM or Ctrl-C was heard; the state is saved.
@@ -148,17 +152,17 @@ class Trainer:
             self.save()
 
     def check_finished(self) -> None:
-        """Raise TrainingStopped if some of the budget is left."""
+        """Raises TrainingStopped if some of the budget is left."""
         if self.progress.share(self.recipe.train) < 1:
             raise TrainingStopped(0, self.progress.step, self.checkpoints.newest())
 
     def step(self, rows: PackedRows, seconds: float = 0.0, heard: int = 0) -> StepResult:
-        """One step of the optimizers, the same on every process.
+        """Takes one step of the optimizers, the same on every process.
 
         Args:
-            rows: of all processes together.
-            seconds: since the last step; the main process's count.
-            heard: signal that this process has received.
+            rows: rows of all processes together.
+            seconds: seconds since the last step; the main process's count.
+            heard: number of the signal that this process has received, or 0.
         """
         recipe = self.recipe
         factor = rate_factor(self.progress.share(recipe.train), recipe.optimizer)
@@ -182,7 +186,7 @@ class Trainer:
         return StepResult(loss, float(norm), seconds, heard, reason)
 
     def save(self, name: str | None = None) -> Path:
-        """Write a checkpoint."""
+        """Writes a checkpoint."""
         self.progress.step_filter = self.step_filter.state()
         return self.checkpoints.save(self.tensors, self.progress, self.identity, name)
 
@@ -194,7 +198,7 @@ class Trainer:
         stop_signal: StopSignal,
         line: ProgressLine,
     ) -> int:
-        """Number of the signal that ended it, or 0."""
+        """Trains until the budget is used; returns the number of the signal that ended it, or 0."""
         recipe, train, progress = self.recipe, self.recipe.train, self.progress
         report = self._report(line)
         valid = Due(train.valid_seconds, train.valid_steps, progress)
@@ -260,7 +264,7 @@ class Trainer:
 
 
 def prepare_layers(network: TrainingNetwork, recipe: TrainRecipe) -> None:
-    """Activation checkpointing and torch.compile, layer by layer."""
+    """Sets up activation checkpointing and torch.compile, layer by layer."""
     for layer in network.gpt_neox.layers:
         assert isinstance(layer, Layer)
         layer.recompute = recipe.recompute

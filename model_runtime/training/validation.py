@@ -1,9 +1,10 @@
-"""Held-out documents: how well a network writes what it has never seen.
+"""Measures how well a network writes held-out documents.
 
-ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line middles
+ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line
+                             middles
 eod                          share of middles after which END is the likeliest token
 exact_*                      share of middles that greedy decoding writes exactly, END included:
-                                 every token, and END after them, is the likeliest one
+                             every token, and END after them, is the likeliest one
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from model_runtime.training.windows import whole
 KINDS = ("ltr", "line", "cursor", "character")
 WINDOW_TOKENS = (100, 600)
 CHARACTER_MIX = {"character": 0.2, "short-run": 0.2, "rest-of-line": 0.6}
-"""Of the figures named `character`."""
+"""Mix of the holes of the figures named `character`."""
 
 
 @dataclass(frozen=True)
 class ValidationExample:
-    """One example: ids, and from where on they count."""
+    """The ids of one example, and from where on they count."""
 
     kind: str
     ids: list[int]
     start: int
-    """First id that is scored; the last one is END unless the kind is `ltr`."""
+    """Index of the first id that is scored; the last one is END unless the kind is `ltr`."""
     text_bytes: int
 
 
@@ -62,7 +63,7 @@ class Validation:
     def measure(
         self, network: TrainingNetwork, dtype: torch.dtype, per_row: bool
     ) -> dict[str, float]:
-        """All figures, rounded to four digits."""
+        """Returns all figures by name, rounded to four digits."""
         sums: dict[str, list[float]] = {}
         for start in range(0, len(self.examples), 16):
             group = self.examples[start : start + 16]
@@ -78,7 +79,7 @@ class Validation:
         dtype: torch.dtype,
         per_row: bool,
     ) -> list[Tensor]:
-        """For each example the states that predict its judged ids."""
+        """Returns for each example the states that predict its scored ids."""
         lengths = [len(example.ids) for example in group]
         if per_row:
             ids = torch.zeros(len(group), self.context, dtype=torch.int32)
@@ -99,7 +100,7 @@ class Validation:
 
 
 def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[float]]) -> None:
-    """Add one example's figures to the sums of (part, whole) by name."""
+    """Adds one example's figures to the sums of (part, whole) by name."""
     wanted_J = torch.tensor(example.ids[example.start :], device=logits_JV.device)
     nats_J = F.cross_entropy(logits_JV.float(), wanted_J, reduction="none")
     right_J = logits_JV.argmax(-1) == wanted_J
@@ -110,7 +111,7 @@ def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[fl
         entry[1] += whole
 
     is_hole = example.kind != "ltr"
-    # END has no bytes; it is judged by `eod`.
+    # END has no bytes; `eod` counts it.
     text_J = nats_J[:-1] if is_hole else nats_J
     bits = float(text_J.sum()) / math.log(2)
     add("mid_bpb" if is_hole else "ltr_bpb", bits, example.text_bytes)
@@ -122,7 +123,7 @@ def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[fl
 
 
 def draw(encoder: Encoder, kind: str, rng: random.Random) -> ValidationExample | None:
-    """An example of this kind from some held-out document; None if the drawn place is unfit."""
+    """Draws an example of a kind from some held-out document; None if the drawn place is unfit."""
     documents = encoder.documents
     text = documents.text(rng.randrange(len(documents)))
     start, end = rng.choice(list(whole(text, WINDOW_TOKENS, rng)))

@@ -10,7 +10,7 @@ from model_runtime.evaluation.splits import SPLITS
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that choose tasks of HumanEval-infilling and allow running them."""
+    """Adds the arguments that choose tasks of HumanEval-infilling and allows running them."""
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="FOLDER", help="with the benchmark's .jsonl.gz")
     add("--split", choices=list(SPLITS), default="single-line")
@@ -28,7 +28,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that choose an engine; `open_engine` checks the names."""
+    """Adds the arguments that choose an engine; `open_engine` checks the names."""
     add = parser.add_argument
     add("--engine", default="auto", metavar="NAME", help="such as ctranslate2, onnx or torch")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda")
@@ -36,7 +36,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """Return the whole number in `text`.
+    """Returns the whole number in `text`.
 
     Raises:
         ArgumentTypeError: the number is below 1.
@@ -48,5 +48,5 @@ def positive(text: str) -> int:
 
 
 def warn(message: str) -> None:
-    """Print a message of the evaluation on standard error."""
+    """Prints a message of the evaluation on standard error."""
     print(f"fim-runtime evaluate: {message}", file=sys.stderr)

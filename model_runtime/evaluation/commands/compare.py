@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser(
         "compare",
         help="paired differences of evaluations that were kept",
@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the differences; returns the exit code."""
+    """Prints the differences; returns the exit code."""
     from model_runtime.evaluation.compare import compare
 
     comparison = compare(args.runs, args.measure or ())

@@ -8,7 +8,7 @@ from model_runtime.evaluation.commands.arguments import add_data, warn
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser(
         "floor", help="test the evaluation itself: run empty and reference answers"
     )
@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how many answers of both kinds pass; returns 1 if that is not what is known."""
+    """Prints how many answers of both kinds pass; returns 1 if that is not what is known."""
     from concurrent.futures import ThreadPoolExecutor
 
     from model_runtime.evaluation.progress import tracked

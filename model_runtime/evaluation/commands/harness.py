@@ -11,7 +11,7 @@ from model_runtime.evaluation.harness_tasks import TASKS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser(
         "harness",
         help="the reference model's seven language tasks, by lm-evaluation-harness",
@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate a model and print the table; returns the exit code."""
+    """Evaluates a model and prints the table; returns the exit code."""
     from model_runtime.engines import open_engine
     from model_runtime.evaluation.harness import HarnessOptions, evaluate_harness
     from model_runtime.store import catalogue

@@ -12,7 +12,7 @@ from model_runtime.evaluation.splits import SPLITS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser(
         "infilling",
         help="HumanEval-infilling: fill holes in functions, and run the tests",
@@ -47,7 +47,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate a model and print the report; returns the exit code."""
+    """Evaluates a model and prints the report; returns the exit code."""
     from model_runtime.engines import open_engine
     from model_runtime.evaluation.infilling import DrawSettings
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling

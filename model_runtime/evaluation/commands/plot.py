@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser(
         "plot",
         help="loss, bits per byte and pass@k of training runs, against tokens",
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the curves and print the names of the pictures; returns the exit code."""
+    """Draws the curves and prints the names of the pictures; returns the exit code."""
     from model_runtime.evaluation.plots import draw
     from model_runtime.evaluation.training_curve import read_curve
 

@@ -7,13 +7,13 @@ import time
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the commands of `evaluate`."""
+    """Adds the command to the commands of `evaluate`."""
     parser = commands.add_parser("sandbox", help="say what confines programs on this machine")
     parser.set_defaults(evaluate=run)
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print the isolation and how many programs it starts a second; returns the exit code."""
+    """Prints the isolation and how many programs it starts a second; returns the exit code."""
     from model_runtime.evaluation.sandbox import Sandbox
 
     sandbox = Sandbox.open()

@@ -10,7 +10,7 @@ from model_runtime.training.ablation.command import add_arguments, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and run the ablation; returns the exit code."""
+    """Parses the arguments and runs the ablation; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fim-runtime evaluate ablation")
     add_arguments(parser)
     return run(parser.parse_intermixed_args(arguments))

@@ -41,7 +41,7 @@ The held-out figures need no benchmark; DATA and ROWS are those of `evaluate inf
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `ablation` to the commands of `evaluate`."""
+    """Adds `ablation` to the commands of `evaluate`."""
     parser = commands.add_parser(
         "ablation", help="train variants of a model with several seeds and score them"
     )
@@ -49,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of an ablation to a parser, and what it runs."""
+    """Adds the arguments of an ablation to a parser, and what it runs."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = " ".join(_DEFAULT_RECIPES)
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the ablation; returns the exit code: 0, 1 for a failure, 130 after Ctrl-C."""
+    """Runs the ablation; returns the exit code: 0, 1 for a failure, 130 after Ctrl-C."""
     try:
         from model_runtime.training.display import set_up_logging
 

@@ -1,4 +1,4 @@
-"""What an ablation compares, and how."""
+"""The options of an ablation: which variants it compares, and how."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class AblationOptions:
     engine: str = "auto"
     threads: int = 0
     infilling: InfillingOptions | None = None
-    """How to score infilling; the folder `out` in it is not used."""
+    """Settings of the scoring of infilling; the folder `out` in them is not used."""
     harness: HarnessOptions | None = None
-    """How to score language tasks; the folder `out` in it is not used."""
+    """Settings of the scoring of language tasks; the folder `out` in them is not used."""
 
     def __post_init__(self) -> None:
         names = [path.stem for path in self.recipes]

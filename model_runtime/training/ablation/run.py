@@ -1,4 +1,4 @@
-"""One ablation from recipes to a report; what was done by an earlier call is not done again."""
+"""Runs one ablation from recipes to a report; what an earlier call did is not done again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model_runtime.training.ablation.training_runs import make_bundle, train, wr
 
 
 def run_ablation(options: AblationOptions, sandbox: Sandbox | None) -> AblationReport:
-    """Train, score and compare; the report is written into `options.out` as well.
+    """Trains, scores and compares; the report is written into `options.out` as well.
 
     Raises:
         RecipeError: a recipe is wrong; nothing was trained.

@@ -24,7 +24,7 @@ INFILLING, HARNESS = "infilling", "harness"
 
 
 def score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> bool:
-    """Evaluate the bundle in a folder, unless that was done; tells whether any score is new."""
+    """Evaluates the bundle in a folder, unless that was done; tells whether any score is new."""
     is_new = False
     bundle = ModelBundle.open(place / "bundle")
     for name in (INFILLING, HARNESS):
@@ -58,7 +58,7 @@ def score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> boo
 
 
 def read_run(folder: Path, seed: int) -> TrainedRun:
-    """Return the rows, floors and held-out figures that were kept of a run."""
+    """Returns the rows, floors and held-out figures that were kept of a run."""
     rows, floors = MeasuredRows(), dict[str, float]()
     for name in (INFILLING, HARNESS):
         if not (folder / name / "report.json").exists():
@@ -83,7 +83,7 @@ def read_run(folder: Path, seed: int) -> TrainedRun:
 
 
 def held_out_figures(variants: list[Variant]) -> dict[str, dict[str, tuple[float, ...]]]:
-    """Return figure -> variant -> the figure of each seed, on held-out packages."""
+    """Returns figure -> variant -> the figure of each seed, on held-out packages."""
     names = dict.fromkeys(
         name for variant in variants for run in variant.runs for name in run.held_out
     )

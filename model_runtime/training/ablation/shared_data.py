@@ -1,4 +1,4 @@
-"""Corpus, tokenizer and selection of an ablation: made once, and linked into every run."""
+"""Makes corpus, tokenizer and selection of an ablation once, and links them into every run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DATA_STAGES = tuple(_NAMES[: _NAMES.index("train")])
 def run_stage(
     recipe: Path, folder: Path, stage: str, options: AblationOptions, max_steps: int | None = None
 ) -> None:
-    """Run one stage of the pipeline, of a run in `folder`.
+    """Runs one stage of the pipeline, of a run in `folder`.
 
     Raises:
         TrainingStopped: a signal, or `max_steps`, ended the training.
@@ -40,7 +40,7 @@ def run_stage(
 
 
 def link_data(recipe: Recipe, file: Path, folder: Path, options: AblationOptions) -> None:
-    """Make the data that a recipe asks for, unless it is there, and link it into a run's folder.
+    """Makes the data that a recipe asks for, unless it is there, and links it into a run's folder.
 
     Raises:
         AblationError: the run that `data_of` names has no corpus or no tokenizer.

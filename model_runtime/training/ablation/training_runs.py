@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_recipes(path: Path, options: AblationOptions) -> list[Path]:
-    """Write the recipe of every seed into the folder of its run, and return the files.
+    """Writes the recipe of every seed into the folder of its run, and returns the files.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -49,7 +49,7 @@ def write_recipes(path: Path, options: AblationOptions) -> list[Path]:
 
 
 def train(file: Path, options: AblationOptions) -> None:
-    """Run all stages of one run in the folder of its recipe, unless they were run for it.
+    """Runs all stages of one run in the folder of its recipe, unless they were run for it.
 
     Raises:
         TrainingStopped: a signal ended the training; the same call goes on.
@@ -79,13 +79,13 @@ def train(file: Path, options: AblationOptions) -> None:
 
 
 def make_bundle(file: Path, options: AblationOptions) -> None:
-    """Export the newest checkpoint of a run and make a bundle of it."""
+    """Exports the newest checkpoint of a run and makes a bundle of it."""
     for stage in ("export", "bundle"):
         run_stage(file, file.parent, stage, options)
 
 
 def _steps_to_points(recipe: Recipe, folder: Path, points: int) -> Iterator[int]:
-    """Yield the steps to train until each point, computed when each is asked for."""
+    """Yields the steps to train until each point, computed when each is asked for."""
     from model_runtime.training import checkpoint
 
     total = _num_steps(recipe)
@@ -96,7 +96,7 @@ def _steps_to_points(recipe: Recipe, folder: Path, points: int) -> Iterator[int]
 
 
 def _num_steps(recipe: Recipe) -> int:
-    """Return the steps of a whole run; an estimate where the budget is in tokens."""
+    """Returns the steps of a whole run; an estimate where the budget is in tokens."""
     train = recipe.train
     if train.budget_steps:
         return train.budget_steps
@@ -104,12 +104,12 @@ def _num_steps(recipe: Recipe) -> int:
 
 
 def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value as it will be when it has been written and read."""
+    """Returns a value as it will be when it has been written and reads."""
     return dict(json.loads(json.dumps(value, default=str)))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a file; an empty one where there is no such file."""
+    """Returns the object in a file; an empty one where there is no such file."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Wheels and sdists: packages as an index holds them."""
+"""Reads wheels and sdists: packages as an index holds them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Wheel:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `CorpusSource.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         verdict = _verdict(_zipped(self.path), _WHEEL_METADATA, _WHEEL_LICENCE, recipe)
         return verdict, _files(_zipped(self.path), recipe, self.name, self.version, verdict, 0)
 
@@ -55,7 +55,7 @@ class Sdist:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `CorpusSource.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         members = _zipped if self.path.suffix == ".zip" else _tarred
         # Twice from the start: what says the licence may stand behind the code.
         verdict = _verdict(members(self.path), _SDIST_METADATA, _SDIST_LICENCE, recipe)

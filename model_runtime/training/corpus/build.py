@@ -1,12 +1,12 @@
-"""From roots to the corpus folder: phases on an executor, then the parts.
+"""Makes the corpus folder: phases on an executor, then the parts.
 
-read     licence of every source; rules per file; scrubbing; hashes and MinHash signatures
-match    near-duplicates, bucket by bucket
-choose   of equal and nearly equal documents the first
-check    it parses; it shares no 13-gram with a benchmark
-write    a cap per package; held-out packages; compressed parts, `licences.tsv`, `manifest.json`
+    read     licence of every source; rules per file; scrubbing; hashes and MinHash signatures
+    match    near-duplicates, bucket by bucket
+    choose   of equal and nearly equal documents the first
+    check    it parses; it shares no 13-gram with a benchmark
+    write    a cap per package; held-out packages; compressed parts, `licences.tsv`, `manifest.json`
 
-What the phases leave between each other lies in OUT/work until the corpus is whole.
+The files that the phases leave for each other lie in OUT/work until the corpus is whole.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def build_corpus(
     out: Path,
     executor: ExecutorRecipe | None = None,
 ) -> dict[str, Any]:
-    """Write the corpus folder; gives back its manifest.
+    """Writes the corpus folder; returns its manifest.
 
     Args:
-        recipe: what is read, and what is thrown away.
+        recipe: says what is read, and what is thrown away.
         roots: see `corpus/roots.py`.
         benchmarks: folder with `*.jsonl(.gz)` of tasks that must not leak; None skips the step.
-        out: the folder.
-        executor: who does it; None takes this machine's processors.
+        out: the folder to write.
+        executor: says who does it; None takes this machine's processors.
 
     Raises:
         CorpusError: a root cannot be read, a phase failed, or nothing is left.
@@ -89,7 +89,7 @@ def phases(
     benchmarks: set[str],
     work: Path,
 ) -> list[Phase]:
-    """What is run, in order."""
+    """Returns the phases, in order."""
     kept, signatures, matches = work / "kept", work / "signatures", work / "matches"
     removed, passed = work / "removed", work / "passed"
     many, config = executor.tasks, config_of(recipe)
@@ -118,7 +118,7 @@ def phases(
 def _write(
     recipe: CorpusRecipe, tasks: set[str], counts: dict[str, Tally], work: Path, out: Path
 ) -> dict[str, Any]:
-    """Parts, licences and manifest from what the phases have left."""
+    """Writes parts, licences and manifest from what the phases have left."""
     verdicts = _write_licences(work / "licences", out / "licences.tsv")
     spill = work / "spill"
     documents = spilled(work / "passed", spill)
@@ -190,7 +190,9 @@ def _write(
 
 
 def spilled(folder: Path, spill: Path) -> list[Stored]:
-    """Texts of all tasks in one file, in the order of their sources."""
+    """Writes the texts of all tasks into one file, in the order of their sources; returns their
+    places.
+    """
     found: list[tuple[tuple[int, ...], Stored]] = []
     with open(spill, "wb") as file:
         for path in sorted(folder.glob("*.zst")):
@@ -204,7 +206,7 @@ def spilled(folder: Path, spill: Path) -> list[Stored]:
 
 
 def _write_licences(folder: Path, table: Path) -> Counter[str]:
-    """`licences.tsv`, one line a source, in the order of the sources; counts by verdict."""
+    """Writes `licences.tsv`, one line a source, in their order; returns the counts by verdict."""
     entries: dict[int, list[str]] = {}
     for path in sorted(folder.glob("*.json")):
         for number, *entry in json.loads(path.read_text("utf-8")):
@@ -229,7 +231,7 @@ def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
 
 
 def _dropped(counts: dict[str, Tally]) -> str:
-    """The most frequent reasons, for people."""
+    """Returns the most frequent reasons, for people."""
     reasons = Counter(
         {
             reason: tally.documents
@@ -244,7 +246,7 @@ def _dropped(counts: dict[str, Tally]) -> str:
 
 @contextmanager
 def pool() -> Iterator[Callable[..., Iterator[Any]]]:
-    """An ordered, lazy `map` over worker processes; over this one where it is alone."""
+    """Gives an ordered, lazy `map` over worker processes; over this one where it is alone."""
     if (os.cpu_count() or 1) == 1:
         yield map
         return

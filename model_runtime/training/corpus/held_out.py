@@ -13,11 +13,11 @@ from model_runtime.training.corpus.source import CorpusError
 VALID_CAP = 600_000
 """Most bytes of a held-out package."""
 MIN_HELD_OUT = 100_000
-"""A package with fewer bytes is not worth holding out."""
+"""Fewest bytes of a package that is worth holding out."""
 
 
 def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
-    """Sizes, before the cap."""
+    """Returns the sizes of packages, before the cap."""
     sizes: Counter[str] = Counter()
     for document in documents:
         sizes[document.entry.package] += document.entry.size
@@ -25,9 +25,10 @@ def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
 
 
 def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
-    """The first packages in the order of a hash of their names, so that the choice is stable.
+    """Returns the packages that are held out: the first in the order of a hash of their names.
 
-    One package at least stays for training, so a single one is never held out.
+    So the choice is stable.  One package at least stays for training, so a single one is never held
+    out.
     """
     eligible = sorted(
         (n for n in sizes if sizes[n] >= MIN_HELD_OUT and not n.startswith("cpython_")),
@@ -37,7 +38,7 @@ def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
 
 
 def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> list[Stored]:
-    """At most so many bytes of a package; in the order of hashes, which is a random sample."""
+    """Keeps at most so many bytes of a package, in the order of hashes: a random sample."""
     used: Counter[str] = Counter()
     kept = []
     for document in sorted(documents, key=lambda document: document.entry.sha1):
@@ -49,13 +50,13 @@ def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> l
 
 
 def above_cap(before: Sequence[Stored], after: Sequence[Stored]) -> Tally:
-    """What the cap dropped."""
+    """Returns the number and bytes of the documents that the cap dropped."""
     sizes = [sum(document.entry.size for document in documents) for documents in (before, after)]
     return Tally(len(before) - len(after), sizes[0] - sizes[1])
 
 
 def choose_documents(documents: Sequence[Stored], share: float) -> set[str]:
-    """Where no package can be held out, single documents in the order of their hashes.
+    """Returns hashes of single documents to hold out, where no package can be held out.
 
     They are the share of the bytes, but no less than a held-out package has or a tenth of all: a
     small share of a small project measures nothing.  Half of the bytes at least stay for training.

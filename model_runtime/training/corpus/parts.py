@@ -1,6 +1,6 @@
 """Writes documents as compressed parts; `documents.py` reads them and describes the format.
 
-Documents are dealt at random into blocks, so that every part is a random sample of the whole.
+Documents are divided at random into blocks, so that every part is a random sample of the whole.
 Within a block those of one package stand together, which compresses better: a reader must shuffle.
 """
 
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Part:
-    """What the manifest says about a part."""
+    """Facts about a part, as the manifest has them."""
 
     name: str
     documents: int = 0
@@ -60,7 +60,9 @@ def write_parts(
         [Callable[[Job], tuple[bytes, bytes]], Iterable[Job]], Iterator[tuple[bytes, bytes]]
     ],
 ) -> list[dict[str, Any]]:
-    """Parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes."""
+    """Writes parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes; returns their
+    facts.
+    """
     for left in out.glob(f"{kind}-*.xz"):  # of an earlier corpus, which may have had more of them
         left.unlink()
     blocks = random_blocks(documents, block_mb, seed)
@@ -86,7 +88,7 @@ def write_parts(
 
 
 def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
-    """Random blocks of about one size, each sorted by package and path."""
+    """Returns random blocks of about one size, each sorted by package and path."""
     if not documents:
         return []
     total = sum(document.entry.size for document in documents)
@@ -100,7 +102,7 @@ def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> li
 
 
 def compress(job: Job) -> tuple[bytes, bytes]:
-    """Text and index of a block, one xz stream each."""
+    """Returns text and index of a block, one xz stream each."""
     pieces, lines = [], []
     with open(job.spill, "rb") as file:
         for document in job.documents:

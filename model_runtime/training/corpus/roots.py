@@ -1,11 +1,12 @@
-"""What a root of a corpus may name.
+"""Finds the sources that the roots of a corpus name.
 
 stdlib              the standard library of the Python that runs
 hf:NAME?split=...   a Hugging Face data set, streamed; NAME may be a folder on this machine
 a file              a wheel, an sdist, a jsonl(.gz, .zst) or parquet table
 a folder            with Python files or a project file at its top: one package, of what git
-tracks where it is a work tree; else all wheels, sdists, tables below it;
-else one package of plain files
+                    tracks where it is a work tree;
+                    else all wheels, sdists and tables below it;
+                    else one package of plain files
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _SDIST = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)-(?P<version>\d[^-]*?)\.(tar\.
 
 
 def find_sources(roots: Iterable[str]) -> list[CorpusSource]:
-    """All that the roots name; the newest version of each package before older ones.
+    """Returns all sources that the roots name; the newest version of each package before older
+    ones.
 
     Raises:
         CorpusError: a root is not there, or nothing of it can be read; says what it may be.
@@ -95,19 +97,21 @@ def _of_folder(path: Path) -> Iterator[CorpusSource]:
 
 
 def _normal(name: str) -> str:
-    """As PEP 503, with underscores: a wheel and an sdist of a package have one name."""
+    """Returns a name as PEP 503 has it, with underscores, which wheels and sdists of a package
+    share.
+    """
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def _identity(source: CorpusSource) -> tuple[str, ...]:
-    """One file of one name in several folders of an index is read once."""
+    """Returns the facts by which one file in several folders of an index is read once."""
     path = getattr(source, "path", Path(source.name))
     place = path.name if isinstance(source, (Wheel, Sdist)) else str(path.absolute())
     return type(source).__name__, source.name, source.version, place
 
 
 def _order(source: CorpusSource) -> tuple[str, list[int], str]:
-    """By name, the newest version first, a wheel before an sdist."""
+    """Returns a key that sorts by name, the newest version first, a wheel before an sdist."""
     numbers = [-int(number) for number in re.findall(r"\d+", source.version)[:4]]
     path = getattr(source, "path", None)
     return source.name, numbers, f"{type(source).__name__ != 'Wheel':d} {path.name if path else ''}"

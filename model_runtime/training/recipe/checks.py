@@ -11,7 +11,7 @@ _BUDGETS = ("budget_seconds", "budget_tokens", "budget_steps")
 
 
 def problems_of(recipe: Recipe) -> Iterator[str]:
-    """Yield a sentence for each problem of a recipe."""
+    """Yields a sentence for each problem of a recipe."""
     yield from broken_rules(recipe, "")
     yield from _of_executor(recipe)
     yield from _of_network(recipe)

@@ -21,7 +21,7 @@ COLUMNS = ("text", "path", "licence", "origin")
 
 @frozen
 class CorpusRecipe:
-    """Stage 1: which text is read, and what is thrown away."""
+    """Settings of stage 1: which text is read, and what is thrown away."""
 
     roots: tuple[str, ...] = ()
     """Folders, files, data sets (`corpus/roots.py` says which); `$NAME` is expanded.
@@ -57,7 +57,9 @@ class CorpusRecipe:
 
 @frozen
 class SelectionRecipe:
-    """Optional stage: plain functions and a sample of files in place of the whole corpus."""
+    """Settings of the optional stage that puts plain functions and a sample of files in place of
+    all.
+    """
 
     functions: bool = False
     """Whether the stage is run at all."""
@@ -72,7 +74,7 @@ class SelectionRecipe:
 
 @frozen
 class TokenizerRecipe:
-    """Stage 2: a byte-level BPE of its own, or one that there is."""
+    """Settings of stage 2: a byte-level BPE of its own, or one that there is."""
 
     file: str = ""
     """A `tokenizer.json` that is taken instead, with the sentinels behind its ids where it has
@@ -81,13 +83,13 @@ class TokenizerRecipe:
     vocabulary: int = 16_384
     """Number of ids, special ones included; of a `file` too, so that a wrong one is noticed."""
     sample_mb: float = 60.0
-    """Megabytes of text it is trained on."""
+    """Megabytes of text that it is trained on."""
     seed: int = 0
 
 
 @frozen
 class ExecutorRecipe:
-    """Who makes the corpus: where and how fast, never what."""
+    """Settings of the machines that make the corpus; they never change what comes out."""
 
     kind: Literal["local", "slurm", "ray"] = "local"
     tasks: int = setting(16, at_least(1))

@@ -15,7 +15,7 @@ SPANS = ("line", "typed-line", "rest-of-line", "character", "short-run", "token"
 
 @frozen
 class NetworkRecipe:
-    """The shape of the network."""
+    """Settings of the network's shape."""
 
     layers: int = setting(12, at_least(1))
     width: int = setting(512, at_least(1))
@@ -34,7 +34,7 @@ class NetworkRecipe:
 
 @frozen
 class DataRecipe:
-    """Which windows are cut from the documents, and which holes into them."""
+    """Settings of the windows that are cut from the documents, and of the holes cut into them."""
 
     fim_rate: float = setting(0.9, share())
     """Share of windows with a hole; the others are read from left to right."""

@@ -34,7 +34,7 @@ else:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Return the recipe in a TOML file.
+    """Returns the recipe in a TOML file.
 
     Raises:
         RecipeError: the file cannot be read, or keys or values are wrong; the message names them
@@ -52,7 +52,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
-    """Lay the file's tables over those of the recipe that it extends, key by key."""
+    """Lays the file's tables over those of the recipe that it extends, key by key."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -76,7 +76,7 @@ def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _wrong_values(error: BaseException, key: str) -> Iterator[str]:
-    """Yield a sentence for each unknown key and each value of a wrong type."""
+    """Yields a sentence for each unknown key and each value of a wrong type."""
     if isinstance(error, (ClassValidationError, IterableValidationError)):
         noted, others = error.group_exceptions()
         for inner, note in noted:
@@ -94,7 +94,7 @@ def _wrong_values(error: BaseException, key: str) -> Iterator[str]:
 
 
 def _converter() -> Converter:
-    """Return a converter that takes no text for a number, and no number for a truth value."""
+    """Returns a converter that takes no text for a number, and no number for a truth value."""
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, bool, int, float):
         converter.register_structure_hook(kind, _exactly)

@@ -10,23 +10,23 @@ import attrs
 
 _RULES = "rules"
 Rule = Callable[[Any], str]
-"""From a value to what is wrong with it; empty if nothing is."""
+"""Says what is wrong with a value; empty if nothing is."""
 
 
 def setting(default: Any, *rules: Rule) -> Any:
-    """Return a field with a default value and rules for its values."""
+    """Returns a field with a default value and rules for its values."""
     if isinstance(default, dict):
         return attrs.field(factory=default.copy, metadata={_RULES: rules})
     return attrs.field(default=default, metadata={_RULES: rules})
 
 
 def at_least(low: float) -> Rule:
-    """Return the rule that a number is `low` or more."""
+    """Returns the rule that a number is `low` or more."""
     return lambda value: "" if value >= low else f"it must be {low} or more"
 
 
 def share(*, above_zero: bool = False, below_one: bool = False) -> Rule:
-    """Return the rule that a number is a share from 0 to 1, with or without its ends."""
+    """Returns the rule that a number is a share from 0 to 1, with or without its ends."""
     low, high = "above 0" if above_zero else "0", "below 1" if below_one else "1"
 
     def rule(value: float) -> str:
@@ -38,12 +38,12 @@ def share(*, above_zero: bool = False, below_one: bool = False) -> Rule:
 
 
 def not_empty(value: Collection[Any]) -> str:
-    """Refuse a list without entries."""
+    """Refuses a list without entries."""
     return "" if value else "it is empty, so nothing could be read"
 
 
 def keys_of(known: Collection[str]) -> Rule:
-    """Return the rule that a table has no other keys than these."""
+    """Returns the rule that a table has no other keys than these."""
 
     def rule(value: Mapping[str, Any]) -> str:
         wrong = [key for key in value if key not in known]
@@ -55,19 +55,19 @@ def keys_of(known: Collection[str]) -> Rule:
 
 
 def weights(value: Mapping[str, float]) -> str:
-    """Refuse weights of which none is above 0, or one is below."""
+    """Refuses weights of which none is above 0, or one is below."""
     if value and min(value.values()) >= 0 and sum(value.values()):
         return ""
     return "it needs at least one weight above 0, and none below"
 
 
 def nearest(word: str, known: Collection[str]) -> str:
-    """Return the known word that is most like this one."""
+    """Returns the known word that is most like this one."""
     return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
 
 
 def broken_rules(section: Any, name: str) -> Iterator[str]:
-    """Yield a sentence for each rule that a section's values break; sections may be nested."""
+    """Yields a sentence for each rule that a section's values break; sections may be nested."""
     for field in attrs.fields(type(section)):
         value, key = getattr(section, field.name), f"{name}.{field.name}".lstrip(".")
         if attrs.has(type(value)):

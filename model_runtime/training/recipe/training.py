@@ -11,7 +11,7 @@ from model_runtime.training.recipe.settings import at_least, setting, share
 
 @frozen
 class OptimizerRecipe:
-    """How weights move."""
+    """Settings of the optimizer and of its schedule."""
 
     name: Literal["muon", "adamw"] = "muon"
     learning_rate: float = setting(2e-3, at_least(0))
@@ -32,7 +32,7 @@ class OptimizerRecipe:
 
 @frozen
 class TrainRecipe:
-    """How long, how much at once, and what is written down."""
+    """Settings of a run: how long, how much at once, and what is written down."""
 
     budget_seconds: float = setting(0.0, at_least(0))
     """Seconds after which the schedule ends, all starts together; one budget must be given."""
@@ -78,7 +78,7 @@ class TrainRecipe:
 
 @frozen
 class ParallelRecipe:
-    """How several processes share one run; they are started by torchrun."""
+    """Settings of several processes that share one run; they are started by torchrun."""
 
     strategy: Literal["auto", "none", "ddp", "fsdp2"] = "auto"
     """`ddp`: every process has the whole network.  `fsdp2`: each has a share of weights and

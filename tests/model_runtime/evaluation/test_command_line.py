@@ -159,7 +159,7 @@ def test_wrong_usage_ends_with_two(arguments, capsys):
     assert 2 == ended.value.code
 
 
-def test_the_judge_can_be_tested_alone(data, sandbox, capsys):
+def test_the_evaluation_can_be_tested_alone(data, sandbox, capsys):
     command = ["floor", "--data", str(data), "--split", "random-span-light", "--tasks", "6"]
     assert 2 == main(command)
     assert 0 == main([*command, "--allow-code-execution"])

@@ -66,7 +66,7 @@ def test_a_completion_is_kept_uncut(model, tasks, store, text):
 
 
 def test_an_empty_answer_is_an_answer(model, tasks, store):
-    """The seed's script wrote it as null, so that its models scored below doing nothing."""
+    """The reference model's script wrote it as null, so that its models scored below doing nothing."""
     draw(model, ScriptedEngine([END]), tasks, store)
 
     assert [""] * 6 == [json.loads(line)["text"] for line in store.path.read_text().splitlines()]

@@ -28,7 +28,7 @@ NOUNS = (
     "\u00fcber",
 )
 ALONE = ExecutorRecipe(tasks=1, workers=1)
-"""In this process: quick for a few files."""
+"""Executor that stays in this process: quick for a few files."""
 MIT = "Metadata-Version: 2.1\nName: x\nLicense-Expression: MIT\n"
 
 

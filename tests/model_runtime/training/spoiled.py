@@ -1,6 +1,8 @@
-"""A run in which one process computes NaN in its third step; each process writes which steps moved it.
+"""Runs a training in which one process computes NaN in its third step.
 
-torchrun ... -m tests.model_runtime.training.spoiled RECIPE OUT
+Each process writes which steps moved it.
+
+    torchrun ... -m tests.model_runtime.training.spoiled RECIPE OUT
 """
 
 import json
@@ -16,7 +18,7 @@ from model_runtime.training.train import Trainer
 
 
 def local(weight: torch.Tensor) -> torch.Tensor:
-    """This process's share of a weight, as it is now."""
+    """Returns a process's share of a weight, as it is now."""
     share = weight.to_local() if hasattr(weight, "to_local") else weight
     return share.detach().clone()
 

@@ -67,7 +67,7 @@ def command(recipes: dict[str, Path], data_of: Path, out: Path) -> list[str]:
 
 
 def times(folder: Path) -> dict[Path, int]:
-    """When what is costly was written."""
+    """Returns when each file that is costly to make was written."""
     patterns = ("*/*/train/checkpoints/*/*", "*/*/bundle/*", "*/*/infilling/samples.jsonl")
     return {path: path.stat().st_mtime_ns for pattern in patterns for path in folder.glob(pattern)}
 

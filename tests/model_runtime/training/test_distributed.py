@@ -112,7 +112,7 @@ def test_torchrun_starts_a_dead_process_again_and_the_curve_is_whole(
     assert alone.curve() == pytest.approx(run.curve(), abs=1e-3)
 
 
-def test_the_seeds_network_takes_a_step_at_full_width_on_two_processes(
+def test_the_reference_models_network_takes_a_step_at_full_width_on_two_processes(
     corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
     """2 of the 24 layers, a small vocabulary, short rows; the rest is the recipe's: bfloat16,

@@ -61,7 +61,7 @@ def test_a_training_example_begins_with_exactly_the_serving_prompt(
 ):
     encoder = PromptEncoder(tokenizer, tokens, order)
     request = PromptRequest(Hole("def f(a):\n    ret", "\n\nprint(f(1))\n"))
-    example = encoder.example(request, "urn a + 1", max_tokens=256)
+    example = encoder.example(request, "urn a + 1", 256)
     answer = [*tokenizer.encode("urn a + 1"), tokens.end]
     prompt = encoder.prompt(request, PromptBudget(tokens=256 - len(answer)))
 

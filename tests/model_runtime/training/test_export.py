@@ -92,7 +92,7 @@ def copy_with_config(folder: Path, target: Path, without: tuple[str, ...]) -> Pa
 @pytest.mark.parametrize("without", [(), OLD, NEW], ids=["both", "new", "old"])
 @pytest.mark.parametrize("name", ["rotary", "quarter"])
 def test_plain_transformers_computes_the_trained_logits(trained, tmp_path, name, without):
-    """With both spellings of the rotary settings, and with either one alone."""
+    """The folder works with both spellings of the rotary settings, and with either one alone."""
     folder = copy_with_config(trained(name).folder, tmp_path / "model", without)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_ctranslate2_in_float32_gives_the_trained_probabilities(trained, tmp_pat
 
 
 def test_transformers_refuses_a_model_with_alibi(trained):
-    """It would rotate the heads otherwise, and say nothing."""
+    """transformers would otherwise rotate the heads and say nothing."""
     with pytest.raises(ValueError, match="gpt_neox_alibi"):
         transformers.AutoModelForCausalLM.from_pretrained(trained("alibi").folder)
     card = (trained("alibi").folder / "README.md").read_text()
@@ -170,7 +170,7 @@ def test_generation_ends_at_every_sentinel(trained):
 
 
 def test_the_block_of_the_tokenizer_says_how_to_prompt(trained, tmp_path):
-    """Where a tool has dropped fim_config.json."""
+    """A tool may have dropped fim_config.json."""
     folder = copy_with_config(trained("rotary").folder, tmp_path / "model", ())
     (folder / "fim_config.json").unlink()
     whole, block = tmp_path / "whole", tmp_path / "block"
@@ -183,7 +183,7 @@ def test_the_block_of_the_tokenizer_says_how_to_prompt(trained, tmp_path):
 
 
 def test_gguf_finds_the_sentinels_and_the_merges(trained):
-    """Where llama.cpp's converters look for special tokens."""
+    """llama.cpp's converters look for special tokens there."""
     names = ("fim_pre", "fim_suf", "fim_mid", "fim_pad", "fim_sep")
     types = ("bos", "eos", "pad", *names)
     folder = trained("rotary").folder

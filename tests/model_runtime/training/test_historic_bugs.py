@@ -29,7 +29,7 @@ def drawn(source: RowSource, epoch: int = 0, context: int = 256, **data: object)
 
 
 def test_no_middle_is_empty_because_the_cuts_were_not_sorted(source: RowSource, tokens: FimTokens):
-    """In half of all draws it was."""
+    """Half of all draws had an empty middle."""
     found = drawn(source, fim_rate=1.0, spans={"character": 1.0}, orders={"spm1": 1.0})
     empty = sum(s.ids[-2] == tokens.middle for s in found if s.ids)
 
@@ -102,7 +102,7 @@ def test_the_suffix_gives_way_first_then_the_prefix(tokenizer: FimTokenizer, tok
 def test_a_prompt_has_the_suffix_behind_the_suffix_sentinel(
     tokenizer: FimTokenizer, tokens: FimTokens
 ):
-    """They were exchanged in the seed's public generator."""
+    """The reference model's public generator had exchanged them."""
     prompt = PromptEncoder(tokenizer, tokens, Order.SPM1).prompt(
         PromptRequest(Hole("before", "after")), PromptBudget(tokens=100)
     )

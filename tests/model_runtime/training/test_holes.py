@@ -84,7 +84,7 @@ def test_drawn_windows_are_whole_lines_and_do_not_overlap():
 
 
 def test_each_part_between_two_free_cuts_is_a_third_on_average():
-    """The seed's "thirds".  A part has the standard deviation n / sqrt(18)."""
+    """The reference model's "thirds".  A part has the standard deviation n / sqrt(18)."""
     rng, text, count = KeyedRandom("thirds"), "x" * 300, 20_000
     spans = [character_span(text, rng) for _ in range(count)]
     parts = zip(*((a, b - a, 300 - b) for a, b in spans), strict=True)

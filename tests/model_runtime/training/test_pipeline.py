@@ -97,7 +97,7 @@ def test_the_bundle_is_scored_on_what_the_corpus_held_out(made: Path):
 
 
 def test_a_run_goes_on_without_saying_its_roots_again(made: Path):
-    """So the corpus is not made anew, though the recipe names no root."""
+    """The corpus is not made anew, though the recipe names no root."""
     before = (made / "out" / "corpus" / "manifest.json").stat().st_mtime_ns
     pipeline.run(made / "recipe.toml", made / "out", "corpus")
     pipeline.run(made / "recipe.toml", made / "out", "corpus", roots=[made / "wheels"])

@@ -128,7 +128,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("name", names())
 def test_the_recipes_that_come_along_build_the_networks_they_promise(name: str):
-    """On the meta device: shapes without memory."""
+    """The meta device gives shapes without memory."""
     recipe = read_recipe(RECIPES / f"{name}.toml")
     with torch.device("meta"):
         network = TrainingNetwork(shape_of(recipe, recipe.tokenizer.vocabulary))

@@ -1,5 +1,6 @@
 """A run that was killed, stopped or starved of space ends as if nothing had happened."""
 
+import json
 import lzma
 import os
 import pickle
@@ -65,7 +66,7 @@ def test_a_signal_ends_a_run_politely(
 
 @pytest.fixture
 def trainer(corpus: Path, tokenizer_path: Path, tmp_path: Path) -> Trainer:
-    """After two steps, with one checkpoint."""
+    """A run after two steps, with one checkpoint."""
     trainer = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "state")
     trainer.run(max_steps=2)
     return trainer
@@ -140,6 +141,21 @@ def test_a_checkpoint_of_another_recipe_is_refused(
         Trainer(evolve(RECIPE, **change), corpus, tokenizer_path, trainer.state)
 
 
+def test_a_checkpoint_of_a_version_that_knew_fewer_settings_is_taken(
+    trainer: Trainer, corpus: Path, tokenizer_path: Path
+):
+    """A new setting has a default that keeps what was there, so no run ends by it."""
+    path = newest_in(trainer.state) / PROGRESS
+    content = json.loads(path.read_text())
+    assert "muon" == content["identity"]["recipe"]["optimiser"]["name"]
+    assert content["guard"].keys() == trainer.step_filter.state().keys()
+    del content["identity"]["recipe"]["data"]["hole_start"]
+    path.write_text(json.dumps(content))
+    resumed = Trainer(RECIPE, corpus, tokenizer_path, trainer.state)
+
+    assert 2 == resumed.progress.step
+
+
 def test_a_corpus_that_changed_under_a_run_is_noticed(
     trainer: Trainer, corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
@@ -165,7 +181,7 @@ def test_a_tokenizer_that_changed_under_a_run_is_noticed(
 def test_another_run_begins_with_the_weights_of_one(
     trainer: Trainer, corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    """From the run's folder, and from the file of an exported model."""
+    """Weights come from the run's folder, and from the file of an exported model."""
     export(RECIPE, trainer.state, tokenizer_path, corpus, tmp_path / "export")
     for number, weights in enumerate((trainer.state, tmp_path / "export" / "model.safetensors")):
         other = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / str(number))

@@ -25,12 +25,12 @@ def test_the_rate_rises_stays_and_falls(progress: float, expected: float):
     assert expected == pytest.approx(rate_factor(progress, WSD))
 
 
-def test_a_schedule_without_warm_up_and_decay_is_flat():
+def test_a_schedule_without_warmup_and_decay_is_flat():
     assert {1.0} == {rate_factor(p / 10, FLAT) for p in range(11)}
 
 
 @pytest.mark.parametrize(
     ("progress", "expected"), [(0.0, 0.0), (0.005, 0.5), (0.01, 1.0), (0.505, 0.55), (1.0, 0.1)]
 )
-def test_a_cosine_falls_from_the_warm_up_to_the_least_rate(progress: float, expected: float):
+def test_a_cosine_falls_from_the_warmup_to_the_lowest_rate(progress: float, expected: float):
     assert expected == pytest.approx(rate_factor(progress, COSINE))

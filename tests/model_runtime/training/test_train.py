@@ -53,7 +53,7 @@ def newest_in(run: Path) -> Path:
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
-    """To the last bit."""
+    """Asserts that weights are equal to the last bit."""
     expected, found = read_weights(newest_in(one)), read_weights(newest_in(other))
     assert expected.keys() == found.keys()
     for name, weight in expected.items():

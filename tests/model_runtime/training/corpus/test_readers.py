@@ -180,7 +180,7 @@ def test_a_folder_that_says_nothing_is_read_if_the_recipe_answers_for_it(tmp_pat
     assert len(read(str(tmp_path), CorpusRecipe(assumed_licence="MIT"))) == 1
 
 
-def test_rows_are_judged_one_by_one(tmp_path: Path):
+def test_rows_are_classified_one_by_one(tmp_path: Path):
     licences = ["MIT", "GPL-3.0", ["MIT", "LGPL-2.1"], None]
     lines = [json.dumps({"text": CODE, "license": licence}) + "\n" for licence in licences]
     (tmp_path / "rows.jsonl").write_text("".join(lines))
