@@ -84,15 +84,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def of_files(
-    files: list[Path], settings: dict[str, Any], most_keys: int, words: str = ""
+    files: list[Path], settings: dict[str, Any], max_keys: int, words: str = ""
 ) -> tuple[Calibration, list[Measured]]:
     """Measures the calibration of a model; shows a bar meanwhile.
 
     Args:
         files: to type; of a folder, all its source files.
         settings: of the server; name the model and the engine.
-        most_keys: of each file.
-        words: what was measured on; by default the number of files.
+        max_keys: keys of each file that are typed.
+        words: describes the files; by default their number.
 
     Returns:
         The calibration, and the figures that it rests on.
@@ -106,10 +106,10 @@ def of_files(
         def after_each(done: Script, _: Figures) -> None:
             bar.update(task, advance=1, description=done.label[-40:])
 
-        measured = calibration.measure(scripts, settings, most_keys, after_each=after_each)
+        measured = calibration.measure(scripts, settings, max_keys, after_each=after_each)
     date = datetime.date.today().isoformat()
     on = words or f"{len(scripts)} files"
-    return calibration.fit(measured, f"{on}, {most_keys} keys of each, {date}"), measured
+    return calibration.fit(measured, f"{on}, {max_keys} keys of each, {date}"), measured
 
 
 def as_json(table: Calibration, measured: list[Measured]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) 
 
     take = {"line": user.take, "word": user.take_words}[args.accept]
     recorded = rhythm.recorded(args.gaps) if args.gaps else ()
-    manner = Manner(is_fast=args.fast, take=take, most_keys=args.keys)
+    manner = Manner(is_fast=args.fast, take=take, max_keys=args.keys)
     pauses = "recorded pauses" if recorded else "human pauses"
     description = f"{'without waiting' if args.fast else pauses}, accepting by {args.accept}" + (
         f", the first {args.keys} keys of each" if args.keys else ""

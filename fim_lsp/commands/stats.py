@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the counts or deletes them; returns the exit code.
 
     Raises:
-        FimLspError: they cannot be deleted.
+        FimLspError: the counts cannot be deleted.
     """
     from fim_lsp.feedback import acceptance_store
 
@@ -122,7 +122,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
         console.print(table)
     for line in (
         "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
-        "place.  Moved by: of eagerness, 0.125 at most.",
+        "place.  Moved by: change of eagerness, 0.125 at most.",
         f"Kept in {path}: these numbers only, no code, no names of files.  "
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,11 +28,34 @@ _MAX_CHARACTERS_OF_PATH = 2000
 _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
 """A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
-_TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
 
-def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
+class ExclusionKind(Enum):
+    """Says who wants a file left alone; the value is the sentence for people."""
+
+    SECRET = "{rule} is on the built-in list of secrets"
+    BY_USER = "fimLsp.exclude names {rule}"
+    BY_GIT = "git ignores it"
+    TOO_LONG = "its path is too long"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """The reason for which a file is left alone; as a text it is a sentence for people."""
+
+    kind: ExclusionKind
+    rule: str = ""
+    """The glob that matched, where there is one."""
+
+    def __str__(self) -> str:
+        return self.kind.value.replace("{rule}", self.rule)
+
+
+_TOO_LONG = Exclusion(ExclusionKind.TOO_LONG)
+
+
+def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
     """Returns why a file is left alone, or None when it is not.
 
     A link is judged by its own name and by that of the file it leads to now.
@@ -49,7 +74,7 @@ def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
     return next(filter(None, targets), None)
 
 
-def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
+def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
     """Returns why a file may be no context for other ones, or None when it may.
 
     Args:
@@ -60,13 +85,13 @@ def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
         return reason
     path = _local(uri_or_path)
     if path and any(map(is_ignored, {path, *_targets(path)})):
-        return "git ignores it"
+        return Exclusion(ExclusionKind.BY_GIT)
     return None
 
 
 @lru_cache(maxsize=1024)
-def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Returns why a file that is no link is left alone, or None when it is not."""
+def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file is left alone if it is no link, or None; see `is_excluded`."""
     for path in _paths(uri_or_path):
         if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
             return _TOO_LONG
@@ -75,14 +100,14 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
             return reason
         for bare in {name, _without_backup_marks(name)}:
             if rule := _secret_files().last(f"{folder}/{bare}"):
-                return f"{rule.text} is on the built-in list of secrets"
+                return Exclusion(ExclusionKind.SECRET, rule.text)
         if reason := _named_by_user(path, exclude):
             return reason
     return None
 
 
 @lru_cache(maxsize=4096)
-def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None:
+def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
     """Returns why all files of a folder are left alone, or None when they are not.
 
     Args:
@@ -93,7 +118,7 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None
     if above and (reason := is_folder_excluded(above, exclude)):
         return reason
     if rule := _secret_folders().last(folder, is_folder=True):
-        return f"{rule.text} is on the built-in list of secrets"
+        return Exclusion(ExclusionKind.SECRET, rule.text)
     return _named_by_user(folder, exclude, is_folder=True)
 
 
@@ -124,9 +149,13 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(good), sentences
 
 
-def _named_by_user(path: str, exclude: tuple[str, ...], *, is_folder: bool = False) -> str | None:
+def _named_by_user(
+    path: str, exclude: tuple[str, ...], *, is_folder: bool = False
+) -> Exclusion | None:
     rule = _user_rules(exclude).last(path, is_folder=is_folder) if exclude else None
-    return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
+    if rule is None or rule.is_negated:
+        return None
+    return Exclusion(ExclusionKind.BY_USER, rule.text)
 
 
 @cache
