@@ -1,4 +1,4 @@
-"""What the documents promise is what the code does."""
+"""The code does what the documents promise."""
 
 import ast
 import json
@@ -47,7 +47,7 @@ def test_the_page_of_the_settings_can_be_read_at_once():
 
 
 def test_a_python_that_is_too_old_is_told_so_in_one_sentence():
-    """What is read before that sentence is read by old Pythons too."""
+    """Old Pythons can read all that is read before that sentence."""
     package = DOCS.parent / "fim_lsp"
     for name in ("__init__.py", "__main__.py"):
         ast.parse((package / name).read_text("utf-8"), feature_version=(3, 7))

@@ -1,4 +1,4 @@
-"""What the doctor says of the engines."""
+"""The doctor tells how the engines do."""
 
 import sys
 

@@ -54,7 +54,7 @@ def test_adding_again_replaces(source):
 
 
 def test_a_bundle_can_be_added_too(tmp_path):
-    """What training makes, or a colleague sends."""
+    """Training makes a bundle, or a colleague sends one."""
     bundle = make_bundle(tmp_path / "trained", TINY, "int8")
     report = catalogue.add_model(bundle.path, name="trained")
 
