@@ -7,7 +7,7 @@ it: what the server reads, `docs/settings.md` and the settings of VS Code come f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from fim_lsp.setting_types import (
     switches_of,
     whole_number,
 )
+from model_runtime.engines import registry
 
 SECTION = "fimLsp"
 
@@ -35,18 +36,6 @@ CLIENT_KEYS = frozenset(
 
 CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
-
-
-def _engines() -> Sequence[str]:
-    from model_runtime.engines import ENGINES
-
-    return ENGINES
-
-
-def _devices() -> Sequence[str]:
-    from model_runtime.engines import DEVICES
-
-    return DEVICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +135,13 @@ class Settings:
     )
     engine: str = declare(
         "auto",
-        OneOf(_engines),
+        OneOf(lambda: (registry.AUTO, *registry.names())),
         "Library that runs the model; `auto` takes the fastest one here.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
         "auto",
-        OneOf(_devices),
+        one_of(registry.AUTO, *registry.DEVICES),
         "Processor (`cpu`) or GPU (`cuda`) that the model runs on.",
         scope=Scope.PROCESS,
     )

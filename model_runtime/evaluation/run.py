@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from model_runtime.engines import registry
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
@@ -28,6 +29,7 @@ from model_runtime.evaluation.records import RunFolder, write_text
 from model_runtime.evaluation.report import InfillingReport
 from model_runtime.evaluation.rows import MeasuredRows
 from model_runtime.evaluation.sandbox import Limits, Sandbox
+from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.evaluation.scoring import ProgramChecker, Score, score
 from model_runtime.evaluation.splits import SPLITS, Split
 from model_runtime.evaluation.tasks import Task, choose, read_split
@@ -86,11 +88,12 @@ def evaluate_tasks(
         EvaluationError: the folder or the settings cannot be used.
         EngineError: the engine broke; the same call goes on where this one ended.
     """
+    scorer = scorer_of(engine)
     terms = _terms(bundle, engine, split, options)
     folder = RunFolder(options.out, terms)
     drawn = draw_samples(bundle, engine, tasks, options.draw, folder.samples, options.batch)
     samples = list(tracked(drawn, "filling", len(tasks) * options.draw.samples))
-    scorings = score_texts(bundle, engine, tasks, folder.bits)
+    scorings = score_texts(bundle, scorer, tasks, folder.bits)
     texts = list(tracked(scorings, "expecting", len(plan(tasks))))
     answers_by_label = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
     for rule in (RAW, *options.cuts):
@@ -231,8 +234,8 @@ def _warnings(
             )
     if cut := sum(sample.is_prompt_cut for sample in samples):
         found.append(f"{cut} of {len(samples)} prompts did not fit into the context whole")
-    if options.draw.temperature and engine.name == "ctranslate2":
-        found.append("CTranslate2 ignores seeds, so other runs will draw other samples")
+    if options.draw.temperature and registry.ignores_seeds(engine.name):
+        found.append(f"{engine.name} ignores seeds, so other runs will draw other samples")
     if 10 <= options.draw.samples < _MIN_SAMPLES:
         found.append(f"pass@10 from fewer than {_MIN_SAMPLES} samples a task varies most")
     return tuple(found)

@@ -29,13 +29,13 @@ END = (1_000_000, 0)
 
 
 def text_in(wire: Wire, uri: str = "file:///project/x.py") -> str:
-    """What the server holds of a document that was opened in the language "dump"."""
+    """Returns what the server holds of a document that was opened in the language "dump"."""
     [text] = texts_of(wire.complete(*END, uri=uri))
     return str(json.loads(text))
 
 
 def through_json(text: str) -> str:
-    """In one JSON string two halves of a character side by side are that character."""
+    """Returns a text as JSON carries it: two halves of a character side by side are one."""
     return str(json.loads(json.dumps(text)))
 
 

@@ -1,4 +1,4 @@
-"""From the first message to the end of the process."""
+"""A connection lasts from the first message to the end of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client hears of the model."""
+"""The client is told of the model."""
 
 from __future__ import annotations
 

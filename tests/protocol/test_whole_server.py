@@ -257,7 +257,7 @@ def test_many_changes_of_a_setting_in_one_go_load_the_model_twice_at_the_most(
 def tcp_port(
     server_command: list[str], environment: dict[str, str], tmp_path: Path
 ) -> Iterator[int]:
-    """Of a server that writes its log to `fim-lsp.log` in the test's folder."""
+    """Returns the log of a server that writes it to `fim-lsp.log` in the test's folder."""
     port = free_port()
     process = subprocess.Popen(
         [

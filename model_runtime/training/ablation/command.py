@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from model_runtime.engines import registry
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.commands.arguments import positive, warn
 from model_runtime.evaluation.harness_tasks import TASKS
@@ -84,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--harness", type=Path, metavar="ROWS", help="folder with the language tasks' rows")
     add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK")
     add("--limit", type=positive, metavar="N", help="only the first N rows of each language task")
-    add("--engine", default="auto", metavar="NAME", help="such as ctranslate2, onnx or torch")
+    add("--engine", choices=(registry.AUTO, *registry.names()), default="")
     add("--threads", type=int, default=0, metavar="N", help="of the engine; 0 lets it choose")
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""What stays of a conversation in memory, and what is overridden of pygls."""
+"""A conversation leaves nothing in memory, and pygls is overridden in one place."""
 
 import ast
 import asyncio
