@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from model_runtime.engines import registry
 from model_runtime.evaluation.splits import SPLITS
 
 
@@ -28,10 +29,15 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that choose an engine; `open_engine` checks the names."""
+    """Adds the arguments that choose an engine; without `--engine` it is a reference engine."""
     add = parser.add_argument
-    add("--engine", default="auto", metavar="NAME", help="such as ctranslate2, onnx or torch")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda")
+    add(
+        "--engine",
+        choices=(registry.AUTO, *registry.names()),
+        help=f"default {registry.reference()}, on a GPU {registry.reference('cuda')}; "
+        "auto takes the one that is fastest here",
+    )
+    add("--device", choices=(registry.AUTO, *registry.DEVICES), default=registry.AUTO)
     add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
 
 

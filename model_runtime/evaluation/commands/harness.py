@@ -41,6 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Evaluates a model and prints the table; returns the exit code."""
     from model_runtime.engines import open_engine
+    from model_runtime.engines.registry import reference
     from model_runtime.evaluation.harness import HarnessOptions, evaluate_harness
     from model_runtime.store import catalogue
 
@@ -59,7 +60,12 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         infilling=args.infilling,
     )
-    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    engine = open_engine(
+        bundle,
+        engine=args.engine or reference(args.device),
+        device=args.device,
+        threads=args.threads,
+    )
     try:
         report = evaluate_harness(bundle, engine, options)
     finally:

@@ -49,6 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Evaluates a model and prints the report; returns the exit code."""
     from model_runtime.engines import open_engine
+    from model_runtime.engines.registry import reference
     from model_runtime.evaluation.infilling import DrawSettings
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
     from model_runtime.evaluation.sandbox import Sandbox
@@ -79,7 +80,12 @@ def run(args: argparse.Namespace) -> int:
         cuts=tuple(args.cut or CUT_RULES),
         batch=args.batch,
     )
-    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    engine = open_engine(
+        bundle,
+        engine=args.engine or reference(args.device),
+        device=args.device,
+        threads=args.threads,
+    )
     try:
         report = evaluate_infilling(bundle, engine, options, sandbox)
     finally:

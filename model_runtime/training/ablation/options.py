@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_runtime.engines import registry
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.harness import HarnessOptions
 from model_runtime.evaluation.run import InfillingOptions
@@ -36,7 +37,8 @@ class AblationOptions:
     data_of: Path | None = None
     """Another run, whose corpus and tokenizer are taken."""
     device: str = "cpu"
-    engine: str = "auto"
+    engine: str = ""
+    """Engine of the scores; empty for the registry's reference engine."""
     threads: int = 0
     infilling: InfillingOptions | None = None
     """Settings of the scoring of infilling; the folder `out` in them is not used."""
@@ -49,6 +51,16 @@ class AblationOptions:
             raise AblationError(f"two recipes have one name: {', '.join(names)}")
         if not names or self.seeds < 1 or self.points < 1 or (self.steps or 1) < 1:
             raise AblationError("an ablation needs a recipe, and at least one seed, step and point")
+
+    @property
+    def scoring_device(self) -> str:
+        """Device of the engine that scores."""
+        return "cuda" if self.device.startswith("cuda") else registry.AUTO
+
+    @property
+    def scoring_engine(self) -> str:
+        """Name of the engine that scores."""
+        return self.engine or registry.reference(self.scoring_device)
 
     @property
     def data(self) -> dict[str, Any]:

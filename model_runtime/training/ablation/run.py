@@ -59,7 +59,7 @@ def _terms(options: AblationOptions, sandbox: Sandbox | None) -> dict[str, Any]:
         "variants": ", ".join(path.stem for path in options.recipes),
         "seeds": options.seeds,
         "steps": options.steps or "each recipe's budget",
-        "engine": options.engine,
+        "engine": options.scoring_engine,
     }
     if infilling is not None:
         draw_settings = infilling.draw

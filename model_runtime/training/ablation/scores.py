@@ -37,14 +37,18 @@ def score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> boo
             "weights": bundle.manifest.weights.sha256,
             "asked": as_json(asdict(asked)),
             "executed": sandbox is not None,
-            "engine": options.engine,
+            "engine": options.scoring_engine,
         }
         if (out / "report.json").exists() and read_json(out / "asked.json") == terms:
             logger.info("%s is scored", out)
             continue
         logger.info("%s begins", out)
-        device = "cuda" if options.device.startswith("cuda") else "auto"
-        engine = open_engine(bundle, engine=options.engine, device=device, threads=options.threads)
+        engine = open_engine(
+            bundle,
+            engine=options.scoring_engine,
+            device=options.scoring_device,
+            threads=options.threads,
+        )
         try:
             if name == INFILLING:
                 evaluate_infilling(bundle, engine, asked, sandbox)
