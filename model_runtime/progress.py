@@ -13,6 +13,13 @@ from contextvars import ContextVar
 Listener = Callable[[str, float], None]
 """Is told what is being done, and which share of it (0 to 1); 1 when it is over."""
 
+OnStep = Callable[[str], None]
+"""Takes a sentence at each step of a piece of work."""
+
+
+def ignore_step(_: str) -> None:
+    """Takes the steps of work that nobody watches."""
+
 
 def _nobody(what: str, share: float) -> None:
     pass

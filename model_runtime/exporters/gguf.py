@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from model_runtime.exporters.gguf_names import fim_token_ids
 from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
 from model_runtime.models.bundle import TOKENIZER, ModelBundle
 from model_runtime.models.decoder import EMBEDDING, HEAD
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.format import FimTokens, Order
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ _INFILL = {
     ),
     Order.PSM: _Infill("{prefix}BEFORE{suffix}AFTER{middle}", "", "as it is"),
 }
-
-Progress = Callable[[str], None]
 
 
 class _Tensor(NamedTuple):
@@ -81,7 +80,7 @@ class GgufReport:
 
 
 def export_gguf(
-    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: Progress | None = None
+    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: OnStep = ignore_step
 ) -> GgufReport:
     """Write `target`, whole or not at all.
 
@@ -97,10 +96,9 @@ def export_gguf(
         BundleError: the weights are damaged.
     """
     started = time.perf_counter()
-    say = progress or _silent
     _check(bundle)
     writer_class = _writer_class()
-    say("choosing a pre-tokenizer")
+    progress("choosing a pre-tokenizer")
     vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.architecture.vocab)
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
@@ -109,7 +107,7 @@ def export_gguf(
             _add_metadata(writer, bundle, type_)
             _add_architecture(writer, bundle)
             _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
-            _write_tensors(writer, bundle, type_, say)
+            _write_tensors(writer, bundle, type_, progress)
         work.replace(target)
     except OSError as error:
         raise GgufError(f"cannot write {target} ({error})") from error
@@ -125,10 +123,6 @@ def export_gguf(
         f"llama-server --model {target} {_INFILL[bundle.manifest.order].flag}".rstrip(),
         time.perf_counter() - started,
     )
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _check(bundle: ModelBundle) -> None:
@@ -220,7 +214,7 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, ids: FimToke
             writer.add_uint32(f"tokenizer.ggml.{name}", id_)
 
 
-def _write_tensors(writer: GGUFWriter, bundle: ModelBundle, type_: str, say: Progress) -> None:
+def _write_tensors(writer: GGUFWriter, bundle: ModelBundle, type_: str, progress: OnStep) -> None:
     """Header, keys and tensors, one tensor at a time in memory."""
     from gguf import GGML_QUANT_SIZES, quantize
 
@@ -236,7 +230,7 @@ def _write_tensors(writer: GGUFWriter, bundle: ModelBundle, type_: str, say: Pro
     writer.write_ti_data_to_file()
     weights, rows = bundle.open_weights(), rows_by_kind(bundle.manifest.architecture)
     for number, tensor in enumerate(tensors, 1):
-        say(f"writing {type_} tensor {number} of {len(tensors)}")
+        progress(f"writing {type_} tensor {number} of {len(tensors)}")
         values = weights.float32(tensor.source)
         if ".query_key_value." in tensor.source:
             values = values[rows]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from model_runtime.models.manifest import (
     Manifest,
     WeightsFacts,
 )
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.encoder import PromptEncoder
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
 """How a new bundle's matrices may be stored."""
 
-Progress = Callable[[str], None]
 """Called with a short sentence at each step."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
@@ -79,7 +79,7 @@ def convert_folder(
     license: str | None = None,
     languages: tuple[str, ...] = (),
     training: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: OnStep = ignore_step,
 ) -> ConversionReport:
     """Write the bundle of the model in `source` to `target`, whole or not at all.
 
@@ -89,12 +89,11 @@ def convert_folder(
         ConversionError: not a GPT-NeoX model that can be read, or nothing says how to prompt it.
     """
     started = time.perf_counter()
-    say = progress or _silent
     if quantization not in QUANTIZATIONS:
         raise ConversionError(
             f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}"
         )
-    say(f"reading {source}")
+    progress(f"reading {source}")
     config = read_config(source)
     tokenizer = _read_tokenizer(source, config)
     fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
@@ -108,14 +107,17 @@ def convert_folder(
     )
 
     try:
-        with NeoxWeights.open(source, architecture, say) as weights, building(target) as folder:
+        with (
+            NeoxWeights.open(source, architecture, progress) as weights,
+            building(target) as folder,
+        ):
             notes = _write_tokenizer(source, folder, fim.tokens)
             written = FimTokenizer.from_file(folder / TOKENIZER)
             hole_start = fim.hole_start or HoleStart.CURSOR
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, fim.tokens, fim.order, hole_start))
             millions = architecture.count_parameters() / 1e6
-            say(f"writing {millions:.1f} M parameters as {quantization}")
+            progress(f"writing {millions:.1f} M parameters as {quantization}")
             facts = _write_weights(folder / WEIGHTS, weights, architecture, quantization)
             manifest = Manifest(
                 name=name,
@@ -138,7 +140,7 @@ def convert_folder(
                 text = source_file(source, found, MAX_TEXT_BYTES)
                 if text is not None and not (folder / copied).exists():
                     shutil.copyfile(text, folder / copied)
-            say("checking the canary")
+            progress("checking the canary")
             ModelBundle.open(folder).verify_weights()
             source_bytes = weights.source_bytes
     except BundleError as error:
@@ -160,10 +162,6 @@ def convert_folder(
         notes=notes,
         hole_start=fim.hole_start,
     )
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _read_tokenizer(source: Path, config: NeoxConfig) -> FimTokenizer:
