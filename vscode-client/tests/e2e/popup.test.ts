@@ -31,7 +31,7 @@ function opensPopup(text: string): boolean {
   return begun !== '' && words.some((word) => word.startsWith(begun) && word !== begun);
 }
 
-test('with the popup open, grey text is never the rest of its entry alone', async () => {
+test('with the popup open, ghost text is never the rest of its entry alone', async () => {
   const text = `${readFileSync(join(REPOSITORY, 'examples/inventory.py'), 'utf8')}\n\n`;
   const window = await editor.open({ 'inventory.py': text }, { 'fimLsp.interpreter': PYTHON });
   await shown(window, 'popup', async () => {
@@ -43,13 +43,13 @@ test('with the popup open, grey text is never the rest of its entry alone', asyn
       const typed = TYPED.slice(0, end);
       await window.type(typed.slice(-1));
       if (opensPopup(text + typed)) {
-        // VS Code opens none where the key goes on with the grey text.
+        // VS Code opens none where the key goes on with the ghost text.
         const seen = await until(`no popup after ${typed}`, look, ({ entry, ghost }) => entry !== '' || ghost !== '');
         popups += Number(seen.entry !== '');
       }
-      // What was grey before the popup came stays until the request with its entry is answered.
+      // Ghost text from before the popup stays until the request with its entry is answered.
       await until(
-        `after ${typed} the grey text is the rest of the entry`, look,
+        `after ${typed} the ghost text is the rest of the entry`, look,
         ({ entry, ghost }) => entry === '' || ghost === '' || !entry.endsWith(ghost),
       );
     }

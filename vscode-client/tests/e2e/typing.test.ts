@@ -26,7 +26,7 @@ describe('in a Python file', () => {
     await window.press('Escape', 'Control+a', 'Delete');
   };
 
-  promise('typing shows grey text, Tab takes it, and the file on disk is equal', () => window, async (w) => {
+  promise('typing shows ghost text, Tab accepts it, and the file on disk is equal', () => window, async (w) => {
     await w.type('def add(');
     await w.expectGhost('a, b:\n    return a + b');  // VS Code draws the bracket that is there already
     await w.screenshot('typing');
@@ -48,7 +48,7 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'def add(a, b):\n    return a + b');
   });
 
-  promise('Ctrl+Right takes a word, and one can go on from there', () => window, async (w) => {
+  promise('Ctrl+Right accepts a word, and one can go on from there', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
@@ -60,7 +60,7 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'total = price * quantity + tax');
   });
 
-  promise('Escape sends the suggestion away, and Tab is Tab again', () => window, async (w) => {
+  promise('Escape dismisses the suggestion, and Tab is Tab again', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
@@ -70,13 +70,13 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'total =     ');
   });
 
-  promise('Trigger asks without typing', () => window, async (w) => {
+  promise('Trigger Inline Suggestion asks without typing', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
     await w.press('Escape');
     await w.expectGhost('');
-    await w.command('FIM LSP: Trigger');
+    await w.command('FIM LSP: Trigger Inline Suggestion');
     await w.expectGhost('price * quantity + tax');
     await w.press('Escape');
   });
@@ -101,7 +101,7 @@ describe('in a Python file', () => {
   promise('an emoji before the cursor shifts nothing', () => window, async (w) => {
     await fresh();
     await w.page.keyboard.insertText("# 😀é\nmood = '😀");
-    await w.command('FIM LSP: Trigger');
+    await w.command('FIM LSP: Trigger Inline Suggestion');
     await w.expectGhost(" é 𝛑'");
     await w.press('Tab');
     await w.expectSaved('a.py', "# 😀é\nmood = '😀 é 𝛑'");

@@ -1,0 +1,40 @@
+/** Holds the server's explanation as a Markdown document, which VS Code's own preview renders. */
+
+import * as vscode from 'vscode';
+
+const URI = vscode.Uri.parse('fim-lsp:/Last suggestion.md');
+
+export class ExplanationDocument implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  private markdown = '';
+  private readonly changes = new vscode.EventEmitter<vscode.Uri>();
+  private readonly registration: vscode.Disposable;
+  readonly onDidChange = this.changes.event;
+
+  constructor() {
+    this.registration = vscode.workspace.registerTextDocumentContentProvider(URI.scheme, this);
+  }
+
+  dispose(): void {
+    this.registration.dispose();
+    this.changes.dispose();
+  }
+
+  provideTextDocumentContent(): string {
+    return this.markdown;
+  }
+
+  /** Shows Markdown beside the active editor; as text where VS Code's extension for Markdown is disabled. */
+  async show(markdown: string): Promise<void> {
+    this.markdown = markdown;
+    this.changes.fire(URI);
+    const commands = await vscode.commands.getCommands();
+    if (commands.includes(SHOW_PREVIEW)) {
+      await vscode.commands.executeCommand(SHOW_PREVIEW, URI);
+      return;
+    }
+    const document = await vscode.workspace.openTextDocument(URI);
+    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  }
+}
+
+const SHOW_PREVIEW = 'markdown.showPreviewToSide';
