@@ -1,4 +1,4 @@
-"""The snippets of docs/editors.md, for the tests to try exactly as written."""
+"""Reads the snippets of docs/editors.md, which the tests try exactly as written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EDITORS = ROOT / "docs" / "editors.md"
 
 
 def section(heading: str) -> str:
-    """What stands under a heading of the second level."""
+    """Returns the text under a heading of the second level."""
     text = EDITORS.read_text("utf-8")
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     assert found, f"docs/editors.md has no section {heading}"
@@ -18,5 +18,5 @@ def section(heading: str) -> str:
 
 
 def snippets(heading: str, language: str) -> list[str]:
-    """The code blocks of a section, in their order."""
+    """Returns the code blocks of a section in one language, in their order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", section(heading), re.M | re.S)
