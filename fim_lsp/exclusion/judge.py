@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,8 +28,31 @@ _MAX_CHARACTERS_OF_PATH = 2000
 _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
 """A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
-_TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
+
+
+class ExclusionKind(Enum):
+    """Who says that a file is left alone; the value is the sentence for people."""
+
+    SECRET = "{rule} is on the built-in list of secrets"
+    BY_USER = "fimLsp.exclude names {rule}"
+    BY_GIT = "git ignores it"
+    TOO_LONG = "its path is too long"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why a file is left alone; as a text it is a sentence for people."""
+
+    kind: ExclusionKind
+    rule: str = ""
+    """The glob that matched, where there is one."""
+
+    def __str__(self) -> str:
+        return self.kind.value.replace("{rule}", self.rule)
+
+
+_TOO_LONG = Exclusion(ExclusionKind.TOO_LONG)
 
 _SECRET_FOLDER = Rules(
     (Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True
@@ -35,8 +60,8 @@ _SECRET_FOLDER = Rules(
 _SECRET_FILE = Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
-def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone, or None when it is not.
+def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file is left alone, or None when it is not.
 
     A link is judged by its own name and by that of the file it leads to now.
 
@@ -54,8 +79,8 @@ def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
     return next(filter(None, targets), None)
 
 
-def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file may be no context for other ones, or None when it may.
+def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file may be no context for other ones, or None when it may.
 
     Args:
         uri_or_path: as the editor names it, or a path of the file system.
@@ -65,13 +90,13 @@ def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
         return reason
     path = _local(uri_or_path)
     if path and any(map(is_ignored, {path, *_targets(path)})):
-        return "git ignores it"
+        return Exclusion(ExclusionKind.BY_GIT)
     return None
 
 
 @lru_cache(maxsize=1024)
-def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone if it is no link, or None when it is not; see `is_excluded`."""
+def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file is left alone if it is no link, or None; see `is_excluded`."""
     for path in _paths(uri_or_path):
         if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
             return _TOO_LONG
@@ -80,15 +105,15 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
             return reason
         for bare in {name, _without_backup_marks(name)}:
             if rule := _SECRET_FILE.last(f"{folder}/{bare}"):
-                return f"{rule.text} is on the built-in list of secrets"
+                return Exclusion(ExclusionKind.SECRET, rule.text)
         if reason := _named_by_user(path, exclude):
             return reason
     return None
 
 
 @lru_cache(maxsize=4096)
-def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why all files of a folder are left alone, or None when they are not.
+def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why all files of a folder are left alone, or None when they are not.
 
     Args:
         folder: its path, with slashes between its parts only.
@@ -98,7 +123,7 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None
     if above and (reason := is_folder_excluded(above, exclude)):
         return reason
     if rule := _SECRET_FOLDER.last(folder, is_folder=True):
-        return f"{rule.text} is on the built-in list of secrets"
+        return Exclusion(ExclusionKind.SECRET, rule.text)
     return _named_by_user(folder, exclude)
 
 
@@ -129,9 +154,11 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(good), sentences
 
 
-def _named_by_user(path: str, exclude: tuple[str, ...]) -> str | None:
+def _named_by_user(path: str, exclude: tuple[str, ...]) -> Exclusion | None:
     rule = _user_rules(exclude).last(path) if exclude else None
-    return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
+    if rule is None or rule.is_negated:
+        return None
+    return Exclusion(ExclusionKind.BY_USER, rule.text)
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fim_lsp.context.chunks import regions
+from fim_lsp.context.chunks import chunks
 from model_runtime.syntax.languages import language
 from model_runtime.syntax.tree_sitter import tree_of
 
@@ -33,7 +33,7 @@ def defined_names(text: str, language_id: str) -> frozenset[str]:
     root = tree_of(text, language(language_id))
     if root is not None:
         return frozenset(_names_in(root, _MAX_DEPTH))
-    return frozenset(region.name for region in regions(text) if region.name)
+    return frozenset(chunk.name for chunk in chunks(text) if chunk.name)
 
 
 def _names_in(node: Any, depth: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fim_lsp.context.related_files import are_siblings, is_twin, subject_of
+from fim_lsp.context.related_files import in_same_folder, is_test_or_header, subject_of
 
 MAX_FILES = 100_000
 MAX_NAMES = 200_000
@@ -70,9 +70,9 @@ class WorkspaceIndex:
     def beside(self, path: str) -> Iterator[str]:
         """The test of a file or what it tests, then files of the same folder."""
         about = self._files_at(self._about.get(subject_of(path), b""))
-        yield from (other for other in about if is_twin(path, other))
+        yield from (other for other in about if is_test_or_header(path, other))
         siblings = self._files_at(self._in_folder.get(path.rpartition("/")[0], b""))
-        yield from (other for other in siblings if are_siblings(path, other))
+        yield from (other for other in siblings if in_same_folder(path, other))
 
     def _files_at(self, places: bytes) -> Iterator[str]:
         return (self._paths[number] for number in _numbers(places))

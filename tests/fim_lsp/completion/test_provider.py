@@ -381,7 +381,7 @@ async def test_without_another_request_the_model_soon_stops():
     host.close()
 
 
-async def test_what_follows_an_accepted_suggestion_is_prepared_and_not_shown():
+async def test_what_follows_an_accepted_suggestion_is_prefetched_and_not_shown():
     provider, model, host = await ready("a + b")
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
@@ -396,7 +396,7 @@ async def test_what_follows_an_accepted_suggestion_is_prepared_and_not_shown():
     host.close()
 
 
-async def test_line_ends_of_windows_are_in_what_is_prepared():
+async def test_line_ends_of_windows_are_in_what_is_prefetched():
     provider, model, host = await ready("a(\n        b)")
     (completion,) = await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
     provider.accepted(completion.id)
@@ -474,7 +474,7 @@ async def test_all_idle_work_is_switched_off_by_one_setting():
     host.close()
 
 
-async def test_without_budget_nothing_is_prepared():
+async def test_without_budget_nothing_is_prefetched():
     provider, model, host = await ready("a + b")
     host._idle_budget.spend(1e6, time.monotonic())
     (completion,) = await ask(provider, "x = |\n")

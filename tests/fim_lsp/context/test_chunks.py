@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fim_lsp.context.chunks import regions
+from fim_lsp.context.chunks import chunks
 
 DEFINITIONS = [
     ("@cached\ndef total(items):\n    return sum(items)\n\nx = 1\n", "total", 3),
@@ -19,7 +19,7 @@ DEFINITIONS = [
 
 @pytest.mark.parametrize(("text", "name", "lines"), DEFINITIONS, ids=[d[1] for d in DEFINITIONS])
 def test_a_definition_is_one_region_with_its_name(text, name, lines):
-    first = regions(text)[0]
+    first = chunks(text)[0]
 
     assert (name, lines) == (first.name, first.end - first.start)
 
@@ -27,13 +27,13 @@ def test_a_definition_is_one_region_with_its_name(text, name, lines):
 def test_a_long_class_is_taken_apart_into_whole_methods():
     methods = "".join(f"    def method{n}(self):\n        return {n}\n\n" for n in range(20))
 
-    found = regions(f"class Long:\n{methods}")
+    found = chunks(f"class Long:\n{methods}")
 
-    assert [f"method{n}" for n in range(20)] == [region.name for region in found]
+    assert [f"method{n}" for n in range(20)] == [chunk.name for chunk in found]
 
 
 def test_one_line_of_five_megabytes_is_no_region():
-    assert () == regions("value = " + "data, " * 900_000)
+    assert () == chunks("value = " + "data, " * 900_000)
 
 
 LINES = st.lists(st.sampled_from(["", "def f(one):", "    two = 1", "\treturn", "}", "xyz", "@a"]))
@@ -43,12 +43,12 @@ LINES = st.lists(st.sampled_from(["", "def f(one):", "    two = 1", "\treturn", 
 def test_regions_are_whole_lines_in_order_and_never_overlap(lines):
     text = "\n".join(lines)
     end = 0
-    for region in regions(text):
-        assert end <= region.start < region.end <= len(lines)
-        assert region.text == "\n".join(lines[region.start : region.end])
-        end = region.end
+    for chunk in chunks(text):
+        assert end <= chunk.start < chunk.end <= len(lines)
+        assert chunk.text == "\n".join(lines[chunk.start : chunk.end])
+        end = chunk.end
 
 
 @given(st.text())
 def test_any_text_has_regions_or_none_and_never_fails(text):
-    regions(text)
+    chunks(text)
