@@ -91,13 +91,14 @@ class Match:
         await asyncio.sleep(max(0.0, pause - took / 1e3))
         await self._quiet()
         requests = [json.loads(line) for line in self._lines]
-        decision = (await self._editor.request("fimLsp/explain", None))[0]
+        answer = await self._editor.request("fimLsp/explain", {"limit": 1})
+        (decision,) = answer["traces"]
         after_debounce = took - decision["timingsMs"].get("debounce", 0.0)
         if result and result["items"]:
             typing.waits_ms.append((took, after_debounce))
             typing.outcomes[f"text from the {decision['source']}"] += 1
         else:
-            typing.outcomes[(decision["reason"] or decision["outcome"]).partition(":")[0]] += 1
+            typing.outcomes[decision["reasonCode"] or decision["outcome"]] += 1
         if decision["source"] == "model" and decision.get("newTokens"):
             typing.model_ms[OURS].append(after_debounce)
             typing.cached_ids.append(decision["cachedTokens"])

@@ -36,7 +36,7 @@ def measure(engine: str, keys: int) -> dict[str, Any]:
     """Figures by typist and wait."""
     replay_set = Path(__file__).parent / "replay_set"
     scripts = of_files([replay_set / name for name in _FILES])
-    manner = Manner(is_fast=False, most_keys=keys)
+    manner = Manner(is_fast=False, max_keys=keys)
     # At this eagerness the embedded model shows enough for a percentile to mean something.
     common = {"engine": engine, "threads": 1, "eagerness": 0.9}
     figures: dict[str, dict[str, Any]] = {}

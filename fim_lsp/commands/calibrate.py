@@ -1,4 +1,4 @@
-"""`fim-lsp calibrate`: measures the table of a model's dial, and keeps it with the model."""
+"""`fim-lsp calibrate` measures the table of a model's eagerness, and keeps it with the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model_runtime.store import catalogue
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print, and write where that was asked for; returns the exit code."""
+    """Measures, prints, and writes where that was asked for; returns the exit code."""
     if args.keys < 1:
         raise UsageError(f"--keys {args.keys}: at least one key of each file must be typed")
     given = {
@@ -45,15 +45,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def of_files(
-    files: list[Path], settings: dict[str, Any], most_keys: int, words: str = ""
+    files: list[Path], settings: dict[str, Any], max_keys: int, words: str = ""
 ) -> tuple[Calibration, list[Measured]]:
-    """The table of a model's dial, with the figures that it rests on; shows how far it is.
+    """Returns the table of a model, with the figures that it rests on; shows how far it is.
 
     Args:
         files: to type; of a folder, all its source files.
         settings: of the server; name the model and the engine.
-        most_keys: of each file.
-        words: what was measured on; by default the number of files.
+        max_keys: keys of each file that are typed.
+        words: describes the files; by default their number.
     """
     scripts = script.of_files(files)
     with progress() as bar:
@@ -62,14 +62,14 @@ def of_files(
         def after_each(done: Script, _: Figures) -> None:
             bar.update(task, advance=1, description=done.label[-40:])
 
-        measured = calibration.measure(scripts, settings, most_keys, after_each=after_each)
+        measured = calibration.measure(scripts, settings, max_keys, after_each=after_each)
     date = datetime.date.today().isoformat()
     on = words or f"{len(scripts)} files"
-    return calibration.fit(measured, f"{on}, {most_keys} keys of each, {date}"), measured
+    return calibration.fit(measured, f"{on}, {max_keys} keys of each, {date}"), measured
 
 
 def as_json(table: Calibration, measured: list[Measured]) -> dict[str, Any]:
-    """The table, and what was measured."""
+    """Returns the table, and what was measured."""
     return {
         "measured": table.measured,
         "points": [asdict(point) for point in table.points],
@@ -110,17 +110,17 @@ def _print(calibration_: Calibration, measured: list[Measured]) -> None:
             f"{100 * one.saved_share:.1f} %",
         )
     console.print(figures)
-    dial = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    eagerness = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("language", "eagerness", "least probability", "right of what is shown"):
-        dial.add_column(name, justify="left" if name == "language" else "right")
+        eagerness.add_column(name, justify="left" if name == "language" else "right")
     for name, points in {"": calibration_.points, **calibration_.languages}.items():
         for point in points:
-            dial.add_row(
+            eagerness.add_row(
                 name,
                 f"{point.eagerness:g}",
                 f"{point.probability:.3f}",
                 f"{100 * point.acceptance:.0f} %",
             )
     console.print()
-    console.print(dial)
+    console.print(eagerness)
     console.print(f"measured on {calibration_.measured}", style="dim", markup=False)

@@ -1,4 +1,4 @@
-"""`fim-lsp replay`: what the command line asks for, and what is printed."""
+"""`fim-lsp replay` types files through the real server, and prints what came of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TAKES = {"line": user.take, "word": user.take_words}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay, print, write; returns the exit code."""
+    """Replays, prints and writes; returns the exit code."""
     if bool(args.files) == bool(args.git):
         raise UsageError("name files to type, or commits by --git REV..REV, and not both")
     if args.keys < 0:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) -> int:
     recorded = rhythm.recorded(args.gaps) if args.gaps else ()
-    manner = Manner(is_fast=args.fast, take=_TAKES[args.accept], most_keys=args.keys)
+    manner = Manner(is_fast=args.fast, take=_TAKES[args.accept], max_keys=args.keys)
     pauses = "recorded pauses" if recorded else "human pauses"
     description = f"{'without waiting' if args.fast else pauses}, accepting by {args.accept}" + (
         f", the first {args.keys} keys of each" if args.keys else ""
@@ -71,7 +71,7 @@ def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) 
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What the server is told: the model's options and `--set`."""
+    """Returns the settings that the server is told: the model's options and `--set`."""
     given = {
         name: value
         for name in ("model", "engine", "device", "threads")
@@ -92,7 +92,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def progress() -> Progress:
-    """A bar for work that types; on standard error, and only where a person looks."""
+    """Returns a bar for work that types; on standard error, and only where a person looks."""
     return Progress(
         TextColumn("typing"),
         BarColumn(),

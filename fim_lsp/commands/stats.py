@@ -1,4 +1,4 @@
-"""`fim-lsp stats`: what has been counted of the suggestions that were taken, and where it lies."""
+"""`fim-lsp stats` prints what has been counted of the suggestions that were taken, and where."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from model_runtime.store import catalogue
 
 
 def run(*, as_json: bool, clear: bool, path: Path | None = None) -> int:
-    """Print the acceptance_store, or delete them; returns the exit code.
+    """Prints the counts, or deletes them; returns the exit code.
 
     Raises:
-        FimLspError: they cannot be deleted.
+        FimLspError: the counts cannot be deleted.
     """
     path = path or acceptance_store.default_file()
     if clear:
@@ -43,15 +43,15 @@ def run(*, as_json: bool, clear: bool, path: Path | None = None) -> int:
 
 
 def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
-    """One for each model and setting of the dial."""
+    """Returns a row for each model and eagerness."""
     rows = []
-    for model, dial in sorted({(model, dial) for model, dial, _ in known}):
-        number = {fate.value: known[model, dial, fate.value] for fate in Outcome}
+    for model, eagerness in sorted({(model, eagerness) for model, eagerness, _ in known}):
+        number = {outcome.value: known[model, eagerness, outcome.value] for outcome in Outcome}
         taken = number["accepted"] + number["typed"]
-        expected = _calibration(model).acceptance(float(dial))
+        expected = _calibration(model).acceptance(float(eagerness))
         rows.append({
             "model": model,
-            "eagerness": float(dial),
+            "eagerness": float(eagerness),
             **number,
             "takenShare": round(taken / (taken + number["rejected"]), 4),
             "expectedShare": round(expected, 4),
@@ -61,7 +61,7 @@ def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
 
 
 def _calibration(model: str) -> Calibration:
-    """Of a model of this machine by its manifest's name; the general one for all others."""
+    """Returns that of a model of this machine, by its name; the general one for all others."""
     for entry in catalogue.list_models():
         if entry.manifest is not None and entry.manifest.name == model:
             return entry.manifest.calibration or UNCALIBRATED
@@ -78,7 +78,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("", no_wrap=True)
-        for name in ("dial", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
+        for name in ("eagerness", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
@@ -92,7 +92,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
         console.print(table)
     for line in (
         "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
-        "place.  Moved by: of the dial, 0.125 at most.",
+        "place.  Moved by: change of the eagerness, 0.125 at most.",
         f"Kept in {path}: these numbers only, no code, no names of files.  "
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",

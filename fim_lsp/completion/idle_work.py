@@ -40,13 +40,23 @@ class IdleTimer:
     def restart(self, callback: Callable[[], None]) -> None:
         """Forgets an earlier callback, and calls this one after the pause."""
         self.stop()
-        self._timer = asyncio.get_running_loop().call_later(self._pause_seconds, callback)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._pause_seconds, self._call, callback)
 
     def stop(self) -> None:
         """Calls nothing back."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something will be called back."""
+        return self._timer is not None
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        self._timer = None
+        callback()
 
 
 class IdleWork:

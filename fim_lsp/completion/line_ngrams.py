@@ -70,7 +70,7 @@ class LineNgramSuggester:
                 self._last = now
 
     def learn_file(self, path: str, text: str) -> None:
-        """Indexes a file of the project, unless it is indexed as a document, or there is no room."""
+        """Indexes a file of the project, unless it is indexed already, or there is no room."""
         if path not in self.index and len(text) <= _MAX_CHARACTERS_OF_FILE:
             self.index.add_if_room(path, text)
 

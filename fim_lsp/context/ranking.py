@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
 
 
 def similarity(one: Set[str], other: Set[str]) -> float:
-    """Returns the Jaccard similarity, as in Repoformer and the editors' own gatherers: from 0 to 1."""
+    """Returns the Jaccard similarity, from 0 to 1; Repoformer uses it, too."""
     return len(one & other) / max(1, len(one | other))
 
 

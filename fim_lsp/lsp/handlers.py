@@ -18,8 +18,8 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
-from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.explanation import markdown
+from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.trace import MAX_TRACES
 from fim_lsp.completion.trace_json import as_json
 from fim_lsp.document import DocumentSnapshot, Indentation

@@ -35,7 +35,6 @@ from pygls.protocol import (
     LanguageServerProtocol,
     lsp_method,
 )
-
 from pygls.workspace import TextDocument, Workspace
 
 from fim_lsp.lsp.message_types import explain_misfit, kind_of, needed_of_initialize
@@ -105,7 +104,7 @@ class FimProtocol(LanguageServerProtocol):
         self._workspace = workspace
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """Returns the message as an object: typed where the standard knows its method, raw otherwise.
+        """Returns the message, typed where the standard knows its method, raw otherwise.
 
         Raises:
             JsonRpcException: the refusal to answer with when there is no such object.
@@ -135,7 +134,7 @@ class FimProtocol(LanguageServerProtocol):
     def get_message_type(  # type: ignore[override]
         self, method: str
     ) -> type[Any] | None:
-        """Returns the type of a method's messages; the cache of pygls' own keeps connections alive."""
+        """Returns the type of a method's messages; pygls' own cache keeps connections alive."""
         return lsp.METHOD_TO_TYPES.get(method, (None,))[0]
 
     @lsp_method(lsp.SHUTDOWN)
@@ -230,7 +229,7 @@ class FimProtocol(LanguageServerProtocol):
             self._send_response(data["id"], error=error.to_response_error())
 
     def _response(self, data: dict[str, Any]) -> Any:
-        """Returns the reply to a request of ours; its result stays raw, for clients differ in it."""
+        """Returns the reply to a request of ours, its result raw, for clients differ in it."""
         if not isinstance(data.get("id"), str | int):
             raise JsonRpcInvalidRequest("neither a request nor a reply")
         self._result_types.pop(data["id"], None)

@@ -94,7 +94,7 @@ class FimServer(LanguageServer):
     def snapshot(
         self, uri: str, position: lsp.Position, indentation: Indentation | None = None
     ) -> DocumentSnapshot | None:
-        """Returns a document as it is now, with the cursor at a position; None if it is not open."""
+        """Returns a document as it is now, with the cursor at a position; None if not open."""
         document = self.documents.get(uri)
         if document is None:
             return None

@@ -66,7 +66,7 @@ class TextBuffer:
         return sum(map(len, self._pieces[:piece])) + offset
 
     def around(self, position: Position) -> tuple[str, int]:
-        """Returns the text, or the lines around a position if it is very long, and the offset in it.
+        """Returns the text, or the lines around a position if it is long, and the offset in it.
 
         The beginning of such a part stays while one types, for it is the beginning of a piece.
         """
