@@ -16,6 +16,7 @@ const HINT_MS = 5_000;
 
 /** Parts of the extension that the commands act on. */
 export interface CommandTargets {
+  readonly context: vscode.ExtensionContext;
   readonly output: vscode.LogOutputChannel;
   readonly status: StatusBar;
   readonly server: Server;
@@ -25,7 +26,8 @@ export interface CommandTargets {
 }
 
 export function registerCommands(targets: CommandTargets): vscode.Disposable[] {
-  const { output, status, server, installer, models } = targets;
+  const { context, output, status, server, installer, models } = targets;
+  const titles = titlesOf(context.extension);
   const commands: Record<string, () => unknown> = {
     'fimLsp.restart': () => server.start(),
     'fimLsp.showOutput': () => { output.show(); },
@@ -36,9 +38,14 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable[] {
     'fimLsp.selectModel': () => models.run(),
     'fimLsp.snooze': () => snooze(status),
     'fimLsp.install': () => installer.run(),
-    'fimLsp.showMenu': () => showMenu(status),
+    'fimLsp.showMenu': () => showMenu(status, titles),
   };
   return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
+}
+
+function titlesOf(extension: vscode.Extension<unknown>): ReadonlyMap<string, string> {
+  const { contributes } = extension.packageJSON as { contributes: { commands: { command: string; title: string }[] } };
+  return new Map(contributes.commands.map(({ command, title }) => [command, title]));
 }
 
 async function toggleLanguage(): Promise<void> {

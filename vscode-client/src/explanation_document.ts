@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 
+const PREVIEW_EXTENSION = 'vscode.markdown-language-features';
 const URI = vscode.Uri.parse('fim-lsp:/Last suggestion.md');
 
 export class ExplanationDocument implements vscode.TextDocumentContentProvider, vscode.Disposable {
@@ -27,14 +28,16 @@ export class ExplanationDocument implements vscode.TextDocumentContentProvider, 
   async show(markdown: string): Promise<void> {
     this.markdown = markdown;
     this.changes.fire(URI);
-    const commands = await vscode.commands.getCommands();
-    if (commands.includes(SHOW_PREVIEW)) {
-      await vscode.commands.executeCommand(SHOW_PREVIEW, URI);
+    if (vscode.extensions.getExtension(PREVIEW_EXTENSION) !== undefined) {
+      const editor = vscode.window.activeTextEditor;
+      await vscode.commands.executeCommand('markdown.showPreviewToSide', URI);
+      if (editor !== undefined) {  // the preview takes the focus, and who types goes on typing
+        const { document, viewColumn, selection } = editor;
+        await vscode.window.showTextDocument(document, { viewColumn, selection });
+      }
       return;
     }
     const document = await vscode.workspace.openTextDocument(URI);
     await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
   }
 }
-
-const SHOW_PREVIEW = 'markdown.showPreviewToSide';

@@ -39,7 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (LAUNCH_SETTINGS.some((setting) => change.affectsConfiguration(setting))) void server.start();
     }),
-    ...registerCommands({ output, status, server, installer, models, explanation }),
+    ...registerCommands({ context, output, status, server, installer, models, explanation }),
   );
   const { version } = context.extension.packageJSON as { version: string };
   output.info(`fim-lsp ${version} in ${vscode.env.appName} ${vscode.version}`);

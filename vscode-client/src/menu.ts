@@ -3,30 +3,38 @@
 import * as vscode from 'vscode';
 import type { StatusBar } from './status_bar.ts';
 
+/** Icons of the menu's entries, by command. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  'fimLsp.toggle': 'circle-slash',
+  'fimLsp.toggleLanguage': 'file-code',
+  'fimLsp.explain': 'question',
+  'fimLsp.selectModel': 'list-selection',
+  'fimLsp.snooze': 'bell-slash',
+  'fimLsp.restart': 'debug-restart',
+  'fimLsp.showOutput': 'output',
+};
+
 interface MenuItem extends vscode.QuickPickItem {
-  /** Command to run; undefined ends the snooze. */
-  readonly command: string | undefined;
+  readonly run: () => unknown;
 }
 
-/** Lets the user choose a command; the title names the model and its languages. */
-export async function showMenu(status: StatusBar): Promise<void> {
-  const snooze: MenuItem = status.isSnoozed
-    ? { label: '$(bell) Wake Up', command: undefined }
-    : { label: '$(bell-slash) Snooze for 5 Minutes', command: 'fimLsp.snooze' };
-  const items: MenuItem[] = [
-    { label: '$(power) Toggle', command: 'fimLsp.toggle' },
-    { label: '$(file-code) Toggle for This Language', command: 'fimLsp.toggleLanguage' },
-    { label: '$(question) Explain Last Suggestion', command: 'fimLsp.explain' },
-    { label: '$(list-selection) Select Model', command: 'fimLsp.selectModel' },
-    snooze,
-    { label: '$(debug-restart) Restart Server', command: 'fimLsp.restart' },
-    { label: '$(output) Show Output', command: 'fimLsp.showOutput' },
-  ];
-  const choice = await vscode.window.showQuickPick(items, {
-    title: ['FIM LSP', ...status.model].join(' · '),
-    placeHolder: status.offReason ?? 'Choose a command',
+/**
+ * Lets the user choose a command, under the model's name and languages.
+ *
+ * @param titles the titles of the commands, as in the command palette.
+ */
+export async function showMenu(status: StatusBar, titles: ReadonlyMap<string, string>): Promise<void> {
+  const items = Object.entries(ENTRIES).map(([command, icon]): MenuItem => {
+    if (command === 'fimLsp.snooze' && status.isSnoozed) {
+      return { label: '$(bell) Wake Up', run: () => { status.snooze(0); } };
+    }
+    const label = `$(${icon}) ${titles.get(command) ?? command}`;
+    return { label, run: () => vscode.commands.executeCommand(command) };
   });
-  if (choice === undefined) return;
-  if (choice.command === undefined) status.snooze(0);
-  else await vscode.commands.executeCommand(choice.command);
+  const [model, languages] = status.model;
+  const choice = await vscode.window.showQuickPick(items, {
+    title: model === undefined ? 'FIM LSP' : `FIM LSP: ${model}`,
+    placeHolder: status.offReason ?? languages ?? 'Choose a command',
+  });
+  await choice?.run();
 }

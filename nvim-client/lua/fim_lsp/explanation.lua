@@ -28,6 +28,7 @@ function M.show(markdown)
   if win == -1 then
     local height = math.min(#lines, math.floor(vim.o.lines / 2))
     win = vim.api.nvim_open_win(bufnr, true, { split = 'below', height = height })
+    vim.wo[win].conceallevel = 2 -- hides the marks of Markdown
   end
   vim.api.nvim_set_current_win(win)
   vim.api.nvim_win_set_cursor(win, { 1, 0 })

@@ -6,7 +6,7 @@ import { globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, write
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Locator, type Page, type Request } from 'playwright-core';
 
 /** For what waits on a busy machine; nothing passes because it is long. */
 export const TIMEOUT_MS = Number(process.env['FIM_LSP_TIMEOUT_MS'] ?? 60_000);
@@ -96,7 +96,7 @@ interface LaunchOptions {
 /** A running VS Code and a browser for it. */
 export class Editor {
   readonly folder: string;
-  /** Hosts other than this machine that a page asked for. */
+  /** Hosts other than this machine that a page sent requests to. */
   readonly outside = new Set<string>();
   private readonly process: ChildProcess;
   private readonly port: number;
@@ -107,10 +107,16 @@ export class Editor {
     this.process = process;
     this.port = port;
     this.browser = browser;
-    browser.on('request', (request) => {
-      const host = new URL(request.url()).hostname;
-      if (host !== '' && host !== '127.0.0.1') this.outside.add(host);
-    });
+    browser.on('requestfinished', (request) => void this.check(request));
+    browser.on('requestfailed', (request) => void this.check(request));
+  }
+
+  private async check(request: Request): Promise<void> {
+    const host = new URL(request.url()).hostname;
+    if (host === '' || host === '127.0.0.1') return;
+    // VS Code gives resources of webviews a host that does not exist; a service worker in the page answers for it.
+    const response = await request.response().catch(() => null);
+    if (response?.fromServiceWorker() !== true) this.outside.add(host);
   }
 
   /** Starts VS Code with the packaged extension and no other. */
