@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shlex
 import subprocess
 import sys
@@ -23,6 +24,8 @@ pytestmark = [pytest.mark.editor, pytest.mark.slow]
 BODY = '    """Add two numbers."""\n    result = first + second\n    return result'
 TARGET = f"import os\n\ndef add(first, second):\n{BODY}\n\nprint(add(1, 2))\n"
 CLASS = "class Shelf:\n    def __init__(self, name, price):\n        self.name = name\n"
+ACCEPTED = "accepted:"
+"""Start of the URI in the traces that the scripted server keeps of acceptances."""
 TRACES = """
   local client = vim.lsp.get_clients({ name = 'fim_lsp' })[1]
   return client:request_sync('fimLsp/explain', vim.empty_dict(), 5000).result.traces
@@ -66,7 +69,8 @@ def traces(editor: Neovim) -> list[dict]:
 
 def accepted(editor: Neovim) -> list[str]:
     """Returns the ids of the suggestions that the server counts as accepted, oldest first."""
-    return [trace["accepted"] for trace in reversed(traces(editor)) if "accepted" in trace]
+    uris = [trace["uri"] for trace in reversed(traces(editor))]
+    return [uri.removeprefix(ACCEPTED) for uri in uris if uri.startswith(ACCEPTED)]
 
 
 def test_the_lines_of_the_document_give_ghost_text_by_the_embedded_model(start: Start, init: str):
@@ -207,7 +211,7 @@ def test_others_can_be_asked_for_and_gone_through(write):
     editor.type("ix =")
     editor.wait_for_ghost(" [1, 2]")
     editor.type("<M-]>")
-    editor.until(lambda: traces(editor)[0]["outcome"] == "answered", "the answer")
+    editor.until(lambda: traces(editor)[0]["trigger"] == "invoked", "the answer")
 
     def next_one() -> bool:
         editor.type("<M-]>")
@@ -363,9 +367,12 @@ def test_the_statusline_says_that_a_file_is_excluded_and_status_says_why(start: 
     editor.until(lambda: editor.lua(status) == "FIM off", "the document's state")
     editor.ready()
     editor.api.command("FimLsp status")
-    assert "fim_lsp: ready; embedded" in editor.messages()
-    assert "suggests while you type in python" in editor.messages()
-    assert "this buffer: " in editor.messages()
+    languages = re.search(
+        "fim_lsp: ready; embedded.*; suggests while you type in ([a-z, ]+);", editor.messages()
+    )
+    assert languages
+    assert "python" in languages[1]
+    assert "this buffer: excluded: fimLsp.exclude names **/a.py" in editor.messages()
 
 
 NEXT_VERSION = """
