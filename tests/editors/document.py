@@ -1,4 +1,4 @@
-"""Reads the snippets of docs/editors.md, which the tests try exactly as written."""
+"""Reads the snippets of the pages in docs, which the tests try exactly as written."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EDITORS = ROOT / "docs" / "editors.md"
+DOCS = ROOT / "docs"
 
 
 def section(heading: str) -> str:
-    """Returns the text under a heading of the second level."""
-    text = EDITORS.read_text("utf-8")
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert found, f"docs/editors.md has no section {heading}"
-    return found[1]
+    """Returns the text under a page's title or a heading of its second level, up to the next one."""
+    pattern = re.compile(rf"(?:\A#|^##) {re.escape(heading)}\n(.*?)(?=^## |\Z)", re.M | re.S)
+    found = [text for page in DOCS.glob("*.md") for text in pattern.findall(page.read_text("utf-8"))]
+    assert len(found) == 1, f"{len(found)} pages in docs have a heading {heading}"
+    return found[0]
 
 
 def snippets(heading: str, language: str) -> list[str]:

@@ -40,7 +40,7 @@ def with_command(command: list[str]) -> str:
 
 @pytest.fixture
 def init() -> str:
-    """Returns the configuration of docs/editors.md."""
+    """Returns the configuration that the documentation shows."""
     return snippets("Neovim 0.12", "lua")[0]
 
 

@@ -3,6 +3,8 @@
 import * as vscode from 'vscode';
 
 const PREVIEW_EXTENSION = 'vscode.markdown-language-features';
+const PREVIEW = 'vscode.markdown.preview.editor';
+const WHERE = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
 const URI = vscode.Uri.parse('fim-lsp:/Last suggestion.md');
 
 export class ExplanationDocument implements vscode.TextDocumentContentProvider, vscode.Disposable {
@@ -29,15 +31,9 @@ export class ExplanationDocument implements vscode.TextDocumentContentProvider, 
     this.markdown = markdown;
     this.changes.fire(URI);
     if (vscode.extensions.getExtension(PREVIEW_EXTENSION) !== undefined) {
-      const editor = vscode.window.activeTextEditor;
-      await vscode.commands.executeCommand('markdown.showPreviewToSide', URI);
-      if (editor !== undefined) {  // the preview takes the focus, and who types goes on typing
-        const { document, viewColumn, selection } = editor;
-        await vscode.window.showTextDocument(document, { viewColumn, selection });
-      }
-      return;
+      await vscode.commands.executeCommand('vscode.openWith', URI, PREVIEW, WHERE);
+    } else {
+      await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(URI), WHERE);
     }
-    const document = await vscode.workspace.openTextDocument(URI);
-    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
   }
 }
