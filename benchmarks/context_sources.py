@@ -72,9 +72,9 @@ def holes(
 async def looked_through(root: Path) -> Project:
     """The project, with its index."""
     project = Project()
-    project.look_through([str(root)], (), 0, lambda path, text: None)
-    while project.is_looking:
-        await asyncio.sleep(0.01)
+    done = asyncio.get_running_loop().create_future()
+    project.look_through([str(root)], (), 0, lambda path, text: None, done.set_result)
+    await done
     return project
 
 

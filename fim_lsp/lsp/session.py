@@ -65,7 +65,7 @@ class FimServer(LanguageServer):
             "fim-lsp",
             version(),
             protocol_cls=FimProtocol,
-            converter_factory=_converter,
+            converter_factory=_shared_converter,
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.provider = make_provider(host)
@@ -281,6 +281,6 @@ class FimServer(LanguageServer):
 
 
 @cache
-def _converter() -> Converter:
+def _shared_converter() -> Converter:
     """Returns one for all connections: to make one holds up every other editor for 50 ms."""
     return default_converter()  # type: ignore[no-untyped-call, no-any-return]

@@ -1,6 +1,6 @@
 """What movements in an editor cost the model, counted through the whole server with ONNX Runtime.
 
-`readTokens` of a decision are the tokens that were run before the first new one.
+`readTokens` of a trace are the tokens that were run before the first new one.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Editor:
 
     def cost(self, character: int = CHARACTER, line: int = LINE, uri: str = ONE) -> int:
         self.wire.complete(line, character, uri=uri, kind=1)
-        decision = self.wire.result("fimLsp/explain")[0]
-        assert decision["promptTokens"] > 200
-        return decision["readTokens"]
+        trace = self.wire.traces()[0]
+        assert trace["promptTokens"] > 200
+        return trace["readTokens"]
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,9 @@ def recalled(wire: Wire, folder: Path) -> str:
     uri = (folder / "new.py").as_uri()
     wire.open("for item in items:\n    total += item.price", uri=uri)
     items = wire.complete(1, 23, kind=2, uri=uri)["items"]
-    decision = wire.result("fimLsp/explain")[0]
+    trace = wire.traces()[0]
     wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-    is_recalled = items and decision["source"] == "project memory"
+    is_recalled = items and trace["source"] == "project memory"
     return items[0]["insertText"] if is_recalled else ""
 
 
@@ -151,7 +151,7 @@ def test_a_secret_behind_a_link_is_neither_completed_nor_learnt(in_folder, tmp_p
     line = SECRET.count("\n")
 
     assert [] == wire.complete(line, 4, kind=1, uri=uri)["items"]
-    assert "excluded" in wire.result("fimLsp/explain")[0]["reason"]
+    assert "excluded" in wire.traces()[0]["reason"]
     assert "" == recalled(wire, tmp_path)
 
 
@@ -216,7 +216,7 @@ def test_a_file_that_git_ignores_is_no_context_for_others_opened_saved_or_closed
         wire.open(asked, uri=(tmp_path / "b.py").as_uri())
         wire.complete(3, 15, kind=1, uri=(tmp_path / "b.py").as_uri())
 
-        assert 0 == wire.result("fimLsp/explain")[0].get("snippetTokens", 0), state
+        assert 0 == wire.traces()[0].get("snippetTokens", 0), state
         assert "" == recalled(wire, tmp_path)
 
 
