@@ -1,4 +1,4 @@
-/** A failure that the user is told of, with the actions that its message offers. */
+/** Declares failures that are shown to the user, with the actions that their messages offer. */
 
 /** An action that a message about a failure offers. */
 export type Remedy = 'install' | 'output' | 'restart' | 'settings' | 'serve';

@@ -1,11 +1,11 @@
-/** The place of `make demo` in real VS Code, for the picture that the extension's pages show. */
+/** Takes the picture of the extension's pages: the place of `make demo` in real VS Code. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, withScreenshot } from './vscode.ts';
 
 interface Answer {
   model: string;
@@ -26,7 +26,7 @@ after(async () => { await editor.close(); });
 test('the picture shows what the embedded model writes at the place of the demo', async () => {
   const files = { 'inventory.py': readFileSync(join(REPOSITORY, file), 'utf8') };
   const window = await editor.open(files, { 'fimLsp.interpreter': PYTHON });
-  await shown(window, 'demo', async () => {
+  await withScreenshot(window, 'demo', async () => {
     await window.status(/^ready/);
     await window.focusEnd();
     await window.goTo(Number(line), Number(column));

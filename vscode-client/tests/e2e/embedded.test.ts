@@ -1,11 +1,11 @@
-/** The embedded model in real VS Code: what a new user meets. */
+/** Tests in real VS Code what a new user meets: the walkthrough and the embedded model. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown, until } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, until, withScreenshot } from './vscode.ts';
 
 let editor: Editor;
 before(async () => {
@@ -15,7 +15,7 @@ after(async () => { await editor.close(); });
 
 test('the first window shows the walkthrough, a later one does not', async () => {
   const first = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': PYTHON });
-  await shown(first, 'walkthrough', async () => {
+  await withScreenshot(first, 'walkthrough', async () => {
     await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
     await first.status(/^ready/);
     const step = first.page.locator('.getting-started-step', { hasText: 'Get the server' });
@@ -36,7 +36,7 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
   const before = whole.split('\n').with(line - 1, `        ${typed}`).join('\n');
   const settings = { 'fimLsp.interpreter': PYTHON, 'fimLsp.eagerness': 1, 'fimLsp.candidates': 1 };
   const window = await editor.open({ 'inventory.py': whole }, settings);
-  await shown(window, 'embedded', async () => {
+  await withScreenshot(window, 'embedded', async () => {
     const asked = join(window.folder, 'asked', 'inventory.py');
     window.write('asked/inventory.py', before);
     const complete = ['-m', 'fim_lsp', 'complete', `${asked}:${line}:${9 + typed.length}`, '--json'];

@@ -1,10 +1,10 @@
-/** VS Code with its own popup while one types, as it comes: what a new user meets. */
+/** Tests ghost text beside VS Code's own popup, which is on by default. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown, until } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, until, withScreenshot } from './vscode.ts';
 
 /** No line ends in a word: Enter would take the popup's entry. */
 const TYPED = `def report(inventory):
@@ -34,7 +34,7 @@ function opensPopup(text: string): boolean {
 test('with the popup open, ghost text is never the rest of its entry alone', async () => {
   const text = `${readFileSync(join(REPOSITORY, 'examples/inventory.py'), 'utf8')}\n\n`;
   const window = await editor.open({ 'inventory.py': text }, { 'fimLsp.interpreter': PYTHON });
-  await shown(window, 'popup', async () => {
+  await withScreenshot(window, 'popup', async () => {
     await window.status(/^ready/);
     await window.focusEnd();
     const look = async (): Promise<Seen> => ({ entry: await window.popup(), ghost: await window.ghost() });

@@ -1,4 +1,4 @@
-/** Real VS Code (code-server) in Chromium: one process of each, a page for each window. */
+/** Drives real VS Code (code-server) in Chromium: one process of each, a page for each window. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { chromium, type BrowserContext, type Locator, type Page, type Request } from 'playwright-core';
 
-/** For what waits on a busy machine; nothing passes because it is long. */
+/** Time limit of each wait; long, for a busy machine. */
 export const TIMEOUT_MS = Number(process.env['FIM_LSP_TIMEOUT_MS'] ?? 60_000);
 
 const HERE = import.meta.dirname;
@@ -350,7 +350,7 @@ export class Window {
 }
 
 /** Takes a picture of the window when a test fails. */
-export async function shown<T>(window: Window, name: string, work: () => Promise<T>): Promise<T> {
+export async function withScreenshot<T>(window: Window, name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

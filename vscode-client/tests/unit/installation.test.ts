@@ -26,7 +26,7 @@ with zipfile.ZipFile(f"{path}/{name}-0.1.0-py3-none-any.whl", "w") as wheel:
     wheel.writestr(f"{info}/RECORD", f"{name}/__init__.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n")
 `;
 
-/** A folder with a real wheel of that name, which needs others. */
+/** Makes a folder with real wheels, each given as its name and what it requires. */
 function wheels(name: string, ...made: [string, ...string[]][]): string {
   const path = join(folder, name);
   mkdirSync(path);

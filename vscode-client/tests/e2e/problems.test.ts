@@ -1,11 +1,13 @@
-/** What a person sees when something is wrong, or is not wanted, in real VS Code. */
+/** Tests in real VS Code what a person sees when something is wrong or switched off. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, freePort, listens, PYTHON, REPOSITORY, SCRIPTED, shown, until, type Window } from './vscode.ts';
+import {
+  Editor, freePort, listens, PYTHON, REPOSITORY, SCRIPTED, until, withScreenshot, type Window,
+} from './vscode.ts';
 
 const COMMAND = { 'fimLsp.command': SCRIPTED };
 
@@ -26,11 +28,11 @@ after(async () => { await editor.close(); });
 type Files = Record<string, string>;
 
 /** Declares a test with a window of its own, which is closed after it. */
-function promise(name: string, files: Files, settings: object, work: (window: Window) => Promise<void>): void {
+function scenario(name: string, files: Files, settings: object, work: (window: Window) => Promise<void>): void {
   test(name, async () => {
     const window = await editor.open(files, settings);
     try {
-      await shown(window, name, () => work(window));
+      await withScreenshot(window, name, () => work(window));
     } finally {
       await window.close();
     }
@@ -41,7 +43,7 @@ test('a killed server is restarted and completes; killed too often, it is left a
   const before = editor.servers();
   const window = await editor.open({ 'a.py': '' }, COMMAND);
   try {
-    await shown(window, 'killed', async () => {
+    await withScreenshot(window, 'killed', async () => {
       const startedSince = (): Set<number> => editor.servers().difference(before);
       const kill = async (): Promise<void> => {
         const started = await until('no new server', startedSince, (pids) => pids.size > 0);
@@ -73,7 +75,7 @@ test('a killed server is restarted and completes; killed too often, it is left a
 });
 
 const WRONG = { ...COMMAND, 'fimLsp.candidates': 99 };
-promise('a wrong setting is reported once, and the rest works', { 'a.py': '' }, WRONG, async (w) => {
+scenario('a wrong setting is reported once, and the rest works', { 'a.py': '' }, WRONG, async (w) => {
   await w.status(/^ready/);
   await w.expectNotification(/fim-lsp settings: candidates must be a whole number from 1 to 10, got 99/);
   await w.focusEnd();
@@ -83,7 +85,7 @@ promise('a wrong setting is reported once, and the rest works', { 'a.py': '' }, 
   await w.screenshot('bad-setting');
 });
 
-promise('a language that is switched off is silent, and says so', { 'a.py': '' }, COMMAND, async (w) => {
+scenario('in a language that is switched off nothing is suggested, and the status bar says so', { 'a.py': '' }, COMMAND, async (w) => {
   await w.status(/^ready/);
   await w.focusEnd();
   await w.command('FIM LSP: Toggle Inline Suggestions for This Language');
@@ -94,7 +96,6 @@ promise('a language that is switched off is silent, and says so', { 'a.py': '' }
   await w.command('FIM LSP: Explain Last Suggestion');
   await w.expectExplanation(/python is switched off/);
   assert.equal(await w.ghost(), '');
-  await w.page.locator('.editor-instance .view-lines').first().click();
   await w.command('FIM LSP: Toggle Inline Suggestions for This Language');
   await w.status(/^ready/);
   await w.command('FIM LSP: Trigger Inline Suggestion');
@@ -107,7 +108,7 @@ test('the settings of the document are taken as they stand there', async () => {
   assert.ok(settings, 'docs/editors.md no longer shows settings.json');
   const window = await editor.open({ 'a.md': '' }, { ...COMMAND, ...(JSON.parse(settings) as object) });
   try {
-    await shown(window, 'documented', async () => {
+    await withScreenshot(window, 'documented', async () => {
       await window.focusEnd();
       await window.status(/^off \(markdown\)$/);
       assert.deepEqual(await window.notifications(), []);
@@ -117,7 +118,7 @@ test('the settings of the document are taken as they stand there', async () => {
   }
 });
 
-promise('a secret is not completed, and the status bar says so at once', { '.env': '' }, COMMAND, async (w) => {
+scenario('a secret is not completed, and the status bar says so at once', { '.env': '' }, COMMAND, async (w) => {
   await w.status(/^off \(excluded\)$/);
   await w.focusEnd();
   await w.type('total = ');
@@ -126,7 +127,7 @@ promise('a secret is not completed, and the status bar says so at once', { '.env
   assert.equal(await w.ghost(), '');
 });
 
-promise('Toggle and Snooze silence suggestions and bring them back', { 'a.py': '' }, COMMAND, async (w) => {
+scenario('Toggle and Snooze silence suggestions and bring them back', { 'a.py': '' }, COMMAND, async (w) => {
   await w.status(/^ready/);
   await w.focusEnd();
   await w.command('FIM LSP: Snooze Inline Suggestions for 5 Minutes');
@@ -145,7 +146,7 @@ promise('Toggle and Snooze silence suggestions and bring them back', { 'a.py': '
   await w.expectGhost('price * quantity + tax');
 });
 
-promise('in a file with CRLF nothing else is written', { 'crlf.py': 'import os\r\n\r\n' }, COMMAND, async (w) => {
+scenario('in a file with CRLF nothing else is written', { 'crlf.py': 'import os\r\n\r\n' }, COMMAND, async (w) => {
   await w.status(/^ready/);
   await w.focusEnd();
   await w.type('def add(');
@@ -162,7 +163,7 @@ const SUGGESTING = {
   'editor.suggest.preview': false,
 };
 const ENTRY = { 'a.py': 'quantity = 1\n' };
-promise('ghost text goes on behind the selected entry of the suggest widget', ENTRY, SUGGESTING, async (w) => {
+scenario('ghost text goes on behind the selected entry of the suggest widget', ENTRY, SUGGESTING, async (w) => {
   await w.status(/^ready/);
   await w.focusEnd();
   await w.type('quan');
@@ -191,7 +192,7 @@ test('two windows share one server when they are told its address, as the docume
   const windows = await Promise.all([open(), open()]);
   try {
     for (const window of windows) {
-      await shown(window, 'shared', async () => {
+      await withScreenshot(window, 'shared', async () => {
         await window.status(/^ready/);
         await window.page.bringToFront();
         await window.focusEnd();
@@ -208,21 +209,21 @@ test('two windows share one server when they are told its address, as the docume
 });
 
 const UNUSED = { 'fimLsp.interpreter': PYTHON, 'fimLsp.address': '127.0.0.1:9' };
-promise('where nothing listens, one message says how to start a server', { 'a.py': '' }, UNUSED, async (w) => {
+scenario('where nothing listens, a message says how to start a server', { 'a.py': '' }, UNUSED, async (w) => {
   await w.status(/^error$/);
   await w.expectNotification(/No server answers at 127\.0\.0\.1:9 .*\. Start one with: fim-lsp serve --tcp 127/);
   assert.equal((await w.notifications()).length, 1);
 });
 
 const PRINTING = { 'fimLsp.command': ['/bin/sh', '-c', 'echo Loading; exec sleep 60'] };
-promise('for a server that prints to its standard output, one message says so', { 'a.py': '' }, PRINTING, async (w) => {
+scenario('for a server that prints to its standard output, one message says so', { 'a.py': '' }, PRINTING, async (w) => {
   await w.status(/^error$/);
   await w.expectNotification(/does not speak the protocol: it wrote "Loading" to its standard output/);
   assert.equal((await w.notifications()).length, 1);
 });
 
 const DYING = { 'fimLsp.command': ['/bin/sh', '-c', 'echo "no model today" >&2; exit 1'] };
-promise('for a server that dies at its start, the message has its last line', { 'a.py': '' }, DYING, async (w) => {
+scenario('for a server that dies at its start, the message has its last line', { 'a.py': '' }, DYING, async (w) => {
   await w.status(/^error$/);
   await w.expectNotification(/The server ended with exit code 1: no model today/);
   assert.equal((await w.notifications()).length, 1);
@@ -242,7 +243,7 @@ test('a button installs the server, with progress and a message when the package
   execFileSync(PYTHON, ['-m', 'venv', bare]);
   const window = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': join(bare, 'bin/python') });
   try {
-    await shown(window, 'install', async () => {
+    await withScreenshot(window, 'install', async () => {
       await window.status(/^error$/);
       await window.expectNotification(/fim-lsp is not installed for Python .* Install it privately with the button/);
       await window.screenshot('not-installed');
