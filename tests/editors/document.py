@@ -12,7 +12,9 @@ DOCS = ROOT / "docs"
 def section(heading: str) -> str:
     """Returns the text under a page's title or a heading of its second level, up to the next one."""
     pattern = re.compile(rf"(?:\A#|^##) {re.escape(heading)}\n(.*?)(?=^## |\Z)", re.M | re.S)
-    found = [text for page in DOCS.glob("*.md") for text in pattern.findall(page.read_text("utf-8"))]
+    found = [
+        text for page in DOCS.glob("*.md") for text in pattern.findall(page.read_text("utf-8"))
+    ]
     assert len(found) == 1, f"{len(found)} pages in docs have a heading {heading}"
     return found[0]
 
