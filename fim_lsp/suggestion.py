@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Trigger(Enum):
-    """Why the editor asks."""
+    """Reason for which the editor asks."""
 
     INVOKED = 1
     """The user asked: up to `candidates` suggestions, no debounce."""

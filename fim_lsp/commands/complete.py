@@ -135,7 +135,7 @@ async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
         request = CompletionRequest(snapshot, Trigger.INVOKED, settings)
         completions = await provider.complete(request) or []
         (trace,) = provider.log.newest()
-        return _Answer(completions, trace, host.model, host.engine, load_ms)
+        return _Answer(completions, trace, host.status.model, host.status.engine, load_ms)
     finally:
         host.close()
 

@@ -6,9 +6,10 @@ from fim_lsp.completion.language_filters import is_inside_word
 from fim_lsp.completion.reasons import Reason, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.exclusion.judge import is_excluded
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from model_runtime.prompt.format import HoleStart
+from model_runtime.served_model import ServedModel
 
 
 def silence_of(request: CompletionRequest, host: ModelHost) -> Silence | None:
@@ -37,12 +38,13 @@ def silence_of_document(uri: str, language_id: str, settings: Settings) -> Silen
 def _silence_of_host(host: ModelHost) -> Silence | None:
     if host.loaded is not None:
         return None
-    if host.state == "error":
-        return Silence(Reason.ENGINE_ERROR, error=host.message)
-    return Silence(Reason.LOADING, model=host.model, percent=host.percent)
+    status = host.status
+    if status.state == "error":
+        return Silence(Reason.ENGINE_ERROR, error=status.message)
+    return Silence(Reason.LOADING, progress=status.progress)
 
 
-def silence_of_language(language_id: str, settings: Settings, model: LoadedModel) -> Silence | None:
+def silence_of_language(language_id: str, settings: Settings, model: ServedModel) -> Silence | None:
     """Returns why typing gets nothing in a language; None where the model suggests in it.
 
     The model is rarely right in it, and the user has not switched it on all the same.
@@ -53,12 +55,12 @@ def silence_of_language(language_id: str, settings: Settings, model: LoadedModel
     return Silence(Reason.NOT_LEARNED, language=language_id, model=model.name)
 
 
-def silence_inside_word(request: CompletionRequest, model: LoadedModel) -> Silence | None:
+def silence_inside_word(request: CompletionRequest, model: ServedModel) -> Silence | None:
     """Returns why typing gets nothing inside a word, unless the model writes lines from the start.
 
     Such a model sees the beginning of the word, and is made to write it again.
     """
-    sees_whole_words = model.bundle.encoder.hole_start is HoleStart.LINE
+    sees_whole_words = model.encoder.hole_start is HoleStart.LINE
     if sees_whole_words or not request.is_typing or not is_inside_word(request.snapshot.hole):
         return None
     return Silence(Reason.INSIDE_WORD)

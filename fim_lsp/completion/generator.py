@@ -15,7 +15,8 @@ from fim_lsp.completion.inputs import Inputs
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.trace import GenerationResult, GenerationTrace
 from fim_lsp.feedback.threshold import ThresholdAdapter
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
+from model_runtime.served_model import ServedModel
 
 
 class Generator:
@@ -79,7 +80,7 @@ class Generator:
 
         self._in_flight.start(inputs.key, run)
 
-    def prefill(self, inputs: Inputs, cancel: threading.Event) -> Callable[[LoadedModel], None]:
+    def prefill(self, inputs: Inputs, cancel: threading.Event) -> Callable[[ServedModel], None]:
         """Returns work that lets the engine read the prompt ahead of the next request."""
         return self._task(inputs, cancel).prefill
 

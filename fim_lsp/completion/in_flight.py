@@ -144,7 +144,7 @@ class InFlightGeneration:
 
 
 class InFlightGenerations:
-    """At most one generation of each document."""
+    """The generations under way, at most one of each document."""
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         self._grace_seconds = grace_seconds

@@ -8,8 +8,9 @@ from functools import partial
 from fim_lsp.completion.cache import CacheKey
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.context import NO_CONTEXT, CrossFileContext, sources_of
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.workspace.project import Project
+from model_runtime.served_model import ServedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Inputs:
     """A request, the model that answers it, and what of the project the model may see."""
 
     request: CompletionRequest
-    model: LoadedModel
+    model: ServedModel
     context: CrossFileContext
     key: CacheKey
 
@@ -41,7 +42,7 @@ class Inputs:
 
 
 def _context_of(
-    request: CompletionRequest, model: LoadedModel, project: Project
+    request: CompletionRequest, model: ServedModel, project: Project
 ) -> CrossFileContext:
     wanted = request.settings.cross_file_context
     sources = sources_of(model.context_sources if wanted == "auto" else wanted)

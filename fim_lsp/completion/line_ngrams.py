@@ -15,7 +15,7 @@ from fim_lsp.completion import filters
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.line_index import LineIndex, Proposal
 from fim_lsp.completion.reasons import ConfidenceFigures
-from fim_lsp.completion.trace import LineNgramFigures
+from fim_lsp.completion.trace import AnsweredBy, LineNgramFigures
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.exclusion.judge import is_excluded_by_name, is_unshared
 from fim_lsp.settings import Settings
@@ -26,7 +26,7 @@ from model_runtime.models.calibration import UNCALIBRATED
 from model_runtime.prompt.encoder import Hole
 from model_runtime.syntax.languages import language
 
-SOURCE = "project memory"
+SOURCE = AnsweredBy.LINE_NGRAMS.value
 """Origin of its completions, and its name in the acceptance statistics."""
 
 _MAX_CHARACTERS = 120_000

@@ -46,7 +46,7 @@ class _Attempt:
     trace: RequestTrace
     pending: PendingRequest
     cached: Sequence[Completion] | None
-    """What the cache has for the place; empty where the same place gave nothing before."""
+    """Suggestions that the cache has; empty where the same place gave nothing before."""
 
     @property
     def request(self) -> CompletionRequest:
@@ -92,7 +92,7 @@ class CompletionProvider:
         self._pending = PendingRequests()
         self._shown = ShownSuggestions(threshold)
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
-        """What the project has written; the session tells it of files."""
+        """Lines and files of the project; the session tells of changes."""
         self._generator = Generator(host, self._cache, self._debounce, self._in_flight, threshold)
         self._idle = IdleWork(
             host, self._cache, self._generator, self.lines.project, idle_timer or IdleTimer()

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fim_lsp.exclusion.judge import Exclusion, ExclusionKind
+from fim_lsp.model_host.status import LoadProgress
 
 
 class RequestOutcome(Enum):
-    """What came of a request."""
+    """The end of a request."""
 
     SHOWN = "shown"
     NOTHING = "nothing"
@@ -25,7 +26,7 @@ class RequestOutcome(Enum):
 
 
 class Reason(Enum):
-    """Why nothing was shown; the value is `reasonCode` in JSON."""
+    """A reason for showing nothing; the value is `reasonCode` in JSON."""
 
     DISABLED = "disabled"
     LANGUAGE_DISABLED = "languageDisabled"
@@ -49,7 +50,7 @@ class ConfidenceFigures:
 
     probability: float
     least_probability: float
-    """From this on a suggestion is shown while the user types."""
+    """Threshold from which on typing shows a suggestion."""
     eagerness: float
     """The setting, as moved by the user's acceptances."""
     eagerness_to_show: float | None = None
@@ -63,8 +64,8 @@ class Silence:
     reason: Reason
     language: str = ""
     model: str = ""
-    percent: int | None = None
-    """Progress of the model's preparation, where there is one."""
+    progress: LoadProgress | None = None
+    """The load in progress, where there is one."""
     error: str = ""
     exclusion: Exclusion | None = None
     confidence: ConfidenceFigures | None = None
@@ -81,11 +82,10 @@ class Silence:
 
     def _particulars(self) -> Mapping[str, object]:
         confidence = self.confidence
-        progress = "" if self.percent is None else f", {self.percent} %"
         return {
             "language": self.language,
             "model": self.model,
-            "colon_model": f": {self.model}{progress}" if self.model else "",
+            "progress": f": {self.progress.detail}" if self.progress else "",
             "error": self.error,
             "exclusion": self.exclusion,
             "probability": confidence.probability if confidence else 0.0,
@@ -99,7 +99,7 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.LANGUAGE_DISABLED: "language: {language} is switched off",
     Reason.NOT_LEARNED: "not learned: {model} is rarely right in {language}",
     Reason.EXCLUDED: "excluded: {exclusion}",
-    Reason.LOADING: "loading{colon_model}",
+    Reason.LOADING: "loading{progress}",
     Reason.ENGINE_ERROR: "engine error: {error}",
     Reason.INTERNAL_ERROR: "internal error: see the log",
     Reason.INSIDE_WORD: "inside a word",

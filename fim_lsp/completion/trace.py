@@ -128,7 +128,7 @@ class CandidateFigures:
     cached_tokens: int
     new_tokens: int
     mean_logprob: float | None
-    """Of the tokens that are shown; None where nothing was left to show."""
+    """Mean over the tokens that are shown; None where nothing was left to show."""
     outcome: CandidateOutcome
 
 

@@ -14,8 +14,10 @@ from fim_lsp.completion.gate import silence_of_document, silence_of_language
 from fim_lsp.completion.reasons import Reason
 from fim_lsp.lsp.documents import OpenDocuments
 from fim_lsp.lsp.fields import field_at
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.status import HostStatus
 from fim_lsp.settings import Settings
+from model_runtime.served_model import ServedModel
 
 DOCUMENT_STATE = "fimLsp/documentState"
 
@@ -25,7 +27,7 @@ class DocumentState(Enum):
 
     ACTIVE = "active"
     DISABLED = "disabled"
-    """By the user's settings, altogether or for the language."""
+    """The user's settings switch it off, altogether or for the language."""
     EXCLUDED = "excluded"
     ON_REQUEST = "onRequest"
     """The model is rarely right in the language: typing gets nothing, the user's command does."""
@@ -44,7 +46,7 @@ ACTIVE = StateOfDocument(DocumentState.ACTIVE)
 
 
 def state_of(
-    uri: str, language_id: str, settings: Settings, model: LoadedModel | None
+    uri: str, language_id: str, settings: Settings, model: ServedModel | None
 ) -> StateOfDocument:
     """Returns the state of a document; that of the model itself is none of it.
 
@@ -115,7 +117,7 @@ class DocumentStates:
             look: returns the open documents, and the settings in force.
         """
 
-        def changed() -> None:
+        def changed(status: HostStatus) -> None:
             model = self._host.loaded
             if model is not None and model is not self._model:
                 self._model = model

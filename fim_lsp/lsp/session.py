@@ -74,7 +74,7 @@ class FimServer(LanguageServer):
         self._recent = RecentDocuments()
         self._sharing = Sharing()
         self.states = DocumentStates(host, self.protocol.notify)
-        """What the client is told of its documents, if it wants that."""
+        """States of documents that the client is told, if it wants that."""
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)

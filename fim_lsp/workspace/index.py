@@ -21,7 +21,7 @@ _BYTES = 4
 
 
 class WorkspaceIndex:
-    """Where names are defined, and which files lie beside another.
+    """The files that define a name, and those that lie beside another.
 
     Only grows: a file that has gone, or a name that a file has no longer, does no harm, since
     texts are read from the disk when they are wanted.  Written by one thread; others may read.

@@ -1,4 +1,4 @@
-"""What is broken is answered or logged, and the server goes on."""
+"""Broken input is answered or logged, and the server goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import over_both_transports, over_stdio
-from tests.protocol.wire import URI, Wire, completion_params, did_change, frame, replace
+from tests.support.wire import URI, Wire, completion_params, did_change, frame, replace
 
 PARSE = b"Content-Length: %d\r\n\r\n%b"
 INVALID_REQUEST, INVALID_PARAMS = -32600, -32602
@@ -59,7 +59,7 @@ def test_what_is_no_message_does_no_harm_on_standard_input(fresh: Wire):
 @pytest.mark.own
 @pytest.mark.parametrize("data", NO_FRAMES.values(), ids=NO_FRAMES)
 def test_what_is_no_message_ends_a_connection_at_once(wire: Wire, data: bytes):
-    """On a socket it can only be another protocol, or somebody who tries what is possible."""
+    """Such bytes come from another protocol, or from somebody who tries what is possible."""
     before = wire.new_id()
     wire.send_bytes(frame({"id": before, "method": "fimLsp/explain"}) + data)
     with contextlib.suppress(OSError):

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fim_lsp.lsp.text_buffer import without_surrogates
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
 from tests.protocol.conftest import Connect, over_both_transports
-from tests.protocol.wire import (
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts
+from tests.support.wire import (
     Wire,
     cancel,
     did_change,
@@ -21,7 +21,7 @@ from tests.protocol.wire import (
     notification,
     replace,
 )
-from tests.protocol.wire import texts as texts_of
+from tests.support.wire import texts as texts_of
 
 pytestmark = pytest.mark.scripted
 
@@ -29,13 +29,13 @@ END = (1_000_000, 0)
 
 
 def text_in(wire: Wire, uri: str = "file:///project/x.py") -> str:
-    """What the server holds of a document that was opened in the language "dump"."""
+    """Returns what the server holds of a document that was opened in the language "dump"."""
     [text] = texts_of(wire.complete(*END, uri=uri))
     return str(json.loads(text))
 
 
 def through_json(text: str) -> str:
-    """In one JSON string two halves of a character side by side are that character."""
+    """Returns a text as JSON carries it: two halves of a character side by side are one."""
     return str(json.loads(json.dumps(text)))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.protocol.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
+from tests.support.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
 
 pytestmark = pytest.mark.own
 
@@ -23,7 +23,7 @@ def server_command() -> list[str]:
 
 
 def shown(wire: Wire) -> list[str]:
-    """What the user has been shown in a window since the last look."""
+    """Returns what the user has been shown in a window since the last look."""
     return [m["params"]["message"] for m in wire.seen() if m.get("method") == SHOW]
 
 
@@ -75,7 +75,7 @@ def test_when_the_other_one_breaks_too_each_request_says_why(start: StartStdio):
 def test_a_prefill_that_nobody_wants_any_more_is_interrupted(
     start: StartStdio, event, outcome, kind
 ):
-    """It would take ten minutes, and the next request is answered."""
+    """Reading would take ten minutes, and the next request is answered."""
     _, wire = start()
     wire.initialize()
     wire.notification("fimLsp/status", state="ready")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.protocol.conftest import EDITORS, Connect, over_both_transports, recorded
-from tests.protocol.wire import (
+from tests.support.wire import (
     URI,
     Wire,
     ask,
@@ -145,7 +145,7 @@ def test_an_edit_under_another_spelling_of_the_name_ends_a_request_too(wire: Wir
 
 @pytest.mark.scripted
 def test_nothing_to_suggest_is_an_empty_list(wire: Wire):
-    """In Neovim null would leave a stale ghost text standing."""
+    """Null would leave a stale ghost text standing in Neovim."""
     wire.open("nothing")
     assert wire.complete(0, 7) == {"items": []}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile_repositories
-from tests.hostile_repositories import git
 from tests.protocol.conftest import ROOT, StartStdio, recorded
-from tests.protocol.wire import TIMEOUT_SECONDS, Wire
+from tests.support import hostile_repositories
+from tests.support.hostile_repositories import git
+from tests.support.wire import TIMEOUT_SECONDS, Wire
 
 pytestmark = pytest.mark.own
 
@@ -52,7 +52,7 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def recalled(wire: Wire, folder: Path) -> str:
-    """What the project's memory offers below `for item in items:` in a new file."""
+    """Returns what the project's lines suggest below `for item in items:` in a new file."""
     uri = (folder / "new.py").as_uri()
     wire.open("for item in items:\n    total += item.price", uri=uri)
     items = wire.complete(1, 23, kind=2, uri=uri)["items"]
@@ -156,7 +156,7 @@ def test_a_secret_behind_a_link_is_neither_completed_nor_learnt(in_folder, tmp_p
 
 
 def test_what_was_learnt_of_a_file_goes_when_it_is_renamed_to_a_secret(in_folder, tmp_path: Path):
-    """By an editor that closes and opens, on the disk first or last, or says that it renames."""
+    """An editor may close and open, on the disk first or last, or say that it renames."""
     wire = in_folder(tmp_path, 0)
     for number, way in enumerate(["close, move", "move, close", "say"]):
         name = f"settings{number}.py"

@@ -1,11 +1,11 @@
-"""What the client hears of the model."""
+"""The client is told of the model."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.protocol.conftest import EDITORS, recorded
-from tests.protocol.wire import Wire
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.scripted
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
-from tests.protocol.wire import (
+from tests.support.wire import (
     URI,
     Wire,
     ask,
@@ -257,7 +257,7 @@ def test_many_changes_of_a_setting_in_one_go_load_the_model_twice_at_the_most(
 def tcp_port(
     server_command: list[str], environment: dict[str, str], tmp_path: Path
 ) -> Iterator[int]:
-    """Of a server that writes its log to `fim-lsp.log` in the test's folder."""
+    """Returns the log of a server that writes it to `fim-lsp.log` in the test's folder."""
     port = free_port()
     process = subprocess.Popen(
         [

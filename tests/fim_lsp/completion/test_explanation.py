@@ -1,4 +1,4 @@
-"""What `fim-lsp complete --explain` tells of a request."""
+"""`fim-lsp complete --explain` tells in words what came of a request."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the project has written before is answered without a model, and only where it helps."""
+"""Lines of the project are suggested without a model, and only where that helps."""
 
 import math
 from dataclasses import replace
@@ -36,6 +36,15 @@ async def test_what_it_answered_is_typed_through_and_then_asked_again():
     assert ("+= item.price", first.id) == (rest.text, rest.id)
     assert AnsweredBy.CACHE is last(provider).answered_by
     assert [] == model.engine.prompts
+    host.close()
+
+
+async def test_it_is_typed_through_in_a_language_that_the_model_does_not_know():
+    provider, _, host = await ready("a + b", languages=("go",))
+    (first,) = await ask(provider, TEXT)
+    (rest,) = await ask(provider, TEXT.replace("|", "total |"))
+
+    assert ("+= item.price", first.id) == (rest.text, rest.id)
     host.close()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 from itertools import cycle
 
@@ -15,10 +14,12 @@ from fim_lsp.completion.reasons import Reason, RequestOutcome, hint
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.trace import AnsweredBy, RequestTrace
 from fim_lsp.document import DocumentHandle, DocumentSnapshot
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
-from tests.fim_lsp.scripted import scripted_model
+from model_runtime.served_model import ServedModel
+from tests.support.scripted_host import scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
 
@@ -31,17 +32,20 @@ def snapshot(
 
 
 async def ready(
-    answer: str, collaborators: dict[str, object] | None = None, **options: object
-) -> tuple[CompletionProvider, LoadedModel, ModelHost]:
+    answer: str,
+    collaborators: dict[str, object] | None = None,
+    idle_budget: IdleBudget | None = None,
+    **options: object,
+) -> tuple[CompletionProvider, ServedModel, ModelHost]:
     """A provider over a model that answers so; `collaborators` are the provider's own arguments."""
     model = scripted_model(answer, **options)
-    host = ModelHost(lambda settings: model)
+    host = ModelHost(lambda settings: model, idle_budget)
     await host.ready(NO_PAUSE)
     return CompletionProvider(host, **(collaborators or {})), model, host
 
 
 def last(provider: CompletionProvider) -> RequestTrace:
-    """What the provider noted of its last request."""
+    """Returns what the provider noted of its last request."""
     return provider.log.newest(limit=1)[0]
 
 
@@ -111,6 +115,17 @@ async def test_a_changed_document_supersedes_its_request():
     host.close()
 
 
+async def test_a_pending_request_that_the_server_cancels_is_answered_null():
+    provider, model, host = await ready("a + b", token_seconds=1)
+    waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
+    await until(lambda: model.engine.prompts)
+    provider.cancel("file:///a.py")
+
+    assert await waiting is None
+    assert RequestOutcome.SUPERSEDED is last(provider).outcome
+    host.close()
+
+
 async def test_a_cancelled_request_stops_the_engine():
     provider, model, host = await ready("a + b + c + d + e", token_seconds=0.05)
     waiting = asyncio.ensure_future(ask(provider, "x = |\n"))
@@ -155,7 +170,7 @@ async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
     )
 
     assert ("print(value)", 4, 7) == (completion.text, completion.start, completion.end)
-    assert "x = print" in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    assert "x = print" in model.tokenizer.decode(model.engine.prompts[-1])
     host.close()
 
 
@@ -181,7 +196,7 @@ async def test_an_entry_of_the_popup_alone_is_no_suggestion(answer, entry, trigg
     [("(name)", -5.0, Reason.LOW_CONFIDENCE), ("()", 0.0, Reason.TOO_SHORT)],
 )
 async def test_with_the_popup_open_typing_shows_no_more_than_without(answer, logprob, reason):
-    """What is doubtful or hardly worth a key is so behind an entry, too."""
+    """A suggestion that is doubtful or hardly worth a key is so behind an entry, too."""
     provider, _, host = await ready(answer, logprob=logprob)
 
     assert [] == await ask(provider, "users.f|\n", selected=POPUP)
@@ -288,7 +303,7 @@ async def test_line_ends_of_windows_are_invisible_to_the_model():
     provider, model, host = await ready("a + b")
     await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
 
-    assert "\r" not in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    assert "\r" not in model.tokenizer.decode(model.engine.prompts[-1])
     host.close()
 
 
@@ -300,7 +315,7 @@ async def test_other_documents_reach_the_prompt_only_when_wanted():
     for is_wanted in (True, False):
         settings = Settings(debounce_ms=0, cross_file_context=is_wanted)
         await ask(provider, "compute_total = 1\nx = |\n", other_documents=others, settings=settings)
-        prompts[is_wanted] = model.bundle.tokenizer.decode(model.engine.prompts[-1])
+        prompts[is_wanted] = model.tokenizer.decode(model.engine.prompts[-1])
 
     assert "b.py" in prompts[True]
     assert "b.py" not in prompts[False]
@@ -322,7 +337,7 @@ LONG = "alpha_one + alpha_two + alpha_three + alpha_four + alpha_five + alpha_si
 
 
 async def until(is_so) -> None:
-    """Until the program says so."""
+    """Waits until the program says so."""
 
     async def waiting() -> None:
         while not is_so():
@@ -338,12 +353,12 @@ def change(provider: CompletionProvider, text: str, settings: Settings = NO_PAUS
 
 
 async def after(timer: IdleTimer) -> None:
-    """Until whatever the timer would call has been called, and the work that it began has ended."""
+    """Waits until the timer has called back, or was stopped."""
     await until(lambda: not timer.is_running)
     await asyncio.sleep(0)
 
 
-async def begun(provider: CompletionProvider, model: LoadedModel, text: str, tokens: int = 2):
+async def begun(provider: CompletionProvider, model: ServedModel, text: str, tokens: int = 2):
     """A request whose answer is being written, and then the edit that follows it."""
     request = asyncio.ensure_future(ask(provider, text))
     await until(lambda: model.engine.tokens_decoded >= tokens)
@@ -409,7 +424,7 @@ async def test_without_another_request_the_model_soon_stops():
 
     assert await older is None
     assert "free" == await host.run(lambda model: "free")
-    assert model.engine.tokens_decoded < 12 < len(model.bundle.tokenizer.encode(LONG))
+    assert model.engine.tokens_decoded < 12 < len(model.tokenizer.encode(LONG))
     host.close()
 
 
@@ -535,9 +550,9 @@ async def test_all_idle_work_is_switched_off_by_one_setting():
 
 
 async def test_without_budget_nothing_is_prefetched():
-    in_flight = InFlightGenerations()
-    provider, model, host = await ready("a + b", {"in_flight": in_flight})
-    host._idle_budget.spend(1e6, time.monotonic())
+    in_flight, budget = InFlightGenerations(), IdleBudget(clock=lambda: 0)
+    budget.spend(1e6)
+    provider, model, host = await ready("a + b", {"in_flight": in_flight}, budget)
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
     await until(lambda: not in_flight)

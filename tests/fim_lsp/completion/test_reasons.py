@@ -4,6 +4,7 @@ import pytest
 
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, RequestOutcome, Silence, hint
 from fim_lsp.exclusion.judge import Exclusion, ExclusionKind
+from fim_lsp.model_host.status import LoadProgress
 
 NOTHING = RequestOutcome.NOTHING
 
@@ -11,6 +12,10 @@ NOTHING = RequestOutcome.NOTHING
 def low_confidence(eagerness_to_show: float | None) -> Silence:
     figures = ConfidenceFigures(0.01, 0.25, 0.5, eagerness_to_show)
     return Silence(Reason.LOW_CONFIDENCE, confidence=figures)
+
+
+def loading(progress: LoadProgress) -> Silence:
+    return Silence(Reason.LOADING, progress=progress)
 
 
 def excluded(kind: ExclusionKind, rule: str = "") -> Silence:
@@ -47,8 +52,8 @@ def test_codes_are_names_as_json_has_them(reason):
         (low_confidence(0.8), "low confidence: 0.01, below 0.25", "eagerness 0.8"),
         (low_confidence(None), "low confidence: 0.01, below 0.25", "ask for"),
         (Silence(Reason.LOADING), "loading", "wait until"),
-        (Silence(Reason.LOADING, model="default"), "loading: default", "wait until"),
-        (Silence(Reason.LOADING, model="a", percent=40), "loading: a, 40 %", "wait until"),
+        (loading(LoadProgress("default")), "loading: default", "wait until"),
+        (loading(LoadProgress("a", "preparing", 40)), "loading: preparing: 40 %", "wait until"),
         (Silence(Reason.ENGINE_ERROR, error="{odd} text"), "{odd} text", "fim-lsp doctor"),
         (Silence(Reason.FILTERED), "the model wrote nothing", "type on"),
         (Silence(Reason.FILTERED, rules=("one", "two")), "filtered: one, two", "type on"),

@@ -1,4 +1,4 @@
-"""What becomes of a suggestion is read from the text that follows, the same in every editor."""
+"""The outcome of a suggestion is read from the text that follows, the same in every editor."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What stays of a conversation in memory, and what is overridden of pygls."""
+"""A conversation leaves nothing in memory, and pygls is overridden in one place."""
 
 import ast
 import asyncio
@@ -16,7 +16,7 @@ from pygls.workspace import Workspace
 from fim_lsp.lsp import jsonrpc
 from fim_lsp.lsp.handlers import new_server
 from fim_lsp.model_host.host import ModelHost
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 URI = "file:///a.py"
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ from fim_lsp.lsp.positions import (
     offset_of,
     start_of_line,
 )
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts, to_units
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts, to_units
 
 CHARACTERS = {"ascii": "a", "accent": "é", "emoji": "😀", "combining": "e\u0301", "cjk": "漢"}
 SEPARATORS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fim_lsp.lsp import text_buffer
 from fim_lsp.lsp.positions import Position
 from fim_lsp.lsp.text_buffer import FrozenText, TextBuffer, without_surrogates
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts
 
 edits = st.lists(st.tuples(positions, positions, texts), max_size=8)
 
@@ -56,7 +56,7 @@ def test_an_empty_text_can_be_filled_and_emptied_again(text):
 
 
 def test_an_editor_may_split_an_emoji_and_join_its_halves():
-    """What VS Code's strings do: units are kept, whatever they spell."""
+    """Units are kept, whatever they spell, as VS Code's strings do."""
     buffer = TextBuffer("😀", "utf-16")
     buffer.replace(Position(0, 1), Position(0, 1), "x")
     assert buffer.text == "\ud83dx\ude00"

@@ -1,4 +1,4 @@
-"""What is known of a project's files: where names are defined, and what lies beside what."""
+"""The index knows which files define a name, and which lie beside another."""
 
 import random
 import sys

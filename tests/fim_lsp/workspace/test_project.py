@@ -11,7 +11,7 @@ from fim_lsp.workspace.source_file import MAX_BYTES, read_text
 
 
 async def others_ended() -> None:
-    """Until no task but the test's own is left."""
+    """Waits until no task but the test's own is left."""
     while len(asyncio.all_tasks()) > 1:
         await asyncio.sleep(0.001)
 
