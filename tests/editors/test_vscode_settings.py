@@ -76,7 +76,7 @@ def test_the_extension_and_the_server_have_the_same_version_and_oldest_python():
     interpreter = (ROOT / "vscode-client" / "src" / "interpreter.ts").read_text("utf-8")
 
     assert f'version = "{PACKAGE["version"]}"' in project
-    oldest = re.search(r"OLDEST_PYTHON = '(.+)'", interpreter)[1]
+    oldest = re.search(r"MIN_PYTHON = '(.+)'", interpreter)[1]
     assert f'requires-python = ">={oldest}"' in project
 
 

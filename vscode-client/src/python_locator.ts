@@ -1,25 +1,29 @@
-/** Which Python runs the server: the settings, the Python extension, the private environment, PATH. */
+/** Finds the Python that runs the server: of the settings, the Python extension, the private environment or PATH. */
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { readClientSettings } from './configuration.ts';
 import { pythonOf } from './installation.ts';
-import { search, type Candidate, type Search } from './interpreter.ts';
-import { parseSettings, type ClientSettings } from './settings.ts';
+import { search, type Candidate, type SearchResult } from './interpreter.ts';
 
 const PYTHON_EXTENSION = 'ms-python.python';
-const PATIENCE_MS = 10_000;
+const PYTHON_EXTENSION_TIMEOUT_MS = 10_000;
 
 /** The part of the Python extension's interface that is used here; the extension is optional. */
 interface PythonApi {
   readonly environments: {
     getActiveEnvironmentPath(resource?: vscode.Uri): { readonly path: string };
-    resolveEnvironment(path: { readonly path: string }): Thenable<{ readonly executable: { readonly uri?: vscode.Uri } } | undefined>;
+    resolveEnvironment(path: { readonly path: string }): Thenable<PythonEnvironment | undefined>;
     readonly onDidChangeActiveEnvironmentPath: vscode.Event<unknown>;
   };
 }
 
-export class Pythons {
+interface PythonEnvironment {
+  readonly executable: { readonly uri?: vscode.Uri };
+}
+
+export class PythonLocator {
   private readonly context: vscode.ExtensionContext;
   private readonly output: vscode.LogOutputChannel;
 
@@ -28,43 +32,37 @@ export class Pythons {
     this.output = output;
   }
 
-  /** Where the button installs: one environment for each version of the extension. */
+  /** Folder of the private environment; each version of the extension has its own. */
   get privateEnvironment(): string {
     const { version } = this.context.extension.packageJSON as { version: string };
     return join(this.context.globalStorageUri.fsPath, `server-${version}`);
   }
 
-  /** Where programs are run: a folder of our own without Python files, since Python imports from where it is run. */
+  /** An empty folder to run programs in, because Python imports from its working folder first. */
   get workingFolder(): string {
     const folder = join(this.context.globalStorageUri.fsPath, 'empty');
     mkdirSync(folder, { recursive: true });
     return folder;
   }
 
-  /** The extension's own settings as they are now. */
-  get settings(): ClientSettings {
-    const configuration = vscode.workspace.getConfiguration('fimLsp');
-    return parseSettings((key) => configuration.get(key), vscode.workspace.workspaceFolders?.[0]?.uri.fsPath);
-  }
-
-  /** A Python with the server. */
-  async find(): Promise<Search> {
+  /** Searches for a Python that has the server. */
+  async find(): Promise<SearchResult> {
     const candidates = await this.candidates();
     this.output.debug(`Pythons to try: ${candidates.map(({ path, origin }) => `${path} (${origin})`).join(', ')}`);
     return search(candidates, this.workingFolder);
   }
 
-  /** Call back when another environment is chosen in the Python extension. */
-  async follow(callback: () => void): Promise<void> {
-    const api = await this.api();
+  /** Calls back whenever another environment is chosen in the Python extension. */
+  async onDidChangeEnvironment(callback: () => void): Promise<void> {
+    const api = await this.pythonApi();
     if (api !== undefined) this.context.subscriptions.push(api.environments.onDidChangeActiveEnvironmentPath(callback));
   }
 
   private async candidates(): Promise<Candidate[]> {
-    const { interpreter } = this.settings;
+    const { interpreter } = readClientSettings();
     const path = pythonOf(this.privateEnvironment);
     const ours = existsSync(path) ? [{ path, origin: 'private' as const }] : [];
-    // The private one stands in for a Python that lacks the server, and was made from it.
+    // The private environment was made from the named Python, and stands in for it while that lacks the server.
     if (interpreter !== '') return [{ path: interpreter, origin: 'setting' }, ...ours];
     const chosen = await this.chosenInPythonExtension();
     const names = process.platform === 'win32' ? ['python', 'python3'] : ['python3', 'python'];
@@ -76,24 +74,24 @@ export class Pythons {
   }
 
   private async chosenInPythonExtension(): Promise<string | undefined> {
-    const api = await this.api();
+    const api = await this.pythonApi();
     if (api === undefined) return undefined;
     const { environments } = api;
     try {
       const path = environments.getActiveEnvironmentPath(vscode.workspace.workspaceFolders?.[0]?.uri);
-      return (await withPatience(environments.resolveEnvironment(path)))?.executable.uri?.fsPath;
+      return (await withTimeout(environments.resolveEnvironment(path)))?.executable.uri?.fsPath;
     } catch (error) {
       this.output.warn(`The Python extension does not tell its environment: ${String(error)}`);
       return undefined;
     }
   }
 
-  /** Nothing in Restricted Mode: the environment of a folder that is not trusted is not run. */
-  private async api(): Promise<PythonApi | undefined> {
+  /** Returns nothing in Restricted Mode: the environment of a folder that is not trusted is not run. */
+  private async pythonApi(): Promise<PythonApi | undefined> {
     const extension = vscode.extensions.getExtension<PythonApi>(PYTHON_EXTENSION);
     if (extension === undefined || !vscode.workspace.isTrusted) return undefined;
     try {
-      return await withPatience(extension.activate());
+      return await withTimeout(extension.activate());
     } catch (error) {
       this.output.warn(`The Python extension does not start: ${String(error)}`);
       return undefined;
@@ -101,11 +99,11 @@ export class Pythons {
   }
 }
 
-/** What a foreign extension promised, or undefined when it takes too long: it must not keep the server from starting. */
-async function withPatience<T>(promise: Thenable<T>): Promise<T | undefined> {
+/** Returns undefined when another extension takes too long: it must not keep the server from starting. */
+async function withTimeout<T>(promise: Thenable<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => { resolve(undefined); }, PATIENCE_MS);
+    timer = setTimeout(() => { resolve(undefined); }, PYTHON_EXTENSION_TIMEOUT_MS);
   });
   try {
     return await Promise.race([promise, late]);
