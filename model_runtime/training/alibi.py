@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model_runtime.models.decoder import alibi_slopes
+from model_runtime.models.positions import alibi_slopes
 
 IntArray = npt.NDArray[np.int64]
 

@@ -45,7 +45,7 @@ def write_card(
     (bundle_path / CURVE).write_text(draw(curve, manifest.name), encoding="utf-8")
     shutil.copyfile(corpus.with_name("licences.tsv"), bundle_path / "licences.tsv")
     facts = json.loads(corpus.read_text(encoding="utf-8"))
-    shape = manifest.architecture
+    shape = manifest.decoder
     last_valid = last_validation(logs[-1])
     lines = [
         f"# {manifest.name}",
@@ -53,7 +53,7 @@ def write_card(
         f"A GPT-NeoX model of {manifest.parameters:,} parameters that fills in the middle of "
         f"Python code: {shape.layers} layers x {shape.hidden}, {shape.heads} heads, vocabulary "
         f"{shape.vocab:,}, context {manifest.context_length} tokens, "
-        f"{manifest.position_embedding} positions, input and output embedding "
+        f"{shape.position_kind} positions, input and output embedding "
         f"{'tied' if shape.tied else 'untied'}. Weights as {manifest.weights.dtype}, "
         f"{manifest.weights.size / 1e6:.1f} MB. Licence: {manifest.license}.",
         "",

@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.exporters.gguf_names import fim_token_ids
-from model_runtime.models.decoder import ALIBI_TYPE
+from model_runtime.models.families.neox import ALIBI_TYPE
 from model_runtime.prompt.format import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints

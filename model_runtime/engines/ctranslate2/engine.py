@@ -42,7 +42,7 @@ from model_runtime.engines.protocol import (
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.prompt.forced_text import ForcedText
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class CTranslate2Engine:
     def __init__(
         self,
         folder: Path,
-        architecture: Architecture,
+        spec: DecoderSpec,
         context_length: int,
         *,
         threads: int = 0,
@@ -79,7 +79,7 @@ class CTranslate2Engine:
 
         Args:
             folder: as `ctranslate2_folder` writes it.
-            architecture: tells how much memory a cached token takes.
+            spec: tells how much memory a cached token takes.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             device: "cpu" or "cuda".
@@ -89,14 +89,14 @@ class CTranslate2Engine:
             EngineUnavailable: CTranslate2 cannot load it here.
         """
         self.context_length = context_length
-        self._vocab = architecture.vocab
+        self._vocab = spec.vocab
         self._model = _Model(folder, device, usable_threads(threads, _MAX_THREADS))
         if cache_bytes is None:
-            cache_bytes = max(_MIN_CACHE_BYTES, architecture.kv_bytes(context_length))
+            cache_bytes = max(_MIN_CACHE_BYTES, context_length * spec.kv_bytes_per_token())
         self._anchors = StaticPrompts(
-            bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes
+            bytes_per_token=spec.kv_bytes_per_token(), budget_bytes=cache_bytes
         )
-        self._known = KnownLogits(bytes_of_each=4 * architecture.vocab)
+        self._known = KnownLogits(bytes_of_each=4 * spec.vocab)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctranslate2")
         self._closed = threading.Event()
         # A model that is still alive when Python shuts down aborts the process: its threads then
@@ -137,7 +137,7 @@ class CTranslate2Engine:
         )
         return cls(
             folder,
-            manifest.architecture,
+            manifest.decoder,
             manifest.context_length,
             device=device,
             threads=threads,

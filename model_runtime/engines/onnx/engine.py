@@ -25,7 +25,7 @@ from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
 from model_runtime.telemetry import import_silenced
 
@@ -48,7 +48,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
     def __init__(
         self,
         folder: Path,
-        architecture: Architecture,
+        spec: DecoderSpec,
         context_length: int,
         *,
         threads: int = 0,
@@ -58,7 +58,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
 
         Args:
             folder: as `onnx_folder` writes it.
-            architecture: of the model in it.
+            spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             cache_bytes: memory for the keys and values of texts; one whole context at the least.
@@ -66,14 +66,14 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        slots = cache_bytes // architecture.kv_bytes(context_length)
+        slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
         super().__init__(
             context_length,
-            architecture.vocab,
+            spec.vocab,
             slots=min(_MAX_SLOTS, max(1, slots)),
-            drafting=drafting_of(self.name, architecture.count_parameters()),
+            drafting=drafting_of(self.name, spec.count_parameters()),
         )
-        self._architecture = architecture
+        self._spec = spec
         self._session: Any = open_session(folder, usable_threads(threads, _MAX_THREADS))
         self._options = run_options()
 
@@ -93,7 +93,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             bundle: the model.
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
-            kind: one of `onnx_folder.KINDS`; by default 8 bits if the bundle's weights are int8.
+            kind: one of `matrices.KINDS`; by default 8 bits if the bundle's weights are int8.
             cache_bytes: memory for the keys and values of texts.
 
         Raises:
@@ -119,7 +119,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             )
             return cls(
                 folder,
-                manifest.architecture,
+                manifest.decoder,
                 manifest.context_length,
                 threads=threads,
                 cache_bytes=cache_bytes,
@@ -136,7 +136,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         self._session = None
 
     def _new_text(self) -> Buffers:
-        return Buffers(self._session, self._architecture, self.context_length)
+        return Buffers(self._session, self._spec, self.context_length)
 
     def _copy(self, target: Buffers, source: Buffers, count: int) -> None:
         target.copy(source, count)

@@ -76,7 +76,7 @@ def test_a_key_is_measured_with_the_prompt_in_the_cache(bundle):
     for earlier, later in itertools.pairwise(prompts):
         assert later[: len(earlier)] == earlier
         assert len(later) == len(earlier) + 2
-    assert max(map(max, prompts)) < bundle.manifest.architecture.vocab
+    assert max(map(max, prompts)) < bundle.manifest.decoder.vocab
 
 
 def test_what_was_measured_is_remembered(bundle, cache):

@@ -108,4 +108,4 @@ def test_a_form_that_cannot_be_loaded_is_reported(bundle, tmp_path):
     from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 
     with pytest.raises(EngineUnavailable, match="cannot load"):
-        CTranslate2Engine(tmp_path, bundle.manifest.architecture, 128)
+        CTranslate2Engine(tmp_path, bundle.manifest.decoder, 128)
