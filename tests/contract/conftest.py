@@ -14,8 +14,9 @@ from model_runtime.engines.onnx.support import supports as onnx_supports
 from model_runtime.engines.protocol import Engine
 from model_runtime.engines.torch.support import supports as torch_supports
 from model_runtime.models.bundle import ModelBundle
-from tests.oracle import Oracle
-from tests.random_models import DECODERS, VARIANTS, make_bundle
+from tests.support.oracle import Oracle
+from tests.support.random_models import DECODERS, VARIANTS, make_bundle
+from tests.support.requirements import required_module
 
 # One thread each: these models are too small for two, and the tests often share the machine.
 ENGINES = ("ctranslate2", "onnx", "torch")
@@ -77,7 +78,7 @@ def open_with(engine: str, bundle: ModelBundle) -> Engine:
         return CTranslate2Engine.open(bundle, threads=1)
     if engine == "onnx":
         return OnnxEngine.open(bundle, threads=1)
-    pytest.importorskip("torch")
+    required_module("torch")
     from model_runtime.engines.torch.engine import TorchEngine
 
     return TorchEngine.open(bundle, device="cpu", threads=1)

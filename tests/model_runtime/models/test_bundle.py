@@ -19,7 +19,7 @@ from model_runtime.models.manifest import Manifest, signed
 from model_runtime.models.positions import Rope
 from model_runtime.models.weights import WeightsFile, dequantise_rows
 from model_runtime.store import catalogue
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 @pytest.fixture

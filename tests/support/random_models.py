@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
 from model_runtime.files import sha256_of
 from model_runtime.importers.bundle_weights import write_bundle_weights
 from model_runtime.importers.huggingface import convert_folder
@@ -24,6 +23,7 @@ from model_runtime.models.positions import (
 from model_runtime.prompt.encoder import PromptEncoder
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
+from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
 
 VARIANTS = {
     "rotary quarter": Variant(),
