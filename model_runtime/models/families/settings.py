@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,11 @@ _ACTIVATIONS: dict[str, Activation] = {
     "swish": "silu",
 }
 """Hugging Face's names; three of them are spellings of the tanh approximation."""
+
+
+_SLIDING, _FULL = "sliding_attention", "full_attention"
+_MAX_LAYERS = 1024
+"""More are refused anyhow, and no list of that length is made of a number in a file."""
 
 
 class Settings:
@@ -72,19 +78,32 @@ class Settings:
             raise ConversionError(f"{self.path}: activation {shown(value)} is not supported")
         return _ACTIVATIONS[value]
 
-    def windows(self, layers: int, used: bool = True) -> tuple[int | None, ...]:
-        """Returns the sliding window of each layer, from `sliding_window` and `layer_types`.
+    def nullable(self, name: str, absent: float | None = None) -> float | None:
+        """Returns a number, or None for null; `absent` where the setting is not there at all."""
+        value = self._raw.get(name, absent)
+        return None if value is None else _number(value)
+
+    def windows(
+        self, layers: int, absent: int | None, is_usual: Callable[[int], bool]
+    ) -> tuple[int | None, ...]:
+        """Returns the sliding window of each layer; nothing where every layer sees all.
 
         Args:
             layers: how many there are.
-            used: whether layers without a type have the window.
+            absent: width where the settings do not say `sliding_window`.
+            is_usual: whether the layer of a number has the window, without `layer_types`.
+
+        Raises:
+            ConversionError: a layer is of another type.
         """
-        if not 1 <= layers <= 1024 or self.get("sliding_window") is None:
+        width, kinds = self.nullable("sliding_window", absent), self.get("layer_types")
+        if width is None or not 1 <= layers <= _MAX_LAYERS:
             return ()
-        width, kinds = self.integer("sliding_window"), self.get("layer_types")
         if kinds is None:
-            return (width,) * layers if used else ()
-        found = tuple(width if kind == "sliding_attention" else None for kind in kinds)
+            kinds = [_SLIDING if is_usual(number) else _FULL for number in range(layers)]
+        if other := [kind for kind in kinds if kind not in (_SLIDING, _FULL)]:
+            raise ConversionError(f"{self.path}: layer type {shown(other[0])} is not supported")
+        found = tuple(int(width) if kind == _SLIDING else None for kind in kinds)
         return found if any(found) else ()
 
     def rope(self, head_dim: int, *, fraction: float = 1.0, base: float = 10000.0) -> Rope | None:
@@ -143,8 +162,6 @@ class Settings:
         )
 
     def _yarn(self, rope: Mapping[str, Any]) -> Scaling:
-        import math
-
         if {"mscale", "mscale_all_dim"} & rope.keys() or rope.get("truncate", True) is not True:
             raise ConversionError(f"{self.path}: this form of rotary scaling yarn is not supported")
         factor = _number(rope["factor"])
