@@ -1,7 +1,7 @@
 """Gemma and Gemma 2: a scaled embedding, wide heads, and norms stored less one.
 
-CodeGemma is a Gemma.  Gemma 2 adds norms behind the blocks, soft-caps, and a sliding window in every
-other layer.
+CodeGemma is a Gemma.  Gemma 2 adds norms behind the blocks, soft-caps, and a sliding window in
+every other layer.
 """
 
 from __future__ import annotations

@@ -52,10 +52,8 @@ def llama_like(settings: Settings, *biased: Biased, head_dim: int | None = None)
     )
 
 
-def llama_tensors(
-    spec: DecoderSpec, norm: Callable[[str], Recipe] = as_it_is
-) -> dict[str, Recipe]:
-    """Returns where the tensors of a Llama are from; `norm` makes the recipe of a norm's weights."""
+def llama_tensors(spec: DecoderSpec, norm: Callable[[str], Recipe] = as_it_is) -> dict[str, Recipe]:
+    """Returns where a Llama's tensors are from; `norm` makes the recipe of a norm's weights."""
     recipes = {
         EMBEDDING: as_it_is("model.embed_tokens.weight"),
         HEAD: as_it_is("lm_head.weight"),

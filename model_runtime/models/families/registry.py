@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from model_runtime.models.families.family import Family
+from model_runtime.models.families.gemma import GEMMA, GEMMA2
+from model_runtime.models.families.llama import LLAMA, MISTRAL
 from model_runtime.models.families.neox import NEOX
+from model_runtime.models.families.qwen2 import QWEN2, QWEN3
+from model_runtime.models.families.starcoder2 import STARCODER2
 
-FAMILIES: tuple[Family, ...] = (NEOX,)
+FAMILIES: tuple[Family, ...] = (NEOX, LLAMA, MISTRAL, QWEN2, QWEN3, STARCODER2, GEMMA, GEMMA2)
 
 
 def by_model_type(model_type: object) -> Family | None:
@@ -14,7 +18,7 @@ def by_model_type(model_type: object) -> Family | None:
 
 
 def by_gguf_architecture(architecture: str) -> Family | None:
-    """Returns the family whose GGUF files have this `general.architecture`."""
+    """Returns the first family whose GGUF files have this `general.architecture`."""
     return next((one for one in FAMILIES if one.gguf_architecture == architecture), None)
 
 

@@ -1,4 +1,4 @@
-"""StarCoder2: grouped heads and rotary positions, with layer norms and a plain feed-forward part."""
+"""StarCoder2: a Llama with layer norms, a plain feed-forward part and biases."""
 
 from __future__ import annotations
 
