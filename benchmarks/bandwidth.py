@@ -10,13 +10,14 @@ read faster than memory, so the probe reads one of the same size, again and agai
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
 
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import EMBEDDING, DecoderSpec
 
 _SECONDS = 0.04
 """Shortest time of one probe."""
@@ -54,20 +55,20 @@ def _parts(threads: int, size: int) -> list[np.ndarray]:
     return [np.ones(size // 4 // threads, np.float32) for _ in range(threads)]
 
 
-def bytes_per_token(
-    name: str, architecture: Architecture, held: int, bytes_of_a_number: int
-) -> int:
+def bytes_per_token(name: str, decoder: DecoderSpec, held: int, bytes_of_a_number: int) -> int:
     """Returns the bytes that decoding one token reads.
 
     Args:
         name: name of the contestant, as in `BYTES_PER_WEIGHT`.
-        architecture: shape of the model.
+        decoder: the model's forward pass.
         held: number of tokens whose keys and values are in the cache.
         bytes_of_a_number: bytes of a key or value: 4 for float32, 2 for float16.
     """
-    a = architecture
-    matrices = a.layers * (4 * a.hidden**2 + 2 * a.hidden * a.intermediate) + a.vocab * a.hidden
-    kept = a.kv_bytes(held) * bytes_of_a_number // 4
+    shapes = decoder.tensor_shapes()
+    sizes = (math.prod(shape) for shape in shapes.values() if len(shape) == 2)
+    # Of an embedding that is not the output matrix one row is read.
+    matrices = sum(sizes) - (0 if decoder.tied else math.prod(shapes[EMBEDDING]))
+    kept = held * decoder.kv_bytes_per_token(bytes_of_a_number)
     return int(matrices * BYTES_PER_WEIGHT[name]) + kept
 
 

@@ -138,7 +138,7 @@ def compare(
     A bound is in tokens per second: the bandwidth, measured in the same round over as many bytes
     as the contestant reads for a token, over those bytes.
     """
-    architecture = bundle.manifest.architecture
+    decoder = bundle.manifest.decoder
     samples: dict[str, Samples] = {}
     bounds: Samples = defaultdict(list)
     with ExitStack() as stack:
@@ -147,15 +147,15 @@ def compare(
             label = f"{name}, {count} {'thread' if count == 1 else 'threads'}"
             engine = stack.enter_context(contestant(bundle, name, count))
             held = _PROMPT + _DECODED // 2
-            size = bytes_per_token(name, architecture, held, engine.bytes_of_a_number)
+            size = bytes_per_token(name, decoder, held, engine.bytes_of_a_number)
             opened[label] = (engine, count, size)
             samples[label] = defaultdict(list)
-            list(measure(engine, architecture.vocab, defaultdict(list)))  # first runs allocate
+            list(measure(engine, decoder.vocab, defaultdict(list)))  # first runs allocate
         for _ in range(rounds):
             for label, (_, count, size) in opened.items():
                 bounds[label].append(bandwidth(count, size) / size)
             turns = [
-                measure(engine, architecture.vocab, samples[label])
+                measure(engine, decoder.vocab, samples[label])
                 for label, (engine, *_) in opened.items()
             ]
             for turn in itertools.cycle(turns):

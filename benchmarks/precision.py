@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import record
 from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 from model_runtime.engines.onnx.engine import OnnxEngine
-from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox

@@ -42,7 +42,7 @@ def make(folder: Path, small: bool) -> dict[str, object]:
     tokenizer = with_sentinels(ROOT / "tests" / "data" / "20B_tokenizer.json")
     tokenizer.save(folder / "source" / "tokenizer.json")
     return {
-        "parameters": variant.architecture.count_parameters(),
+        "parameters": variant.decoder.count_parameters(),
         "bytes": _size(folder / "source"),
     }
 

@@ -26,6 +26,7 @@ from fim_lsp.setting_types import (
     whole_number,
 )
 from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO, DEVICES
 
 SECTION = "fimLsp"
 
@@ -135,13 +136,13 @@ class Settings:
     )
     engine: str = declare(
         "auto",
-        OneOf(lambda: (registry.AUTO, *registry.names())),
+        OneOf(lambda: (AUTO, *registry.names())),
         "Library that runs the model; `auto` takes the fastest one here.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
         "auto",
-        one_of(registry.AUTO, *registry.DEVICES),
+        one_of(AUTO, *DEVICES),
         "Processor (`cpu`) or GPU (`cuda`) that the model runs on.",
         scope=Scope.PROCESS,
     )

@@ -16,6 +16,7 @@ from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.settings import Settings
 from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 from model_runtime.printable import printable
 
@@ -88,7 +89,7 @@ def examine(settings: Settings) -> Report:
         started = time.perf_counter()
         model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        unavailable = isinstance(error, EngineUnavailable) and settings.engine != registry.AUTO
+        unavailable = isinstance(error, EngineUnavailable) and settings.engine != AUTO
         report.add(
             str(error),
             "or leave the engine at auto, which takes what is installed"

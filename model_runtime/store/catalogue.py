@@ -284,7 +284,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         parameters=manifest.parameters,
         order=manifest.order.value,
         order_source="the bundle's manifest",
-        position_embedding=manifest.position_embedding,
+        position_embedding=manifest.decoder.position_kind,
         context_length=manifest.context_length,
         quantization=manifest.weights.dtype,
         source_bytes=size,

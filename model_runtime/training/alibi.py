@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model_runtime.models.decoder import alibi_slopes
+from model_runtime.models.positions import alibi_slopes
 
 
 def alibi_bias(heads: int, length: int, device: torch.device) -> Tensor:

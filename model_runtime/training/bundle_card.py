@@ -44,15 +44,15 @@ def write_card(
     runs = read_consecutive_runs(logs)
     draw_consecutive_runs(runs, bundle_path / CURVE, manifest.name)
     shutil.copyfile(corpus.with_name("licences.tsv"), bundle_path / "licences.tsv")
-    architecture = manifest.architecture
+    decoder = manifest.decoder
     shape = Shape(
-        layers=architecture.layers,
-        width=architecture.hidden,
-        heads=architecture.heads,
-        vocabulary=architecture.vocab,
+        layers=decoder.layers,
+        width=decoder.hidden,
+        heads=decoder.heads,
+        vocabulary=decoder.vocab,
         context=manifest.context_length,
-        positions=manifest.position_embedding,
-        tied=architecture.tied,
+        positions=decoder.position_kind,
+        tied=decoder.tied,
     )
     ids = {
         role: id_

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_runtime.exporters.gguf_names import fim_token_ids
-from model_runtime.models.decoder import ALIBI_TYPE
+from model_runtime.models.families.neox import ALIBI_TYPE
 from model_runtime.prompt.format import FimTokens
 from model_runtime.training.checkpoint import RunProgress
 from model_runtime.training.network import Shape

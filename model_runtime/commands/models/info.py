@@ -81,7 +81,7 @@ def _check(name: str, as_json: bool) -> int:
         return 1
     manifest = bundle.manifest
     checks = {
-        "manifest": f"read, {manifest.parameters:,} parameters as the architecture has",
+        "manifest": f"read, {manifest.parameters:,} parameters as the decoder has",
         "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
         "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.order.value})",
         "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO, DEVICES
 from model_runtime.evaluation.splits import SPLITS
 
 
@@ -33,11 +34,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--engine",
-        choices=(registry.AUTO, *registry.names()),
+        choices=(AUTO, *registry.names()),
         help=f"default {registry.reference()}, on a GPU {registry.reference('cuda')}; "
         "auto takes the one that is fastest here",
     )
-    add("--device", choices=(registry.AUTO, *registry.DEVICES), default=registry.AUTO)
+    add("--device", choices=(AUTO, *DEVICES), default=AUTO)
     add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
 
 

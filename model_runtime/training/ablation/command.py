@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.commands.arguments import positive, warn
 from model_runtime.evaluation.harness_tasks import TASKS
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--harness", type=Path, metavar="ROWS", help="folder with the language tasks' rows")
     add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK")
     add("--limit", type=positive, metavar="N", help="only the first N rows of each language task")
-    add("--engine", choices=(registry.AUTO, *registry.names()), default="")
+    add("--engine", choices=(AUTO, *registry.names()), default="")
     add("--threads", type=int, default=0, metavar="N", help="of the engine; 0 lets it choose")
     parser.set_defaults(run=run)
 

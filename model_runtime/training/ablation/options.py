@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.harness import HarnessOptions
 from model_runtime.evaluation.run import InfillingOptions
@@ -55,7 +56,7 @@ class AblationOptions:
     @property
     def scoring_device(self) -> str:
         """Device of the engine that scores."""
-        return "cuda" if self.device.startswith("cuda") else registry.AUTO
+        return "cuda" if self.device.startswith("cuda") else AUTO
 
     @property
     def scoring_engine(self) -> str:

@@ -130,7 +130,7 @@ def test_transformers_refuses_a_model_with_alibi(trained):
 def test_a_model_with_alibi_runs_as_a_bundle(trained, tmp_path, engine, shape):
     convert_folder(trained(shape).folder, tmp_path / "b", name="a", quantization="float32")
     bundle = ModelBundle.open(tmp_path / "b")
-    assert "alibi" == bundle.manifest.position_embedding
+    assert "alibi" == bundle.manifest.decoder.position_kind
     opened = open_engine(bundle, engine=engine, device="cpu", threads=1)
     found = opened.logprobs(IDS[0].tolist())
     opened.close()

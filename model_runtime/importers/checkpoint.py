@@ -1,8 +1,8 @@
-"""The weights of a Hugging Face GPT-NeoX folder, under one set of names, as float32.
+"""The weights of a Hugging Face folder as canonical tensors in float32, through its family's map.
 
 Reads safetensors, one file or several by index, and PyTorch's .bin files where there is nothing
-else.  What differs between folders ends here: the output matrix's two names, shards, half
-precision, missing attention biases (zeros), and the mask buffers of old checkpoints.
+else.  What differs between folders ends here: names, shards, half precision, missing attention
+biases (zeros), and the mask buffers of old checkpoints.
 """
 
 from __future__ import annotations
@@ -18,45 +18,50 @@ from platformdirs import user_cache_path
 from model_runtime.errors import ConversionError
 from model_runtime.files import working_folder
 from model_runtime.importers import pickles
+from model_runtime.importers.config import read_json
 from model_runtime.model_files import source_file
-from model_runtime.models.decoder import HEAD, Architecture, read_json
+from model_runtime.models.decoder import HEAD, DecoderSpec
+from model_runtime.models.families.family import Family, Recipe
 from model_runtime.models.weights import Float32, UnreadableWeights, WeightsFile
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
-_BUFFER = re.compile(
-    r"\.(attention\.(bias|masked_bias)|rotary_emb\.(inv_freq|cos_cached|sin_cached))$"
-)
-"""Masks and rotary tables that old checkpoints carry; they are computed anew."""
-_OPTIONAL = re.compile(r"\.attention\.(query_key_value|dense)\.bias$")
-"""Absent where the config says attention_bias = false; zeros give the same result."""
 
-
-class NeoxWeights:
-    """The float tensors of a folder, one at a time."""
+class Checkpoint:
+    """The float tensors of a folder, one at a time, by canonical names."""
 
     def __init__(
-        self, files: list[WeightsFile], architecture: Architecture, folder: Path, source_bytes: int
+        self,
+        files: list[WeightsFile],
+        spec: DecoderSpec,
+        family: Family,
+        folder: Path,
+        source_bytes: int,
     ) -> None:
-        self._shapes = architecture.tensor_shapes()
+        self._shapes = spec.tensor_shapes()
+        recipes = family.tensors(spec)
+        self._recipes = {name: recipes[name] for name in self._shapes}
         self._folder = folder
         self.source_bytes = source_bytes
         self._file_of: dict[str, WeightsFile] = {}
+        buffers = re.compile(family.buffers)
         for file in files:
             for name in file.layout:
-                if not _BUFFER.search(name):
+                if not buffers.search(name):
                     self._file_of[name] = file
         self._name_in_file = {name: name for name in self._file_of}
-        if HEAD not in self._name_in_file and "lm_head.weight" in self._file_of:
-            self._name_in_file[HEAD] = self._name_in_file.pop("lm_head.weight")
-        self._check(architecture)
+        for alias, name in family.aliases.items():
+            if alias in self._name_in_file and name not in self._name_in_file:
+                self._name_in_file[name] = self._name_in_file.pop(alias)
+        # Some tied models store the embedding a second time as output matrix.
+        self._check(family.name, set(recipes[HEAD].sources) if spec.tied else set())
 
     @classmethod
     @contextmanager
     def open(
-        cls, folder: Path, architecture: Architecture, say: Callable[[str], None]
-    ) -> Iterator[NeoxWeights]:
-        """The weights in `folder`, checked against `architecture`; nothing is read yet.
+        cls, folder: Path, spec: DecoderSpec, family: Family, say: Callable[[str], None]
+    ) -> Iterator[Checkpoint]:
+        """Yields the weights in `folder`, checked against `spec`; nothing is read yet.
 
         Raises:
             ConversionError: missing, unreadable, or of another shape.
@@ -75,17 +80,20 @@ class NeoxWeights:
                 raise ConversionError(
                     f"the weights in {folder} cannot be read: {error}; fetch them again"
                 ) from error
-            yield cls(files, architecture, folder, size)
+            yield cls(files, spec, family, folder, size)
 
     def float32(self, name: str) -> Float32:
-        """One tensor by its Hugging Face name.
+        """Returns one tensor by its canonical name.
 
         Raises:
             ConversionError: it holds NaN or infinity, or has a type that is no float.
         """
-        shape = self._shapes[name]
-        if name not in self._name_in_file:
-            return np.zeros(shape, np.float32)
+        recipe = self._recipes[name]
+        if recipe.sources[0] not in self._name_in_file:
+            return np.zeros(self._shapes[name], np.float32)
+        return recipe.made([self._source(source) for source in recipe.sources])
+
+    def _source(self, name: str) -> Float32:
         stored_name = self._name_in_file[name]
         try:
             values = self._file_of[stored_name].float32(stored_name)
@@ -97,27 +105,39 @@ class NeoxWeights:
             raise ConversionError(f"{self._folder}: {name} holds NaN or infinity")
         return values
 
-    def _check(self, architecture: Architecture) -> None:
-        wanted = self._shapes
+    def _check(self, family: str, spare: set[str]) -> None:
         found = self._name_in_file
-        # Some tied models store the embedding a second time as output matrix.
-        unknown = sorted(set(found) - set(wanted) - ({HEAD} if architecture.tied else set()))
-        if unknown:
+        wanted = {source for recipe in self._recipes.values() for source in recipe.sources}
+        if unknown := sorted(set(found) - wanted - spare):
             raise ConversionError(
-                f"{self._folder} has tensors that no GPT-NeoX model has: {_some(unknown)}"
+                f"{self._folder} has tensors that no {family} model with its settings has: "
+                f"{_some(unknown)}"
             )
-        missing = [name for name in wanted if name not in found and not _OPTIONAL.search(name)]
+        missing = [
+            source
+            for recipe in self._recipes.values()
+            for source in recipe.sources
+            if source not in found and not recipe.is_optional
+        ]
         if missing:
             raise ConversionError(
                 f"{self._folder} lacks tensors that config.json calls for: {_some(missing)}"
             )
-        for name, shape in wanted.items():
-            if name in found:
-                actual = self._file_of[found[name]].layout[found[name]].shape
-                if actual != shape:
-                    raise ConversionError(
-                        f"{self._folder}: {name} has the shape {actual}, config.json says {shape}"
-                    )
+        for name, recipe in self._recipes.items():
+            for source, shape in _source_shapes(recipe, self._shapes[name]):
+                if source in found:
+                    actual = self._file_of[found[source]].layout[found[source]].shape
+                    if actual != shape:
+                        raise ConversionError(
+                            f"{self._folder}: {source} has the shape {actual}, config.json says "
+                            f"{shape}"
+                        )
+
+
+def _source_shapes(recipe: Recipe, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and shape of each source of a tensor of this shape."""
+    for source, rows in zip(recipe.sources, recipe.sizes or shape[:1], strict=True):
+        yield source, (rows, *shape[1:])
 
 
 def _paths(folder: Path) -> list[Path]:
