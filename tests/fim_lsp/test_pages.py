@@ -1,7 +1,7 @@
 """Pages name what there is, are short, and notes begin with their date."""
 
 import re
-import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,10 @@ def identity(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def is_about_code(page: Path) -> bool:
+    return page.name in CODE_PAGES or page.parent.name == "howto"
+
+
 def without_code(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
 
@@ -45,15 +49,11 @@ def anchors(page: Path) -> set[str]:
     return {heading.replace(" ", "-") for heading in kept}
 
 
-def tracked() -> list[str]:
-    run = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.splitlines()
+@cache
+def files() -> list[str]:
+    """Every file of the project that a page may name."""
+    found = (path for top in TOP_FOLDERS for path in (ROOT / top).rglob("*.*"))
+    return [str(path.relative_to(ROOT)) for path in found if "node_modules" not in path.parts]
 
 
 def spans(page: Path) -> list[str]:
@@ -78,16 +78,15 @@ def test_every_link_leads_somewhere(page: Path):
 @pytest.mark.parametrize("page", PRESENT, ids=identity)
 def test_every_file_that_a_page_names_is_there(page: Path):
     missing = []
-    files = tracked()
-    is_about_code = page.name in CODE_PAGES or page.parent.name == "howto"
+    present = files()
     for span in spans(page):
         if re.fullmatch(rf"(?:{'|'.join(TOP_FOLDERS)})/[\w./*-]+", span):
             path = span.rstrip("/")
             found = (
                 any(ROOT.glob(path)) or any(page.parent.glob(path)) or "dist" in Path(path).parts
             )
-        elif re.fullmatch(r"[\w/]+\.(?:py|ts|lua)", span) and is_about_code:
-            found = any(file == span or file.endswith(f"/{span}") for file in files)
+        elif re.fullmatch(r"[\w/]+\.(?:py|ts|lua)", span) and is_about_code(page):
+            found = any(file == span or file.endswith(f"/{span}") for file in present)
         elif (
             re.fullmatch(r"(?:fim_lsp|model_runtime|benchmarks)(?:\.\w+)+", span) and is_about_code
         ):
@@ -103,6 +102,23 @@ def test_every_file_that_a_page_names_is_there(page: Path):
             missing.append(span)
 
     assert missing == []
+
+
+@pytest.mark.parametrize("page", [p for p in PRESENT if is_about_code(p)], ids=identity)
+def test_every_class_and_constant_that_a_page_names_is_there(page: Path):
+    sources = [ROOT / file for file in files() if file.endswith(".py")]
+    defined = {
+        name
+        for source in sources
+        for name in re.findall(r"^ *(?:class )?(\w+)\b", source.read_text("utf-8"), re.M)
+    }
+    named = {
+        name
+        for span in spans(page)
+        for name in re.findall(r"^(?:[A-Z]\w*[a-z]\w*[A-Z]\w*|[A-Z]+_[A-Z_]+)", span)
+    }
+
+    assert named - defined == set()
 
 
 @pytest.mark.parametrize("page", PRESENT, ids=identity)
