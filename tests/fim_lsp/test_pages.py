@@ -75,33 +75,25 @@ def test_every_link_leads_somewhere(page: Path):
     assert missing == []
 
 
+def is_there(span: str, page: Path) -> bool:
+    """Tells whether a path, a file's name or a module is there; anything else is no name of a file."""
+    if re.fullmatch(rf"(?:{'|'.join(TOP_FOLDERS)})/[\w./*-]+", span):
+        path = span.rstrip("/")
+        is_built = "dist" in Path(path).parts
+        return is_built or any(ROOT.glob(path)) or any(page.parent.glob(path))
+    if not is_about_code(page):
+        return True
+    if re.fullmatch(r"[\w/]+\.(?:py|ts|lua)", span):
+        return any(f"/{file}".endswith(f"/{span}") for file in files())
+    if re.fullmatch(r"(?:fim_lsp|model_runtime|benchmarks)(?:\.\w+)+", span):
+        path = ROOT / span.replace(".", "/")
+        return any(one.is_dir() or one.with_suffix(".py").exists() for one in (path, path.parent))
+    return True
+
+
 @pytest.mark.parametrize("page", PRESENT, ids=identity)
 def test_every_file_that_a_page_names_is_there(page: Path):
-    missing = []
-    present = files()
-    for span in spans(page):
-        if re.fullmatch(rf"(?:{'|'.join(TOP_FOLDERS)})/[\w./*-]+", span):
-            path = span.rstrip("/")
-            found = (
-                any(ROOT.glob(path)) or any(page.parent.glob(path)) or "dist" in Path(path).parts
-            )
-        elif re.fullmatch(r"[\w/]+\.(?:py|ts|lua)", span) and is_about_code(page):
-            found = any(file == span or file.endswith(f"/{span}") for file in present)
-        elif (
-            re.fullmatch(r"(?:fim_lsp|model_runtime|benchmarks)(?:\.\w+)+", span) and is_about_code
-        ):
-            module = span.split(".")
-            found = any(
-                (ROOT / "/".join(module[:depth])).with_suffix(".py").exists()
-                or (ROOT / "/".join(module)).is_dir()
-                for depth in (len(module), len(module) - 1)
-            )
-        else:
-            continue
-        if not found:
-            missing.append(span)
-
-    assert missing == []
+    assert [span for span in spans(page) if not is_there(span, page)] == []
 
 
 @pytest.mark.parametrize("page", [p for p in PRESENT if is_about_code(p)], ids=identity)
