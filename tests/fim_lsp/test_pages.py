@@ -43,7 +43,7 @@ def without_code(text: str) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Returns the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", without_code(page.read_text("utf-8")), re.M)
     kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in kept}
@@ -51,13 +51,13 @@ def anchors(page: Path) -> set[str]:
 
 @cache
 def files() -> list[str]:
-    """Every file of the project that a page may name."""
+    """Returns every file of the project that a page may name."""
     found = (path for top in TOP_FOLDERS for path in (ROOT / top).rglob("*.*"))
     return [str(path.relative_to(ROOT)) for path in found if "node_modules" not in path.parts]
 
 
 def spans(page: Path) -> list[str]:
-    """What stands between single backticks."""
+    """Returns the texts between single backticks."""
     return re.findall(r"`([^`\n]+)`", without_code(page.read_text("utf-8")))
 
 
