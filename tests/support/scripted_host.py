@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
-from fim_lsp.model_host.host import LoadedModel
 from model_runtime.engines.scripted import ScriptedEngine
-from model_runtime.models.calibration import Calibration
+from model_runtime.models.calibration import UNCALIBRATED, Calibration
 from model_runtime.prompt.encoder import PromptEncoder
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import with_sentinels
+from model_runtime.served_model import ServedModel
 
 TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 
@@ -26,27 +25,23 @@ def scripted_model(
     answer: str | Callable[[str], str],
     *,
     hole_start: HoleStart = HoleStart.CURSOR,
-    calibration: Calibration | None = None,
+    calibration: Calibration = UNCALIBRATED,
     languages: tuple[str, ...] = (),
     **options: float,
-) -> LoadedModel:
-    """A loaded model that answers each prompt with a text, or with what a function makes of it."""
+) -> ServedModel:
+    """A model that answers each prompt with a text, or with what a function makes of it."""
     tokenizer = encoder(hole_start).tokenizer
 
     def script(ids: list[int]) -> list[int]:
         text = answer if isinstance(answer, str) else answer(tokenizer.decode(ids))
         return [*tokenizer.encode(text), TOKENS.end]
 
-    bundle = SimpleNamespace(
-        manifest=SimpleNamespace(
-            name="scripted",
-            weights=SimpleNamespace(sha256="0" * 64),
-            calibration=calibration,
-            context_sources=(),
-            languages=languages,
-        ),
+    return ServedModel(
+        name="scripted",
+        fingerprint="0" * 64,
         encoder=encoder(hole_start),
-        tokenizer=tokenizer,
         stop_ids=frozenset(TOKENS.all()),
+        engine=ScriptedEngine(script, **options),
+        calibration=calibration,
+        learned_languages=languages,
     )
-    return LoadedModel(bundle, ScriptedEngine(script, **options))
