@@ -135,6 +135,19 @@ def test_a_page_is_short(page: Path):
     assert len(without_code(page.read_text("utf-8")).split()) <= limit
 
 
+def test_every_page_that_the_code_names_is_there():
+    kinds = (".py", ".ts", ".lua", ".toml", ".txt")
+    missing = [
+        (file, name)
+        for file in files()
+        if file.endswith(kinds) and "replay_set" not in file
+        for name in re.findall(r"docs/[\w./-]+\.md", (ROOT / file).read_text("utf-8"))
+        if not (ROOT / name).exists()
+    ]
+
+    assert missing == []
+
+
 def test_the_readme_fits_a_screen():
     assert (ROOT / "README.md").read_text("utf-8").count("\n") <= 65
 
