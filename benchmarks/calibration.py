@@ -1,4 +1,4 @@
-"""The table of the embedded model's dial, from files that it has not learned from.
+"""Measures the calibration table of the embedded model on files that it has not learned from.
 
 They come with the development extras, and none of their packages is in the list of the model's
 sources (`model_runtime/bundles/default/licences.tsv`, as permissive); the frozen set of the replay
