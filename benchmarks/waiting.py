@@ -1,6 +1,6 @@
-"""What the learnt wait and idle work bring: the same typing, file by file, with and without them.
+"""Measures what adaptive debounce and idle work bring: the same typing, with and without them.
 
-python -m benchmarks.waiting [--keys N] [--engine NAME]
+    python -m benchmarks.waiting [--keys N] [--engine NAME]
 
 Two typists: one at the human pauses of `fim-lsp replay`, and one who writes in quick bursts.
 """

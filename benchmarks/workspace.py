@@ -34,7 +34,7 @@ def helper_{folder}_{file}(value):
 
 
 def make(root: Path) -> None:
-    """100,000 small modules."""
+    """Writes 100,000 small modules."""
     for folder in range(_FOLDERS):
         (root / f"part{folder}").mkdir()
         for file in range(_FILES_OF_EACH):
@@ -43,7 +43,7 @@ def make(root: Path) -> None:
 
 
 async def look_through(root: Path) -> dict[str, object]:
-    """What it takes, with the memory of the project."""
+    """Returns the time that it takes, with the memory of the project."""
     recall, project = LineNgramSuggester(), Project()
     resident, begun, busy = _resident_mb(), time.monotonic(), time.thread_time()
     done: list[int] = []

@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Trigger(Enum):
-    """Reason for which the editor asks."""
+    """The reason for which an editor asks."""
 
     INVOKED = 1
     """The user asked: up to `candidates` suggestions, no debounce."""

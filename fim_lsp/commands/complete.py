@@ -1,101 +1,74 @@
-"""`fim-lsp complete` follows the editor's path of a completion, once, in a terminal."""
+"""`fim-lsp complete`: takes the path of an editor's completion once, in a terminal."""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
-import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fim_lsp.completion import explanation
-from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.request import CompletionRequest
-from fim_lsp.completion.trace import RequestTrace
-from fim_lsp.completion.trace_json import as_json as trace_as_json
-from fim_lsp.document import DocumentSnapshot
-from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.commands.options import add_model_options, checked, model_settings
+from fim_lsp.errors import UsageError
 from fim_lsp.lsp.positions import LINE_END
-from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
-from fim_lsp.suggestion import Completion, Trigger
-from model_runtime.progress_bar import progress_bar
-from model_runtime.syntax.languages import language_id
+from model_runtime.command_line import Commands, add_command, add_json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fim_lsp.completion.trace import RequestTrace
+    from fim_lsp.document import DocumentSnapshot
+    from fim_lsp.suggestion import Completion
+
 _LINES_AROUND = 6
 
 
-@dataclass(frozen=True)
-class Location:
-    """A place in a file, 1-based, as compilers print it."""
+def add_parser(commands: Commands) -> None:
+    """Adds the command `complete`."""
+    parser = add_command(
+        commands,
+        "complete",
+        run,
+        help="print the completion at a place in a file",
+        description="Print what an editor would be offered at FILE:LINE:COLUMN (1-based; the "
+        "cursor stands before that column).",
+    )
+    parser.add_argument("location", metavar="FILE:LINE:COLUMN")
+    add_json_option(parser)
+    parser.add_argument(
+        "-n", type=int, default=1, metavar="N", help="up to N different completions (default 1)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="also print the decision with its reasons"
+    )
+    add_model_options(parser)
 
-    path: Path
-    line: int
-    column: int
 
-
-def parse_location(text: str) -> Location:
-    """Returns the place that FILE:LINE:COLUMN names.
+def run(args: argparse.Namespace) -> int:
+    """Completes once and prints; returns the exit code.
 
     Raises:
-        UsageError: it is something else.
-    """
-    match = re.fullmatch(r"(.+):(\d+):(\d+)", text)
-    if match is None:
-        raise UsageError(f"{text}: expected FILE:LINE:COLUMN, as in main.py:12:9")
-    return Location(Path(match[1]), int(match[2]), int(match[3]))
-
-
-def snapshot_of(location: Location) -> DocumentSnapshot:
-    """Returns the file with the cursor at the location.
-
-    Raises:
+        UsageError: the options make no sense.
         FimLspError: the file cannot be read, or has no such place.
     """
-    path = location.path
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise FimLspError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise FimLspError(f"{path}: not UTF-8 text; convert the file first") from None
-    except OSError as error:
-        raise FimLspError(f"{path}: {error.strerror}") from None
-    starts = [0, *(match.end() for match in LINE_END.finditer(text))]
-    if not 1 <= location.line <= len(starts):
-        raise FimLspError(f"{path} has {len(starts)} lines; there is no line {location.line}")
-    start = starts[location.line - 1]
-    following = LINE_END.search(text, start)
-    length = (following.start() if following else len(text)) - start
-    if not 1 <= location.column <= length + 1:
-        raise FimLspError(
-            f"{path}:{location.line} has {length} characters; "
-            f"columns go from 1 to {length + 1}, not to {location.column}"
-        )
-    return DocumentSnapshot(
-        uri=path.resolve().as_uri(),
-        language_id=language_id(path.name),
-        version=1,
-        text=text,
-        offset=start + location.column - 1,
-        path=path.name,
-    )
+    import asyncio
 
+    from fim_lsp.commands.location import parse_location, snapshot_of
+    from model_runtime.progress_bar import progress_bar
 
-def complete(location: Location, settings: Settings, *, as_json: bool, explain: bool) -> int:
-    """Completes and prints; returns the exit code."""
+    if args.n < 1:
+        raise UsageError(f"-n {args.n}: at least one completion must be asked for")
+    location = parse_location(args.location)
+    settings = checked({**model_settings(args), "candidates": args.n})
     snapshot = snapshot_of(location)
     with progress_bar():
         answer = asyncio.run(_ask(snapshot, settings))
-    if as_json:
-        print(json.dumps(_report(snapshot, answer, explain=explain), ensure_ascii=False, indent=1))
+    if args.json:
+        report = _report(snapshot, answer, explain=args.explain)
+        print(json.dumps(report, ensure_ascii=False, indent=1))
     else:
-        _print(snapshot, answer, explain=explain)
+        _print(snapshot, answer, explain=args.explain)
     return 0
 
 
@@ -126,6 +99,11 @@ class _Answer:
 
 async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
     """Returns what an editor would get that asks in the user's name."""
+    from fim_lsp.completion.provider import CompletionProvider
+    from fim_lsp.completion.request import CompletionRequest
+    from fim_lsp.model_host.host import ModelHost
+    from fim_lsp.suggestion import Trigger
+
     started = time.perf_counter()
     host = ModelHost()
     try:
@@ -142,6 +120,8 @@ async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
 
 def _report(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> dict[str, Any]:
     """Returns the answer for programs; the trace only where it is asked for."""
+    from fim_lsp.completion.trace_json import as_json as trace_as_json
+
     return {
         "items": [_item(snapshot, completion) for completion in answer.completions],
         "model": answer.model,
@@ -154,7 +134,7 @@ def _report(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> di
 
 
 def _item(snapshot: DocumentSnapshot, completion: Completion) -> dict[str, Any]:
-    """Returns an item as LSP writes it; lines and code points count from 0."""
+    """Returns an item as LSP writes it; lines and characters (code points) count from 0."""
     return {
         "insertText": completion.text,
         "range": {
@@ -203,6 +183,8 @@ def _print_explanation(console: Console, trace: RequestTrace) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from fim_lsp.completion import explanation
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, text in explanation.rows(trace):
         table.add_row(Text(label, style="dim"), Text(text))
@@ -210,7 +192,7 @@ def _print_explanation(console: Console, trace: RequestTrace) -> None:
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:
-    """Prints the lines around the cursor with the completion: green, or in « » without color."""
+    """Prints the lines around the cursor with the completion: green, or in « » without colors."""
     from rich.text import Text
 
     before = snapshot.text[: completion.start].splitlines() or [""]

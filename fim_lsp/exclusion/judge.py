@@ -1,4 +1,4 @@
-"""Files that must not reach a model: secrets by their usual names, and what the user adds.
+"""Judges which files must not reach a model: secrets by their names, and what the user adds.
 
 Excluded files are neither completed nor used as context for others; files that git ignores are
 completed, but no context for others.  The built-in list cannot be switched off.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -32,7 +32,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
 
 class ExclusionKind(Enum):
-    """Who says that a file is left alone; the value is the sentence for people."""
+    """Says who wants a file left alone; the value is the sentence for people."""
 
     SECRET = "{rule} is on the built-in list of secrets"
     BY_USER = "fimLsp.exclude names {rule}"
@@ -42,7 +42,7 @@ class ExclusionKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Why a file is left alone; as a text it is a sentence for people."""
+    """The reason for which a file is left alone; as a text it is a sentence for people."""
 
     kind: ExclusionKind
     rule: str = ""
@@ -53,11 +53,6 @@ class Exclusion:
 
 
 _TOO_LONG = Exclusion(ExclusionKind.TOO_LONG)
-
-_SECRET_FOLDER = Rules(
-    (Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True
-)
-_SECRET_FILE = Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
 def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
@@ -104,7 +99,7 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Excl
         if reason := is_folder_excluded(folder, exclude):
             return reason
         for bare in {name, _without_backup_marks(name)}:
-            if rule := _SECRET_FILE.last(f"{folder}/{bare}"):
+            if rule := _secret_files().last(f"{folder}/{bare}"):
                 return Exclusion(ExclusionKind.SECRET, rule.text)
         if reason := _named_by_user(path, exclude):
             return reason
@@ -122,17 +117,17 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> Exclusion 
     above, _, _ = folder.rpartition("/")
     if above and (reason := is_folder_excluded(above, exclude)):
         return reason
-    if rule := _SECRET_FOLDER.last(folder, is_folder=True):
+    if rule := _secret_folders().last(folder, is_folder=True):
         return Exclusion(ExclusionKind.SECRET, rule.text)
-    return _named_by_user(folder, exclude)
+    return _named_by_user(folder, exclude, is_folder=True)
 
 
 def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The globs that can be used, and a sentence for each that cannot.
+    """Returns the globs that can be used, and a sentence for each that cannot.
 
-    `*` stays inside a folder, `**` does not; a glob without a slash is that of a name anywhere in
-    the path, a folder's name included, one with a slash within is the end of such a path, one that
-    begins with a slash or `~` is a whole path; letters' case is ignored.
+    Globs are patterns of `.gitignore` that belong to no folder: one with a slash within may begin
+    at any folder of a path, one that begins with a slash or `~` is a whole path.  Letters' case is
+    ignored, a backslash is a slash, and `#` begins no comment.
     """
     good: list[str] = []
     sentences: list[str] = []
@@ -154,11 +149,23 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(good), sentences
 
 
-def _named_by_user(path: str, exclude: tuple[str, ...]) -> Exclusion | None:
-    rule = _user_rules(exclude).last(path) if exclude else None
+def _named_by_user(
+    path: str, exclude: tuple[str, ...], *, is_folder: bool = False
+) -> Exclusion | None:
+    rule = _user_rules(exclude).last(path, is_folder=is_folder) if exclude else None
     if rule is None or rule.is_negated:
         return None
     return Exclusion(ExclusionKind.BY_USER, rule.text)
+
+
+@cache
+def _secret_folders() -> Rules:
+    return Rules((Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True)
+
+
+@cache
+def _secret_files() -> Rules:
+    return Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
 @lru_cache(maxsize=16)
@@ -168,7 +175,7 @@ def _user_rules(exclude: tuple[str, ...]) -> Rules:
 
 
 def _user_rule(glob: str) -> Rule:
-    """A rule for a whole path without its first slash; an empty one for a glob of slashes alone."""
+    """Returns a rule for whole paths without their first slash; an empty one for slashes alone."""
     if len(glob) > MAX_CHARACTERS_OF_GLOB:
         raise GlobError(f"it is longer than {MAX_CHARACTERS_OF_GLOB:,} characters")
     text = glob.replace("\\", "/")
@@ -179,16 +186,15 @@ def _user_rule(glob: str) -> Rule:
             text = Path(text).expanduser().as_posix()
         except RuntimeError:
             raise GlobError("there is no such home folder") from None
-    # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
-    bare = text.removesuffix("/**").rstrip("/") or ("**" if text.endswith("**") else "")
-    if not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
-        bare = f"**/{bare}" if bare else ""
+    bare = text.rstrip(" /")
+    if bare and not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
+        bare = f"**/{bare}"
     expression(bare.lstrip("/"))
-    return Rule(glob, bare.lstrip("/"), is_negated)
+    return Rule(glob, bare.lstrip("/"), is_negated, is_for_folders=text.rstrip().endswith("/"))
 
 
 def _paths(uri_or_path: str) -> set[str]:
-    """All readings of a name: some editors escape `#`, `?` and `%` in paths, others do not."""
+    """Returns all readings of a name: not all editors escape `#`, `?` and `%` in paths."""
     match = _SCHEME.match(uri_or_path)
     if match is None:
         return {_plain(uri_or_path)}
@@ -200,13 +206,13 @@ def _paths(uri_or_path: str) -> set[str]:
 
 
 def _plain(path: str) -> str:
-    """The path without empty parts, or the dots and blanks at ends that Windows passes over."""
+    """Returns the path without empty parts and the dots and blanks that Windows passes over."""
     parts = (part.rstrip(". ") for part in path.replace("\\", "/").split("/"))
     return "/".join(part for part in parts if part)
 
 
 def _without_backup_marks(name: str) -> str:
-    """The name of what a file is a copy of.
+    """Returns the name of the file that a backup is a copy of.
 
     >>> [_without_backup_marks(name) for name in (".#a.py", "#.env#", "k.pem.bak~", ".k.pem.swp")]
     ['a.py', '.env', 'k.pem', '.k.pem']
@@ -218,7 +224,7 @@ def _without_backup_marks(name: str) -> str:
 
 
 def _local(uri_or_path: str) -> str:
-    """The absolute path of a name, or an empty text."""
+    """Returns the absolute path of a name, or an empty text."""
     path = local_path(uri_or_path) if _SCHEME.match(uri_or_path) else uri_or_path
     return path if path and os.path.isabs(path) and "\0" not in path else ""
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ConversionError, shown
+from model_runtime.importers.config import read_json
 from model_runtime.model_files import MAX_JSON_BYTES, source_file
-from model_runtime.models.decoder import read_json
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import SEED_SENTINELS, FimTokenizer
 

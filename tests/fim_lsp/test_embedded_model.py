@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo import place, printed, quoted, without_figures
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
+from tests.support.demo import place, printed, quoted, without_figures
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "inventory.py"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo import place
+from tests.support.demo import place
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ["onnx", "ctranslate2"]

@@ -106,7 +106,7 @@ def test_asking_gives_suggestions_that_every_editor_can_show(start: StartStdio, 
 
 
 def test_of_requests_in_one_breath_only_the_last_is_answered(ready: Wire):
-    """R1 and R2, as Neovim types: nothing is cancelled, each key is an edit and a request."""
+    """Neovim types so: nothing is cancelled, each key is an edit and a request."""
     messages = []
     for number, letter in enumerate("numb"):
         place = (LINE, CHARACTER + number)

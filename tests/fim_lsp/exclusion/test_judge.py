@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -182,6 +183,90 @@ def test_an_ordinary_file_is_not(uri):
 )
 def test_a_glob_of_the_users_excludes(glob, uri):
     assert str(is_excluded(uri, (glob,))) == f"fimLsp.exclude names {glob}"
+
+
+FILES = [
+    "a.py",
+    "b.js",
+    "c.min.js",
+    "build",
+    "lib/build/o.py",
+    "generated/a.py",
+    "generated/deep/b.py",
+    "src/generated/c.py",
+    "made/a.py",
+    "made/deep/b.py",
+    "src/gen/x.py",
+    "src/gen/y.txt",
+    "src/gen/deep/z.py",
+    "note1.txt",
+    "notes.txt",
+    "logs/debug.log",
+    "logs/keep/debug.log",
+]
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ["*.min.js"],
+        ["generated"],
+        ["generated/"],
+        ["made/**"],
+        ["made/*"],
+        ["**/generated"],
+        ["**/generated/*.py"],
+        ["build"],
+        ["build/"],
+        ["lib/build/"],
+        ["src/gen/*.py"],
+        ["src/**/*.py"],
+        ["src/*/x.py"],
+        ["s?c/gen"],
+        ["note?.txt"],
+        ["note[0-9].txt"],
+        ["note[!1]*"],
+        ["note[^s].txt"],
+        ["[[:alpha:]].py"],
+        ["a.py   "],
+        ["*.js", "!b.js"],
+        ["!b.js", "*.js"],
+        ["generated", "!generated/a.py"],
+        ["made/*", "!made/a.py"],
+        ["made/**", "!made/a.py"],
+        ["logs/*", "!logs/keep/"],
+        ["logs/**", "!logs/keep/debug.log"],
+        ["*.log", "!**/keep/*.log"],
+    ],
+    ids=" ".join,
+)
+def test_the_users_patterns_mean_what_they_mean_in_gitignore(tmp_path, patterns):
+    git(tmp_path, "init", "-q")
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text("\n".join(patterns) + "\n")
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", *FILES], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.stdout.splitlines() == [
+        name for name in FILES if is_excluded(str(tmp_path / name), tuple(patterns))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("glob", "uri"),
+    [
+        ("src/gen/*.py", "file:///p/inner/src/gen/a.py"),  # no folder is the pattern's own
+        ("/p/a.py", "file:///p/a.py"),  # a whole path
+        ("A.PY", "file:///p/a.py"),
+        ("src\\gen", "file:///p/src/gen/a.py"),
+        ("#a.py#", "file:///p/#a.py#"),
+    ],
+)
+def test_the_users_patterns_mean_something_else_only_where_it_is_documented(glob, uri):
+    assert is_excluded(uri, (glob,)) is not None
 
 
 @pytest.mark.parametrize(
