@@ -1,7 +1,7 @@
 """Measures how much is right of what a model shows, and makes the table of its eagerness from it.
 
 The files are replayed once for each of a series of probabilities from which on a suggestion is
-shown.  A setting of the dial stands for a share of right suggestions, and gets the smallest
+shown.  An eagerness stands for a share of right suggestions, and gets the smallest
 probability that reaches it: so 0.5 means the same for every model, nine in twenty.
 """
 

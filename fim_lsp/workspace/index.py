@@ -66,8 +66,8 @@ class WorkspaceIndex:
         """Yields the test of a file or the file that it tests, then files of the same folder."""
         about = self._files_at(self._about.get(subject_of(path), b""))
         yield from (other for other in about if is_test_or_header(path, other))
-        siblings = self._files_at(self._in_folder.get(path.rpartition("/")[0], b""))
-        yield from (other for other in siblings if in_same_folder(path, other))
+        same_folder = self._files_at(self._in_folder.get(path.rpartition("/")[0], b""))
+        yield from (other for other in same_folder if in_same_folder(path, other))
 
     def _files_at(self, places: bytes) -> Iterator[str]:
         return (self._paths[number] for number in _numbers(places))

@@ -64,6 +64,7 @@ class ScriptedHost:
         self._seconds, self._error = load_seconds, load_error
         self._publisher = StatusPublisher()
         self._is_asked = False
+        self.loaded = None
 
     @property
     def status(self) -> HostStatus:
@@ -77,14 +78,14 @@ class ScriptedHost:
         if not self._is_asked:
             self._is_asked = True
             if self._seconds:
-                asyncio.get_running_loop().call_later(self._seconds, self._loaded)
+                asyncio.get_running_loop().call_later(self._seconds, self._finish)
             else:
-                self._loaded()
+                self._finish()
 
     def close(self) -> None:
         self._publisher.close()
 
-    def _loaded(self) -> None:
+    def _finish(self) -> None:
         state = "error" if self._error else "ready"
         self._publisher.change(state=state, message=self._error, engine="scripted")
 
