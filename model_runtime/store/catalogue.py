@@ -111,8 +111,8 @@ def add_model(
     """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
-        source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
-            hub, which is downloaded once.
+        source: a Hugging Face folder, a bundle's folder, or ORG/NAME on the Hugging Face hub,
+            which is downloaded once.
         name: under which to find it; by default the last part of `source`.
         quantization: "int8", "float16" or "float32"; a bundle stays as it is.
         order: of the parts of a prompt, where the folder itself does not say.

@@ -15,7 +15,7 @@ def add_parser(actions: Commands) -> None:
         actions,
         "add",
         run,
-        help="convert a GPT-NeoX model and install it",
+        help="convert a model and install it",
         description="SOURCE is a folder with config.json, tokenizer.json and safetensors, or "
         "ORG/NAME on the Hugging Face hub.  The model is read, converted, quantized and checked.",
     )
