@@ -14,6 +14,8 @@ from model_runtime.errors import ModelRuntimeError
 from model_runtime.exporters import gguf_names
 from model_runtime.printable import printable
 from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import Order
+from model_runtime.prompt.published import PUBLISHED
 
 if TYPE_CHECKING:
     from model_runtime.store.catalogue import ModelEntry
@@ -120,8 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument(
         "--order",
-        choices=("spm1", "spm2", "psm"),
+        choices=[order.value for order in Order],
         help="order of the prompt's parts, where the source does not state it",
+    )
+    add.add_argument(
+        "--prompt-format",
+        choices=sorted(PUBLISHED),
+        help="the whole format of a prompt, as the authors of these models publish it",
     )
     add.set_defaults(run=_add)
     sign = actions.add_parser(
@@ -183,7 +190,7 @@ def _list(args: argparse.Namespace) -> int:
             f"{manifest.parameters / 1e6:.1f} M",
             f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
             str(manifest.context_length),
-            manifest.order.value,
+            manifest.prompt.name,
             Text(printable(manifest.license)),
         )
     console = Console(highlight=False)
@@ -254,7 +261,7 @@ def _check(name: str, as_json: bool) -> int:
     checks = {
         "manifest": f"read, {manifest.parameters:,} parameters as the architecture has",
         "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
-        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.order.value})",
+        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.prompt.name})",
         "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",
     }
     if as_json:
@@ -287,6 +294,7 @@ def _add(args: argparse.Namespace) -> int:
             name=args.name,
             quantization=args.quantization,
             order=args.order,
+            prompt_format=args.prompt_format,
             progress=lambda step: status.update(Text(printable(step))),
         )
     ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")

@@ -99,7 +99,7 @@ def _key(bundle: ModelBundle, kind: str, version: str) -> str:
         "weights": manifest.weights.sha256,
         "architecture": asdict(manifest.architecture),
         "position_embedding": manifest.position_embedding,
-        "end": manifest.tokens.end,
+        "end": manifest.prompt.end,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ from model_runtime.models.manifest import (
     WeightsFacts,
 )
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def convert_folder(
     quantization: str = "int8",
     order: Order | str | None = None,
     tokens: FimTokens | Mapping[str, int | str | None] | None = None,
+    prompt_format: str | None = None,
     context_length: int | None = None,
     license: str | None = None,
     languages: tuple[str, ...] = (),
@@ -97,7 +99,9 @@ def convert_folder(
     say(f"reading {source}")
     config = read_config(source)
     tokenizer = _read_tokenizer(source, config)
-    fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
+    fim = read_fim_config(
+        source, tokenizer, order=order, tokens=tokens, prompt_format=prompt_format
+    )
     alibi = config.alibi or fim.alibi
     architecture = config.architecture
     if alibi:
@@ -109,19 +113,17 @@ def convert_folder(
 
     try:
         with NeoxWeights.open(source, architecture, say) as weights, building(target) as folder:
-            notes = _write_tokenizer(source, folder, fim.tokens)
+            notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
             written = FimTokenizer.from_file(folder / TOKENIZER)
-            hole_start = fim.hole_start or HoleStart.CURSOR
+            prompt = replace(fim.prompt, hole_start=fim.hole_start or HoleStart.CURSOR)
             # The encoder checks the sentinels, too.
-            canary = make_canary(PromptEncoder(written, fim.tokens, fim.order, hole_start))
+            canary = make_canary(PromptEncoder(written, prompt))
             millions = architecture.count_parameters() / 1e6
             say(f"writing {millions:.1f} M parameters as {quantization}")
             facts = _write_weights(folder / WEIGHTS, weights, architecture, quantization)
             manifest = Manifest(
                 name=name,
-                order=fim.order,
-                hole_start=hole_start,
-                tokens=fim.tokens,
+                prompt=prompt,
                 context_length=_context_length(context_length, fim, config, alibi),
                 position_embedding="alibi" if alibi else "rotary",
                 architecture=architecture,
@@ -149,7 +151,7 @@ def convert_folder(
         name=name,
         path=target,
         parameters=manifest.parameters,
-        order=manifest.order.value,
+        order=manifest.prompt.name,
         order_source=fim.source,
         position_embedding=manifest.position_embedding,
         context_length=manifest.context_length,
@@ -196,13 +198,13 @@ def _context_length(given: int | None, fim: FimConfig, config: NeoxConfig, alibi
     return length
 
 
-def _write_tokenizer(source: Path, folder: Path, tokens: FimTokens) -> tuple[str, ...]:
-    """Copy tokenizer.json, with its sentinels marked as special tokens."""
+def _write_tokenizer(source: Path, folder: Path, special: Collection[int]) -> tuple[str, ...]:
+    """Copies tokenizer.json, with its sentinels marked as special tokens."""
     raw = json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
     unmarked = [
         entry
         for entry in raw.get("added_tokens", [])
-        if entry.get("id") in tokens.all() and not entry.get("special")
+        if entry.get("id") in special and not entry.get("special")
     ]
     if not unmarked:
         shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)

@@ -1,13 +1,15 @@
 """`manifest.json`: what a bundle says of itself, so that serving need not guess anything.
 
-{"format_version": 1, "name": "default", "order": "spm1", "hole_start": "line",
- "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
+{"format_version": 2, "name": "default",
+ "prompt": {"template": [1, {"slot": "suffix"}, 2, ..., 3], "end": 0, ..., "hole_start": "line"},
  "context_length": 1024, "position_embedding": "rotary", "architecture": {"layers": 8, ...},
  "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
  "tokenizer": {"sha256": "...", "size": 1200000}, "license": "Apache-2.0",
  "languages": ["python"], "training": {...}, "canary": {"prefix": "...", ..., "ids": [...]},
  "calibration": {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], ...},
  "content_sha256": "..."}
+
+In format 1 the entries order, hole_start and tokens stand in place of prompt.
 
 The last entry is a hash of all others, so that one changed digit is noticed, which no engine could
 see: another number of heads gives other answers, and no error.
@@ -26,9 +28,11 @@ from model_runtime.errors import BundleError, shown
 from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.calibration import Calibration, CalibrationPoint
 from model_runtime.models.decoder import MAX_CONTEXT, Architecture
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat, read_hole_start
+from model_runtime.prompt.orders import FimTokens, Order
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)
 MIN_CONTEXT = 8
 """Tokens of a context; a prompt without any text has four."""
 POSITION_EMBEDDINGS = ("rotary", "alibi")
@@ -65,6 +69,7 @@ class Canary:
     path: str = ""
     snippets: tuple[tuple[str, str], ...] = ()
     """(path, text) of each; none for a model that was not trained with snippets."""
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,8 @@ class Manifest:
     """A validated `manifest.json`."""
 
     name: str
-    order: Order
-    tokens: FimTokens
+    prompt: PromptFormat
+    """How prompts are written, and what ends an answer."""
     context_length: int
     """Most ids that prompt and answer may have together."""
     position_embedding: str
@@ -86,8 +91,6 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
-    hole_start: HoleStart = HoleStart.CURSOR
-    """Where the hole begins that the model is asked to fill."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
@@ -100,8 +103,7 @@ class Manifest:
         values = {
             "format_version": FORMAT_VERSION,
             **asdict(self),
-            "order": self.order.value,
-            "hole_start": self.hole_start.value,
+            "prompt": self.prompt.to_json(),
         }
         if self.calibration is None:
             del values["calibration"]
@@ -123,17 +125,16 @@ class Manifest:
         except UnusableFile as error:
             raise BundleError(str(error)) from error
         version = raw.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in READ_VERSIONS:
             raise BundleError(
                 f"its format_version is {shown(version)} and this version of fim-lsp reads "
-                f"{FORMAT_VERSION}; update fim-lsp, or add the model again"
+                f"{' and '.join(map(str, READ_VERSIONS))}; update fim-lsp, or add the model again"
             )
         if _HASH in raw and raw.pop(_HASH) != _hash(raw):  # earlier versions wrote none
             raise BundleError(
                 "the manifest was changed after it was written; add the model again, or, if you "
                 "changed it yourself, confirm that with: fim-runtime models sign FOLDER"
             )
-        del raw["format_version"]
         reader = _Reader()
         manifest = reader.manifest(raw)
         if manifest is None or reader.problems:
@@ -164,10 +165,12 @@ class _Reader:
 
     def manifest(self, raw: dict[str, Any]) -> Manifest | None:
         known = {entry.name for entry in fields(Manifest)}
+        if raw.pop("format_version") == 1:
+            known = (known - {"prompt"}) | {"order", "hole_start", "tokens"}
+            prompt = self._prompt_of_order(raw)
+        else:
+            prompt = self._prompt(raw.get("prompt"))
         self.problems += [f"unknown entry {shown(name)}" for name in sorted(set(raw) - known)]
-        order = self._order(raw.get("order"))
-        hole_start = self._hole_start(raw.get("hole_start", HoleStart.CURSOR.value))
-        tokens = self._record(raw, "tokens", FimTokens)
         architecture = self._record(raw, "architecture", Architecture)
         if architecture is not None:
             self.problems += [f"architecture: {problem}" for problem in architecture.problems()]
@@ -200,10 +203,13 @@ class _Reader:
             )
         if isinstance(name, str) and not name.isprintable():
             self.problems.append(f"name {shown(name)} has characters that cannot be printed")
-        if tokens is not None and architecture is not None:
-            outside = [id_ for id_ in tokens.all() if not 0 <= id_ < architecture.vocab]
+        if prompt is not None and architecture is not None:
+            special = sorted(prompt.special_ids)
             self.problems += [
-                f"sentinel id {shown(id_)} is not in the vocabulary" for id_ in outside
+                f"sentinel id {shown(id_)} is not in the vocabulary of {architecture.vocab} ids; "
+                "correct it where the format is stated"
+                for id_ in special
+                if not 0 <= id_ < architecture.vocab
             ]
         if self.problems:
             return None
@@ -214,9 +220,7 @@ class _Reader:
             )
         return Manifest(
             name=name,
-            order=order,
-            hole_start=hole_start,
-            tokens=tokens,
+            prompt=prompt,
             context_length=context_length,
             position_embedding=positions,
             architecture=architecture,
@@ -231,22 +235,28 @@ class _Reader:
             context_sources=tuple(context_sources),
         )
 
-    def _order(self, value: object) -> Any:
+    def _prompt(self, value: object) -> Any:
         try:
-            return Order(value)
+            return PromptFormat.from_json(value)
+        except ValueError as error:
+            self.problems.append(f"prompt: {error}")
+            return None
+
+    def _prompt_of_order(self, raw: Mapping[str, Any]) -> Any:
+        tokens = self._record(raw, "tokens", FimTokens)
+        try:
+            order = Order(raw.get("order"))
         except ValueError:
             known = ", ".join(order.value for order in Order)
             self.problems.append(
-                f"order is {shown(value)}, not one of {known}; it is never guessed"
+                f"order is {shown(raw.get('order'))}, not one of {known}; it is never guessed"
             )
             return None
-
-    def _hole_start(self, value: object) -> Any:
         try:
-            return HoleStart(value)
-        except ValueError:
-            known = ", ".join(one.value for one in HoleStart)
-            self.problems.append(f"hole_start is {shown(value)}, not one of {known}")
+            start = read_hole_start(raw.get("hole_start", HoleStart.CURSOR.value))
+            return None if tokens is None else PromptFormat.of_order(order, tokens, start)
+        except ValueError as error:
+            self.problems.append(str(error))
             return None
 
     def _choice(self, value: object, name: str) -> str:
@@ -291,6 +301,7 @@ class _Reader:
             and isinstance(value.get("prefix"), str)
             and isinstance(value.get("suffix"), str)
             and isinstance(value.get("path", ""), str)
+            and isinstance(value.get("repository", ""), str)
             and _is_list_of(value.get("ids"), int)
             and _is_list_of(value.get("snippets", []), list)
             and all(_is_list_of(one, str) and len(one) == 2 for one in value.get("snippets", []))
@@ -303,6 +314,7 @@ class _Reader:
             ids=tuple(value["ids"]),
             path=value.get("path", ""),
             snippets=tuple((path, text) for path, text in value.get("snippets", [])),
+            repository=value.get("repository", ""),
         )
 
     def _calibration(self, value: object) -> Calibration | None:

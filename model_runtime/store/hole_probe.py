@@ -113,7 +113,7 @@ def measure_hole_starts(bundle: ModelBundle, engine: Engine) -> list[HoleStartSc
     scores = []
     for hole_start in HoleStart:
         encoder = PromptEncoder(
-            bundle.tokenizer, bundle.manifest.tokens, bundle.manifest.order, hole_start
+            bundle.tokenizer, replace(bundle.manifest.prompt, hole_start=hole_start)
         )
         found = [
             SequenceMatcher(None, _written(bundle, engine, encoder, hole), rest).ratio()
@@ -130,8 +130,8 @@ def with_hole_start(bundle: ModelBundle, hole_start: HoleStart) -> ModelBundle:
         OSError: the manifest cannot be written.
     """
     manifest = bundle.manifest
-    encoder = PromptEncoder(bundle.tokenizer, manifest.tokens, manifest.order, hole_start)
-    changed = replace(manifest, hole_start=hole_start, canary=make_canary(encoder))
+    encoder = PromptEncoder(bundle.tokenizer, replace(manifest.prompt, hole_start=hole_start))
+    changed = replace(manifest, prompt=encoder.format, canary=make_canary(encoder))
     write_manifest(bundle.path, changed.to_json())
     return ModelBundle.open(bundle.path)
 
@@ -159,6 +159,7 @@ def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: 
         prompt.ids,
         SamplingParams(_NEW_TOKENS, bundle.stop_ids),
         forced_text=prompt.forced_text,
+        stop_strings=bundle.manifest.prompt.stop_strings,
         stop=StopRules(hole, single_line=True).cut,
     )
     return generation.text

@@ -47,6 +47,7 @@ def write_card(
     facts = json.loads(corpus.read_text(encoding="utf-8"))
     shape = manifest.architecture
     last_valid = last_validation(logs[-1])
+    parts = " ".join(manifest.prompt.spelled(bundle.tokenizer.token_of))
     lines = [
         f"# {manifest.name}",
         "",
@@ -60,7 +61,7 @@ def write_card(
         *([note, ""] if note else []),
         "## Format",
         "",
-        f"Order `{manifest.order.value}`: `SUF suffix PRE prefix MID` -> middle, END. Each part is "
+        f"Order `{manifest.prompt.name}`: `{parts}` -> middle, END. Each part is "
         "encoded by itself. The ids of the sentinels and a canary are in `manifest.json`.",
         "",
         "## Data",

@@ -9,12 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_runtime.prompt.format import NUM_SENTINELS
 from model_runtime.training.encode import Encoder, Sequence
 
-RESERVED = NUM_SENTINELS + 1 + 12
-"""Places that a piece needs beside its text: sentinels, END, and some for the two tokens that a
-hole cuts in pieces."""
 LEAST = 16
 """A row with room for fewer ids of text is full."""
 
@@ -23,14 +19,15 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
     """Rows of consecutive documents: the sequences of each, in order."""
     row: list[Sequence] = []
     room = encoder.context
+    places = reserved(encoder)
     for number in numbers:
         reading = encoder.read(number, epoch)
         at = 0
         while reading is not None and at < len(reading.text):
-            if room < LEAST + RESERVED:
+            if room < LEAST + places:
                 yield row
                 row, room = [], encoder.context
-            end = piece_end(encoder, reading.text, at, room - RESERVED)
+            end = piece_end(encoder, reading.text, at, room - places)
             for sequence in encoder.of_window(reading, (at, end), encoder.context, begins=not row):
                 if len(sequence.ids) > room:  # the hole has made more tokens than foreseen
                     yield row
@@ -40,6 +37,14 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
             at = end
     if row:
         yield row
+
+
+def reserved(encoder: Encoder) -> int:
+    """Returns the places that a piece needs beside its text.
+
+    They are those of the sentinels and END, and some for the two tokens that a hole cuts in pieces.
+    """
+    return max(prompts.fixed_tokens for prompts in encoder.prompts.values()) + 1 + 12
 
 
 def piece_end(encoder: Encoder, text: str, start: int, most_tokens: int) -> int:

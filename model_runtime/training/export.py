@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.exporters.gguf_names import fim_token_ids
 from model_runtime.models.decoder import ALIBI_TYPE
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.checkpoint import Progress
@@ -148,7 +148,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
         "bos_token_id": tokens.end,
         "eos_token_id": tokens.end,
         "pad_token_id": tokens.pad,
-        **fim_token_ids(tokens),
+        **fim_token_ids(tokens.by_role()),
         "dtype": dtype,
         "torch_dtype": dtype,
     }
@@ -157,7 +157,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
 def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
     """How the model must be prompted."""
     data = recipe.data
-    ids = {role: id_ for role in NAMES if (id_ := getattr(tokens, role)) is not None}
+    ids = tokens.by_role()
     return {
         "format_version": FORMAT_VERSION,
         "order": next(iter(data.orders)),

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.training.card import last_validation, score_lines
 from model_runtime.training.metrics import LOG
 from model_runtime.training.network import Shape
@@ -40,7 +42,9 @@ def folder_card(
         reports: of the judge; those of other weights are left out.
     """
     of_these = [path for path in reports if _is_of(path, fim)]
-    parts = " ".join(_PARTS[fim["order"]])
+    template = PromptFormat.of_order(Order(fim["order"]), FimTokens(**fim["ids"]))
+    names = {id_: fim["tokens"][role] for role, id_ in fim["ids"].items()}
+    parts = " ".join(template.spelled(names.__getitem__))
     lines = [
         "---",
         *(f"{key}: {json.dumps(value)}" for key, value in _metadata(fim, of_these).items()),
@@ -82,13 +86,6 @@ def folder_card(
         "",
     ]
     return "\n".join(lines)
-
-
-_PARTS = {
-    "spm1": ("<|SUF|>", "suffix", "<|PRE|>", "prefix", "<|MID|>"),
-    "spm2": ("<|PRE|>", "<|SUF|>", "suffix", "<|MID|>", "prefix"),
-    "psm": ("<|PRE|>", "prefix", "<|SUF|>", "suffix", "<|MID|>"),
-}
 
 
 def _metadata(fim: Mapping[str, Any], reports: Sequence[Path]) -> dict[str, Any]:

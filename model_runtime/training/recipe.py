@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.prompt.orders import Order
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -462,5 +463,5 @@ def check_training(recipe: Recipe) -> None:
 
 
 COLUMNS = ("text", "path", "licence", "origin")
-ORDERS = ("spm1", "psm", "spm2")
+ORDERS = tuple(order.value for order in Order)
 SPANS = ("line", "typed-line", "rest-of-line", "character", "short-run", "token", "syntax")

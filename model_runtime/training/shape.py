@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.training.alibi import Sentinels
 from model_runtime.training.network import Shape
 from model_runtime.training.recipe import Recipe

@@ -9,7 +9,8 @@ from fim_lsp.model_host.host import LoadedModel
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.models.calibration import Calibration
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import with_sentinels
 
 TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
@@ -19,7 +20,9 @@ TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 def encoder(hole_start: HoleStart = HoleStart.CURSOR) -> PromptEncoder:
     """The seed's tokenizer and format."""
     path = Path(__file__).parents[1] / "data" / "20B_tokenizer.json"
-    return PromptEncoder(with_sentinels(path), TOKENS, Order.SPM1, hole_start)
+    return PromptEncoder(
+        with_sentinels(path), PromptFormat.of_order(Order.SPM1, TOKENS, hole_start)
+    )
 
 
 def scripted_model(

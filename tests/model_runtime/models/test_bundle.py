@@ -92,10 +92,10 @@ def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
 
 def test_a_change_that_makes_no_model_is_not_signed(bundle):
     path = bundle.path / MANIFEST
-    changed = json.dumps(json.loads(path.read_text()) | {"order": "spm3"})
+    changed = json.dumps(json.loads(path.read_text()) | {"prompt": {"template": []}})
     path.write_text(changed)
 
-    with pytest.raises(BundleError, match="'spm3'"):
+    with pytest.raises(BundleError, match="prompt: the prompt format does not state end"):
         catalogue.sign(str(bundle.path))
     assert changed == path.read_text()
 
@@ -116,28 +116,59 @@ def test_the_embedded_model_is_signed():
 
 
 def test_a_manifest_of_a_later_format_is_refused(bundle):
-    edit(bundle, format_version=2)
-    assert "update fim-lsp" in refused(bundle, "format_version is 2")
+    edit(bundle, format_version=3)
+    assert "update fim-lsp" in refused(bundle, "format_version is 3")
 
 
-def test_the_order_is_never_guessed(bundle):
-    edit(bundle, order=None)
-    refused(bundle, "order is None, not one of spm1, spm2, psm")
+V1 = {
+    "format_version": 1,
+    "order": "spm1",
+    "hole_start": "cursor",
+    "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
+}
+
+
+def rewrite_as_v1(bundle, **changes):
+    """States an order as manifests of format 1 did."""
+    path = bundle.path / MANIFEST
+    raw = json.loads(path.read_text()) | V1 | changes
+    del raw["prompt"], raw["content_sha256"]
+    path.write_text(json.dumps(raw))
+
+
+def test_an_order_of_format_1_is_read_as_the_template_that_it_names(bundle):
+    rewrite_as_v1(bundle)
+
+    assert bundle.manifest == ModelBundle.open(bundle.path).manifest
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"order": None}, "order is None, not one of spm1, spm2, psm"),
+        ({"order": "psm"}, "the canary differs"),
+        ({"hole_start": "word"}, "hole_start is 'word', not one of cursor, line"),
+        ({"tokens": V1["tokens"] | {"prefix": 1}}, "share one id"),
+        ({"tokens": V1["tokens"] | {"middle": 512}}, "sentinel id 512"),
+    ],
+)
+def test_an_order_of_format_1_is_never_guessed(bundle, changes, problem):
+    rewrite_as_v1(bundle, **changes)
+    refused(bundle, problem)
 
 
 def test_every_problem_of_a_manifest_is_named(bundle):
     edit(
         bundle,
-        order="spm3",
         context_length="long",
         licence="MIT",
         weights={"dtype": "int4", "sha256": "0", "size": 1},
-        tokens={"end": 0, "suffix": 1, "prefix": 1, "middle": 3, "pad": None, "file": None},
+        prompt={"template": [1, {"slot": "suffix"}, 1, {"slot": "prefix"}], "end": 0},
         canary={},
     )
     message = refused(bundle, "manifest.json cannot be used")
 
-    for part in ("'spm3'", "'long'", "'licence'", "'int4'", "share one id", "canary"):
+    for part in ("'long'", "'licence'", "'int4'", "share one id", "canary"):
         assert part in message
 
 
@@ -160,9 +191,9 @@ def test_an_impossible_architecture_is_refused(bundle, part, value, problem):
 
 
 def test_a_sentinel_outside_of_the_vocabulary_is_refused(bundle):
-    tokens = json.loads((bundle.path / MANIFEST).read_text())["tokens"]
-    edit(bundle, tokens=tokens | {"middle": 512})
-    refused(bundle, "sentinel id 512")
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"other_stops": [512]})
+    refused(bundle, "sentinel id 512 is not in the vocabulary of 512 ids; correct it")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
@@ -209,14 +240,15 @@ def test_a_canary_that_the_code_writes_otherwise_is_refused(bundle):
     assert "add the model again" in refused(bundle, "the canary differs")
 
 
-def test_the_canary_notices_another_order(bundle):
-    edit(bundle, order="psm")
+def test_the_canary_notices_another_template(bundle):
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"template": prompt["template"][2:] + prompt["template"][:2]})
     refused(bundle, "the canary differs")
 
 
 def test_the_canary_has_snippets_if_the_model_has_a_token_for_them(bundle):
     assert bundle.manifest.canary.snippets
-    assert bundle.manifest.tokens.file in bundle.manifest.canary.ids
+    assert bundle.manifest.prompt.roles["file"] in bundle.manifest.canary.ids
 
 
 def test_a_folder_that_is_none_is_no_bundle(tmp_path):

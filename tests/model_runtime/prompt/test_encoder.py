@@ -15,7 +15,8 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
     Snippet,
 )
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from tests.model_runtime.conftest import SEED_TOKENS
 
@@ -61,7 +62,7 @@ def test_the_model_cards_answer_makes_its_39_ids(seed_encoder):
 
 @pytest.mark.parametrize("order", list(Order))
 def test_a_training_example_begins_with_the_prompt_that_serving_sends(seed_tokenizer, order):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order)
+    encoder = PromptEncoder(seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS))
     hole = request("def f(x):\n    ret", "urn y\n")
     example = encoder.example(hole, "urn x + 1\n    y = 2; ret", 128)
     rest = 128 - (len(example.ids) - example.prompt_length)
@@ -169,7 +170,7 @@ def test_snippets_stand_before_the_prefix_with_the_best_one_nearest(seed_encoder
 
 def test_a_model_with_a_file_token_reads_paths_behind_it(seed_tokenizer):
     tokens = FimTokens(end=0, suffix=SUF, prefix=PRE, middle=MID, file=1)
-    encoder = PromptEncoder(seed_tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(seed_tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     ids = encoder.prompt(
         request("x = ", path="mine.py", snippets=SNIPPETS[:1]), PromptBudget(256)
     ).ids
@@ -201,7 +202,9 @@ def test_without_snippets_the_path_is_not_shown(seed_encoder):
 @pytest.fixture(scope="module")
 def line_encoder(seed_tokenizer):
     """Asks for the line from its start."""
-    return PromptEncoder(seed_tokenizer, SEED_TOKENS, Order.SPM1, HoleStart.LINE)
+    return PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(Order.SPM1, SEED_TOKENS, HoleStart.LINE)
+    )
 
 
 def typed_text(encoder, prompt) -> str:
@@ -213,7 +216,9 @@ def typed_text(encoder, prompt) -> str:
 @pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("column", range(0, 40, 3))
 def test_what_is_typed_on_the_line_stands_behind_the_same_prompt(seed_tokenizer, order, column):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    encoder = PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS, HoleStart.LINE)
+    )
     above, line, below = python_like(30), "    return self.items[name].quantity", python_like(20, 1)
     start = encoder.prompt(request(above, "\n" + below), PromptBudget(400))
 
@@ -276,7 +281,9 @@ def test_what_no_ids_spell_is_cut_at_the_cursor():
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.add_special_tokens(special)
-    encoder = PromptEncoder(FimTokenizer(tokenizer), tokens, Order.SPM1, HoleStart.LINE)
+    encoder = PromptEncoder(
+        FimTokenizer(tokenizer), PromptFormat.of_order(Order.SPM1, tokens, HoleStart.LINE)
+    )
 
     known = encoder.prompt(request("ab\nab", "a"), PromptBudget(200))
     unknown = encoder.prompt(request("ab\naz", "a"), PromptBudget(200))
@@ -289,7 +296,9 @@ def test_what_no_ids_spell_is_cut_at_the_cursor():
 def test_a_training_example_from_the_lines_start_has_the_typed_part_in_its_middle(
     seed_tokenizer, order
 ):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    encoder = PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS, HoleStart.LINE)
+    )
     hole = request("def f(x):\n    ret", "\n\n")
     prompt = encoder.prompt(request("def f(x):\n", "\n\n"), PromptBudget(224))
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from model_runtime.prompt.format import FimTokens, Order, example
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.template import Slot
 from model_runtime.training.alibi import Sentinels, alibi_bias, parts_of, plain_distances
 from model_runtime.training.export import ExportError, export
 from model_runtime.training.forward import Batch, hidden_states
@@ -23,7 +25,8 @@ PREFIX, MIDDLE, SUFFIX = [10, 11, 12], [20, 21], [30, 31, 32, 33]
 
 
 def hole(order: Order) -> list[int]:
-    return example(order, TOKENS, PREFIX, MIDDLE, SUFFIX).ids
+    parts = {Slot.PREFIX: PREFIX, Slot.SUFFIX: SUFFIX}
+    return [*PromptFormat.of_order(order, TOKENS).ids(parts, list), *MIDDLE, TOKENS.end]
 
 
 def naive_distance(order: Order, query: int, key: int) -> int:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import Source
-from model_runtime.training.contexts import LEAST, RESERVED, contexts, piece_end
+from model_runtime.training.contexts import LEAST, contexts, piece_end, reserved
 from model_runtime.training.encode import Encoder, Sequence
 
 
@@ -49,7 +49,7 @@ def test_a_row_is_full_and_never_longer_than_the_context(source: Source):
 
     assert max(lengths) <= encoder.context
     # What stays free is less than a piece needs, or than was kept back for tokens that are cut.
-    assert all(length > encoder.context - LEAST - 2 * RESERVED for length in lengths[:-1])
+    assert all(length > encoder.context - LEAST - 2 * reserved(encoder) for length in lengths[:-1])
 
 
 def test_the_border_between_two_documents_has_its_end(source: Source, tokens: FimTokens):

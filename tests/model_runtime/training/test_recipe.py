@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.__main__ import RECIPES, names
 from model_runtime.training.network import Network
