@@ -17,12 +17,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.llama_cpp import LlamaCpp
 from model_runtime.engines import artifact_cache, open_engine
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.onnx.session import run_options
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle
+from tests.support.llama_cpp import LlamaCpp
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 embedded is the model in the package; the others are shapes with random weights, stored as int8
 (speed does not depend on the values).  llama.cpp's server runs the same weights where there is one
-(benchmarks/llama_cpp.py).  Each measure is taken from every engine in turn, so what else the
+(tests/support/llama_cpp.py).  Each measure is taken from every engine in turn, so what else the
 machine does meets all of them: trust the ratios, not the figures of two runs.
 
     prompt    ids per second of a prompt of 512 ids, nothing of it cached
@@ -40,13 +40,13 @@ from typing import Any
 from benchmarks import record
 from benchmarks.bandwidth import bandwidth, bytes_per_token
 from benchmarks.contestants import Contestant, contestant
-from benchmarks.llama_cpp import NoLlamaCpp, Program
-from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
 from benchmarks.picture import picture
 from model_runtime.engines import artifact_cache
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.store import catalogue
+from tests.support.llama_cpp import NoLlamaCpp, Program
+from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
 
 SHAPES = {
     "34m": Variant(layers=8, hidden=512, heads=8, vocab=8192, positions=1024),

@@ -38,12 +38,12 @@ from typing import Any
 from benchmarks import record
 from benchmarks.engine import SHAPES, bundles
 from benchmarks.keystroke_figures import OURS, Typing, draw, figures, show
-from benchmarks.llama_cpp import LlamaCpp, NoLlamaCpp
 from benchmarks.traces import Trace, traces
 from fim_lsp.replay import rhythm
 from fim_lsp.replay.editor import Editor
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.store import catalogue
+from tests.support.llama_cpp import LlamaCpp, NoLlamaCpp
 
 CONTESTANTS = {"llama.cpp Q8_0": "q8_0", "llama.cpp Q4_0": "q4_0"}
 """Names in the table, and the type of the weights."""

@@ -34,8 +34,8 @@ NEW_TOKENS = 16
 
 
 def make(folder: Path, small: bool) -> dict[str, object]:
-    from benchmarks.make_random_neox import SEED_SHAPE, write_folder
     from model_runtime.prompt.tokenizer import with_sentinels
+    from tests.support.random_neox import SEED_SHAPE, write_folder
 
     variant = replace(SEED_SHAPE, layers=2, hidden=128) if small else SEED_SHAPE
     write_folder(folder / "source", variant)

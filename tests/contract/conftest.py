@@ -11,8 +11,9 @@ from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import Engine
 from model_runtime.models.bundle import ModelBundle
-from tests.oracle import Oracle
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.oracle import Oracle
+from tests.support.random_models import VARIANTS, make_bundle
+from tests.support.requirements import required_module
 
 # One thread each: these models are too small for two, and the tests often share the machine.
 ENGINES = ("ctranslate2", "onnx", "torch")
@@ -62,7 +63,7 @@ def open_with(engine: str, bundle: ModelBundle) -> Engine:
         return CTranslate2Engine.open(bundle, threads=1)
     if engine == "onnx":
         return OnnxEngine.open(bundle, threads=1)
-    pytest.importorskip("torch")
+    required_module("torch")
     from model_runtime.engines.torch.engine import TorchEngine
 
     return TorchEngine.open(bundle, device="cpu", threads=1)

@@ -140,8 +140,6 @@ def test_one_pass_verifies_a_draft(engine, prompt):
 @pytest.mark.parametrize(("kind", "within"), [("float32", 1e-3), ("int8-128", 0.05)])
 def test_the_embedded_model_answers_the_same_with_drafts(kind, within):
     """With 8 bits a float's last digit may decide how an input is rounded, as in a prompt's parts."""
-    if not catalogue.default_folder().is_dir():
-        pytest.skip("there is no embedded model yet")
     bundle = ModelBundle.open(catalogue.default_folder())
     engine = OnnxEngine.open(bundle, threads=1, kind=kind)
     sampling = SamplingParams(48, bundle.stop_ids)

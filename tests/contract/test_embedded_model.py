@@ -8,10 +8,7 @@ from model_runtime.engines.protocol import SamplingParams
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
-
-pytestmark = pytest.mark.skipif(
-    not catalogue.default_folder().is_dir(), reason="there is no embedded model yet"
-)
+from tests.support.requirements import required_module
 
 HOLES = [
     Hole("def add(a: int, b: int) -> int:\n    return ", "\n"),
@@ -34,7 +31,7 @@ def test_its_files_are_whole_and_fit_the_wheel(bundle):
 
 
 def test_the_engines_decode_the_same_ids_in_float32(bundle):
-    pytest.importorskip("torch")
+    required_module("torch")
     from model_runtime.engines.torch.engine import TorchEngine
 
     engines = [

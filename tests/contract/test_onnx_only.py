@@ -13,7 +13,7 @@ from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
-from tests.random_models import VARIANTS, Variant, make_bundle
+from tests.support.random_models import VARIANTS, Variant, make_bundle
 
 PASS = OnnxEngine.PASS
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())

@@ -5,7 +5,7 @@ import pytest
 
 from model_runtime.engines.protocol import SamplingParams
 from tests.contract.conftest import ENGINES, random_ids
-from tests.random_models import VARIANTS
+from tests.support.random_models import VARIANTS
 
 FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
 

@@ -6,8 +6,9 @@ import pytest
 
 from model_runtime.engines.protocol import SamplingParams
 from tests.contract.conftest import open_with, random_ids
+from tests.support.requirements import required_module
 
-torch = pytest.importorskip("torch")
+torch = required_module("torch")
 
 
 def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):

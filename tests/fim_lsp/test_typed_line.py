@@ -12,7 +12,7 @@ from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
 from model_runtime.models.calibration import Calibration, CalibrationPoint
 from model_runtime.prompt.format import HoleStart
-from tests.fim_lsp.scripted import encoder, scripted_model
+from tests.support.scripted_host import encoder, scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
 RIGHT = (CalibrationPoint(0.0, 0.5, 0.5), CalibrationPoint(1.0, 0.1, 0.3))

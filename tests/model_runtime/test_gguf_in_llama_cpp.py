@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.llama_cpp import LlamaCpp
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.exporters.gguf_names import TYPES
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
-from tests.oracle import Oracle
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.llama_cpp import LlamaCpp
+from tests.support.oracle import Oracle
+from tests.support.random_models import VARIANTS, make_bundle
 
 pytestmark = pytest.mark.llama_cpp
 

@@ -8,7 +8,7 @@ import pytest
 
 from model_runtime.errors import GitError
 from model_runtime.git import git
-from tests import hostile_repositories
+from tests.support import hostile_repositories
 
 HOSTILE = {
     "a tree that has to be fetched": hostile_repositories.sparse,

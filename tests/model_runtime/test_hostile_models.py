@@ -18,7 +18,7 @@ import pytest
 
 from model_runtime.models.manifest import signed
 from model_runtime.models.weights import TensorLayout, write_weights
-from tests.random_models import VARIANTS, make_bundle, make_source
+from tests.support.random_models import VARIANTS, make_bundle, make_source
 
 ROOT = Path(__file__).parents[2]
 TINY = VARIANTS["rotary quarter"]

@@ -10,7 +10,7 @@ import pytest
 
 from model_runtime import progress
 from model_runtime.engines import artifact_cache, open_engine
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 def test_nobody_need_listen():

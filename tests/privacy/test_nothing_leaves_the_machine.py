@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.privacy.tracing import ROOT, Trace
-from tests.protocol.wire import TIMEOUT_SECONDS, Wire, start_stdio
-from tests.random_models import VARIANTS, make_source
+from tests.support.random_models import VARIANTS, make_source
+from tests.support.tracing import ROOT, Trace
+from tests.support.wire import TIMEOUT_SECONDS, Wire, start_stdio
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from tests.protocol.wire import Wire, connect, free_port, start_stdio
+from tests.support.wire import Wire, connect, free_port, start_stdio
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

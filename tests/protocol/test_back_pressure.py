@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.protocol.conftest import StartStdio, token_file
-from tests.protocol.wire import (
+from tests.support.wire import (
     authorization,
     connect_socket,
     did_change,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import over_both_transports, over_stdio
-from tests.protocol.wire import URI, Wire, completion_params, did_change, frame, replace
+from tests.support.wire import URI, Wire, completion_params, did_change, frame, replace
 
 PARSE = b"Content-Length: %d\r\n\r\n%b"
 INVALID_REQUEST, INVALID_PARAMS = -32600, -32602

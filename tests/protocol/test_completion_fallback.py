@@ -10,7 +10,7 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.lsp.completion_list import to_item
 from fim_lsp.suggestion import Completion
 from tests.protocol.conftest import Connect, over_both_transports
-from tests.protocol.wire import URI, Wire, cancel, did_change, replace, span
+from tests.support.wire import URI, Wire, cancel, did_change, replace, span
 
 ON = {"completionFallback": True}
 REQUEST_CANCELLED = -32800

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fim_lsp.lsp.text_buffer import without_surrogates
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
 from tests.protocol.conftest import Connect, over_both_transports
-from tests.protocol.wire import (
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts
+from tests.support.wire import (
     Wire,
     cancel,
     did_change,
@@ -21,7 +21,7 @@ from tests.protocol.wire import (
     notification,
     replace,
 )
-from tests.protocol.wire import texts as texts_of
+from tests.support.wire import texts as texts_of
 
 pytestmark = pytest.mark.scripted
 

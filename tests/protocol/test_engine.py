@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.protocol.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
+from tests.support.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
 
 pytestmark = pytest.mark.own
 

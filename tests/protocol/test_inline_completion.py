@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.protocol.conftest import EDITORS, Connect, over_both_transports, recorded
-from tests.protocol.wire import (
+from tests.support.wire import (
     URI,
     Wire,
     ask,

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.protocol.conftest import EDITORS, Connect, over_both_transports, recorded
-from tests.protocol.wire import Wire, ask, cancel, completion_params, did_open, frame
+from tests.support.wire import Wire, ask, cancel, completion_params, did_open, frame
 
 INVALID_REQUEST, NOT_INITIALIZED, METHOD_NOT_FOUND = -32600, -32002, -32601
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.protocol.conftest import hang_up, token_file
-from tests.protocol.wire import Wire, connect, did_change, free_port, replace
+from tests.support.wire import Wire, connect, did_change, free_port, replace
 
 pytestmark = pytest.mark.own
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile_repositories
-from tests.hostile_repositories import git
 from tests.protocol.conftest import ROOT, StartStdio, recorded
-from tests.protocol.wire import TIMEOUT_SECONDS, Wire
+from tests.support import hostile_repositories
+from tests.support.hostile_repositories import git
+from tests.support.wire import TIMEOUT_SECONDS, Wire
 
 pytestmark = pytest.mark.own
 

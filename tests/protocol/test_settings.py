@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import EDITORS, Connect, over_both_transports, recorded
-from tests.protocol.wire import Message, Wire, texts
+from tests.support.wire import Message, Wire, texts
 
 pytestmark = pytest.mark.scripted
 

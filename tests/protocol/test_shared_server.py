@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.protocol.conftest import hang_up, token_file
-from tests.protocol.wire import (
+from tests.support.wire import (
     URI,
     Wire,
     ask,

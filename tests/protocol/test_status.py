@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.conftest import EDITORS, recorded
-from tests.protocol.wire import Wire
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.scripted
 

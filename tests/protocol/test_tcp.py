@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.protocol.conftest import Connect, recorded, token_file
-from tests.protocol.wire import (
+from tests.support.wire import (
     Wire,
     ask,
     authorization,

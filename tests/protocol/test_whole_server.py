@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
-from tests.protocol.wire import (
+from tests.support.wire import (
     URI,
     Wire,
     ask,

@@ -14,7 +14,7 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
 

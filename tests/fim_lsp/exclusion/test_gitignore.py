@@ -11,7 +11,7 @@ import pytest
 
 from fim_lsp.exclusion import gitignore
 from fim_lsp.exclusion.gitignore import is_ignored
-from tests.hostile_repositories import git
+from tests.support.hostile_repositories import git
 
 NAMES = ["a", "b", "ab", "a.b", "x[", "*", "a b", "#c", "!d", "b ", "build"]
 PIECES = ["a", "b", "*", "?", "/", "/", "/", "[ab]", "[!a]", "[^b]", "\\", "!", "#", " ", ".", "[",

@@ -10,7 +10,7 @@ from fim_lsp.exclusion.judge import (
     is_unshared,
     problems_of,
 )
-from tests.hostile_repositories import git
+from tests.support.hostile_repositories import git
 
 SECRET = [
     "file:///p/.env",

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from fim_lsp.lsp.handlers import new_server
 from fim_lsp.model_host.host import ModelHost
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 URI = "file:///a.py"
 

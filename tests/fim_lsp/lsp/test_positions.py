@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.lsp.positions import Position, count_line_ends, num_units, offset_of, position_of
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts, to_units
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts, to_units
 
 CHARACTERS = {"ascii": "a", "accent": "é", "emoji": "😀", "combining": "e\u0301", "cjk": "漢"}
 SEPARATORS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}

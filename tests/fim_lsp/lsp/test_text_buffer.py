@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fim_lsp.lsp import text_buffer
 from fim_lsp.lsp.positions import Position
 from fim_lsp.lsp.text_buffer import TextBuffer, without_surrogates
-from tests.fim_lsp.naive_text import ENCODINGS, NaiveText, positions, texts
+from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts
 
 edits = st.lists(st.tuples(positions, positions, texts), max_size=8)
 

@@ -9,7 +9,7 @@ from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
 from model_runtime import progress
 from model_runtime.errors import EngineError, EngineUnavailable
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 GPU = Settings(engine="torch", device="cuda")
 

@@ -10,7 +10,7 @@ from fim_lsp.model_host.idle_unload import IdleUnload
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
 from model_runtime.errors import EngineUnavailable
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 SOON = Settings(debounce_ms=0, unload_after_minutes=0.02 / 60)
 NEVER = Settings(debounce_ms=0, unload_after_minutes=0)

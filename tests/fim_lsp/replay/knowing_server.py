@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fim_lsp.lsp.stdio import leave, serve_stdio
 from fim_lsp.model_host.host import ModelHost
-from tests.fim_lsp.scripted import scripted_model
+from tests.support.scripted_host import scripted_model
 
 
 def main(path: str, *options: str) -> None:

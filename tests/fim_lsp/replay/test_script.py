@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fim_lsp.errors import FimLspError
 from fim_lsp.replay import rhythm, script
 from fim_lsp.replay.script import insertions_between
-from tests import hostile_repositories
+from tests.support import hostile_repositories
 
 
 def applied(before, insertions):

@@ -7,8 +7,8 @@ import pytest
 
 from fim_lsp.workspace import listing
 from fim_lsp.workspace.listing import is_project, source_files
-from tests import hostile_repositories
-from tests.hostile_repositories import git
+from tests.support import hostile_repositories
+from tests.support.hostile_repositories import git
 
 FILES = {
     "app.py": "x = 1\n",

@@ -9,7 +9,7 @@ from model_runtime.engines import auto_select
 from model_runtime.engines.auto_select import Choice, Speed, open_auto_selected
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineUnavailable
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 SLOW, QUICK = {"token_seconds": 0.004}, {}
 

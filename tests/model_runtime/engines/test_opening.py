@@ -7,7 +7,7 @@ import pytest
 
 from model_runtime import engines
 from model_runtime.errors import EngineUnavailable
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 @pytest.fixture(scope="module")

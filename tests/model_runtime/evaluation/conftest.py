@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime.evaluation.errors import SandboxUnavailable
 from model_runtime.evaluation.sandbox import Limits, Sandbox
+from tests.support.requirements import required_sandbox
 
 DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
 
@@ -17,10 +17,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:
     """What confines programs here, with the benchmark's own limits."""
-    try:
-        return Sandbox.open()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
+    return required_sandbox()
 
 
 @pytest.fixture(scope="session")

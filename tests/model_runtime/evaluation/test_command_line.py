@@ -9,7 +9,7 @@ from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.__main__ import main
 from model_runtime.evaluation.tasks import SPLITS, choose, read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import HoleStart
-from tests.oracle import Oracle
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.oracle import Oracle
+from tests.support.random_models import VARIANTS, make_bundle
 
 END = 0
 TASKS = [

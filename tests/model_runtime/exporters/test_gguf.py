@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from gguf import GGUFReader, dequantize
 
-from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer
 from model_runtime.cli import main
 from model_runtime.errors import GgufError
 from model_runtime.exporters.gguf import export_gguf
@@ -16,7 +15,8 @@ from model_runtime.exporters.gguf_vocabulary import TokenType, gguf_vocabulary
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.store import catalogue
-from tests.random_models import make_bundle, make_source
+from tests.support.random_models import make_bundle, make_source
+from tests.support.random_neox import Variant, fim_config, train_tokenizer
 
 
 def fields_of(path):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.make_random_neox import Variant, config, write_folder
 from model_runtime.errors import ConversionError
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
@@ -17,7 +16,9 @@ from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.template import Slot
 from model_runtime.prompt.tokenizer import with_sentinels
 from tests.model_runtime.conftest import DATA
-from tests.random_models import VARIANTS, make_source
+from tests.support.random_models import VARIANTS, make_source
+from tests.support.random_neox import Variant, config, write_folder
+from tests.support.requirements import required_module
 
 SMALL = Variant(layers=1)
 
@@ -245,7 +246,7 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path):
 
 def make_pickled(tmp_path, *, dtype="float32", shards=1):
     """A folder as older models have it: .bin files only."""
-    torch = pytest.importorskip("torch")
+    torch = required_module("torch")
     source = make_source(tmp_path / "source", SMALL)
     plain = WeightsFile(source / "model.safetensors")
     tensors = {
@@ -292,7 +293,7 @@ class Malicious:
 
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_a_pickle_that_would_run_code_is_not_opened(tmp_path, wrapped):
-    torch = pytest.importorskip("torch")
+    torch = required_module("torch")
     source = make_pickled(tmp_path)
     content = {"gpt_neox.embed_in.weight": Malicious(tmp_path / "harm")}
     if wrapped:

@@ -10,7 +10,7 @@ from model_runtime.errors import BundleError
 from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
 from model_runtime.models.manifest import Manifest, signed
 from model_runtime.store import catalogue
-from tests.random_models import VARIANTS, make_bundle
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from model_runtime.errors import BundleError, ConversionError, ModelNotFound
 from model_runtime.store import catalogue
-from tests.random_models import VARIANTS, make_bundle, make_source
+from tests.support.random_models import VARIANTS, make_bundle, make_source
 
 TINY = VARIANTS["rotary quarter"]
 

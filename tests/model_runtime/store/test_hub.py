@@ -9,8 +9,8 @@ import pytest
 
 from model_runtime.errors import ConversionError
 from model_runtime.store import catalogue, hub
-from tests.model_runtime.fake_hub import serving
-from tests.random_models import VARIANTS, make_source
+from tests.support.fake_hub import serving
+from tests.support.random_models import VARIANTS, make_source
 
 ROOT = Path(__file__).parents[3]
 

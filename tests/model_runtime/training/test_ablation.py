@@ -11,6 +11,7 @@ import pytest
 from model_runtime.cli import main
 from model_runtime.training import pipeline
 from tests.model_runtime.training.runs import RECIPE
+from tests.support.requirements import required_sandbox
 
 DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
 ARMS = {
@@ -157,13 +158,7 @@ def test_samples_are_executed_later_and_give_pass_at_k(report, command, out, san
 
 @pytest.fixture
 def sandbox_is_here():
-    from model_runtime.evaluation.errors import SandboxUnavailable
-    from model_runtime.evaluation.sandbox import Sandbox
-
-    try:
-        Sandbox.open()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
+    required_sandbox()
 
 
 def test_points_along_a_run_are_scored_and_training_ends_in_the_same_weights(

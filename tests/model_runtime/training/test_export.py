@@ -24,8 +24,9 @@ from model_runtime.training.packing import Rows
 from model_runtime.training.recipe import NetworkRecipe, Recipe
 from model_runtime.training.train import Trainer
 from tests.model_runtime.training.test_train import RECIPE
+from tests.support.requirements import required_module
 
-transformers = pytest.importorskip("transformers")
+transformers = required_module("transformers")
 
 SMALL = {"layers": 2, "width": 32, "heads": 2, "context": 128}
 SHAPES = {

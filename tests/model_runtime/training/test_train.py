@@ -20,6 +20,7 @@ from model_runtime.training.recipe import (
     TrainRecipe,
 )
 from model_runtime.training.train import Trainer
+from tests.support.requirements import required_module
 
 RECIPE = Recipe(
     name="test",
@@ -111,7 +112,7 @@ def test_a_trained_model_is_one_that_transformers_reads(
     trained: Path, corpus: Path, tokenizer_path: Path, tokens: FimTokens, tmp_path: Path
 ):
     """Logits of the exported model equal those of the network in training."""
-    transformers = pytest.importorskip("transformers")
+    transformers = required_module("transformers")
     out = export(RECIPE, trained, tokenizer_path, corpus, tmp_path / "model")
     model = transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
     network = Trainer(RECIPE, corpus, tokenizer_path, trained).network

@@ -19,7 +19,7 @@ from fim_lsp.model_host.host import LoadedModel, ModelHost
 from fim_lsp.settings import Settings
 from model_runtime.engines.protocol import SamplingParams, TokenStream
 from model_runtime.engines.scripted import ScriptedEngine
-from tests.fim_lsp.scripted import TOKENS, encoder, scripted_model
+from tests.support.scripted_host import TOKENS, encoder, scripted_model
 
 ANSWERS: dict[str, Sequence[str]] = {
     "def add(": ["a, b):\n    return a + b"],

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from benchmarks.make_random_neox import Variant, fim_config, train_tokenizer, write_folder
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
+from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
 
 VARIANTS = {
     "rotary quarter": Variant(),

@@ -1,7 +1,7 @@
 """Write a Hugging Face GPT-NeoX folder with random weights, of any shape, without torch.
 
-    python benchmarks/make_random_neox.py /tmp/small --layers 8 --hidden 512 --heads 8 --vocab 8192
-    python benchmarks/make_random_neox.py /tmp/seed-shape --seed-shape \
+    python tests/support/random_neox.py /tmp/small --layers 8 --hidden 512 --heads 8 --vocab 8192
+    python tests/support/random_neox.py /tmp/seed-shape --seed-shape \
         --tokenizer tests/data/20B_tokenizer.json
 
 The second is shaped as CarperAI/FIM-NeoX-1.3B: 24 x 2048, vocabulary 50280, the GPT-NeoX-20B

@@ -1,4 +1,4 @@
-"""The package xllamacpp as if it were the program llama-server; see benchmarks.llama_cpp.
+"""The package xllamacpp as if it were the program llama-server; see tests.support.llama_cpp.
 
 Takes the options that are passed there, and serves until it is terminated.
 """
@@ -7,11 +7,11 @@ import argparse
 import signal
 import sys
 
-import xllamacpp
-from xllamacpp import ggml_type, llama_flash_attn_type
-
 
 def main() -> None:
+    import xllamacpp
+    from xllamacpp import ggml_type, llama_flash_attn_type
+
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("model", "alias", "host"):
         parser.add_argument(f"--{name}")
