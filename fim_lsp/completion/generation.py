@@ -31,7 +31,13 @@ from model_runtime.decoding.stop_rules import (
 from model_runtime.decoding.time_limit import TimeLimit
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.models.calibration import Calibration
-from model_runtime.prompt.encoder import Hole, Prompt, PromptBudget, PromptRequest
+from model_runtime.prompt.encoder import (
+    MAX_REREAD_TOKENS,
+    Hole,
+    Prompt,
+    PromptBudget,
+    PromptRequest,
+)
 from model_runtime.prompt.format import HoleStart
 from model_runtime.syntax.languages import language
 
@@ -190,6 +196,7 @@ class CompletionTask:
             hole=_normal_line_ends(hole),
             path=self._request.snapshot.path,
             snippets=gathered.snippets,
+            repository=self._request.snapshot.project,
         )
 
     def _new_tokens(self, model: LoadedModel) -> int:
@@ -197,7 +204,11 @@ class CompletionTask:
 
     def _prompt(self, model: LoadedModel, request: PromptRequest) -> Prompt:
         most = model.engine.context_length - self._new_tokens(model)
-        budget = PromptBudget(tokens=min(self._request.settings.context_tokens, most))
+        budget = PromptBudget(
+            tokens=min(self._request.settings.context_tokens, most),
+            # Somebody who types waits at every key; somebody who asks gets the whole suffix read.
+            reread_tokens=MAX_REREAD_TOKENS if self._request.is_automatic else None,
+        )
         return model.bundle.encoder.prompt(request, budget)
 
     def _generate(
@@ -214,6 +225,7 @@ class CompletionTask:
             prompt.ids,
             sampling,
             forced_text=prompt.forced_text,
+            stop_strings=model.bundle.encoder.format.stop_strings,
             stop=stop,
             sure=cutoff,
             cancel=self._cancel,

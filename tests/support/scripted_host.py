@@ -19,22 +19,28 @@ TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 @cache
 def encoder(hole_start: HoleStart = HoleStart.CURSOR) -> PromptEncoder:
     """The seed's tokenizer and format."""
+    return encoder_of(PromptFormat.of_order(Order.SPM1, TOKENS, hole_start))
+
+
+@cache
+def encoder_of(prompt_format: PromptFormat) -> PromptEncoder:
+    """The seed's tokenizer with another format."""
     path = Path(__file__).parents[1] / "data" / "20B_tokenizer.json"
-    return PromptEncoder(
-        with_sentinels(path), PromptFormat.of_order(Order.SPM1, TOKENS, hole_start)
-    )
+    return PromptEncoder(with_sentinels(path), prompt_format)
 
 
 def scripted_model(
     answer: str | Callable[[str], str],
     *,
     hole_start: HoleStart = HoleStart.CURSOR,
+    prompt_format: PromptFormat | None = None,
     calibration: Calibration | None = None,
     languages: tuple[str, ...] = (),
     **options: float,
 ) -> LoadedModel:
     """A loaded model that answers each prompt with a text, or with what a function makes of it."""
-    tokenizer = encoder(hole_start).tokenizer
+    served = encoder(hole_start) if prompt_format is None else encoder_of(prompt_format)
+    tokenizer = served.tokenizer
 
     def script(ids: list[int]) -> list[int]:
         text = answer if isinstance(answer, str) else answer(tokenizer.decode(ids))
@@ -48,7 +54,7 @@ def scripted_model(
             context_sources=(),
             languages=languages,
         ),
-        encoder=encoder(hole_start),
+        encoder=served,
         tokenizer=tokenizer,
         stop_ids=frozenset(TOKENS.all()),
     )
