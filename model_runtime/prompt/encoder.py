@@ -1,5 +1,6 @@
-r"""From the text around a cursor to the ids a model continues: one path for training, evaluation
-and serving.
+"""Makes the ids that a model continues of the text around a cursor.
+
+Training, evaluation and serving take this one path, so that a model is asked as it was taught.
 
 The parts are cut as text and encoded apart, because three cursors in four stand inside a token.
 When they do not fit, the suffix loses its end and the prefix its start (`window`).  The template of

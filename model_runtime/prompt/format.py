@@ -44,7 +44,7 @@ class HoleStart(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """How the prompts of a model are written, and what ends its answers."""
+    """States how the prompts of a model are written, and what ends its answers."""
 
     template: Pieces
     """Sentinels, slots and literal texts.  A text that stands directly before the prefix or the

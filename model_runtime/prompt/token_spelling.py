@@ -1,4 +1,4 @@
-"""How tokenizers write text as tokens, and the switches that make them write it exactly.
+"""Ways of tokenizers to write text as tokens, and the switches that make them write it exactly.
 
     byte-level     one character for each byte, `Ġ` for a space        GPT-2, NeoX, Qwen, DeepSeek
     metaspace      characters, `▁` for a space, `<0x0A>` for a byte    SentencePiece: Llama, Gemma

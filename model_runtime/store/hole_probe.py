@@ -78,7 +78,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class HoleStartScore:
-    """How well a model completes lines in one form."""
+    """Tells how well a model completes lines in one form."""
 
     hole_start: HoleStart
     similarity: float

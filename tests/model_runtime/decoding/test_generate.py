@@ -1,4 +1,4 @@
-"""From tokens to text: how it grows, what ends it, and what is no part of it."""
+"""Text grows with its tokens, and ends with a rule, a stop string or the model."""
 
 import threading
 
