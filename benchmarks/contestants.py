@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_runtime.engines import artifact_cache, open_engine
-from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
 from model_runtime.engines.onnx.session import run_options
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle
@@ -66,7 +66,7 @@ class Own:
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine._new_text()
+            self._buffers = engine.passes.new_text()
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:
@@ -82,15 +82,15 @@ class Own:
             return None
         options = run_options()
         if self._held != ids:
-            for start in range(0, len(ids), OnnxEngine.PASS):
-                self._engine._run(
-                    self._buffers, start, ids[start : start + OnnxEngine.PASS], options
+            for start in range(0, len(ids), OnnxPasses.max_ids):
+                self._engine.passes.run(
+                    self._buffers, start, ids[start : start + OnnxPasses.max_ids], options
                 )
             self._held = ids
         # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
-        self._engine._run(self._buffers, len(ids) - 1, ids[-1:], options)
+        self._engine.passes.run(self._buffers, len(ids) - 1, ids[-1:], options)
         started = time.perf_counter()
-        self._engine._run(self._buffers, len(ids), drafts, options, kept=len(drafts))
+        self._engine.passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts))
         return time.perf_counter() - started
 
 

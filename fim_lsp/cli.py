@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.settings import Settings
+from model_runtime.engines import registry
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable
 from model_runtime.store.names import depends_on_the_working_folder
@@ -302,8 +303,8 @@ def _add_model_options(parser: argparse._ActionsContainer) -> None:
         help="a name of `fim-runtime models list`, or a folder written as a path, as ./mine is "
         "(default: the embedded one)",
     )
-    parser.add_argument("--engine", choices=("auto", "ctranslate2", "onnx", "torch"))
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--engine", choices=("auto", *registry.names()))
+    parser.add_argument("--device", choices=("auto", *registry.DEVICES))
     parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from fim_lsp.exclusion.judge import problems_of
+from model_runtime.engines import registry
 from model_runtime.store.names import depends_on_the_working_folder
 
 SECTION = "fimLsp"
@@ -240,8 +241,8 @@ def _languages(value: object) -> tuple[tuple[str, bool], ...]:
 _RULES: dict[str, _Rule] = {
     "enabled": _Rule(_boolean, "true or false"),
     "model": _Rule(_model, "the name of a model, or its folder from the root or ~ on"),
-    "engine": _one_of("auto", "ctranslate2", "onnx", "torch"),
-    "device": _one_of("auto", "cpu", "cuda"),
+    "engine": _one_of("auto", *registry.names()),
+    "device": _one_of("auto", *registry.DEVICES),
     "threads": _whole(0, 1024),
     "contextTokens": _whole(32, 1_000_000),
     "maxNewTokens": _whole(1, 4096),

@@ -115,8 +115,8 @@ async def _ask(
         decision = provider.explain()[0]
         report = {
             "items": [_item(snapshot, completion) for completion in completions],
-            "model": host.model,
-            "engine": host.engine,
+            "model": host.status.model,
+            "engine": host.status.engine,
             "promptTokens": decision.get("promptTokens", 0),
             "cachedTokens": decision.get("cachedTokens", 0),
             "timingsMs": {"load": round(load_ms, 2), **decision["timingsMs"]},

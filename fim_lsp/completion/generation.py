@@ -17,7 +17,6 @@ from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.trace import RequestTrace
 from fim_lsp.context import CrossFileContext, Gathered
-from fim_lsp.model_host.host import LoadedModel
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
 from model_runtime.decoding.generate import Finish, Generation, generate_text
@@ -39,6 +38,7 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
 )
 from model_runtime.prompt.format import HoleStart
+from model_runtime.served_model import ServedModel
 from model_runtime.syntax.languages import language
 
 
@@ -72,35 +72,35 @@ class CompletionTask:
         # Notes of its own: a superseded task goes on for a token after its request was answered.
         self._trace = RequestTrace(request.snapshot.uri, request.trigger.name.lower())
 
-    def run(self, model: LoadedModel) -> tuple[list[Completion], RequestTrace]:
+    def run(self, model: ServedModel) -> tuple[list[Completion], RequestTrace]:
         """Returns completions, best first, and what was noted on the way."""
         if self._cancel.is_set():  # superseded while it waited for the engine
             return [], self._trace
         return self._complete(model), self._trace
 
-    def prefill(self, model: LoadedModel) -> None:
+    def prefill(self, model: ServedModel) -> None:
         """Lets the engine read the prompt and write nothing, so that it has it in its cache.
 
         At the end of a line it reads that of the next line, too, if that does not depend on the
         indentation which the editor will put there.
         """
         holes = [self._hole]
-        starts_at_line = model.bundle.encoder.hole_start is HoleStart.LINE
+        starts_at_line = model.encoder.hole_start is HoleStart.LINE
         if starts_at_line and not rest_of_line(self._hole).strip():
             holes.append(Hole(f"{self._hole.prefix}\n", self._hole.suffix))
         gathered = self._context.gather(self._request.snapshot)
-        tokenizer = model.bundle.tokenizer
+        tokenizer = model.tokenizer
         for hole in holes:
             if self._cancel.is_set():
                 return
             prompt = self._prompt(model, self._prompt_request(hole, gathered))
-            one = SamplingParams(1, model.bundle.stop_ids)
+            one = SamplingParams(1, model.stop_ids)
             forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
             with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
                 if list(stream):
                     self._own_prompts.add(prompt.ids)
 
-    def _complete(self, model: LoadedModel) -> list[Completion]:
+    def _complete(self, model: ServedModel) -> list[Completion]:
         request, settings, trace = self._request, self._request.settings, self._trace
         time_limit = TimeLimit(settings.time_limit_ms / 1e3 if request.is_automatic else 0)
         with trace.step("context"):
@@ -121,7 +121,7 @@ class CompletionTask:
         if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
             trace.details["snippetTokensBySource"] = by_source
         rules = StopRules(prompt_request.hole, single_line, self._language)
-        greedy = SamplingParams(self._new_tokens(model), model.bundle.stop_ids)
+        greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(settings.eagerness)
 
@@ -199,21 +199,21 @@ class CompletionTask:
             repository=self._request.snapshot.project,
         )
 
-    def _new_tokens(self, model: LoadedModel) -> int:
+    def _new_tokens(self, model: ServedModel) -> int:
         return min(self._request.settings.max_new_tokens, model.engine.context_length // 4)
 
-    def _prompt(self, model: LoadedModel, request: PromptRequest) -> Prompt:
+    def _prompt(self, model: ServedModel, request: PromptRequest) -> Prompt:
         most = model.engine.context_length - self._new_tokens(model)
         budget = PromptBudget(
             tokens=min(self._request.settings.context_tokens, most),
             # Somebody who types waits at every key; somebody who asks gets the whole suffix read.
             reread_tokens=MAX_REREAD_TOKENS if self._request.is_automatic else None,
         )
-        return model.bundle.encoder.prompt(request, budget)
+        return model.encoder.prompt(request, budget)
 
     def _generate(
         self,
-        model: LoadedModel,
+        model: ServedModel,
         prompt: Prompt,
         sampling: SamplingParams,
         stop: Callable[[str], Cut | None],
@@ -221,11 +221,11 @@ class CompletionTask:
     ) -> Generation:
         generation = generate_text(
             model.engine,
-            model.bundle.tokenizer,
+            model.tokenizer,
             prompt.ids,
             sampling,
             forced_text=prompt.forced_text,
-            stop_strings=model.bundle.encoder.format.stop_strings,
+            stop_strings=model.encoder.format.stop_strings,
             stop=stop,
             sure=cutoff,
             cancel=self._cancel,

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.suggestion import Completion
+from model_runtime.served_model import ServedModel
 
 _PAUSE_SECONDS = 0.5
 """Clients that wait before they ask have asked by then."""
 
-Work = Callable[[LoadedModel], object]
+Work = Callable[[ServedModel], object]
 
 
 class IdlePrefill:

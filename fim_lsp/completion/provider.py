@@ -35,12 +35,13 @@ from fim_lsp.context import NOWHERE, CrossFileContext, sources_of
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.exclusion.judge import is_excluded
 from fim_lsp.feedback.threshold import ThresholdAdapter
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Completion, Trigger
 from fim_lsp.uris import is_on_disk
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.prompt.format import HoleStart
+from model_runtime.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class _Attempt:
     request: CompletionRequest
     trace: RequestTrace
     pending: PendingRequest
-    model: LoadedModel
+    model: ServedModel
     context: CrossFileContext
     key: CacheKey
 
@@ -172,7 +173,7 @@ class CompletionProvider:
             other_documents: as in a request.
         """
 
-        def make(cancel: threading.Event) -> Callable[[LoadedModel], object] | None:
+        def make(cancel: threading.Event) -> Callable[[ServedModel], object] | None:
             snapshot = look()
             if snapshot is None:
                 return None
@@ -222,7 +223,7 @@ class CompletionProvider:
 
     def _silent_inside_word(self, attempt: _Attempt) -> list[Completion] | None:
         """Ends the path inside a word, unless the model writes the line from its start."""
-        completes_words = attempt.model.bundle.encoder.hole_start is HoleStart.LINE
+        completes_words = attempt.model.encoder.hole_start is HoleStart.LINE
         if not attempt.request.is_typing or completes_words:
             return None
         if not is_inside_word(attempt.request.snapshot.hole):
@@ -303,10 +304,10 @@ class CompletionProvider:
         if excluded := is_excluded(snapshot.uri, settings.exclude):
             return f"excluded: {excluded}"
         if self._host.loaded is None:
-            if self._host.state == "error":
-                return f"engine error: {self._host.message}"
-            how_far = self._host.message.removeprefix("loading ")
-            return f"loading: {how_far}" if how_far else "loading"
+            status = self._host.status
+            if status.state == "error":
+                return f"engine error: {status.message}"
+            return f"loading: {status.progress.detail}" if status.progress else "loading"
         return ""
 
     def _is_silent_language(self, request: CompletionRequest) -> bool:
@@ -315,12 +316,12 @@ class CompletionProvider:
         is_wanted = chosen.get(name, chosen.get("*", False))
         return not is_wanted and not self._loaded().suggests_in(name)
 
-    def _loaded(self) -> LoadedModel:
+    def _loaded(self) -> ServedModel:
         assert self._host.loaded is not None  # else there was a reason for silence
         return self._host.loaded
 
     def _cross_file_context(
-        self, request: CompletionRequest, model: LoadedModel
+        self, request: CompletionRequest, model: ServedModel
     ) -> CrossFileContext:
         """Returns what of the project the model may see beside the document."""
         wanted = request.settings.cross_file_context
@@ -334,7 +335,7 @@ class CompletionProvider:
         )
 
     def _cache_key(
-        self, request: CompletionRequest, model: LoadedModel, context: CrossFileContext
+        self, request: CompletionRequest, model: ServedModel, context: CrossFileContext
     ) -> CacheKey:
         hole = request.snapshot.hole
         context_key = (
@@ -348,7 +349,7 @@ class CompletionProvider:
     def _task(
         self,
         request: CompletionRequest,
-        model: LoadedModel,
+        model: ServedModel,
         context: CrossFileContext,
         generation: InFlightGeneration,
     ) -> CompletionTask:

@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _infilling(args: argparse.Namespace) -> int:
     from model_runtime.engines import open_engine
+    from model_runtime.engines.registry import reference
     from model_runtime.evaluation.cutting import RULES
     from model_runtime.evaluation.infilling import DrawSettings
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
@@ -89,7 +90,12 @@ def _infilling(args: argparse.Namespace) -> int:
         cuts=tuple(args.cut or RULES),
         batch=args.batch,
     )
-    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    engine = open_engine(
+        bundle,
+        engine=args.engine or reference(args.device),
+        device=args.device,
+        threads=args.threads,
+    )
     try:
         report = evaluate_infilling(bundle, engine, options, sandbox)
     finally:
@@ -107,6 +113,7 @@ def _infilling(args: argparse.Namespace) -> int:
 
 def _harness(args: argparse.Namespace) -> int:
     from model_runtime.engines import open_engine
+    from model_runtime.engines.registry import reference
     from model_runtime.evaluation.harness import TASKS, HarnessOptions, evaluate_harness
     from model_runtime.store import catalogue
 
@@ -126,7 +133,12 @@ def _harness(args: argparse.Namespace) -> int:
         limit=args.limit,
         infilling=args.infilling,
     )
-    engine = open_engine(bundle, engine=args.engine, device=args.device, threads=args.threads)
+    engine = open_engine(
+        bundle,
+        engine=args.engine or reference(args.device),
+        device=args.device,
+        threads=args.threads,
+    )
     try:
         report = evaluate_harness(bundle, engine, options)
     finally:
@@ -301,11 +313,16 @@ def _add_plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    from model_runtime.engines import DEVICES, ENGINES
+    from model_runtime.engines import registry
 
     add = parser.add_argument
-    add("--engine", choices=ENGINES, default="auto")
-    add("--device", choices=DEVICES, default="auto")
+    add(
+        "--engine",
+        choices=(registry.AUTO, *registry.names()),
+        help=f"default {registry.reference()}, on a GPU {registry.reference('cuda')}; "
+        "auto takes the one that is fastest here",
+    )
+    add("--device", choices=(registry.AUTO, *registry.DEVICES), default=registry.AUTO)
     add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
 
 

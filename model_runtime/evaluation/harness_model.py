@@ -16,6 +16,7 @@ from model_runtime.decoding.stop_rules import Cut
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import JsonLines
+from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
 
@@ -29,6 +30,7 @@ class EngineLM(LM):  # type: ignore[misc]
 
     def __init__(self, bundle: ModelBundle, engine: Engine, store: JsonLines) -> None:
         super().__init__()
+        self._scorer = scorer_of(engine)
         self._tokenizer, self._engine, self._store = bundle.tokenizer, engine, store
         self._start, self._stops = bundle.encoder.format.text_start, bundle.stop_ids
         self._known = {
@@ -91,7 +93,7 @@ class EngineLM(LM):  # type: ignore[misc]
         count = min(len(continuation), len(ids) - 1)
         if not count:
             return 0.0, True
-        scored = self._engine.logprobs(ids)[-count:]
+        scored = self._scorer.logprobs(ids)[-count:]
         greedy = all(token.best_id == id_ for token, id_ in zip(scored, ids[-count:], strict=True))
         return math.fsum(token.logprob for token in scored), greedy
 
@@ -101,7 +103,7 @@ class EngineLM(LM):  # type: ignore[misc]
         return math.fsum(
             token.logprob
             for start in range(0, len(ids) - 1, step)
-            for token in self._engine.logprobs(ids[start : start + step + 1])
+            for token in self._scorer.logprobs(ids[start : start + step + 1])
         )
 
 

@@ -13,7 +13,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
-from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams
+from model_runtime.engines.protocol import (
+    Engine,
+    GeneratedToken,
+    SamplingParams,
+    generate_batch,
+)
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
@@ -230,7 +235,7 @@ def _answers(
 ) -> list[list[GeneratedToken]]:
     """The tokens of each sample: of all at once, or one by one where a text is forced."""
     if not any(ask.prompt.forced_text for ask in group):
-        return engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
+        return generate_batch(engine, [ask.prompt.ids for ask in group], sampling, seeds)
     answers = []
     for ask, seed in zip(group, seeds, strict=True):
         text = ask.prompt.forced_text

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_runtime.engines.protocol import Engine
+from model_runtime.engines.protocol import Scorer
 from model_runtime.errors import PromptTooLong
 from model_runtime.evaluation.infilling import InfillingModel
 from model_runtime.evaluation.metrics import Interval, cluster_ratio
@@ -55,7 +55,7 @@ class BitsPerByte:
 
 
 def score_texts(
-    model: InfillingModel, engine: Engine, tasks: Sequence[Task], store: JsonLines
+    model: InfillingModel, engine: Scorer, tasks: Sequence[Task], store: JsonLines
 ) -> Iterator[Scored]:
     """Yield every text of every kind, those in `store` first; new ones are stored as they come.
 
@@ -103,7 +103,7 @@ def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
     return tuple(found)
 
 
-def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple[Any, int]:
+def _bits(model: InfillingModel, engine: Scorer, kind: str, task: Task) -> tuple[Any, int]:
     """Bits of a text, None where it does not fit, and its bytes."""
     encoder, hole = model.encoder, task.hole
     encode, start = encoder.tokenizer.encode, encoder.format.text_start

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from model_runtime.engines import registry
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
@@ -27,6 +28,7 @@ from model_runtime.evaluation.records import RunFolder, write_text
 from model_runtime.evaluation.report import Report
 from model_runtime.evaluation.rows import Rows
 from model_runtime.evaluation.sandbox import Limits, Sandbox
+from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.evaluation.scoring import Judge, Score, score
 from model_runtime.evaluation.tasks import SPLITS, Split, Task, choose, read_split
 from model_runtime.models.bundle import ModelBundle
@@ -83,11 +85,12 @@ def evaluate_tasks(
     Raises:
         As `evaluate_infilling`.
     """
+    scorer = scorer_of(engine)
     terms = _terms(bundle, engine, split, options)
     folder = RunFolder(options.out, terms)
     drawn = draw_samples(bundle, engine, tasks, options.draw, folder.samples, options.batch)
     samples = list(tracked(drawn, "filling", len(tasks) * options.draw.samples))
-    scorings = score_texts(bundle, engine, tasks, folder.bits)
+    scorings = score_texts(bundle, scorer, tasks, folder.bits)
     texts = list(tracked(scorings, "expecting", len(plan(tasks))))
     arms = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
     for rule in (cutting.RAW, *options.cuts):
@@ -221,8 +224,8 @@ def _warnings(
             )
     if cut := sum(sample.is_prompt_cut for sample in samples):
         found.append(f"{cut} of {len(samples)} prompts did not fit into the context whole")
-    if options.draw.temperature and engine.name == "ctranslate2":
-        found.append("CTranslate2 ignores seeds, so other runs will draw other samples")
+    if options.draw.temperature and registry.ignores_seeds(engine.name):
+        found.append(f"{engine.name} ignores seeds, so other runs will draw other samples")
     if 10 <= options.draw.samples < _ENOUGH_SAMPLES:
         found.append(f"pass@10 from fewer than {_ENOUGH_SAMPLES} samples a task varies most")
     return tuple(found)

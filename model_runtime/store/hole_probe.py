@@ -13,7 +13,7 @@ from pathlib import Path
 
 from model_runtime.decoding.generate import generate_text
 from model_runtime.decoding.stop_rules import StopRules
-from model_runtime.engines import open_engine
+from model_runtime.engines import open_engine, registry
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
@@ -93,7 +93,7 @@ def choose_hole_start(folder: Path) -> HoleStart:
         OSError: the manifest cannot be written.
     """
     bundle = ModelBundle.open(folder)
-    engine = open_engine(bundle)
+    engine = open_engine(bundle, engine=registry.reference())
     try:
         best = measure_hole_starts(bundle, engine)[0].hole_start
     finally:

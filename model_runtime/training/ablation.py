@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_runtime.engines import open_engine
+from model_runtime.engines import open_engine, registry
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.arms import AblationReport, Arm, Trained, compare_arms
 from model_runtime.evaluation.harness import HarnessOptions, evaluate_harness
@@ -68,7 +68,8 @@ class AblationOptions:
     data_of: Path | None = None
     """Another run, whose corpus and tokenizer are taken."""
     device: str = "cpu"
-    engine: str = "auto"
+    engine: str = ""
+    """Engine of the scores; empty for the registry's reference engine."""
     threads: int = 0
     infilling: InfillingOptions | None = None
     """Its `out` is not used."""
@@ -257,14 +258,14 @@ def _score(place: Path, options: AblationOptions, sandbox: Sandbox | None) -> bo
             "weights": bundle.manifest.weights.sha256,
             "asked": _as_json(asdict(asked)),
             "executed": sandbox is not None,
-            "engine": options.engine,
+            "engine": _engine(options),
         }
         if (out / "report.json").exists() and _read_json(out / "asked.json") == terms:
             logger.info("%s is scored", out)
             continue
         logger.info("%s begins", out)
         engine = open_engine(
-            bundle, engine=options.engine, device=_device(options), threads=options.threads
+            bundle, engine=_engine(options), device=_device(options), threads=options.threads
         )
         try:
             if name == INFILLING:
@@ -321,7 +322,7 @@ def _terms(options: AblationOptions, sandbox: Sandbox | None) -> dict[str, Any]:
         "arms": ", ".join(path.stem for path in options.recipes),
         "seeds": options.seeds,
         "steps": options.steps or "each recipe's budget",
-        "engine": options.engine,
+        "engine": _engine(options),
     }
     if infilling is not None:
         draw_settings = infilling.draw
@@ -358,6 +359,10 @@ def _data_asked(options: AblationOptions) -> dict[str, Any]:
 
 def _device(options: AblationOptions) -> str:
     return "cuda" if options.device.startswith("cuda") else "auto"
+
+
+def _engine(options: AblationOptions) -> str:
+    return options.engine or registry.reference(_device(options))
 
 
 def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:

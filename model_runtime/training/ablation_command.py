@@ -105,7 +105,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from model_runtime.engines import ENGINES
+    from model_runtime.engines import registry
     from model_runtime.evaluation.harness import TASKS
 
     parser = argparse.ArgumentParser(
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--harness", type=Path, metavar="ROWS", help="folder with the language tasks' rows")
     add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK")
     add("--limit", type=_positive, metavar="N", help="only the first N rows of each language task")
-    add("--engine", choices=ENGINES, default="auto")
+    add("--engine", choices=(registry.AUTO, *registry.names()), default="")
     add("--threads", type=int, default=0, metavar="N", help="of the engine; 0 lets it choose")
     return parser
 

@@ -16,7 +16,7 @@ import random
 import shutil
 from pathlib import Path
 
-from model_runtime.engines import open_engine
+from model_runtime.engines import open_engine, registry
 from model_runtime.evaluation.records import write_text
 from model_runtime.evaluation.report import Report
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling, evaluate_tasks
@@ -55,7 +55,7 @@ def score_bundle(
         out.mkdir(parents=True)
         known.write_text(weights, encoding="utf-8")
     tasks = held_out_tasks(corpus, out / "documents")
-    engine = open_engine(bundle)
+    engine = open_engine(bundle, engine=registry.reference())
     try:
         reports = [
             evaluate_tasks(

@@ -58,7 +58,7 @@ def test_cached_prompts_stay_within_their_memory(bundle_of, oracle_of):
         with engine.generate(prompt, FOUR) as stream:
             found = [token.id for token in stream]
         assert oracle_of("rotary quarter").next_ids(prompt, found) == found
-        assert engine._anchors.used_bytes <= budget
+        assert engine.cached_bytes <= budget
     engine.close()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
-from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
 from model_runtime.engines.onnx.folder import KINDS
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
@@ -15,7 +15,7 @@ from tests.contract.conftest import random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.support.random_models import VARIANTS, Variant, make_bundle
 
-PASS = OnnxEngine.PASS
+PASS = OnnxPasses.max_ids
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
 
@@ -46,7 +46,7 @@ def test_block_quantised_models_decode_the_same_cached_and_cold(fresh, kind, his
     """In whatever parts the prompt has been run; only the order of float additions may differ."""
     warm, cold = fresh("tied", "int8", kind=kind), fresh("tied", "int8", kind=kind)
     for prompt in HISTORIES[history]:
-        cold._slots.held[:] = [[] for _ in cold._slots.held]
+        cold.forget()
         expected, none = ask(cold, prompt)
         found, _ = ask(warm, prompt)
 
@@ -100,7 +100,7 @@ def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
         ids = [token.id for token in ask(engine, prompt)[0]]
 
         assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
-    assert 3 == len(engine._texts)
+    assert 3 == engine.num_slots
     assert 199 == ask(engine, random_ids(200, 64))[1]
 
 
@@ -124,9 +124,9 @@ def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch)
     engine = OnnxEngine.open(slow_bundle, threads=1)
     prompt = random_ids(3 * PASS, seed=71)
     expected, _ = ask(engine, prompt)
-    engine._slots.held[0].clear()
+    engine.forget()
     cancel = threading.Event()
-    run, passes = engine._run, []
+    run, passes = engine.passes.run, []
 
     def cancel_in_the_second(text, start, ids, options=None, kept=1):
         passes.append(start)
@@ -134,7 +134,7 @@ def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch)
             cancel.set()
         return run(text, start, ids, options, kept)
 
-    monkeypatch.setattr(engine, "_run", cancel_in_the_second)
+    monkeypatch.setattr(engine.passes, "run", cancel_in_the_second)
     assert ([], 0) == ask(engine, prompt, FREE, cancel)
     assert [0, PASS] == passes
     monkeypatch.undo()
@@ -150,7 +150,7 @@ def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(fresh, mo
         raise RuntimeError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_session", SimpleNamespace(run_with_iobinding=break_down))
+        patch.setattr(engine.passes, "session", SimpleNamespace(run_with_iobinding=break_down))
         with pytest.raises(EngineError, match="ONNX Runtime failed"):
             ask(engine, [*prompt[:90], 9])
 

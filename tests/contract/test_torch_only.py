@@ -15,7 +15,7 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
     """A long prompt runs in chunks; those after the cancel are not run, those before are kept."""
     engine = open_with("torch", bundle_of("rotary quarter"))
     cancel = threading.Event()
-    run = engine._run
+    run = engine.passes.run
     passes = []
 
     def run_and_cancel(text, start, ids, options=None, kept=1):
@@ -23,7 +23,7 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
         cancel.set()
         return run(text, start, ids, options, kept)
 
-    monkeypatch.setattr(engine, "_run", run_and_cancel)
+    monkeypatch.setattr(engine.passes, "run", run_and_cancel)
     prompt = random_ids(500, seed=41)
 
     assert [] == list(engine.generate(prompt, SamplingParams(4, frozenset()), cancel))

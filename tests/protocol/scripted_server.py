@@ -43,6 +43,7 @@ from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.exclusion.judge import is_excluded
 from fim_lsp.lsp import tcp, unix_socket
 from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.status import HostStatus, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Completion, Trigger
 
@@ -58,18 +59,19 @@ class ScriptedHost:
         answer_ms: Sequence[float] = (),
     ) -> None:
         self.target, self.answer_ms = target, answer_ms
-        self.state, self.model, self.engine, self.message = "starting", "", "", ""
-        self.warning, self.percent, self.loaded = "", None, None
         self._seconds, self._error = load_seconds, load_error
-        self._callbacks: list[Callable[[], None]] = []
+        self._publisher = StatusPublisher()
         self._is_asked = False
 
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+    @property
+    def status(self) -> HostStatus:
+        return self._publisher.current
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        return self._publisher.subscribe(subscriber)
 
     def apply(self, settings: Settings) -> None:
-        self.model = settings.model
+        self._publisher.change(model=settings.model)
         if not self._is_asked:
             self._is_asked = True
             if self._seconds:
@@ -78,13 +80,11 @@ class ScriptedHost:
                 self._loaded()
 
     def close(self) -> None:
-        self._callbacks.clear()
+        self._publisher.close()
 
     def _loaded(self) -> None:
-        self.state, self.message = ("error", self._error) if self._error else ("ready", "")
-        self.engine = "scripted"
-        for callback in list(self._callbacks):
-            callback()
+        state = "error" if self._error else "ready"
+        self._publisher.change(state=state, message=self._error, engine="scripted")
 
 
 class ScriptedProvider:
@@ -120,7 +120,7 @@ class ScriptedProvider:
             not settings.enabled
             or not settings.is_language_enabled(snapshot.language_id)
             or is_excluded(snapshot.uri, settings.exclude)
-            or self._host.state != "ready"
+            or self._host.status.state != "ready"
         ):
             return []
         before = snapshot.text[: snapshot.offset]

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 from itertools import cycle
 
@@ -11,9 +10,11 @@ import pytest
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
+from model_runtime.served_model import ServedModel
 from tests.support.scripted_host import scripted_model
 
 NO_PAUSE = Settings(debounce_ms=0)
@@ -27,10 +28,10 @@ def snapshot(
 
 
 async def ready(
-    answer: str, **options: object
-) -> tuple[CompletionProvider, LoadedModel, ModelHost]:
+    answer: str, idle_budget: IdleBudget | None = None, **options: object
+) -> tuple[CompletionProvider, ServedModel, ModelHost]:
     model = scripted_model(answer, **options)
-    host = ModelHost(lambda settings: model)
+    host = ModelHost(lambda settings: model, idle_budget)
     await host.ready(NO_PAUSE)
     return CompletionProvider(host), model, host
 
@@ -137,7 +138,7 @@ async def test_the_selected_entry_of_the_popup_comes_first_in_the_text():
     )
 
     assert ("print(value)", 4, 7) == (completion.text, completion.start, completion.end)
-    assert "x = print" in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    assert "x = print" in model.tokenizer.decode(model.engine.prompts[-1])
     host.close()
 
 
@@ -270,7 +271,7 @@ async def test_line_ends_of_windows_are_invisible_to_the_model():
     provider, model, host = await ready("a + b")
     await ask(provider, "def f():\r\n    x = |\r\n    return x\r\n")
 
-    assert "\r" not in model.bundle.tokenizer.decode(model.engine.prompts[-1])
+    assert "\r" not in model.tokenizer.decode(model.engine.prompts[-1])
     host.close()
 
 
@@ -281,7 +282,7 @@ async def test_other_documents_reach_the_prompt_only_when_wanted():
     for is_wanted in (True, False):
         settings = Settings(debounce_ms=0, cross_file_context=is_wanted)
         await ask(provider, "compute_total = 1\nx = |\n", other_documents=others, settings=settings)
-        prompts[is_wanted] = model.bundle.tokenizer.decode(model.engine.prompts[-1])
+        prompts[is_wanted] = model.tokenizer.decode(model.engine.prompts[-1])
 
     assert "b.py" in prompts[True]
     assert "b.py" not in prompts[False]
@@ -312,7 +313,7 @@ async def until(is_so) -> None:
     await asyncio.wait_for(waiting(), 20)
 
 
-async def begun(provider: CompletionProvider, model: LoadedModel, text: str, tokens: int = 2):
+async def begun(provider: CompletionProvider, model: ServedModel, text: str, tokens: int = 2):
     """A request whose answer is being written, and then the edit that follows it."""
     request = asyncio.ensure_future(ask(provider, text))
     await until(lambda: model.engine.tokens_decoded >= tokens)
@@ -377,7 +378,7 @@ async def test_without_another_request_the_model_soon_stops():
 
     assert await older is None
     assert "free" == await host.run(lambda model: "free")
-    assert model.engine.tokens_decoded < 12 < len(model.bundle.tokenizer.encode(LONG))
+    assert model.engine.tokens_decoded < 12 < len(model.tokenizer.encode(LONG))
     host.close()
 
 
@@ -475,8 +476,9 @@ async def test_all_idle_work_is_switched_off_by_one_setting():
 
 
 async def test_without_budget_nothing_is_prepared():
-    provider, model, host = await ready("a + b")
-    host._idle_budget.spend(1e6, time.monotonic())
+    budget = IdleBudget(clock=lambda: 0)
+    budget.spend(1e6)
+    provider, model, host = await ready("a + b", budget)
     (completion,) = await ask(provider, "x = |\n")
     provider.accepted(completion.id)
     await until(lambda: not provider._in_flight._generations)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -15,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from fim_lsp import logs
 from fim_lsp.lsp import tcp
 from fim_lsp.lsp.stdio import leave, serve_stdio
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from model_runtime.engines.protocol import SamplingParams, TokenStream
 from model_runtime.engines.scripted import ScriptedEngine
+from model_runtime.served_model import ServedModel
 from tests.support.scripted_host import TOKENS, encoder, scripted_model
 
 ANSWERS: dict[str, Sequence[str]] = {
@@ -52,9 +54,9 @@ class Script(ScriptedEngine):
         return super().generate(prompt, sampling, *args, **kwargs)
 
 
-def load(settings: Settings) -> LoadedModel:
+def load(settings: Settings) -> ServedModel:
     """In place of the model that the settings name."""
-    return LoadedModel(scripted_model("").bundle, Script())
+    return replace(scripted_model(""), engine=Script())
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ from model_runtime.engines.ctranslate2.static_prompts import MAX_TAIL, STEP, Cut
 IDS = list(range(1000))
 
 
-def anchors(budget=10**6):
+def static_prompts(budget=10**6):
     return StaticPrompts(bytes_per_token=10, budget_bytes=budget)
 
 
-def test_a_new_anchor_ends_at_a_step_some_way_before_the_end():
-    found = anchors()
+def test_a_new_static_prompt_ends_at_a_step_some_way_before_the_end():
+    found = static_prompts()
 
     assert Cut(0, is_cached=False) == found.cut(IDS[:64])
     assert Cut(0, is_cached=False) == found.cut(IDS[:72])
@@ -19,8 +19,8 @@ def test_a_new_anchor_ends_at_a_step_some_way_before_the_end():
     assert Cut(960, is_cached=False) == found.cut(IDS[:1000])
 
 
-def test_a_held_anchor_is_used_while_the_rest_is_short():
-    found = anchors()
+def test_a_held_static_prompt_is_used_while_the_rest_is_short():
+    found = static_prompts()
     found.add(IDS[:128])
 
     assert Cut(128, is_cached=True) == found.cut(IDS[: 128 + MAX_TAIL])
@@ -29,8 +29,8 @@ def test_a_held_anchor_is_used_while_the_rest_is_short():
     assert Cut(128, is_cached=True) == found.cut(IDS[:129])
 
 
-def test_the_longest_of_several_anchors_is_used():
-    found = anchors()
+def test_the_longest_of_several_static_prompts_is_used():
+    found = static_prompts()
     for length in (128, 192, 64):
         found.add(IDS[:length])
 
@@ -39,7 +39,7 @@ def test_the_longest_of_several_anchors_is_used():
 
 
 def test_memory_is_counted_and_bounded():
-    found = anchors(budget=3000)
+    found = static_prompts(budget=3000)
     found.add(IDS[:192])
 
     assert 1920 == found.used_bytes
@@ -51,8 +51,8 @@ def test_memory_is_counted_and_bounded():
     assert found.has_room(192)
 
 
-def test_a_prompt_too_long_for_the_whole_budget_is_not_anchored():
-    assert Cut(0, is_cached=False) == anchors(budget=3000).cut(IDS)
+def test_a_prompt_too_long_for_the_whole_budget_is_not_static():
+    assert Cut(0, is_cached=False) == static_prompts(budget=3000).cut(IDS)
 
 
 @given(
@@ -60,7 +60,7 @@ def test_a_prompt_too_long_for_the_whole_budget_is_not_anchored():
     st.integers(1, 900),
 )
 def test_a_cut_is_always_a_held_prefix_or_a_step(lengths, length):
-    found = anchors()
+    found = static_prompts()
     for held in lengths:
         found.add(IDS[:held])
     cut = found.cut(IDS[:length])

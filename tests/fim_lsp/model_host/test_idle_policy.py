@@ -1,12 +1,13 @@
 """The model leaves memory while nobody asks, and comes back for the next request."""
 
 import asyncio
+import threading
 
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
-from fim_lsp.model_host.idle_unload import IdleUnload
+from fim_lsp.model_host.idle_policy import IdleUnload
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
 from model_runtime.errors import EngineUnavailable
@@ -37,17 +38,17 @@ async def started(loader, settings=SOON):
 
 
 async def until(host, is_so):
-    """Wait for a change of the host's state that makes `is_so()` true."""
+    """Waits for a status of which `is_so` is true."""
     changed = asyncio.Event()
-    unsubscribe = host.subscribe(changed.set)
-    while not is_so():
+    unsubscribe = host.subscribe(lambda status: changed.set())
+    while not is_so(host.status):
         changed.clear()
         await asyncio.wait_for(changed.wait(), 20)
     unsubscribe()
 
 
-def is_unloaded(host):
-    return host.message.startswith("unloaded while idle")
+def is_unloaded(status):
+    return status.is_unloaded
 
 
 async def ask(host, text="x = "):
@@ -59,22 +60,23 @@ async def ask(host, text="x = "):
 async def test_an_idle_model_is_closed_and_the_status_says_so():
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
+    assert host.status.message.startswith("unloaded while idle")
     await host.run(lambda model: None)  # its thread works in order: the closing was before this
 
     assert loader.models[0].engine.is_closed
-    assert "ready" == host.state  # an editor may ask
+    assert "ready" == host.status.state  # an editor may ask
     host.close()
 
 
 async def test_the_next_request_brings_it_back_and_is_answered():
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
     host.apply(NEVER)
 
     assert "a + b" == (await ask(host))[0].text
-    assert "" == host.message
+    assert ("", False) == (host.status.message, host.status.is_unloaded)
     assert [True, False] == [model.engine.is_closed for model in loader.models]
     host.close()
 
@@ -83,7 +85,7 @@ async def test_what_comes_back_is_the_engine_that_left():
     """The choice of the fastest is not made again."""
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
     await ask(host)
 
     assert ["auto", "scripted"] == loader.asked[:2]
@@ -93,7 +95,7 @@ async def test_what_comes_back_is_the_engine_that_left():
 async def test_requests_that_come_together_wait_for_one_reload():
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
     host.apply(NEVER)
     answers = await asyncio.gather(*(ask(host, text) for text in ("x = ", "y = ", "z = ")))
 
@@ -107,7 +109,7 @@ async def test_work_is_not_interrupted():
     loader = Loader(token_seconds=0.05)
     host = await started(loader, NEVER)
     asking = asyncio.ensure_future(ask(host))
-    await until(host, lambda: "busy" == host.state)
+    await until(host, lambda status: "busy" == status.state)
     host.apply(SOON)
 
     assert "a + b" == (await asking)[0].text
@@ -118,10 +120,10 @@ async def test_work_is_not_interrupted():
 async def test_another_model_takes_the_place_of_the_unloaded_one():
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
     other = Settings(model="other", unload_after_minutes=0)
     host.apply(other)
-    await until(host, lambda: host.state == "ready" and not host.message)
+    await until(host, lambda status: status.state == "ready" and not status.message)
 
     assert await ask(host)
     assert [True, False] == [model.engine.is_closed for model in loader.models]
@@ -131,7 +133,7 @@ async def test_another_model_takes_the_place_of_the_unloaded_one():
 async def test_a_reload_that_fails_gives_nothing_and_the_next_request_tries_again():
     loader = Loader()
     host = await started(loader)
-    await until(host, lambda: is_unloaded(host))
+    await until(host, is_unloaded)
     host.apply(NEVER)
     loader.fails = True
     assert [] == await ask(host)
@@ -141,12 +143,33 @@ async def test_a_reload_that_fails_gives_nothing_and_the_next_request_tries_agai
     host.close()
 
 
+async def test_a_reload_opens_what_was_loaded_though_another_model_is_wanted_by_now():
+    """The other one is still loading when a request comes."""
+    go_on, asked = threading.Event(), []
+
+    def load(settings):
+        asked.append(settings.model)
+        if settings.model == "other":
+            assert go_on.wait(20)
+        return scripted_model("a + b")
+
+    host = await started(load)
+    await until(host, is_unloaded)
+    host.apply(Settings(model="other", unload_after_minutes=0))
+
+    assert await ask(host)
+    assert ["default", "default", "other"] == sorted(asked)
+    go_on.set()
+    await until(host, lambda status: status.progress is None)
+    host.close()
+
+
 async def test_zero_minutes_stand_for_never():
     idle = IdleUnload(unload=lambda: None, reload=asyncio.Event().wait)
     idle.rest()
-    assert idle._clock is None
+    assert not idle.is_counting
     idle.allow(30)
-    assert idle._clock is not None
+    assert idle.is_counting
     idle.allow(0)
 
-    assert idle._clock is None
+    assert not idle.is_counting
