@@ -113,6 +113,11 @@ class StopStrings:
         found = [place for string in self.strings if (place := text.find(string)) >= 0]
         return Cut(min(found), STOP_STRING) if found else None
 
+    def cut_off(self, text: str) -> str:
+        """Returns the text before the first stop string."""
+        found = self.cut(text)
+        return text if found is None else text[: found.offset]
+
     def cut_at_end(self, text: str) -> Cut | None:
         """Returns the place at which the beginning of a stop string ends a text that goes on.
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SEED_SENTINELS = ("<|SUF|>", "<|PRE|>", "<|MID|>")
 """Added to the GPT-NeoX-20B tokenizer in this order they get the ids 50277, 50278, 50279."""
 
+_MAX_IDS = 2**32
+"""Ids are numbers of 32 bits in the library."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -136,7 +138,7 @@ class FimTokenizer:
 
     def token_of(self, id_: int) -> str:
         """Returns the exact string of a token; empty for an id outside of the vocabulary."""
-        return self._tokenizer.id_to_token(id_) or "" if id_ >= 0 else ""
+        return self._tokenizer.id_to_token(id_) or "" if 0 <= id_ < _MAX_IDS else ""
 
     def check_special_ids(self, ids: Iterable[int]) -> None:
         """Checks that each of these ids is one special token of this tokenizer.

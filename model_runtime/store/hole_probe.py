@@ -16,7 +16,13 @@ from model_runtime.decoding.stop_rules import StopRules
 from model_runtime.engines import open_engine, registry
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
-from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.prompt.encoder import (
+    MAX_REREAD_TOKENS,
+    Hole,
+    PromptBudget,
+    PromptEncoder,
+    PromptRequest,
+)
 from model_runtime.prompt.format import HoleStart
 
 _NEW_TOKENS = 24
@@ -151,7 +157,7 @@ def _holes() -> Iterator[tuple[Hole, str]]:
 
 
 def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: Hole) -> str:
-    budget = PromptBudget(engine.context_length - _NEW_TOKENS)
+    budget = PromptBudget(engine.context_length - _NEW_TOKENS, reread_tokens=MAX_REREAD_TOKENS)
     prompt = encoder.prompt(PromptRequest(hole), budget)
     generation = generate_text(
         engine,
