@@ -90,7 +90,7 @@ def requests(keys: int, paths: Sequence[Path]) -> list[Request]:
         log = Path(folder) / "requests"
         session.run(
             script.of_files(paths),
-            Manner(is_fast=True, most_keys=keys),
+            Manner(is_fast=True, max_keys=keys),
             {"engine": "onnx", "threads": 1},
             description="",
             command=(sys.executable, "-m", "benchmarks.drafts", "--serve", str(log)),
@@ -202,7 +202,7 @@ def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
     """Milliseconds of a pass by its ids, 512 others cached: medians of ratios to a single id."""
     engine = OnnxEngine.open(bundle, threads=1)
     drawn = random.Random(6)
-    vocab = bundle.manifest.architecture.vocab
+    vocab = bundle.manifest.decoder.vocab
     ids = [drawn.randrange(8, vocab) for _ in range(513)]
     sizes = sorted({1 + way.most for way in WAYS.values()} | {1, 2, 4})
     samples: dict[int, list[float]] = {size: [] for size in sizes}

@@ -18,7 +18,6 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ logger = logging.getLogger(__name__)
 _RECEIPT = "derived.json"
 _BLOCK, _MAX_BLOCKS = 2**18, 256
 """Bytes that are read at once, and the most reads of one file."""
-_LAYOUT_VERSION = 2
+_LAYOUT_VERSION = 3
 """Number of the layout; raise it when the code that derives changes what it writes."""
 
 
@@ -91,14 +90,17 @@ def _give_up(work: Path, lock: BaseFileLock) -> None:
 
 
 def _key(bundle: ModelBundle, kind: str, version: str) -> str:
+    from model_runtime.models import schema  # which an opened bundle has loaded
+
     manifest = bundle.manifest
     facts = {
         "layout": _LAYOUT_VERSION,
         "kind": kind,
         "version": version,
         "weights": manifest.weights.sha256,
-        "architecture": asdict(manifest.architecture),
-        "position_embedding": manifest.position_embedding,
+        "family": manifest.weights.family,
+        "decoder": schema.write(manifest.decoder),
+        "context": manifest.context_length,
         "end": manifest.prompt.end,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

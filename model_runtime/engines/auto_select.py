@@ -26,8 +26,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from model_runtime.engines import registry
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.protocol import Engine, SamplingParams
-from model_runtime.engines.registry import EngineKind, EngineOptions
 from model_runtime.errors import ModelRuntimeError, shown
 from model_runtime.model_files import UnusableFile, read_json
 from model_runtime.models.bundle import ModelBundle
@@ -157,7 +157,7 @@ def _compare(
 
 def _measure(name: str, engine: Engine, bundle: ModelBundle) -> Speed:
     """Measures a cold prompt, and then the keys of someone who types on."""
-    vocab = bundle.manifest.architecture.vocab
+    vocab = bundle.manifest.decoder.vocab
     is_line = bundle.manifest.prompt.hole_start is HoleStart.LINE
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
     most = engine.context_length - _NEW_TOKENS - _KEYS * _TOKENS_PER_KEY

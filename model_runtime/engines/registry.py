@@ -8,72 +8,24 @@ backend is imported when an engine is opened, never before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from model_runtime.engines.ctranslate2 import support as ctranslate2_support
+from model_runtime.engines.kind import AUTO, DEVICES, EngineKind, EngineOptions
+from model_runtime.engines.onnx import support as onnx_support
+from model_runtime.engines.torch import support as torch_support
 from model_runtime.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
-
-AUTO = "auto"
-"""Stands for the engine that is fastest here by measurement, or for any device."""
-DEVICES = ("cpu", "cuda")
+    from model_runtime.models.decoder import DecoderSpec
 
 
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """Says how an engine is opened; equal for all engines."""
-
-    device: str = AUTO
-    """One of `DEVICES`, or "auto" for the engine's own choice."""
-    threads: int = 0
-    """Threads of the engine; 0 lets it choose."""
-
-
-def _supports_all(model: ModelBundle) -> str:
-    return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineKind:
-    """Describes one engine."""
-
-    name: str
-    """Name as in the setting `engine`."""
-    package: str
-    """Distribution that the engine needs; its version is that of the engine's files."""
-    open: Callable[[ModelBundle, EngineOptions], Engine]
-    """Opens a model; raises EngineUnavailable or BundleError, and ImportError for no backend."""
-    devices: tuple[str, ...] = ("cpu",)
-    """Devices that the engine runs on."""
-    extra: str = ""
-    """Extra of fim-lsp that installs the package; empty where every install has it."""
-    supports: Callable[[ModelBundle], str] = _supports_all
-    """Returns why the engine cannot run a model; empty where it can."""
-    auto_devices: tuple[str, ...] = ()
-    """Devices for which `auto` considers the engine; others are far faster on the rest."""
-    has_seeds: bool = True
-    """True where a seed makes sampling reproducible."""
-
-    @property
-    def version(self) -> str:
-        """Version of the installed package; empty where it is not installed."""
-        from importlib import metadata
-
-        try:
-            return metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return ""
-
-    @property
-    def install_command(self) -> str:
-        """Command that installs what the engine needs."""
-        return (
-            f"pip install 'fim-lsp[{self.extra}]'" if self.extra else f"pip install {self.package}"
-        )
+def _by_decoder(supports: Callable[[DecoderSpec], str]) -> Callable[[ModelBundle], str]:
+    """Returns what tells why an engine cannot run a model, by the model's decoder."""
+    return lambda model: supports(model.manifest.decoder)
 
 
 def _lazily(module: str) -> Callable[[ModelBundle, EngineOptions], Engine]:
@@ -93,6 +45,7 @@ _KINDS = {
             name="onnx",
             package="onnxruntime",
             auto_devices=("cpu",),
+            supports=_by_decoder(onnx_support.supports),
             open=_lazily("model_runtime.engines.onnx.engine"),
         ),
         EngineKind(
@@ -101,6 +54,7 @@ _KINDS = {
             devices=("cpu", "cuda"),
             auto_devices=("cpu",),
             has_seeds=False,
+            supports=_by_decoder(ctranslate2_support.supports),
             open=_lazily("model_runtime.engines.ctranslate2.engine"),
         ),
         EngineKind(
@@ -109,6 +63,7 @@ _KINDS = {
             extra="torch",
             devices=("cpu", "cuda"),
             auto_devices=("cuda",),
+            supports=_by_decoder(torch_support.supports),
             open=_lazily("model_runtime.engines.torch.engine"),
         ),
     )
@@ -207,7 +162,9 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
     if options.device not in (AUTO, *kind.devices):
         raise EngineUnavailable(_why_not_on(options.device, kind))
     if reason := kind.supports(model):
-        raise EngineUnavailable(f"the engine {kind.name} cannot run this model: {reason}")
+        raise EngineUnavailable(
+            f"the engine {kind.name} cannot run this model: {reason}; set engine to {AUTO}"
+        )
     try:
         return kind.open(model, options)
     except ImportError as error:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ConversionError, shown
+from model_runtime.importers.config import read_json
 from model_runtime.model_files import MAX_JSON_BYTES, source_file
-from model_runtime.models.decoder import read_json
 from model_runtime.prompt.format import HoleStart, PromptFormat, read_hole_start
 from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.published import published_format

@@ -18,8 +18,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime.errors import BundleError
+from model_runtime.errors import BundleError, shown
 from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
+from model_runtime.models.families.registry import by_name
 from model_runtime.models.manifest import Canary, FileFacts, Manifest
 from model_runtime.prompt.encoder import (
     Hole,
@@ -32,7 +33,8 @@ from model_runtime.prompt.template import ContextFormat
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
-    from model_runtime.models.weights import Float32, WeightsFile
+    from model_runtime.models.tensors import BundleTensors
+    from model_runtime.models.weights import Float32
 
 MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.json"
 FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
@@ -69,10 +71,10 @@ class ModelBundle:
         _check_size(path / TOKENIZER, manifest.tokenizer)
         _check_hash(path / TOKENIZER, manifest.tokenizer)
         tokenizer = FimTokenizer.from_file(path / TOKENIZER)
-        if tokenizer.size > manifest.architecture.vocab:
+        if tokenizer.size > manifest.decoder.vocab:
             raise BundleError(
                 f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
-                f"{manifest.architecture.vocab}; they do not belong together"
+                f"{manifest.decoder.vocab}; they do not belong together"
             )
         encoder = PromptEncoder(tokenizer, manifest.prompt)
         if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
@@ -100,39 +102,38 @@ class ModelBundle:
         """
         _check_hash(self.path / WEIGHTS, self.manifest.weights)
 
-    def open_weights(self) -> WeightsFile:
-        """The weights, hashed and with every tensor of the architecture present, not yet read.
+    def open_weights(self) -> BundleTensors:
+        """Returns the weights by canonical names, hashed and complete, but not yet read.
 
         Raises:
             BundleError: damaged, or of another shape than the manifest says.
         """
-        from model_runtime.models.weights import SCALE_SUFFIX, UnreadableWeights, WeightsFile
+        from model_runtime.models.tensors import BundleTensors
+        from model_runtime.models.weights import UnreadableWeights, WeightsFile
 
         self.verify_weights()
+        spec, recipes = self.manifest.decoder, None
+        if name := self.manifest.weights.family:
+            family = by_name(name)
+            if family is None:
+                raise BundleError(
+                    f"{self.path}: its weights are named as in {shown(name)} checkpoints, which "
+                    "this version of fim-lsp does not know; update fim-lsp, or add the model again"
+                )
+            recipes = family.tensors(spec)
         try:
-            weights = WeightsFile(self.path / WEIGHTS)
+            return BundleTensors(WeightsFile(self.path / WEIGHTS), spec, recipes)
         except UnreadableWeights as error:
-            raise BundleError(f"{self.path / WEIGHTS} is unreadable ({error}); {_AGAIN}") from error
-        for name, shape in self.manifest.architecture.tensor_shapes().items():
-            wanted = {name: shape}
-            if name in weights.layout and weights.layout[name].dtype == "I8":
-                wanted[name + SCALE_SUFFIX] = shape[:1]
-            for tensor, size in wanted.items():
-                found = weights.layout[tensor].shape if tensor in weights.layout else None
-                if found != size:
-                    raise BundleError(
-                        f"{self.path / WEIGHTS}: {tensor} has the shape {found} in place of {size}"
-                    )
-        return weights
+            raise BundleError(f"{self.path / WEIGHTS} is unreadable: {error}; {_AGAIN}") from error
 
     def weights(self) -> Mapping[str, Float32]:
-        """All weights as float32, dequantised; name -> array, under Hugging Face's names.
+        """Returns all weights as float32, dequantised: canonical name -> array.
 
         Raises:
             BundleError: as `open_weights`.
         """
-        weights = self.open_weights()
-        return {name: weights.float32(name) for name in self.manifest.architecture.tensor_shapes()}
+        tensors = self.open_weights()
+        return {name: tensors.float32(name) for name in tensors.shapes}
 
 
 _AGAIN = "add the model again"

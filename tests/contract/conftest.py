@@ -8,15 +8,24 @@ from pathlib import Path
 import pytest
 
 from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
+from model_runtime.engines.ctranslate2.support import supports as ctranslate2_supports
 from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.support import supports as onnx_supports
 from model_runtime.engines.protocol import Engine
+from model_runtime.engines.torch.support import supports as torch_supports
 from model_runtime.models.bundle import ModelBundle
 from tests.support.oracle import Oracle
-from tests.support.random_models import VARIANTS, make_bundle
+from tests.support.random_models import DECODERS, VARIANTS, make_bundle
 from tests.support.requirements import required_module
 
 # One thread each: these models are too small for two, and the tests often share the machine.
 ENGINES = ("ctranslate2", "onnx", "torch")
+SUPPORTS = {
+    "ctranslate2": ctranslate2_supports,
+    "onnx": onnx_supports,
+    "torch": torch_supports,
+}
+MODELS = {**VARIANTS, **DECODERS}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,19 +46,25 @@ def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModelBu
 
     @cache
     def make(name: str, quantization: str = "float32") -> ModelBundle:
-        return make_bundle(tmp_path_factory.mktemp("model"), VARIANTS[name], quantization)
+        return make_bundle(tmp_path_factory.mktemp("model"), MODELS[name], quantization)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def engine_of(bundle_of: Callable[..., ModelBundle]) -> Iterator[Callable[..., Engine]]:
-    """A function from the names of an engine and a variant to an opened engine."""
+    """A function from the names of an engine and a variant to an opened engine.
+
+    A test is skipped where the engine says that it cannot run the variant.
+    """
     opened = []
 
     @cache
     def make(engine: str, variant: str, quantization: str = "float32") -> Engine:
-        opened.append(open_with(engine, bundle_of(variant, quantization)))
+        bundle = bundle_of(variant, quantization)
+        if reason := SUPPORTS[engine](bundle.manifest.decoder):
+            pytest.skip(reason)
+        opened.append(open_with(engine, bundle))
         return opened[-1]
 
     yield make
@@ -69,7 +84,7 @@ def open_with(engine: str, bundle: ModelBundle) -> Engine:
     return TorchEngine.open(bundle, device="cpu", threads=1)
 
 
-@pytest.fixture(params=list(VARIANTS))
+@pytest.fixture(params=list(MODELS))
 def variant(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -8,7 +8,7 @@ import pytest
 
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
 from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
-from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
@@ -93,8 +93,8 @@ def test_keys_in_an_editor_cost_their_own_tokens(fresh):
 
 
 def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
-    kv_bytes = bundle_of("rotary quarter").manifest.architecture.kv_bytes
-    engine = fresh(cache_bytes=3 * kv_bytes(512))
+    kv_bytes = bundle_of("rotary quarter").manifest.decoder.kv_bytes_per_token()
+    engine = fresh(cache_bytes=3 * 512 * kv_bytes)
     for seed in (61, 62, 63, 64, 61, 65, 64):
         prompt = random_ids(200, seed)
         ids = [token.id for token in ask(engine, prompt)[0]]

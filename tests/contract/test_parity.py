@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model_runtime.engines.protocol import SamplingParams
-from tests.contract.conftest import ENGINES, random_ids
-from tests.support.random_models import VARIANTS
+from model_runtime.errors import EngineUnavailable
+from tests.contract.conftest import ENGINES, MODELS, SUPPORTS, open_with, random_ids
 
 FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
 
@@ -27,16 +27,27 @@ def test_tokens_and_logprobs_are_those_of_a_plain_forward_pass(
     )
 
 
-def test_the_engines_decode_the_same_ids(engine_of, variant, prompt):
+def test_the_engines_decode_the_same_ids(engine_of, bundle_of, variant, prompt):
+    spec = bundle_of(variant).manifest.decoder
     answers = {
         tuple(token.id for token in engine_of(name, variant).generate(prompt, FREE))
         for name in ENGINES
+        if not SUPPORTS[name](spec)
     }
 
     assert 1 == len(answers)
 
 
-@pytest.mark.parametrize("variant", ["rotary quarter", "tied", "alibi"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "rotary quarter",
+        "tied",
+        "alibi",
+        "grouped heads, rms norm, gated",
+        "wide heads, scaled embedding",
+    ],
+)
 def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, engine_name, variant):
     """CTranslate2 and ONNX Runtime compute in int8, PyTorch with the dequantised weights; each close to both."""
     prompt = random_ids(150, seed=3)
@@ -83,17 +94,22 @@ def test_a_hot_model_does_not_repeat_itself(engine, prompt):
     assert len(samples) > 1
 
 
-def test_the_variants_differ(engine_of, prompt):
+def test_the_variants_differ(oracle_of, prompt):
     """Otherwise the tests above would prove little."""
-    answers = [
-        tuple(
-            round(token.logprob, 4)
-            for token in engine_of("ctranslate2", name).generate(prompt, FREE)
-        )
-        for name in VARIANTS
-    ]
+    answers = {tuple(oracle_of(name).logprobs(prompt)[-1].round(4).tolist()) for name in MODELS}
 
-    assert len(set(answers)) == len(VARIANTS)
+    assert len(answers) == len(MODELS)
+
+
+def test_what_an_engine_does_not_compute_is_refused_in_one_sentence(
+    bundle_of, engine_name, variant
+):
+    bundle = bundle_of(variant)
+    reason = SUPPORTS[engine_name](bundle.manifest.decoder)
+    if not reason:
+        pytest.skip("the engine runs it")
+    with pytest.raises(EngineUnavailable, match="which random needs; set engine to auto"):
+        open_with(engine_name, bundle)
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch"])  # CTranslate2 ignores seeds

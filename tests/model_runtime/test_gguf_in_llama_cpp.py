@@ -65,7 +65,7 @@ def test_each_kind_of_network_gives_the_same_greedy_answers(name, tmp_path):
     chance = random.Random(0)
     with LlamaCpp.start(bundle, "f32", threads=1, float32_cache=True) as llama:
         for length in (1, 17, 60):
-            prompt = chance.choices(range(8, bundle.manifest.architecture.vocab), k=length)
+            prompt = chance.choices(range(8, bundle.manifest.decoder.vocab), k=length)
             answer = llama.complete(prompt, 24, ignore_end=True)
             logprobs = oracle.logprobs([*prompt, *answer])[length - 1 : -1]
             assert 24 == len(answer)

@@ -204,10 +204,10 @@ def remade(**changes):
     return edit
 
 
-def architecture(**changes):
+def decoder(**changes):
     def edit(folder: Path) -> None:
         raw = json.loads((folder / "manifest.json").read_text())
-        remade(architecture=raw["architecture"] | changes)(folder)
+        remade(decoder=raw["decoder"] | changes)(folder)
 
     return edit
 
@@ -225,9 +225,14 @@ def with_weights_of_no_float(folder: Path) -> None:
 
 
 BUNDLES = {
-    "layers": (architecture(layers=10**9), "layers must be at least 1"),
-    "huge base": (architecture(rotary_base=10**4000), "rotary_base must be positive"),
-    "context": (remade(context_length=10**30), "is not between 8 and 1048576"),
+    "layers": (decoder(layers=10**9), "layers must be at least 1"),
+    "huge base": (
+        decoder(positions={"kind": "rope", "dim": 4, "base": 10**4000, "scaling": None}),
+        "decoder.positions.base must be a number",
+    ),
+    "windows": (decoder(windows=[1] * 10**5), "windows has 100000 entries for 2 layers"),
+    "head": (decoder(head_dim=2**40), "head_dim must be at least 1 and at most 4096"),
+    "context": (remade(context_length=10**30), "must be at least 8 and at most 1048576"),
     "deep": (holding("manifest.json", DEEP), "nested too deep"),
     "sparse manifest": (replaced("manifest.json", sparse(2**30)), "1,073,741,824 bytes"),
     "name with controls": (remade(name="\x1b[2J"), "cannot be printed"),

@@ -27,6 +27,7 @@ from model_runtime.engines.ctranslate2.model import VERSION, LoadedModel
 from model_runtime.engines.ctranslate2.static_prompts import StaticPrompts
 from model_runtime.engines.ctranslate2.worker import Worker, failure
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.protocol import (
     DraftCounts,
@@ -35,10 +36,9 @@ from model_runtime.engines.protocol import (
     ScoredToken,
     TokenStream,
 )
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.threads import usable_threads
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.prompt.forced_text import ForcedText
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class CTranslate2Engine:
     def __init__(
         self,
         folder: Path,
-        architecture: Architecture,
+        spec: DecoderSpec,
         context_length: int,
         *,
         threads: int = 0,
@@ -69,7 +69,7 @@ class CTranslate2Engine:
 
         Args:
             folder: as `ctranslate2.folder` writes it.
-            architecture: tells how much memory a cached token takes.
+            spec: tells how much memory a cached token takes.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             device: "cpu" or "cuda".
@@ -79,13 +79,13 @@ class CTranslate2Engine:
             EngineUnavailable: CTranslate2 cannot load it here.
         """
         self.context_length = context_length
-        self._vocab = architecture.vocab
+        self._vocab = spec.vocab
         model = LoadedModel(folder, device, usable_threads(threads, _MAX_THREADS))
         if cache_bytes is None:
-            cache_bytes = max(_MIN_CACHE_BYTES, architecture.kv_bytes(context_length))
-        static = StaticPrompts(bytes_per_token=architecture.kv_bytes(1), budget_bytes=cache_bytes)
+            cache_bytes = max(_MIN_CACHE_BYTES, context_length * spec.kv_bytes_per_token())
+        static = StaticPrompts(bytes_per_token=spec.kv_bytes_per_token(), budget_bytes=cache_bytes)
         self._worker = Worker(model, static)
-        self._known = KnownLogits(bytes_of_each=4 * architecture.vocab)
+        self._known = KnownLogits(bytes_of_each=4 * spec.vocab)
 
     @classmethod
     def open(
@@ -119,7 +119,7 @@ class CTranslate2Engine:
         folder = artifact_folder(bundle, kind=f"ctranslate2-{chosen}", version=VERSION, build=build)
         return cls(
             folder,
-            manifest.architecture,
+            manifest.decoder,
             manifest.context_length,
             device=device,
             threads=threads,

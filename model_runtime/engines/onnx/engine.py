@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
 from model_runtime.telemetry import import_silenced
 
@@ -45,15 +45,15 @@ _WATCHED = 16
 class OnnxPasses(Passes[Buffers, Float32]):
     """Passes of a graph that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, architecture: Architecture, context_length: int) -> None:
+    def __init__(self, session: Any, spec: DecoderSpec, context_length: int) -> None:
         """Takes a session as `open_session` returns it, and the shape of the model in it."""
         self.session = session
-        self._architecture, self._context_length = architecture, context_length
+        self._spec, self._context_length = spec, context_length
         self._options = run_options()
 
     def new_text(self) -> Buffers:
         """Implements `Passes.new_text`."""
-        return Buffers(self.session, self._architecture, self._context_length)
+        return Buffers(self.session, self._spec, self._context_length)
 
     def copy(self, target: Buffers, source: Buffers, count: int) -> None:
         """Implements `Passes.copy`."""
@@ -102,7 +102,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
     def __init__(
         self,
         folder: Path,
-        architecture: Architecture,
+        spec: DecoderSpec,
         context_length: int,
         *,
         threads: int = 0,
@@ -112,7 +112,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
 
         Args:
             folder: as `onnx.folder` writes it.
-            architecture: of the model in it.
+            spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             cache_bytes: memory for the keys and values of texts; one whole context at the least.
@@ -121,13 +121,13 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
         session = open_session(folder, usable_threads(threads, _MAX_THREADS))
-        num_slots = cache_bytes // architecture.kv_bytes(context_length)
+        num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
         super().__init__(
-            OnnxPasses(session, architecture, context_length),
+            OnnxPasses(session, spec, context_length),
             context_length,
-            architecture.vocab,
+            spec.vocab,
             num_slots=min(_MAX_SLOTS, max(1, num_slots)),
-            drafting=drafting_of(self.name, architecture.count_parameters()),
+            drafting=drafting_of(self.name, spec.count_parameters()),
         )
 
     @classmethod
@@ -172,7 +172,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             )
             return cls(
                 folder,
-                manifest.architecture,
+                manifest.decoder,
                 manifest.context_length,
                 threads=threads,
                 cache_bytes=cache_bytes,

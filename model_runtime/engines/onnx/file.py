@@ -84,6 +84,14 @@ class OnnxFile:
         self._constants.append(_message(*facts))
         return name
 
+    def integers(self, name: str, values: Sequence[int]) -> str:
+        """Stores an int64 vector, as shapes and places are given."""
+        return self.constant(name, np.array(values, np.int64))
+
+    def number(self, name: str, value: float) -> str:
+        """Stores a float32 scalar."""
+        return self.constant(name, np.array(value, np.float32))
+
     def node(
         self,
         operator: str,
@@ -107,7 +115,7 @@ class OnnxFile:
 
     def _model(self) -> bytes:
         parts = ((1, self._nodes), (5, self._constants), (11, self._inputs), (12, self._outputs))
-        graph = _message((2, "gpt_neox"), *((number, it) for number, all_ in parts for it in all_))
+        graph = _message((2, "decoder"), *((number, it) for number, all_ in parts for it in all_))
         opsets = [(8, _message((1, domain), (2, version))) for domain, version in _OPSETS]
         return _message((1, _IR_VERSION), (2, "fim-lsp"), (7, graph), *opsets)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from model_runtime.engines.onnx.file import MODEL
 from model_runtime.errors import EngineUnavailable
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
 from model_runtime.telemetry import import_silenced
 
@@ -30,10 +30,10 @@ class Buffers:
     ONNX Runtime reads and writes the memory of these numpy arrays.
     """
 
-    def __init__(self, session: Any, architecture: Architecture, capacity: int) -> None:
+    def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
         self.binding = session.io_binding()
-        self._vocab = architecture.vocab
-        shape = (1, architecture.heads, capacity, architecture.head_dim)
+        self._vocab = spec.vocab
+        shape = (1, spec.kv_heads, capacity, spec.head_dim)
         self._rows: list[Float32] = []
         self._bound: dict[str, Any] = {}
         self._position = self._input("position", np.zeros(1, np.int64))
@@ -43,7 +43,7 @@ class Buffers:
         # Made anew where a pass has another size; most have the size of the last one.
         self._ids = np.empty((1, 0), np.int64)
         self._logits = np.empty((1, 0, self._vocab), np.float32)
-        for number in range(architecture.layers):
+        for number in range(spec.layers):
             for kind in "kv":
                 # Zeros take no memory before they are written.
                 self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))

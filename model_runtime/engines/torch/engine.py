@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from model_runtime.engines.checks import check_prompt
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of
@@ -26,6 +26,7 @@ from model_runtime.engines.torch.network import Network
 from model_runtime.engines.torch.passes import Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.positions import Alibi
 from model_runtime.models.weights import Float32
 
 _CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
@@ -96,15 +97,15 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             network: the weights.
             context_length: most ids that prompt and answer may have together.
         """
-        architecture = network.architecture
-        text_bytes = architecture.kv_bytes(context_length) * network.dtype.itemsize // 4
+        spec = network.spec
+        text_bytes = context_length * spec.kv_bytes_per_token(network.dtype.itemsize)
         num_slots = _CACHE_BYTES[network.device.type] // text_bytes
         super().__init__(
             TorchPasses(network, context_length),
             context_length,
-            architecture.vocab,
+            spec.vocab,
             num_slots=min(_MAX_SLOTS, max(1, num_slots)),
-            drafting=drafting_of(self.name, architecture.count_parameters()),
+            drafting=drafting_of(self.name, spec.count_parameters()),
         )
         self._network: Any = network
 
@@ -136,7 +137,7 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             raise EngineUnavailable("PyTorch finds no CUDA device; set device to cpu or auto")
         if threads:
             torch.set_num_threads(threads)
-        is_exact = device == "cpu" or bundle.manifest.position_embedding == "alibi"
+        is_exact = device == "cpu" or isinstance(bundle.manifest.decoder.positions, Alibi)
         try:
             network = Network(
                 bundle, torch.device(device), kind or ("float32" if is_exact else "bfloat16")

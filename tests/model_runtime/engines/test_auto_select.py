@@ -9,7 +9,7 @@ import pytest
 
 from model_runtime.engines import auto_select
 from model_runtime.engines.auto_select import Choice, Speed, open_auto_selected
-from model_runtime.engines.registry import EngineKind, EngineOptions
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineUnavailable
 from tests.support.random_models import VARIANTS, make_bundle
@@ -86,7 +86,7 @@ def test_a_key_is_measured_with_the_prompt_in_the_cache(bundle):
     for earlier, later in itertools.pairwise(prompts):
         assert later[: len(earlier)] == earlier
         assert len(later) == len(earlier) + 2
-    assert max(map(max, prompts)) < bundle.manifest.architecture.vocab
+    assert max(map(max, prompts)) < bundle.manifest.decoder.vocab
 
 
 def test_what_was_measured_is_remembered(bundle, cache):

@@ -7,7 +7,7 @@ import pytest
 
 from model_runtime import engines
 from model_runtime.engines.auto_select import open_auto_selected
-from model_runtime.engines.registry import EngineOptions
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.errors import EngineUnavailable
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -125,4 +125,4 @@ def test_a_form_that_cannot_be_loaded_is_reported(bundle, tmp_path):
     from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 
     with pytest.raises(EngineUnavailable, match="cannot load"):
-        CTranslate2Engine(tmp_path, bundle.manifest.architecture, 128)
+        CTranslate2Engine(tmp_path, bundle.manifest.decoder, 128)

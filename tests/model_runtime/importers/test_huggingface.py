@@ -9,7 +9,9 @@ import pytest
 
 from model_runtime.errors import ConversionError
 from model_runtime.importers.huggingface import convert_folder
-from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.bundle import WEIGHTS, ModelBundle
+from model_runtime.models.families.neox import NEOX
+from model_runtime.models.positions import Alibi, Rope
 from model_runtime.models.weights import SCALE_SUFFIX, WeightsFile
 from model_runtime.prompt.format import HoleStart, PromptFormat
 from model_runtime.prompt.orders import FimTokens, Order
@@ -27,7 +29,7 @@ SMALL = Variant(layers=1)
 def own_cache(tmp_path, monkeypatch):
     """Nothing is written outside of the test's folder."""
     monkeypatch.setattr(
-        "model_runtime.importers.neox_weights.user_cache_path", lambda *_, **__: tmp_path
+        "model_runtime.importers.checkpoint.user_cache_path", lambda *_, **__: tmp_path
     )
 
 
@@ -58,15 +60,14 @@ def test_both_spellings_of_the_rotary_settings_are_read(tmp_path, old, rotary, b
     variant = replace(SMALL, rotary=rotary, rotary_base=base, old_spelling=old)
     bundle, _ = convert(make_source(tmp_path / "source", variant))
 
-    found = bundle.manifest.architecture
-    assert (int(rotary * 16), base) == (found.rotary_dim, found.rotary_base)
+    assert Rope(dim=int(rotary * 16), base=base) == bundle.manifest.decoder.positions
 
 
 def test_spellings_that_agree_are_fine_and_that_differ_are_refused(tmp_path):
     source = make_source(tmp_path / "source", SMALL)
     edit_json(source / "config.json", rotary_pct=0.25, rotary_emb_base=10000)
     bundle, _ = convert(source)
-    assert bundle.manifest.architecture.rotary_dim == 4
+    assert bundle.manifest.decoder.positions.dim == 4
 
     edit_json(source / "config.json", rotary_pct=1.0)
     with pytest.raises(ConversionError, match=r"rotary fraction in two spellings .*0.25, 1.0"):
@@ -79,11 +80,14 @@ def test_spellings_that_agree_are_fine_and_that_differ_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"model_type": "llama"}, "model_type is 'llama'"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "rotary scaling 'yarn'"),
-        ({"rope_scaling": {"type": "linear"}, "rope_parameters": ...}, "rotary scaling 'linear'"),
+        (
+            {"model_type": "mamba"},
+            "model_type is 'mamba', and models of these types can be added: ",
+        ),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rotary scaling 'longrope'"),
+        ({"rope_scaling": {"type": "linear"}, "rope_parameters": ...}, "'factor' is missing"),
         ({"rope_parameters": []}, "gives the|is no JSON object|lacks"),
-        ({"hidden_act": "silu"}, "activation 'silu'"),
+        ({"hidden_act": "mish"}, "activation 'mish'"),
         ({"hidden_size": "wide"}, "impossible value"),
         ({"num_hidden_layers": ...}, "num_hidden_layers.* is missing"),
         ({"num_attention_heads": 3}, "no multiple of heads"),
@@ -111,8 +115,8 @@ def test_alibi_is_taken_from_our_own_settings(tmp_path, where):
         edit_json(source / "fim_config.json", **{where: "alibi"})
     bundle, report = convert(source)
 
-    assert bundle.manifest.position_embedding == report.position_embedding == "alibi"
-    assert bundle.manifest.architecture.rotary_dim == 0
+    assert Alibi() == bundle.manifest.decoder.positions
+    assert "alibi" == report.position_embedding
 
 
 # --- the weights ------------------------------------------------------------------------------
@@ -124,8 +128,14 @@ def test_float_weights_pass_through_unchanged(tmp_path, name):
     bundle, report = convert(source)
 
     original = WeightsFile(source / "model.safetensors")
-    weights = bundle.weights()
-    assert all(np.array_equal(original.float32(key), weights[key]) for key in original.layout)
+    weights, decoder = bundle.weights(), bundle.manifest.decoder
+    for key, recipe in NEOX.tensors(decoder).items():
+        if key in weights and not key.endswith(("qkv.weight", "qkv.bias")):
+            assert np.array_equal(original.float32(recipe.sources[0]), weights[key])
+    stored = original.float32("gpt_neox.layers.1.attention.query_key_value.weight")
+    by_head = stored.reshape(decoder.heads, 3, decoder.head_dim, -1)
+    qkv = weights["layers.1.attention.qkv.weight"].reshape(3, decoder.heads, decoder.head_dim, -1)
+    assert np.array_equal(by_head.swapaxes(0, 1), qkv)
     assert report.parameters == sum(values.size for values in weights.values())
 
 
@@ -143,9 +153,9 @@ def test_int8_bundles_hold_one_scale_per_row_and_a_quarter_of_the_bytes(tmp_path
     source = make_source(tmp_path / "source", Variant(hidden=256))
     bundle, report = convert(source, "int8")
 
-    layout = bundle.open_weights().layout
-    assert ("I8", (768, 256)) == layout["gpt_neox.layers.0.attention.query_key_value.weight"]
-    assert ("F32", (512,)) == layout["gpt_neox.embed_in.weight" + SCALE_SUFFIX]
+    layout = WeightsFile(bundle.path / WEIGHTS).layout
+    assert ("I8", (768, 256)) == layout["layers.0.attention.qkv.weight"]
+    assert ("F32", (512,)) == layout["embedding.weight" + SCALE_SUFFIX]
     assert report.bundle_bytes < report.source_bytes * 0.27
 
 
@@ -153,12 +163,12 @@ def test_the_head_may_be_called_lm_head(tmp_path):
     from safetensors.numpy import load_file, save_file
 
     source = make_source(tmp_path / "source", SMALL)
-    expected = convert(source)[0].weights()["embed_out.weight"].copy()
+    expected = convert(source)[0].weights()["head.weight"].copy()
     tensors = load_file(source / "model.safetensors")
     tensors["lm_head.weight"] = tensors.pop("embed_out.weight")
     save_file(tensors, source / "model.safetensors")
 
-    assert np.array_equal(expected, convert(source)[0].weights()["embed_out.weight"])
+    assert np.array_equal(expected, convert(source)[0].weights()["head.weight"])
 
 
 def test_missing_attention_biases_are_zeros_and_old_masks_are_left_out(tmp_path):
@@ -172,14 +182,18 @@ def test_missing_attention_biases_are_zeros_and_old_masks_are_left_out(tmp_path)
     save_file(tensors, source / "model.safetensors")
 
     weights = convert(source)[0].weights()
-    assert not weights["gpt_neox.layers.0.attention.dense.bias"].any()
+    assert not weights["layers.0.attention.out.bias"].any()
     assert not any("inv_freq" in name for name in weights)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [
-        ("gpt_neox.layers.0.attention.q_norm.weight", np.ones(4, "f4"), "no GPT-NeoX model has"),
+        (
+            "gpt_neox.layers.0.attention.q_norm.weight",
+            np.ones(4, "f4"),
+            "no gpt_neox model with its settings has",
+        ),
         ("gpt_neox.final_layer_norm.bias", np.full(64, np.nan, "f4"), "holds NaN"),
         ("gpt_neox.final_layer_norm.bias", np.ones(64, "i4"), "unsupported type I32"),
         ("gpt_neox.final_layer_norm.bias", np.ones(65, "f4"), r"has the shape \(65,\)"),
