@@ -6,7 +6,9 @@ import argparse
 
 from model_runtime.command_line import Commands, add_command
 from model_runtime.printable import printable
-from model_runtime.prompt.format import HoleStart, Order
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import Order
+from model_runtime.prompt.published import PUBLISHED
 
 
 def add_parser(actions: Commands) -> None:
@@ -32,6 +34,11 @@ def add_parser(actions: Commands) -> None:
         choices=[order.value for order in Order],
         help="order of the prompt's parts, where the source does not state it",
     )
+    parser.add_argument(
+        "--prompt-format",
+        choices=sorted(PUBLISHED),
+        help="the whole format of a prompt, as the authors of these models publish it",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             name=args.name,
             quantization=args.quantization,
             order=args.order,
+            prompt_format=args.prompt_format,
             progress=lambda step: status.update(Text(printable(step))),
         )
     ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")
