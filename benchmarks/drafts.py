@@ -90,7 +90,7 @@ def requests(keys: int, paths: Sequence[Path]) -> list[Request]:
         log = Path(folder) / "requests"
         session.run(
             script.of_files(paths),
-            Manner(is_fast=True, most_keys=keys),
+            Manner(is_fast=True, max_keys=keys),
             {"engine": "onnx", "threads": 1},
             description="",
             command=(sys.executable, "-m", "benchmarks.drafts", "--serve", str(log)),

@@ -38,7 +38,7 @@ TAIL = 8
 
 
 def bandwidth(device: str) -> float:
-    """Bytes per second of reading and writing in a copy."""
+    """Returns the bytes per second of reading and writing in a copy."""
     source = torch.ones(2**28 if device == "cuda" else 2**24, device=device)
     target = torch.empty_like(source)
     for _ in range(2):
@@ -55,7 +55,7 @@ def _wait(device: str) -> None:
 
 
 def ours(engine: TorchEngine, ids: list[int], samples: Samples) -> None:
-    """One sample of each measure; `ids` may be cached or not, the tail is new."""
+    """Returns a sample of each measure; `ids` may be cached or not, the tail is new."""
     vocab = engine._vocab
     list(engine.generate(ids, SamplingParams(1, frozenset())))
     started = time.perf_counter()
@@ -117,7 +117,7 @@ class Transformers:
 
 
 def measure(bundle: ModelBundle, args: argparse.Namespace) -> dict[str, Any]:
-    """All figures of one shape."""
+    """Returns all figures of one shape."""
     engines = {kind: TorchEngine.open(bundle, device=args.device, kind=kind) for kind in args.kinds}
     plain = Transformers(bundle, args.device)
     samples: dict[str, Samples] = {name: defaultdict(list) for name in (*engines, "transformers")}

@@ -114,7 +114,7 @@ def _size(folder: Path) -> int:
 
 
 def _peak_mb() -> int:
-    """Most resident memory that this process has had, mapped files included."""
+    """Returns the most resident memory that this process has had, mapped files included."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,8 @@
-"""A document at one moment, frozen: all that the completion path may know of it."""
+"""Holds a document at one moment, frozen: all that the path of a completion may know of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_runtime.prompt.encoder import Hole
@@ -9,7 +10,7 @@ from model_runtime.prompt.encoder import Hole
 
 @dataclass(frozen=True, slots=True)
 class Indentation:
-    """How the editor indents in this document, where it says so (Copilot's `formattingOptions`)."""
+    """The indentation that the editor uses in a document (Copilot's `formattingOptions`)."""
 
     size: int
     """Columns per level."""
@@ -18,7 +19,7 @@ class Indentation:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSnapshot:
-    """Text, cursor and names at the moment of a request.  Offsets count code points."""
+    """Text, cursor and names of a document.  Offsets count code points."""
 
     uri: str
     language_id: str
@@ -42,3 +43,22 @@ class DocumentSnapshot:
     def hole(self) -> Hole:
         """Text before and after the cursor."""
         return Hole(self.text[: self.offset], self.text[self.offset :])
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentHandle:
+    """An open document at one moment, whose text is put together only when it is read.
+
+    Handles are cheap, so that the event loop can hand out dozens of them; the texts are read on the
+    engine's thread.
+    """
+
+    uri: str
+    version: int
+    read: Callable[[], DocumentSnapshot]
+    """Returns the document as it was when the handle was made; may be called on any thread."""
+
+    @staticmethod
+    def of(snapshot: DocumentSnapshot) -> DocumentHandle:
+        """Returns a handle of a document whose text is there already."""
+        return DocumentHandle(snapshot.uri, snapshot.version, lambda: snapshot)

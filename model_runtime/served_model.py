@@ -13,8 +13,8 @@ from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calib
 
 if TYPE_CHECKING:
     from model_runtime.engines.auto_select import Choice
+    from model_runtime.engines.kind import EngineOptions
     from model_runtime.engines.protocol import Engine
-    from model_runtime.engines.registry import EngineOptions
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.prompt.encoder import PromptEncoder
     from model_runtime.prompt.tokenizer import FimTokenizer
@@ -91,9 +91,10 @@ def serve_bundle(
         EngineUnavailable, BundleError: the engine cannot run the bundle here; says what to do.
     """
     from model_runtime.engines import registry
+    from model_runtime.engines.kind import AUTO
 
     choice = None
-    if engine == registry.AUTO:
+    if engine == AUTO:
         from model_runtime.engines.auto_select import open_auto_selected
 
         opened, choice = open_auto_selected(bundle, options, anew=anew)

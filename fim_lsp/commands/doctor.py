@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
-from fim_lsp.model_host.loader import load_model
+from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.settings import Settings
+from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.engines import registry
-from model_runtime.engines.auto_select import Choice
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.kind import AUTO
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 from model_runtime.printable import printable
-from model_runtime.progress_bar import progress_bar
-from model_runtime.served_model import ServedModel
+
+if TYPE_CHECKING:
+    from model_runtime.engines.auto_select import Choice
+    from model_runtime.served_model import ServedModel
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
 _ROUNDS = 3
 _SLOW_MS = 400
 """Time after which a first suggestion comes after the next key for most typists."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Adds the command `doctor`."""
+    parser = add_command(
+        commands, "doctor", run, help="check model, engine and speed on this machine"
+    )
+    add_json_option(parser)
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    return show(checked(model_settings(args)), as_json=args.json)
 
 
 @dataclass
@@ -58,6 +75,8 @@ class Report:
 
 def examine(settings: Settings) -> Report:
     """Loads the model, times it, and looks for what commonly goes wrong."""
+    from fim_lsp.model_host.loader import load_model
+
     report = Report(
         version=version(),
         python=platform.python_version(),
@@ -70,7 +89,7 @@ def examine(settings: Settings) -> Report:
         started = time.perf_counter()
         model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        unavailable = isinstance(error, EngineUnavailable) and settings.engine != registry.AUTO
+        unavailable = isinstance(error, EngineUnavailable) and settings.engine != AUTO
         report.add(
             str(error),
             "or leave the engine at auto, which takes what is installed"
@@ -111,6 +130,8 @@ def _engines(device: str, choice: Choice | None) -> list[dict[str, Any]]:
 
 def _measure(model: ServedModel) -> tuple[float, float]:
     """Measures the median milliseconds to the first token, and tokens per second after it."""
+    from model_runtime.engines.protocol import SamplingParams
+
     first, speeds = [], []
     length = min(_PROMPT_TOKENS, model.engine.context_length - _NEW_TOKENS)
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
@@ -129,8 +150,10 @@ def _measure(model: ServedModel) -> tuple[float, float]:
     return statistics.median(first), statistics.median(speeds) if speeds else 0.0
 
 
-def run(settings: Settings, *, as_json: bool) -> int:
-    """Examines and prints; returns 0 when completions work, 1 when they do not."""
+def show(settings: Settings, *, as_json: bool) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    from model_runtime.progress_bar import progress_bar
+
     with progress_bar():
         report = examine(settings)
     if as_json:

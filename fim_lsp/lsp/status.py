@@ -1,4 +1,4 @@
-"""What the client is told of the model: its state, a progress bar while it loads, an error once."""
+"""Tells the client of the model: its state, a progress bar while it loads, an error once."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ class StatusReporter:
         self._indexed_files: int | None = None
         self._percent: int | None = None
         self._token = ""
-        """Of the progress bar, while one is shown."""
+        """Token of the progress bar, while one is shown."""
         self._told: set[str] = set()
 
     def start(self, *, shows_progress: bool) -> None:
-        """Report from now on; call when the client is initialized, for it takes nothing earlier."""
+        """Reports from now on; call when the client is initialized, which it must be to listen."""
         self._shows_progress = shows_progress
         self._unsubscribe = self._host.subscribe(lambda status: self._update())
         self._update()
 
     def stop(self) -> None:
-        """Report no more."""
+        """Reports no more."""
         if self._unsubscribe is not None:
             self._unsubscribe()
         self._unsubscribe = None
 
     def enable(self, is_enabled: bool) -> None:
-        """Whether this client wants completions at all."""
+        """Takes whether this client wants completions at all."""
         self._is_enabled = is_enabled
         if self._unsubscribe is not None:
             self._update()
 
     def indexed(self, num_files: int) -> None:
-        """The workspace has been looked through."""
+        """Takes the number of files, when the workspace has been looked through."""
         self._indexed_files = num_files
         if self._unsubscribe is not None:
             self._update()
@@ -120,7 +120,7 @@ class StatusReporter:
             )
 
     async def _show_loading(self) -> None:
-        """A progress bar from now until the model is loaded."""
+        """Shows a progress bar from now until the model is loaded."""
         token = f"fim-lsp-{uuid.uuid4()}"
         try:
             await self._protocol.send_request_async(

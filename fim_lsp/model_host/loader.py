@@ -36,7 +36,7 @@ def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
     Raises:
         ModelRuntimeError: one sentence, with the remedy.
     """
-    from model_runtime.engines.registry import EngineOptions
+    from model_runtime.engines.kind import EngineOptions
     from model_runtime.store import catalogue
 
     options = EngineOptions(settings.device, settings.threads)

@@ -29,9 +29,10 @@ def open_engine(
         BundleError: the weights are damaged.
     """
     from model_runtime.engines import registry
+    from model_runtime.engines.kind import AUTO, EngineOptions
 
-    options = registry.EngineOptions(device, threads)
-    if engine != registry.AUTO:
+    options = EngineOptions(device, threads)
+    if engine != AUTO:
         return registry.open_named(engine, model, options)
     from model_runtime.engines.auto_select import open_auto_selected
 

@@ -26,8 +26,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from model_runtime.engines import registry
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.protocol import Engine, SamplingParams
-from model_runtime.engines.registry import EngineKind, EngineOptions
 from model_runtime.errors import ModelRuntimeError, shown
 from model_runtime.model_files import UnusableFile, read_json
 from model_runtime.models.bundle import ModelBundle

@@ -33,7 +33,7 @@ class Drafting:
 def drafting_of(engine: str, parameters: int) -> Drafting | None:
     """Returns when an engine guesses for a model of that size: the switch, set by measurement.
 
-    `python -m benchmarks.drafts` takes the figures, docs/engines.md holds them.
+    `python -m benchmarks.drafts` takes the figures, docs/notes/speculative-decoding.md holds them.
     """
     return None
 

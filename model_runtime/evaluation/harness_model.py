@@ -1,7 +1,7 @@
-"""An `Engine` as lm-evaluation-harness sees a model: text in, log-likelihoods out.
+"""Shows an `Engine` to lm-evaluation-harness as it sees a model: text in, log-likelihoods out.
 
 Texts are read left to right without sentinels, END in front, as left-to-right training windows are.
-Needs lm-eval (extra `eval`); nothing else of this package imports this module.
+Needs lm-eval (extra `eval`); only `harness.py` imports this module, when it runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAX_GENERATED = 256
 
 
 class EngineLM(LM):  # type: ignore[misc]
-    """A bundle on an engine; what was scored once is taken from `store`."""
+    """A bundle on an engine; results that are in `store` are not computed again."""
 
     def __init__(self, bundle: ModelBundle, engine: Engine, store: JsonLines) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class EngineLM(LM):  # type: ignore[misc]
         }
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """(natural log-likelihood, is it what greedy decoding says) of each continuation."""
+        """Returns (natural log-likelihood, is it the greedy answer) of each continuation."""
         found = []
         for request in tracked(requests, "scoring", len(requests)):
             context, continuation = request.args
@@ -51,11 +51,11 @@ class EngineLM(LM):  # type: ignore[misc]
         return found
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """Natural log-likelihood of whole texts, in windows that follow each other."""
+        """Returns natural log-likelihoods of whole texts, in windows that follow each other."""
         return [self._rolling(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Greedy text up to one of the given strings."""
+        """Returns greedy texts up to one of the given strings."""
         found = []
         for request in tracked(requests, "answering", len(requests)):
             context, settings = request.args
@@ -108,18 +108,20 @@ class EngineLM(LM):  # type: ignore[misc]
 
 
 class UniformBytes(LM):  # type: ignore[misc]
-    """Gives each of 256 bytes the same probability, so prefers short answers: the floor."""
+    """A model that gives each of 256 bytes the same probability, so prefers short answers: the
+    floor.
+    """
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """As `EngineLM.loglikelihood`."""
+        """Returns what `EngineLM.loglikelihood` returns, by length alone."""
         return [(self._logprob(request.args[1]), False) for request in requests]
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """As `EngineLM.loglikelihood_rolling`."""
+        """Returns what `EngineLM.loglikelihood_rolling` returns, by length alone."""
         return [self._logprob(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """It has nothing to say."""
+        """Returns empty texts: it has nothing to say."""
         return ["" for _ in requests]
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Bits per byte: how well a model expects the benchmark's own text, without sampling anything.
+"""Measures bits per byte: how well a model expects the benchmark's own text, without sampling.
 
     middle          the part cut out, after the infilling prompt
     middle_ltr      the same part, after its prefix alone, left to right: what the suffix is worth
@@ -32,32 +32,32 @@ class Scored:
 
     kind: str
     id: str
-    """Of the task; for whole programs the first task of the problem."""
+    """Id of the task; for whole programs that of the problem's first task."""
     problem: int
     bits: float
-    """Of all its tokens; not a number where it did not fit into the context."""
+    """Bits of all its tokens; not a number where it did not fit into the context."""
     size: int
-    """Bytes of UTF-8."""
+    """Number of bytes in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class BitsPerByte:
-    """All texts of one kind."""
+    """Bits per byte of all texts of one kind."""
 
     kind: str
     bits_per_byte: Interval
-    """Clustered by problem."""
+    """Mean over all bytes; its interval resamples problems."""
     texts: int
     size: int
-    """Bytes."""
+    """Number of bytes in UTF-8."""
     left_out: int
-    """Texts longer than the context."""
+    """Number of texts longer than the context."""
 
 
 def score_texts(
     model: InfillingModel, engine: Scorer, tasks: Sequence[Task], store: JsonLines
 ) -> Iterator[Scored]:
-    """Yield every text of every kind, those in `store` first; new ones are stored as they come.
+    """Yields every text of every kind, those in `store` first; new ones are stored as they come.
 
     Raises:
         EngineError: the engine broke; the same call goes on from there.
@@ -74,14 +74,14 @@ def score_texts(
 
 
 def plan(tasks: Sequence[Task]) -> list[tuple[str, Task]]:
-    """What is scored: each middle twice, each problem's program once."""
+    """Returns the texts to be scored: each middle twice, each problem's program once."""
     first = {task.problem: task for task in reversed(tasks)}
     wanted: list[tuple[str, Task]] = [(kind, task) for kind in KINDS[:2] for task in tasks]
     return wanted + [(KINDS[2], first[problem]) for problem in sorted(first)]
 
 
-def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
-    """One line for each kind that has any text."""
+def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
+    """Returns a summary of each kind that has any text."""
     found = []
     for kind in KINDS:
         every = [text for text in texts if text.kind == kind]
@@ -104,7 +104,7 @@ def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
 
 
 def _bits(model: InfillingModel, engine: Scorer, kind: str, task: Task) -> tuple[Any, int]:
-    """Bits of a text, None where it does not fit, and its bytes."""
+    """Returns the bits of a text, None where it does not fit, and its bytes."""
     encoder, hole = model.encoder, task.hole
     encode, end = encoder.tokenizer.encode, encoder.tokens.end
     if kind == "program_ltr":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from model_runtime.exporters.gguf_network import (
 )
 from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
 from model_runtime.models.bundle import TOKENIZER, ModelBundle
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.format import FimTokens, Order
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ _INFILL = {
     Order.PSM: _Infill("{prefix}BEFORE{suffix}AFTER{middle}", "", "as it is"),
 }
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class GgufReport:
@@ -73,7 +71,7 @@ class GgufReport:
 
 
 def export_gguf(
-    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: Progress | None = None
+    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: OnStep = ignore_step
 ) -> GgufReport:
     """Write `target`, whole or not at all.
 
@@ -89,10 +87,9 @@ def export_gguf(
         BundleError: the weights are damaged.
     """
     started = time.perf_counter()
-    say = progress or _silent
     architecture = _architecture(bundle)
     writer_class = _writer_class()
-    say("choosing a pre-tokenizer")
+    progress("choosing a pre-tokenizer")
     vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.decoder.vocab)
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
@@ -101,7 +98,7 @@ def export_gguf(
             _add_metadata(writer, bundle, type_)
             add_network(writer, bundle.manifest.decoder, bundle.manifest.context_length)
             _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
-            _write_tensors(writer, bundle, architecture, type_, say)
+            _write_tensors(writer, bundle, architecture, type_, progress)
         work.replace(target)
     except OSError as error:
         raise GgufError(f"cannot write {target} ({error})") from error
@@ -117,10 +114,6 @@ def export_gguf(
         f"llama-server --model {target} {_INFILL[bundle.manifest.order].flag}".rstrip(),
         time.perf_counter() - started,
     )
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _architecture(bundle: ModelBundle) -> GgufArchitecture:
@@ -199,7 +192,7 @@ def _write_tensors(
     bundle: ModelBundle,
     architecture: GgufArchitecture,
     type_: str,
-    say: Progress,
+    progress: OnStep,
 ) -> None:
     """Header, keys and tensors, one tensor at a time in memory."""
     from gguf import GGML_QUANT_SIZES, quantize
@@ -217,7 +210,7 @@ def _write_tensors(
     writer.write_ti_data_to_file()
     weights = bundle.open_weights()
     for number, tensor in enumerate(tensors, 1):
-        say(f"writing {type_} tensor {number} of {len(tensors)}")
+        progress(f"writing {type_} tensor {number} of {len(tensors)}")
         values = weights.float32(tensor.source)[tensor.rows]
         writer.write_tensor_data(quantize(values, _type(tensor, type_)))
 

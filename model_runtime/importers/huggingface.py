@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT
 from model_runtime.models.manifest import WEIGHT_DTYPES, FileFacts, Manifest
 from model_runtime.models.positions import Alibi
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.encoder import PromptEncoder
 from model_runtime.prompt.format import FimTokens, HoleStart, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
@@ -33,7 +34,6 @@ from model_runtime.prompt.tokenizer import FimTokenizer
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
 """How a new bundle's matrices may be stored."""
 
-Progress = Callable[[str], None]
 """Called with a short sentence at each step."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
@@ -57,7 +57,7 @@ class ConversionReport:
     seconds: float
     notes: tuple[str, ...] = ()
     hole_start: HoleStart | None = None
-    """Where the hole begins; None where the source does not say and nobody has measured it yet."""
+    """Where the hole begins; None where the source does not say and none was measured."""
 
 
 def convert_folder(
@@ -72,7 +72,7 @@ def convert_folder(
     license: str | None = None,
     languages: tuple[str, ...] = (),
     training: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: OnStep = ignore_step,
 ) -> ConversionReport:
     """Write the bundle of the model in `source` to `target`, whole or not at all.
 
@@ -82,12 +82,11 @@ def convert_folder(
         ConversionError: no model of a known family, or nothing says how to prompt it.
     """
     started = time.perf_counter()
-    say = progress or _silent
     if quantization not in QUANTIZATIONS:
         raise ConversionError(
             f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}"
         )
-    say(f"reading {source}")
+    progress(f"reading {source}")
     config = read_config(source)
     tokenizer = _read_tokenizer(source, config)
     fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
@@ -98,7 +97,7 @@ def convert_folder(
     from model_runtime.importers.checkpoint import Checkpoint  # numpy is not for who imports this
 
     try:
-        opened = Checkpoint.open(source, decoder, config.family, say)
+        opened = Checkpoint.open(source, decoder, config.family, progress)
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.tokens)
             written = FimTokenizer.from_file(folder / TOKENIZER)
@@ -106,7 +105,7 @@ def convert_folder(
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, fim.tokens, fim.order, hole_start))
             millions = decoder.count_parameters() / 1e6
-            say(f"writing {millions:.1f} M parameters as {quantization}")
+            progress(f"writing {millions:.1f} M parameters as {quantization}")
             facts = write_bundle_weights(folder / WEIGHTS, decoder, weights.float32, quantization)
             manifest = Manifest(
                 name=name,
@@ -128,7 +127,7 @@ def convert_folder(
                 text = source_file(source, found, MAX_TEXT_BYTES)
                 if text is not None and not (folder / copied).exists():
                     shutil.copyfile(text, folder / copied)
-            say("checking the canary")
+            progress("checking the canary")
             ModelBundle.open(folder).verify_weights()
             source_bytes = weights.source_bytes
     except BundleError as error:
@@ -150,10 +149,6 @@ def convert_folder(
         notes=notes,
         hole_start=fim.hole_start,
     )
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _read_tokenizer(source: Path, config: Config) -> FimTokenizer:

@@ -1,4 +1,4 @@
-"""The models on this machine: find one by name, list them, add another.
+"""Finds the models of this machine by name, lists them, adds and removes some.
 
 default                     shipped inside the package
 <user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path, user_data_path
 
@@ -24,7 +25,6 @@ from model_runtime.errors import (
     shown,
 )
 from model_runtime.files import building, sweep
-from model_runtime.importers.huggingface import ConversionReport, Progress, convert_folder
 from model_runtime.model_files import (
     MAX_JSON_BYTES,
     MAX_TEXT_BYTES,
@@ -41,9 +41,12 @@ from model_runtime.models.bundle import (
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.format import Order
-from model_runtime.store.hole_probe import choose_hole_start
 from model_runtime.store.names import is_path
+
+if TYPE_CHECKING:
+    from model_runtime.importers.huggingface import ConversionReport
 
 DEFAULT = "default"
 
@@ -65,17 +68,17 @@ class ModelEntry:
 
 
 def default_folder() -> Path:
-    """The bundle inside the package."""
+    """Returns the folder of the bundle inside the package."""
     return Path(__file__).parents[1] / "bundles" / DEFAULT
 
 
 def models_folder() -> Path:
-    """Where `add_model` puts bundles.  It need not exist."""
+    """Returns the folder that added bundles are put into; it need not exist."""
     return user_data_path("fim-lsp", appauthor=False) / "models"
 
 
 def list_models() -> list[ModelEntry]:
-    """Every model that has a name, the default first, unusable ones with their problem.
+    """Returns every model that has a name, the default first, unusable ones with their problem.
 
     What killed processes have left of models is removed.
     """
@@ -86,7 +89,7 @@ def list_models() -> list[ModelEntry]:
 
 
 def find(name_or_path: str) -> ModelBundle:
-    """Open a model by name ("default", or as it was added) or by the path of its folder.
+    """Opens a model by name ("default", or as it was added) or by the path of its folder.
 
     A path has a separator or begins with ~: "./mine", not "mine".
 
@@ -103,9 +106,9 @@ def add_model(
     name: str | None = None,
     quantization: str = "int8",
     order: Order | str | None = None,
-    progress: Progress | None = None,
+    progress: OnStep = ignore_step,
 ) -> ConversionReport:
-    """Put a model into the user's models folder, in place of an earlier one of that name.
+    """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
         source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
@@ -137,9 +140,7 @@ def add_model(
             f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
         )
 
-    from model_runtime.store.hub import (
-        fetched,  # huggingface_hub is slow to import and rarely needed
-    )
+    from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
 
     with fetched(str(source), progress) as folder:
         return _converted(folder, target, quantization, order, progress)
@@ -150,9 +151,12 @@ def _converted(
     target: Path,
     quantization: str,
     order: Order | str | None,
-    progress: Progress | None,
+    progress: OnStep,
 ) -> ConversionReport:
     """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
+    from model_runtime.importers.huggingface import convert_folder  # with these, every start of
+    from model_runtime.store.hole_probe import choose_hole_start  # the server would be slower
+
     report = convert_folder(
         source,
         target,
@@ -163,13 +167,30 @@ def _converted(
     )
     if report.hole_start is not None:
         return report
-    if progress is not None:
-        progress("measuring where holes should begin")
+    progress("measuring where holes should begin")
     return replace(report, hole_start=choose_hole_start(target))
 
 
+def remove_model(name: str) -> Path:
+    """Deletes an added model; returns the folder that it was in.
+
+    Raises:
+        ModelNotFound: no added model has the name; the one inside the package cannot be removed.
+        ConversionError: its files cannot be deleted.
+    """
+    folder = models_folder() / name
+    if not _NAME.fullmatch(name) or not isdir(folder):
+        names = ", ".join(added.name for added in _added()) or "none"
+        raise ModelNotFound(f"no added model has the name {name!r}; there are: {names}")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ConversionError(f"{folder} cannot be deleted ({error.strerror})") from error
+    return folder
+
+
 def sign(name_or_path: str) -> Manifest:
-    """Write the hash of a manifest anew that its owner has changed by hand.
+    """Writes the hash of a manifest anew that its owner has changed by hand.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -242,6 +263,8 @@ def _locate(name_or_path: str) -> Path:
 
 
 def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
+    from model_runtime.importers.huggingface import ConversionReport
+
     started = time.perf_counter()
     files = _bundle_files(source)
     bundle = ModelBundle.open(source)
@@ -273,7 +296,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
 
 
 def _bundle_files(source: Path) -> list[str]:
-    """Names of the files that a bundle's folder is copied by; all else in it stays behind.
+    """Returns the names of the files that make a bundle; all else in a folder stays behind.
 
     Raises:
         ConversionError: one of them is a link, or no regular file, or far too large.

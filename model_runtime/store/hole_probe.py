@@ -21,7 +21,7 @@ from model_runtime.prompt.format import HoleStart
 
 _NEW_TOKENS = 24
 _PREFERENCE = 0.02
-"""By so much similarity the cursor must be better to be chosen: at every key it costs more ids."""
+"""Similarity by which the cursor must be better to be chosen: it costs more ids at every key."""
 
 _TEXT = '''\
 import json
@@ -78,7 +78,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class HoleStartScore:
-    """How well a model completes lines in one form."""
+    """Says how well a model completes lines in one form."""
 
     hole_start: HoleStart
     similarity: float

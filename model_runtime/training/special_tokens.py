@@ -1,4 +1,4 @@
-"""Special tokens of the models that are trained here; their ids are the first ones."""
+"""Names the special tokens of the models that are trained here; their ids are the first ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NAMES = {
     "pad": "<|pad|>",
     "file": "<|file|>",
 }
-"""The string of each role, in the order of their ids."""
+"""String of each role, in the order of their ids."""
 OPTIONAL = ("pad", "file")
-"""Roles that other tokenizers may lack, such as the seed's."""
+"""Roles that other tokenizers may lack, such as the reference model's."""
 RESERVED = ("<|reserved0|>", "<|reserved1|>")
 
 
 def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
-    """Ids of the roles in a tokenizer, looked up by string.
+    """Returns the ids of the roles in a tokenizer, looked up by string.
 
     Raises:
         ModelRuntimeError: a role that every model needs has no token.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo import place
+from tests.support.demo import place
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ["onnx", "ctranslate2"]
@@ -81,7 +81,7 @@ def test_a_gibibyte_of_address_space_is_enough(usual, engine):
 
 
 def test_ctranslate2_completes_with_the_kernels_for_processors_without_avx(usual):
-    """Its own switch; docs/engines.md says how both engines were tried on such a processor."""
+    """Runs with its generic kernels; docs/notes/poor-machines.md has what else was tried."""
     cache, _ = usual
     told = complete(cache, "--engine", "ctranslate2", CT2_FORCE_CPU_ISA="GENERIC")
 

@@ -6,7 +6,7 @@ import pytest
 
 from fim_lsp.settings import Settings
 from model_runtime.engines import registry
-from model_runtime.engines.registry import EngineKind, EngineOptions
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.models.calibration import Calibration, CalibrationPoint
 from model_runtime.served_model import STANDARD_EAGERNESS, serve_bundle

@@ -18,7 +18,7 @@ The text before the cursor chooses the answer (its last line is enough):
     anything else   SAW:<text of the document>
 
 In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive;
-after one in "endless" the decisions hold numbers that JSON does not have.
+after one in "endless" the traces hold numbers that JSON does not have.
 
 With --target the user is writing that file: the suggestion is what is missing of it up to the next
 empty line, or nothing where he has left it.  A closing bracket behind the cursor is swallowed when
@@ -37,7 +37,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fim_lsp.completion.reasons import ConfidenceFigures, RequestOutcome
 from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.trace import GenerationTrace, RequestLog, RequestTrace
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.exclusion.judge import is_excluded
@@ -62,6 +64,7 @@ class ScriptedHost:
         self._seconds, self._error = load_seconds, load_error
         self._publisher = StatusPublisher()
         self._is_asked = False
+        self.loaded = None
 
     @property
     def status(self) -> HostStatus:
@@ -75,14 +78,14 @@ class ScriptedHost:
         if not self._is_asked:
             self._is_asked = True
             if self._seconds:
-                asyncio.get_running_loop().call_later(self._seconds, self._loaded)
+                asyncio.get_running_loop().call_later(self._seconds, self._finish)
             else:
-                self._loaded()
+                self._finish()
 
     def close(self) -> None:
         self._publisher.close()
 
-    def _loaded(self) -> None:
+    def _finish(self) -> None:
         state = "error" if self._error else "ready"
         self._publisher.change(state=state, message=self._error, engine="scripted")
 
@@ -95,21 +98,22 @@ class ScriptedProvider:
         self._target = host.target
         self._answer_ms = list(host.answer_ms)
         self._pending: dict[str, asyncio.Future[None]] = {}
-        self._decisions: list[dict[str, object]] = []
+        self.log = RequestLog()
 
     async def complete(self, request: CompletionRequest) -> list[Completion] | None:
         snapshot = request.snapshot
         self.document_changed(snapshot.uri)
         superseded = self._pending[snapshot.uri] = asyncio.get_running_loop().create_future()
-        outcome = "cancelled"
+        trace = RequestTrace(snapshot.uri, request.trigger, outcome=RequestOutcome.CANCELLED)
         try:
             answer = await self._answer(request, superseded)
-            outcome = "superseded" if answer is None else "answered"
+            trace.outcome = RequestOutcome.SUPERSEDED if answer is None else RequestOutcome.SHOWN
             return answer
         finally:
-            self._decisions.insert(0, {"uri": snapshot.uri, "outcome": outcome})
             if snapshot.language_id == "endless":
-                self._decisions.insert(0, {"NaN": [float("nan"), float("-inf")]})
+                figures = ConfidenceFigures(float("nan"), float("-inf"), 0.5)
+                trace.generation = GenerationTrace(confidence=figures)
+            self.log.add(trace)
 
     async def _answer(
         self, request: CompletionRequest, superseded: asyncio.Future[None]
@@ -149,7 +153,7 @@ class ScriptedProvider:
         if before.endswith("surrogate"):
             text = "x\ud83d"
         if before.endswith("others"):
-            text = "OTHERS:" + ",".join(other.path for other in other_documents())
+            text = "OTHERS:" + ",".join(other.read().path for other in other_documents())
         if before.endswith("sample"):
             indentation = snapshot.indentation
             text = "SAW:" + json.dumps(
@@ -187,12 +191,12 @@ class ScriptedProvider:
             for number, text in enumerate(texts)
         ]
 
-    def document_changed(self, uri: str) -> None:
+    def document_changed(self, uri: str, *_: object) -> None:
         pending = self._pending.pop(uri, None)
         if pending is not None and not pending.done():
             pending.set_result(None)
 
-    document_closed = document_changed
+    document_closed = cancel = document_changed
 
     def close(self) -> None:
         pass
@@ -201,17 +205,13 @@ class ScriptedProvider:
         pass
 
     document_saved = folders_opened = file_gone = document_opened
-    schedule_idle_prefill = document_opened
 
     @property
     def lines(self) -> ScriptedProvider:
         return self
 
     def accepted(self, completion_id: str) -> None:
-        self._decisions.insert(0, {"accepted": completion_id})
-
-    def explain(self) -> list[dict[str, object]]:
-        return self._decisions
+        self.log.add(RequestTrace(f"accepted:{completion_id}", Trigger.INVOKED))
 
 
 def main() -> int:

@@ -29,13 +29,13 @@ END = (1_000_000, 0)
 
 
 def text_in(wire: Wire, uri: str = "file:///project/x.py") -> str:
-    """What the server holds of a document that was opened in the language "dump"."""
+    """Returns what the server holds of a document that was opened in the language "dump"."""
     [text] = texts_of(wire.complete(*END, uri=uri))
     return str(json.loads(text))
 
 
 def through_json(text: str) -> str:
-    """In one JSON string two halves of a character side by side are that character."""
+    """Returns a text as JSON carries it: two halves of a character side by side are one."""
     return str(json.loads(json.dumps(text)))
 
 
@@ -73,7 +73,7 @@ def test_any_sequence_of_edits_gives_the_editors_text(connect_tcp: Connect, enco
 @over_both_transports
 @pytest.mark.parametrize("separator", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_an_edit_below_a_foreign_separator_lands_on_its_line(fresh: Wire, separator: str):
-    """Trap 4."""
+    """Python counts more characters as line ends than LSP does."""
     fresh.initialize()
     fresh.open(f"a{separator}b\n# sep\nlast", language="dump")
     fresh.send(did_change(2, replace((2, 0), (2, 4), "NEW")))

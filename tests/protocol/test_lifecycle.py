@@ -1,4 +1,4 @@
-"""From the first message to the end of the process."""
+"""A connection lasts from the first message to the end of the process."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_exit_before_initialize_ends_it_with_1(start):
 @over_both_transports
 @pytest.mark.scripted
 def test_shutdown_answers_what_is_pending_with_null(fresh: Wire):
-    """R3: -32800 is for `$/cancelRequest` alone."""
+    """The error -32800 is for `$/cancelRequest` alone."""
     fresh.initialize()
     fresh.open("hang")
     pending = fresh.start_completion(0, 4)
@@ -209,7 +209,7 @@ def test_a_process_that_cannot_be_seen_from_here_is_not_watched(start):
 
 @pytest.mark.scripted
 def test_what_is_printed_or_read_by_a_library_does_not_reach_the_wire(start, read_log):
-    """Trap 15."""
+    """One line that a library prints there would break the framing of all that follow."""
     _, wire = start("--noisy")
     wire.initialize()
     wire.open("x")

@@ -47,7 +47,7 @@ class NoLlamaCpp(Exception):
 
 @dataclass(frozen=True)
 class Timings:
-    """What the server says of one request."""
+    """The server's figures of one request."""
 
     cached: int
     """Ids of the prompt that were in the cache."""

@@ -176,7 +176,7 @@ def train_tokenizer(path: Path, vocab: int) -> None:
 
 
 def fim_config(context: int) -> dict[str, object]:
-    """As our training writes it, for a tokenizer of `train_tokenizer`."""
+    """Return a fim_config.json as our training writes it, for a tokenizer of `train_tokenizer`."""
     roles = ("end", "suffix", "prefix", "middle", "pad", "file")
     return {
         "format_version": 1,

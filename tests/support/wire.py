@@ -115,6 +115,11 @@ class Wire:
 
         return self.receive(wanted)["params"]
 
+    def traces(self, **params: Any) -> list[Message]:
+        """What the server noted of the last requests, newest first."""
+        traces: list[Message] = self.result("fimLsp/explain", params)["traces"]
+        return traces
+
     def seen(self) -> list[Message]:
         """All that has come and was not asked for; empties the list."""
         self.request("fimLsp/explain")  # all that came before its answer is there now

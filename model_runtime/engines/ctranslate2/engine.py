@@ -27,6 +27,7 @@ from model_runtime.engines.ctranslate2.model import VERSION, LoadedModel
 from model_runtime.engines.ctranslate2.static_prompts import StaticPrompts
 from model_runtime.engines.ctranslate2.worker import Worker, failure
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.protocol import (
     DraftCounts,
@@ -35,7 +36,6 @@ from model_runtime.engines.protocol import (
     ScoredToken,
     TokenStream,
 )
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.threads import usable_threads
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import DecoderSpec

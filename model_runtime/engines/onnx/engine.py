@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of

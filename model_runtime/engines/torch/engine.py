@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from model_runtime.engines.checks import check_prompt
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
-from model_runtime.engines.registry import EngineOptions
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of

@@ -1,4 +1,4 @@
-"""What the doctor says of the engines."""
+"""The doctor tells how the engines do."""
 
 import sys
 from dataclasses import replace
@@ -31,7 +31,7 @@ def said(capsys):
 
 
 def test_it_shows_what_each_engine_did_and_takes_the_fastest(capsys):
-    assert 0 == doctor.run(Settings(), as_json=False)
+    assert 0 == doctor.show(Settings(), as_json=False)
 
     text = said(capsys)
     assert 2 == text.count("ms a key")
@@ -39,7 +39,7 @@ def test_it_shows_what_each_engine_did_and_takes_the_fastest(capsys):
 
 
 def test_it_names_the_command_that_installs_a_missing_engine(capsys, without_onnx):
-    assert 0 == doctor.run(Settings(), as_json=False)
+    assert 0 == doctor.show(Settings(), as_json=False)
 
     text = said(capsys)
     assert "onnx is not installed" in text
@@ -50,7 +50,7 @@ def test_it_names_the_command_that_installs_a_missing_engine(capsys, without_onn
 def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     capsys, without_onnx
 ):
-    assert 1 == doctor.run(Settings(engine="onnx"), as_json=False)
+    assert 1 == doctor.show(Settings(engine="onnx"), as_json=False)
 
     text = said(capsys)
     assert "pip install --force-reinstall a-package-of-no-one" in text

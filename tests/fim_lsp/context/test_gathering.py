@@ -88,7 +88,7 @@ def test_files_of_the_workspace_are_twins_siblings_or_nothing():
 
     gathered = gather(here, [], lambda names: files)
 
-    assert {"tests/test_stock.py": Source.TWIN, "a/cart.py": Source.SIBLINGS} == dict(
+    assert {"tests/test_stock.py": Source.TEST_OR_HEADER, "a/cart.py": Source.SAME_FOLDER} == dict(
         zip((snippet.path for snippet in gathered.snippets), gathered.sources, strict=True)
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from model_runtime.engines import auto_select
 from model_runtime.engines.auto_select import Choice, Speed, open_auto_selected
-from model_runtime.engines.registry import EngineKind, EngineOptions
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import EngineUnavailable
 from tests.support.random_models import VARIANTS, make_bundle

@@ -7,7 +7,7 @@ import pytest
 
 from model_runtime import engines
 from model_runtime.engines.auto_select import open_auto_selected
-from model_runtime.engines.registry import EngineOptions
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.errors import EngineUnavailable
 from tests.support.random_models import VARIANTS, make_bundle
 

@@ -16,8 +16,8 @@ from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
 from model_runtime import open_engine
 from model_runtime.engines import registry
+from model_runtime.engines.kind import DEVICES, EngineKind, EngineOptions
 from model_runtime.engines.protocol import GeneratedToken, TokenStream
-from model_runtime.engines.registry import EngineKind, EngineOptions
 from model_runtime.errors import EngineUnavailable
 from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.store import catalogue
@@ -107,7 +107,7 @@ def test_another_engine_for_the_processor_takes_the_place_of_a_broken_one(broken
 
 
 @pytest.mark.parametrize(
-    ("setting", "choices"), [("engine", registry.names()), ("device", registry.DEVICES)]
+    ("setting", "choices"), [("engine", registry.names()), ("device", DEVICES)]
 )
 def test_the_settings_offer_what_the_table_has(setting, choices):
     """In VS Code's form, and in what the server takes."""

@@ -155,7 +155,7 @@ def test_the_floor_prefers_the_shortest_answer(measured):
     assert 0.0 == measured["lambada_openai", "acc"]["floor"]
 
 
-def test_the_seeds_table_is_printed_beside_ours(run):
+def test_the_reference_table_is_printed_beside_ours(run):
     table = (run[0] / "report.md").read_text()
 
     assert "| piqa, acc | 0.7116 | 0.7029 | 0.6926 | 0.5000 | 1.0000 |" in table

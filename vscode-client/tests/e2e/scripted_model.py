@@ -1,4 +1,4 @@
-"""The real server with a model that says what the tests expect, by the line before the cursor.
+"""Runs the real server with a model whose answer depends on the line before the cursor.
 
 python vscode-client/tests/e2e/scripted_model.py [--tcp HOST:PORT]
 """
@@ -30,11 +30,11 @@ ANSWERS: dict[str, Sequence[str]] = {
     "mood = '😀": [" é 𝛑'"],
     "\nquantity": [" = 250"],
 }
-"""The end of the text before the cursor: the first is shown unasked, all when the user asks."""
+"""Answers by the end of the text before the cursor; an explicit request gets all of a row."""
 
 
 class Script(ScriptedEngine):
-    """Gives each sampled candidate its own answer."""
+    """An engine that gives each sampled candidate its own answer."""
 
     name = "scripted"
 
@@ -44,7 +44,7 @@ class Script(ScriptedEngine):
     def generate(
         self, prompt: Sequence[int], sampling: SamplingParams, *args: object, **kwargs: object
     ) -> TokenStream:
-        """The answer of that number; nothing for a line that is not in the table."""
+        """Generates the answer for the prompt; nothing for a line that is not in the table."""
         tokenizer = encoder().tokenizer
         before = tokenizer.decode(list(prompt)).removesuffix("<|MID|>")
         answers = next((ANSWERS[key] for key in ANSWERS if before.endswith(key)), [""])
@@ -55,12 +55,12 @@ class Script(ScriptedEngine):
 
 
 def load(settings: Settings) -> ServedModel:
-    """In place of the model that the settings name."""
+    """Returns the scripted model, whichever one the settings name."""
     return replace(scripted_model(""), engine=Script())
 
 
 def main() -> None:
-    """Serve until the client goes."""
+    """Serves until the client disconnects."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tcp", metavar="HOST:PORT")
     args = parser.parse_args()
