@@ -11,21 +11,22 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from model_runtime.engines.ctranslate2 import support as ctranslate2_support
 from model_runtime.engines.kind import AUTO, DEVICES, EngineKind, EngineOptions
-from model_runtime.engines.onnx import support as onnx_support
-from model_runtime.engines.torch import support as torch_support
 from model_runtime.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
-    from model_runtime.models.decoder import DecoderSpec
 
 
-def _by_decoder(supports: Callable[[DecoderSpec], str]) -> Callable[[ModelBundle], str]:
-    """Returns what tells why an engine cannot run a model, by the model's decoder."""
-    return lambda model: supports(model.manifest.decoder)
+def _by_decoder(module: str) -> Callable[[ModelBundle], str]:
+    """Returns what asks `supports` of a module, which reads the decoder and imports no backend."""
+
+    def supports(model: ModelBundle) -> str:
+        reason: str = import_module(module).supports(model.manifest.decoder)
+        return reason
+
+    return supports
 
 
 def _lazily(module: str) -> Callable[[ModelBundle, EngineOptions], Engine]:
@@ -45,7 +46,7 @@ _KINDS = {
             name="onnx",
             package="onnxruntime",
             auto_devices=("cpu",),
-            supports=_by_decoder(onnx_support.supports),
+            supports=_by_decoder("model_runtime.engines.onnx.support"),
             open=_lazily("model_runtime.engines.onnx.engine"),
         ),
         EngineKind(
@@ -54,7 +55,7 @@ _KINDS = {
             devices=("cpu", "cuda"),
             auto_devices=("cpu",),
             has_seeds=False,
-            supports=_by_decoder(ctranslate2_support.supports),
+            supports=_by_decoder("model_runtime.engines.ctranslate2.support"),
             open=_lazily("model_runtime.engines.ctranslate2.engine"),
         ),
         EngineKind(
@@ -63,7 +64,7 @@ _KINDS = {
             extra="torch",
             devices=("cpu", "cuda"),
             auto_devices=("cuda",),
-            supports=_by_decoder(torch_support.supports),
+            supports=_by_decoder("model_runtime.engines.torch.support"),
             open=_lazily("model_runtime.engines.torch.engine"),
         ),
     )
@@ -162,9 +163,9 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
     if options.device not in (AUTO, *kind.devices):
         raise EngineUnavailable(_why_not_on(options.device, kind))
     if reason := kind.supports(model):
-        raise EngineUnavailable(
-            f"the engine {kind.name} cannot run this model: {reason}; set engine to {AUTO}"
-        )
+        able = [one.name for one in kinds() if not one.supports(model)]
+        remedy = f"set engine to {' or '.join(able)}" if able else "update fim-lsp"
+        raise EngineUnavailable(f"the engine {kind.name} cannot run this model: {reason}; {remedy}")
     try:
         return kind.open(model, options)
     except ImportError as error:

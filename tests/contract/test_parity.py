@@ -108,7 +108,7 @@ def test_what_an_engine_does_not_compute_is_refused_in_one_sentence(
     reason = SUPPORTS[engine_name](bundle.manifest.decoder)
     if not reason:
         pytest.skip("the engine runs it")
-    with pytest.raises(EngineUnavailable, match="which random needs; set engine to auto"):
+    with pytest.raises(EngineUnavailable, match="which random needs; choose another engine"):
         open_with(engine_name, bundle)
 
 

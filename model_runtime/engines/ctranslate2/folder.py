@@ -40,7 +40,9 @@ def write_ctranslate2_folder(bundle: ModelBundle, target: Path, kind: str) -> No
     """
     decoder = bundle.manifest.decoder
     if reason := supports(decoder):
-        raise EngineUnavailable(f"{reason}, which {bundle.manifest.name} needs; set engine to auto")
+        raise EngineUnavailable(
+            f"{reason}, which {bundle.manifest.name} needs; choose another engine"
+        )
     spec = _empty_spec(decoder)
     _Filler(bundle.open_weights(), decoder, kind).fill(spec.decoder)
     # Engines speak ids: each token's string is its id in digits.

@@ -34,7 +34,9 @@ def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
     """
     spec, context = bundle.manifest.decoder, bundle.manifest.context_length
     if reason := supports(spec):
-        raise EngineUnavailable(f"{reason}, which {bundle.manifest.name} needs; set engine to auto")
+        raise EngineUnavailable(
+            f"{reason}, which {bundle.manifest.name} needs; choose another engine"
+        )
     with OnnxFile(target) as file:
         matrices = MatrixWriter(bundle.open_weights(), file, KINDS[kind])
         _GraphWriter(spec, file, matrices, AttentionWriter(spec, file, matrices, context)).write()

@@ -21,6 +21,7 @@ from model_runtime.engines.protocol import GeneratedToken, TokenStream
 from model_runtime.errors import EngineUnavailable
 from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.store import catalogue
+from tests.support.random_models import DECODERS, make_bundle
 
 ROOT = Path(__file__).parents[3]
 END = 0
@@ -144,3 +145,14 @@ def test_only_the_table_names_engines():
             ]
 
     assert [] == found
+
+
+def test_a_decoder_that_an_engine_does_not_compute_is_refused_with_those_that_do(tmp_path):
+    bundle = make_bundle(tmp_path, DECODERS["windows"])
+
+    with pytest.raises(EngineUnavailable) as caught:
+        registry.open_named("ctranslate2", bundle, EngineOptions())
+    assert (
+        "the engine ctranslate2 cannot run this model: CTranslate2 does not compute sliding "
+        "windows; set engine to onnx or torch"
+    ) == str(caught.value)
