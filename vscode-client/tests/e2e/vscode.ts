@@ -295,13 +295,14 @@ export class Window {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ has: label }).first().click();
   }
 
-  /** Waits for the rendered explanation of the last requests, and returns its text. */
+  /** Runs Explain Last Suggestion until the rendered text is as expected, and returns the text. */
   async expectExplanation(expected: RegExp): Promise<string> {
-    const texts = async (): Promise<string> => {
-      const bodies = this.page.frames().map((frame) => frame.locator('body').innerText().catch(() => ''));
-      return (await Promise.all(bodies.slice(1))).join('\n');
+    const explain = async (): Promise<string> => {
+      await this.command('FIM LSP: Explain Last Suggestion');
+      const texts = this.page.frames().map((frame) => frame.locator('body').innerText().catch(() => ''));
+      return (await Promise.all(texts)).find((text) => text.startsWith('Explain last suggestion')) ?? '';
     };
-    return until(`no explanation ${expected.source}`, texts, (text) => expected.test(text));
+    return until(`no explanation ${expected.source}`, explain, (text) => expected.test(text));
   }
 
   /** Saves the file and waits for its text on the disk. */
