@@ -105,12 +105,15 @@ async def _watch_parent(server: FimServer, source: Input) -> None:
         if not isinstance(process_id, int):
             continue
         if _is_alive(process_id):
+            if not was_alive:
+                logger.info("process %d, which this server belongs to, is watched", process_id)
             was_alive = True
         elif was_alive:
             logger.info("process %d, which this server belongs to, is gone", process_id)
             source.end()
             return
         else:
+            logger.info("process %d cannot be seen from here and is not watched", process_id)
             return
 
 

@@ -234,5 +234,4 @@ async def test_the_event_loop_turns_while_the_model_works(record_property):
     record_property("longest_gap_ms", round(longest * 1e3, 2))
 
     assert trace.generation.decoding.new_tokens > 0
-    # One blocking call would leave a turn or two; waiting in the loop leaves one per millisecond.
-    assert turns > trace.timings.ms["total"] / 20
+    assert turns > 10  # one blocking call would leave a turn or two

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.support.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
+from tests.support.wire import Wire, ask, cancel, did_change, did_close, replace, wait_for_log
 
 pytestmark = pytest.mark.own
 
@@ -128,9 +127,7 @@ def test_after_an_edit_the_model_reads_up_to_it_before_it_is_asked(start: StartS
     text = "import os\n\n" + "value = os.sep\n" * 40
     wire.open(text)
     wire.send(did_change(2, replace((42, 0), (42, 0), "x = ")))
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while "idle work took" not in read_log() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_log(read_log, "idle work took")
     assert wire.complete(42, 4)["items"]
 
     (trace,) = wire.traces()

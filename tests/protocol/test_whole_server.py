@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
 from tests.support.wire import (
+    TIMEOUT_SECONDS,
     URI,
     Wire,
     ask,
@@ -174,7 +174,7 @@ def test_why_there_is_nothing_can_be_asked(ready: Wire, uri: str, settings: dict
     assert trace["remedy"]
 
 
-def test_the_end_of_the_input_while_the_model_works_ends_the_process_within_a_second(
+def test_the_end_of_the_input_while_the_model_works_ends_the_process(
     start: StartStdio,
 ):
     process, wire = start()
@@ -183,19 +183,15 @@ def test_the_end_of_the_input_while_the_model_works_ends_the_process_within_a_se
     wire.open(TEXT)
     wire.start_completion(LINE, CHARACTER, kind=1)
     wire.notification("fimLsp/status", state="busy")
-    started = time.monotonic()
     wire.close_input()
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 1.0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
-def test_exit_while_the_model_loads_ends_the_process_within_a_second(start: StartStdio):
+def test_exit_while_the_model_loads_ends_the_process(start: StartStdio):
     process, wire = start()
     wire.initialize()
-    started = time.monotonic()
     wire.shut_down()
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 1.0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_the_log_names_times_and_no_code(start: StartStdio, tmp_path: Path):

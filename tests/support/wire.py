@@ -313,3 +313,12 @@ def send_while_taken(descriptor: int, data: bytes) -> int:
     while sent < len(data) and select.select([], [descriptor], [], NOTHING_TAKEN_SECONDS)[1]:
         sent += os.write(descriptor, data[sent : sent + 65_536])
     return sent
+
+
+def wait_for_log(read_log: Callable[[], str], text: str) -> None:
+    """Returns when a server's log contains a text."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while text not in read_log():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the log does not say {text!r}; it says:\n{read_log()}")
+        time.sleep(0.02)
