@@ -39,7 +39,7 @@ _QUANTISED_BLOCK = 32
 
 
 class _Infill(NamedTuple):
-    """A prompt as text, and how llama-server's /infill comes to write it."""
+    """A prompt as text, and the flag with which llama-server's /infill writes it."""
 
     prompt: str
     flag: str
@@ -57,23 +57,23 @@ _INFILL = {
 
 @dataclass(frozen=True, slots=True)
 class GgufReport:
-    """What was written, for people to read."""
+    """Says what was written, for people to read."""
 
     path: Path
     type: str
     bytes: int
     pre_tokenizer: str
     agreement: float
-    """See `GgufVocabulary`."""
+    """Share of ids that llama.cpp's pre-tokenizer gives as well, as in `GgufVocabulary`."""
     command: str
-    """Starts llama.cpp's server with it."""
+    """Command that starts llama.cpp's server with the file."""
     seconds: float
 
 
 def export_gguf(
     bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: OnStep = ignore_step
 ) -> GgufReport:
-    """Write `target`, whole or not at all.
+    """Writes `target`, whole or not at all.
 
     Args:
         bundle: the model.
@@ -154,7 +154,7 @@ def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:
 
 
 def _how_to_prompt(bundle: ModelBundle) -> str:
-    """The prompt as text, and whether llama.cpp's /infill writes it."""
+    """Returns the prompt as text, and whether llama.cpp's /infill writes it."""
     order, ids = bundle.manifest.order, bundle.manifest.tokens
     sentinels = {
         role: bundle.tokenizer.decode([getattr(ids, role)])
@@ -194,7 +194,7 @@ def _write_tensors(
     type_: str,
     progress: OnStep,
 ) -> None:
-    """Header, keys and tensors, one tensor at a time in memory."""
+    """Writes header, keys and tensors, with one tensor at a time in memory."""
     from gguf import GGML_QUANT_SIZES, quantize
 
     tensors = list(gguf_tensors(bundle.manifest.decoder, architecture))
@@ -216,7 +216,7 @@ def _write_tensors(
 
 
 def _type(tensor: GgufTensor, type_: str) -> GGMLQuantizationType:
-    """How a tensor is stored where matrices are asked for as `type_`."""
+    """Returns the type of a tensor where matrices are asked for as `type_`."""
     from gguf import GGMLQuantizationType
 
     kind = "f32" if len(tensor.shape) == 1 else type_

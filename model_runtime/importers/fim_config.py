@@ -1,4 +1,4 @@
-"""What a model folder says of its fill-in-the-middle training: order, sentinels, context, ALiBi.
+"""The fill-in-the-middle training of a model folder: order, sentinels, context, ALiBi.
 
 No standard field of a Hugging Face folder holds this.  In this order of precedence:
 
@@ -31,20 +31,20 @@ _ORDERS = ", ".join(order.value for order in Order)
 
 @dataclass(frozen=True, slots=True)
 class FimConfig:
-    """What was found, and where."""
+    """The settings that were found, and their source."""
 
     order: Order
     tokens: FimTokens
     context_length: int | None
     alibi: bool
     source: str
-    """For people: who said what the order is."""
+    """Where the order was stated, for people."""
     license: str
     languages: tuple[str, ...]
     training: Mapping[str, Any]
-    """How it was trained, for people."""
+    """Summary of the training, for people."""
     hole_start: HoleStart | None = None
-    """Where the hole begins that the model was taught to fill; None where nothing says it."""
+    """Beginning of the hole that the model was taught to fill; None where nothing says it."""
 
 
 def read_fim_config(
@@ -54,7 +54,7 @@ def read_fim_config(
     order: Order | str | None = None,
     tokens: FimTokens | Mapping[str, int | str | None] | None = None,
 ) -> FimConfig:
-    """Find out how to prompt the model in `folder`; arguments override what it says itself.
+    """Finds out how to prompt the model in `folder`; arguments override what it says itself.
 
     Raises:
         ConversionError: nothing says what the order or the sentinels are, or it cannot be so.

@@ -21,7 +21,7 @@ SINGLE, INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
 
 def rewrite_as_safetensors(source: Path, target: Path, say: Callable[[str], None]) -> None:
-    """Write the float tensors of one .bin file; others (masks of old checkpoints) are left out.
+    """Writes the float tensors of one .bin file; others (masks of old checkpoints) are left out.
 
     Raises:
         ConversionError: PyTorch is not installed, or the file holds anything but tensors.
