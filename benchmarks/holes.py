@@ -7,7 +7,7 @@ and the loader (reading, drawing, tokenizing, packing) are timed in turn over th
 for the default mix and for the reference model's two free cuts.  Text is the standard library of
 this Python, or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000
 tokens/s of the 46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token
-(docs/training.md).
+(docs/notes/1.3b-plan.md).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fim_lsp.uris import local_path
 from model_runtime.prompt.encoder import Hole
 
 
@@ -38,6 +39,14 @@ class DocumentSnapshot:
     indentation: Indentation | None = None
     is_shared: bool = True
     """Whether others may see what is in it: it is no secret, and git does not ignore it."""
+
+    @property
+    def project(self) -> str:
+        """Name of the folder that `path` is relative to; empty where there is none."""
+        whole = local_path(self.uri) or ""
+        if not self.path or not whole.endswith(f"/{self.path}"):
+            return ""
+        return whole[: -len(self.path) - 1].rpartition("/")[2]
 
     @property
     def hole(self) -> Hole:

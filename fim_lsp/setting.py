@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from fim_lsp.setting_types import SettingType
 
@@ -24,8 +24,7 @@ class Scope(Enum):
     PROCESS = "a server, whatever editors share it"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """The declaration of one setting."""
 
     name: str

@@ -25,8 +25,6 @@ from fim_lsp.setting_types import (
     switches_of,
     whole_number,
 )
-from model_runtime.engines import registry
-from model_runtime.engines.kind import AUTO, DEVICES
 
 SECTION = "fimLsp"
 
@@ -37,6 +35,18 @@ CLIENT_KEYS = frozenset(
 
 CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
+
+
+def _engines() -> tuple[str, ...]:
+    from model_runtime.engines import kind, registry  # read late: the table may have become longer
+
+    return (kind.AUTO, *registry.names())
+
+
+def _devices() -> tuple[str, ...]:
+    from model_runtime.engines import kind
+
+    return (kind.AUTO, *kind.DEVICES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +146,13 @@ class Settings:
     )
     engine: str = declare(
         "auto",
-        OneOf(lambda: (AUTO, *registry.names())),
+        OneOf(_engines),
         "Library that runs the model; `auto` takes the fastest one here.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
         "auto",
-        one_of(AUTO, *DEVICES),
+        OneOf(_devices),
         "Processor (`cpu`) or GPU (`cuda`) that the model runs on.",
         scope=Scope.PROCESS,
     )

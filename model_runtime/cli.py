@@ -19,7 +19,7 @@ examples:
   fim-runtime models list                        what is installed
   fim-runtime models info default                shape, format, license and scores of a model
   fim-runtime models info default --check        hash its files, recompute its canary
-  fim-runtime models add ./my-gpt-neox           read, convert, quantize and check a folder
+  fim-runtime models add ./my-model              read, convert, quantize and check a folder
   fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
   fim-runtime models export default --gguf       a file for llama.cpp
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle

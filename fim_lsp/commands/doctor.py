@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -130,6 +129,8 @@ def _engines(device: str, choice: Choice | None) -> list[dict[str, Any]]:
 
 def _measure(model: ServedModel) -> tuple[float, float]:
     """Measures the median milliseconds to the first token, and tokens per second after it."""
+    import statistics
+
     from model_runtime.engines.protocol import SamplingParams
 
     first, speeds = [], []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: the options make no sense.
         FimLspError: the files or commits cannot be read, or the page cannot be written.
     """
+    import tempfile
+
     from fim_lsp.replay import script
 
     if bool(args.files) == bool(args.git):

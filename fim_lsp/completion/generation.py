@@ -35,7 +35,13 @@ from model_runtime.decoding.stop_rules import (
 )
 from model_runtime.decoding.time_limit import TimeLimit
 from model_runtime.engines.protocol import SamplingParams
-from model_runtime.prompt.encoder import Hole, Prompt, PromptBudget, PromptRequest
+from model_runtime.prompt.encoder import (
+    MAX_REREAD_TOKENS,
+    Hole,
+    Prompt,
+    PromptBudget,
+    PromptRequest,
+)
 from model_runtime.prompt.format import HoleStart
 from model_runtime.served_model import ServedModel
 from model_runtime.syntax.languages import language
@@ -186,6 +192,7 @@ class GenerationTask:
             hole=_normal_line_ends(hole),
             path=self._request.snapshot.path,
             snippets=gathered.snippets,
+            repository=self._request.snapshot.project,
         )
 
     def _new_tokens(self, model: ServedModel) -> int:
@@ -193,7 +200,11 @@ class GenerationTask:
 
     def _prompt(self, model: ServedModel, request: PromptRequest) -> Prompt:
         room = model.engine.context_length - self._new_tokens(model)
-        budget = PromptBudget(tokens=min(self._request.settings.context_tokens, room))
+        budget = PromptBudget(
+            tokens=min(self._request.settings.context_tokens, room),
+            # Somebody who types waits at every key; somebody who asks gets the whole suffix read.
+            reread_tokens=MAX_REREAD_TOKENS if self._request.is_automatic else None,
+        )
         return model.encoder.prompt(request, budget)
 
     def _generate(
@@ -210,6 +221,7 @@ class GenerationTask:
             prompt.ids,
             sampling,
             forced_text=prompt.forced_text,
+            stop_strings=model.encoder.format.stop_strings,
             stop=stop,
             sure=cutoff,
             cancel=self._cancel,

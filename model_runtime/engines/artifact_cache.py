@@ -101,7 +101,7 @@ def _key(bundle: ModelBundle, kind: str, version: str) -> str:
         "family": manifest.weights.family,
         "decoder": schema.write(manifest.decoder),
         "context": manifest.context_length,
-        "end": manifest.tokens.end,
+        "end": manifest.prompt.end,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

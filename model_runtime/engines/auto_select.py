@@ -158,7 +158,7 @@ def _compare(
 def _measure(name: str, engine: Engine, bundle: ModelBundle) -> Speed:
     """Measures a cold prompt, and then the keys of someone who types on."""
     vocab = bundle.manifest.decoder.vocab
-    is_line = bundle.manifest.hole_start is HoleStart.LINE
+    is_line = bundle.manifest.prompt.hole_start is HoleStart.LINE
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
     most = engine.context_length - _NEW_TOKENS - _KEYS * _TOKENS_PER_KEY
     length = max(1, min(_PROMPT_TOKENS, most))

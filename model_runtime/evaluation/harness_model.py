@@ -32,7 +32,7 @@ class EngineLM(LM):  # type: ignore[misc]
         super().__init__()
         self._scorer = scorer_of(engine)
         self._tokenizer, self._engine, self._store = bundle.tokenizer, engine, store
-        self._end, self._stops = bundle.encoder.tokens.end, bundle.stop_ids
+        self._start, self._stops = bundle.encoder.format.text_start, bundle.stop_ids
         self._known = {
             record["key"]: (record["logprob"], record["greedy"]) for record in store.read()
         }
@@ -64,7 +64,7 @@ class EngineLM(LM):  # type: ignore[misc]
                 int(settings.get("max_gen_toks") or _MAX_GENERATED),
                 self._engine.context_length // 2,
             )
-            ids = [self._end, *self._tokenizer.encode(context)]
+            ids = [self._start, *self._tokenizer.encode(context)]
             sampling = SamplingParams(most, self._stops, float(settings.get("temperature") or 0))
             stop = _stop_at([until] if isinstance(until, str) else until)
             prompt = ids[most - self._engine.context_length :]
@@ -84,9 +84,9 @@ class EngineLM(LM):  # type: ignore[misc]
         before = list(self._tokenizer.encode(stripped)) if stripped else []
         whole = list(self._tokenizer.encode(stripped + continuation))
         if whole[: len(before)] == before and len(whole) > len(before):
-            return [self._end, *before], whole[len(before) :]
+            return [self._start, *before], whole[len(before) :]
         # A token would reach over the border: the parts by themselves, then.
-        return [self._end, *before], list(self._tokenizer.encode(continuation))
+        return [self._start, *before], list(self._tokenizer.encode(continuation))
 
     def _score(self, context: Sequence[int], continuation: Sequence[int]) -> tuple[float, bool]:
         ids = [*context, *continuation][-self._engine.context_length :]
@@ -98,7 +98,7 @@ class EngineLM(LM):  # type: ignore[misc]
         return math.fsum(token.logprob for token in scored), greedy
 
     def _rolling(self, text: str) -> float:
-        ids = [self._end, *self._tokenizer.encode(text)]
+        ids = [self._start, *self._tokenizer.encode(text)]
         step = self._engine.context_length - 1
         return math.fsum(
             token.logprob

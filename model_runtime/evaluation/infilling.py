@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
+from model_runtime.decoding.stop_rules import StopStrings
 from model_runtime.engines.protocol import (
     Engine,
     GeneratedToken,
@@ -209,6 +210,7 @@ def _draw(
         temperature=settings.temperature,
         top_p=settings.top_p,
     )
+    stops = StopStrings(model.encoder.format.stop_strings)
     seeds = [_seed(settings.seed, ask.task.id, ask.number) for ask in group]
     started = time.perf_counter()
     answers = _answers(engine, tokenizer, group, sampling, seeds)
@@ -223,7 +225,7 @@ def _draw(
             task=ask.task.id,
             number=ask.number,
             ids=ids,
-            text=text_of(tokenizer, ids)[len(typed) :],
+            text=stops.cut_off(text_of(tokenizer, ids)[len(typed) :]),
             has_stopped=has_stopped,
             logprob=round(sum(token.logprob for token in tokens), 4),
             prompt_tokens=len(ask.prompt.ids),

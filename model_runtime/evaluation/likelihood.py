@@ -106,24 +106,24 @@ def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
 def _bits(model: InfillingModel, engine: Scorer, kind: str, task: Task) -> tuple[Any, int]:
     """Returns the bits of a text, None where it does not fit, and its bytes."""
     encoder, hole = model.encoder, task.hole
-    encode, end = encoder.tokenizer.encode, encoder.tokens.end
+    encode, start = encoder.tokenizer.encode, encoder.format.text_start
     if kind == "program_ltr":
         text = hole.prefix + task.middle + hole.suffix
-        before, after = [end], list(encode(text))
+        before, after = [start], list(encode(text))
     else:
         text = task.middle
         after = list(encode(text))
         room = engine.context_length - len(after)
         try:
             if kind == "middle_ltr":
-                before = [end, *encode(hole.prefix)]
+                before = [start, *encode(hole.prefix)]
             else:
                 prompt = encoder.prompt(PromptRequest(hole), PromptBudget(room))
                 before, after = list(prompt.ids), list(encode(prompt.forced_text + text))
         except (PromptTooLong, ValueError):
             return None, len(text.encode())
         if kind == "middle_ltr" and len(before) > room > 1:
-            before = [end, *before[len(before) - room + 1 :]]
+            before = [start, *before[len(before) - room + 1 :]]
     if len(before) + len(after) > engine.context_length:
         return None, len(text.encode())
     scored = engine.logprobs([*before, *after])[len(before) - 1 :]

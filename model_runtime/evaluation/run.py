@@ -168,7 +168,7 @@ def _terms(
         "model": manifest.name,
         "weights_sha256": manifest.weights.sha256,
         "parameters": manifest.parameters,
-        "order": manifest.order.value,
+        "order": manifest.prompt.name,
         "engine": engine.name,
         "context": engine.context_length,
         **draw,

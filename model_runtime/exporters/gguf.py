@@ -6,6 +6,7 @@ says.  Matrices are converted one at a time, so memory stays at a few of the lar
 
 from __future__ import annotations
 
+import json
 import math
 import time
 import uuid
@@ -28,7 +29,9 @@ from model_runtime.exporters.gguf_network import (
 from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
 from model_runtime.models.bundle import TOKENIZER, ModelBundle
 from model_runtime.progress import OnStep, ignore_step
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import Order
+from model_runtime.prompt.template import Slot
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType, GGUFWriter
@@ -39,20 +42,17 @@ _QUANTISED_BLOCK = 32
 
 
 class _Infill(NamedTuple):
-    """A prompt as text, and the flag with which llama-server's /infill writes it."""
+    """Says how llama-server's /infill comes to write a prompt."""
 
-    prompt: str
     flag: str
     when: str
 
 
 _INFILL = {
-    Order.SPM1: _Infill("{suffix}AFTER{prefix}BEFORE{middle}", "--spm-infill", "with --spm-infill"),
-    Order.SPM2: _Infill(
-        "{prefix}{suffix}AFTER{middle}BEFORE", "", "in no way; send the prompt whole"
-    ),
-    Order.PSM: _Infill("{prefix}BEFORE{suffix}AFTER{middle}", "", "as it is"),
+    Order.SPM1: _Infill("--spm-infill", "with --spm-infill"),
+    Order.PSM: _Infill("", "as it is"),
 }
+_NO_INFILL = _Infill("", "in no way; send the prompt whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def export_gguf(
         with closing(writer_class(work, architecture.name)) as writer:
             _add_metadata(writer, bundle, type_)
             add_network(writer, bundle.manifest.decoder, bundle.manifest.context_length)
-            _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
+            _add_vocabulary(writer, vocabulary, bundle.manifest.prompt)
             _write_tensors(writer, bundle, architecture, type_, progress)
         work.replace(target)
     except OSError as error:
@@ -111,7 +111,7 @@ def export_gguf(
         target.stat().st_size,
         vocabulary.pre_tokenizer,
         vocabulary.agreement,
-        f"llama-server --model {target} {_INFILL[bundle.manifest.order].flag}".rstrip(),
+        f"llama-server --model {target} {_infill(bundle).flag}".rstrip(),
         time.perf_counter() - started,
     )
 
@@ -148,43 +148,47 @@ def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:
     writer.add_file_type(LlamaFileType[_FILE_TYPES[type_]])
     writer.add_quantization_version(GGML_QUANT_VERSION)
     # No standard key says in which order the parts of a prompt stand.
-    writer.add_string("fim_lsp.order", manifest.order.value)
-    writer.add_string("fim_lsp.hole_start", manifest.hole_start.value)
+    writer.add_string("fim_lsp.order", manifest.prompt.name)
+    writer.add_string("fim_lsp.prompt", json.dumps(manifest.prompt.to_json()))
     writer.add_string("fim_lsp.weights_sha256", manifest.weights.sha256)
 
 
 def _how_to_prompt(bundle: ModelBundle) -> str:
     """Returns the prompt as text, and whether llama.cpp's /infill writes it."""
-    order, ids = bundle.manifest.order, bundle.manifest.tokens
-    sentinels = {
-        role: bundle.tokenizer.decode([getattr(ids, role)])
-        for role in ("suffix", "prefix", "middle")
-    }
-    infill = _INFILL[order]
+    form = bundle.manifest.prompt
+    prompt = "".join(form.spelled(bundle.tokenizer.token_of, prefix="BEFORE", suffix="AFTER"))
     return (
-        f"Fills in the middle of code.  Prompt, order {order.value}: "
-        f"{infill.prompt.format(**sentinels)}.  llama-server's /infill writes it {infill.when}."
+        f"Fills in the middle of code.  Prompt, order {form.name}: {prompt}.  "
+        f"llama-server's /infill writes it {_infill(bundle).when}."
     )
 
 
-def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, ids: FimTokens) -> None:
+def _infill(bundle: ModelBundle) -> _Infill:
+    order = bundle.manifest.prompt.order
+    return _NO_INFILL if order is None else _INFILL.get(order, _NO_INFILL)
+
+
+def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, form: PromptFormat) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.pre_tokenizer)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.types)
     writer.add_token_merges(vocabulary.merges)
-    for add in (writer.add_bos_token_id, writer.add_eos_token_id, writer.add_eot_token_id):
-        add(ids.end)
-    if ids.pad is not None:
-        writer.add_pad_token_id(ids.pad)
-    writer.add_add_bos_token(False)
+    writer.add_bos_token_id(form.text_start)
+    for add in (writer.add_eos_token_id, writer.add_eot_token_id):
+        add(form.end)
+    if form.pad is not None:
+        writer.add_pad_token_id(form.pad)
+    writer.add_add_bos_token(form.bos is not None)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
-    for name, id_ in fim_token_ids(ids).items():
-        # With a file separator /infill would put `<|file|>filename` before the suffix, where
+    roles = form.roles
+    if form.template[0] is not Slot.CONTEXT:
+        # With a file separator /infill would put `<|file|>filename` before the sentinels, where
         # training never has it.
-        if id_ != ids.file:
-            writer.add_uint32(f"tokenizer.ggml.{name}", id_)
+        roles.pop("file", None)
+    for name, id_ in fim_token_ids(roles).items():
+        writer.add_uint32(f"tokenizer.ggml.{name}", id_)
 
 
 def _write_tensors(

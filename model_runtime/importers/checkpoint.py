@@ -8,7 +8,7 @@ biases (zeros), and the mask buffers of old checkpoints.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from model_runtime.model_files import source_file
 from model_runtime.models.decoder import HEAD, DecoderSpec
 from model_runtime.models.families.family import Family, Recipe
 from model_runtime.models.weights import Float32, UnreadableWeights, WeightsFile
+from model_runtime.progress import OnStep
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -59,7 +60,7 @@ class Checkpoint:
     @classmethod
     @contextmanager
     def open(
-        cls, folder: Path, spec: DecoderSpec, family: Family, say: Callable[[str], None]
+        cls, folder: Path, spec: DecoderSpec, family: Family, say: OnStep
     ) -> Iterator[Checkpoint]:
         """Yields the weights in `folder`, checked against `spec`; nothing is read yet.
 
@@ -163,7 +164,7 @@ def _indexed(folder: Path, index: str) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _rewritten(path: Path, work: Path, say: Callable[[str], None]) -> Path:
+def _rewritten(path: Path, work: Path, say: OnStep) -> Path:
     target = work / f"{path.stem}.safetensors"
     pickles.rewrite_as_safetensors(path, target, say)
     return target

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from model_runtime.models.manifest import WEIGHT_DTYPES, FileFacts, Manifest
 from model_runtime.models.positions import Alibi
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
@@ -68,6 +69,7 @@ def convert_folder(
     quantization: str = "int8",
     order: Order | str | None = None,
     tokens: FimTokens | Mapping[str, int | str | None] | None = None,
+    prompt_format: str | None = None,
     context_length: int | None = None,
     license: str | None = None,
     languages: tuple[str, ...] = (),
@@ -89,7 +91,9 @@ def convert_folder(
     progress(f"reading {source}")
     config = read_config(source)
     tokenizer = _read_tokenizer(source, config)
-    fim = read_fim_config(source, tokenizer, order=order, tokens=tokens)
+    fim = read_fim_config(
+        source, tokenizer, order=order, tokens=tokens, prompt_format=prompt_format
+    )
     length = _context_length(context_length, fim, config)
     decoder = _decoder(config, fim, length)
 
@@ -99,19 +103,17 @@ def convert_folder(
     try:
         opened = Checkpoint.open(source, decoder, config.family, progress)
         with opened as weights, building(target) as folder:
-            notes = _write_tokenizer(source, folder, fim.tokens)
+            notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
             written = FimTokenizer.from_file(folder / TOKENIZER)
-            hole_start = fim.hole_start or HoleStart.CURSOR
+            prompt = replace(fim.prompt, hole_start=fim.hole_start or HoleStart.CURSOR)
             # The encoder checks the sentinels, too.
-            canary = make_canary(PromptEncoder(written, fim.tokens, fim.order, hole_start))
+            canary = make_canary(PromptEncoder(written, prompt))
             millions = decoder.count_parameters() / 1e6
             progress(f"writing {millions:.1f} M parameters as {quantization}")
             facts = write_bundle_weights(folder / WEIGHTS, decoder, weights.float32, quantization)
             manifest = Manifest(
                 name=name,
-                order=fim.order,
-                hole_start=hole_start,
-                tokens=fim.tokens,
+                prompt=prompt,
                 context_length=length,
                 decoder=decoder,
                 parameters=decoder.count_parameters(),
@@ -138,7 +140,7 @@ def convert_folder(
         name=name,
         path=target,
         parameters=manifest.parameters,
-        order=manifest.order.value,
+        order=manifest.prompt.name,
         order_source=fim.source,
         position_embedding=decoder.position_kind,
         context_length=manifest.context_length,
@@ -194,13 +196,13 @@ def _context_length(given: int | None, fim: FimConfig, config: Config) -> int:
     return length
 
 
-def _write_tokenizer(source: Path, folder: Path, tokens: FimTokens) -> tuple[str, ...]:
+def _write_tokenizer(source: Path, folder: Path, special: Collection[int]) -> tuple[str, ...]:
     """Copies tokenizer.json, with its sentinels marked as special tokens."""
     raw = json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
     unmarked = [
         entry
         for entry in raw.get("added_tokens", [])
-        if entry.get("id") in tokens.all() and not entry.get("special")
+        if entry.get("id") in special and not entry.get("special")
     ]
     if not unmarked:
         shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)

@@ -13,7 +13,7 @@ engine derives its own form from them once, under their hash.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
     Snippet,
 )
+from model_runtime.prompt.template import ContextFormat
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ModelBundle:
                 f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
                 f"{manifest.decoder.vocab}; they do not belong together"
             )
-        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order, manifest.hole_start)
+        encoder = PromptEncoder(tokenizer, manifest.prompt)
         if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
             raise BundleError(
                 f"{path}: this version of fim-lsp writes prompts that the model was not trained on "
@@ -90,8 +91,8 @@ class ModelBundle:
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
-        """The ids at which an answer ends: END, and every other sentinel."""
-        return frozenset(self.manifest.tokens.all())
+        """Ids at which an answer ends: END, and every other sentinel."""
+        return self.manifest.prompt.stop_ids
 
     def verify_weights(self) -> None:
         """Hashes the weights file, in about 30 ms for 50 MB.
@@ -139,12 +140,13 @@ _AGAIN = "add the model again"
 
 
 def make_canary(encoder: PromptEncoder) -> Canary:
-    """Returns the canary of a new bundle, with snippets where the model has a token for them."""
-    tokens = encoder.tokens
-    path, snippets = ("pkg/area.py", _CANARY_SNIPPETS) if tokens.file is not None else ("", ())
-    request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=(), path=path, snippets=snippets)
-    ids = canary_ids(encoder, request)
-    return Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=ids, path=path, snippets=snippets)
+    """Returns the canary of a new bundle; with snippets where the format states their form."""
+    request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=())
+    if encoder.format.context != ContextFormat():
+        request = replace(
+            request, path="pkg/area.py", snippets=_CANARY_SNIPPETS, repository="shapes"
+        )
+    return replace(request, ids=canary_ids(encoder, request))
 
 
 def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
@@ -153,6 +155,7 @@ def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
         Hole(canary.prefix, canary.suffix),
         canary.path,
         tuple(Snippet(path, text) for path, text in canary.snippets),
+        canary.repository,
     )
     return tuple(encoder.prompt(request, _CANARY_BUDGET).ids)
 

@@ -1,7 +1,7 @@
 """`manifest.json`: what a bundle says of itself, so that serving need not guess anything.
 
-{"format_version": 2, "name": "default", "order": "spm1", "hole_start": "line",
- "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
+{"format_version": 2, "name": "default",
+ "prompt": {"template": [1, {"slot": "suffix"}, 2, ..., 3], "end": 0, ..., "hole_start": "line"},
  "context_length": 1024, "decoder": {"layers": 8, ...}, "parameters": 33600000,
  "weights": {"dtype": "int8", "family": "", "sha256": "...", "size": 33800000},
  "tokenizer": {"sha256": "...", "size": 1200000}, "license": "Apache-2.0",
@@ -27,7 +27,7 @@ from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.calibration import Calibration
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT, Between
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import PromptFormat
 
 FORMAT_VERSION = 2
 WEIGHT_DTYPES = ("int8", "float16", "bfloat16", "float32")
@@ -67,6 +67,7 @@ class Canary:
     path: str = ""
     snippets: tuple[tuple[str, str], ...] = ()
     """(path, text) of each; none for a model that was not trained with snippets."""
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class Manifest:
     """A validated `manifest.json`."""
 
     name: str
-    order: Order
-    tokens: FimTokens
+    prompt: PromptFormat
+    """How prompts are written, and what ends an answer."""
     context_length: Annotated[int, Between(MIN_CONTEXT, MAX_CONTEXT)]
     """Most ids that prompt and answer may have together."""
     decoder: DecoderSpec
@@ -88,8 +89,6 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
-    hole_start: HoleStart = HoleStart.CURSOR
-    """Where the hole begins that the model is asked to fill."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
@@ -150,8 +149,9 @@ class Manifest:
         if not self.name.isprintable():
             found.append(f"name {shown(self.name)} has characters that cannot be printed")
         found += [
-            f"sentinel id {shown(id_)} is not in the vocabulary"
-            for id_ in self.tokens.all()
+            f"sentinel id {shown(id_)} is not in the vocabulary of {self.decoder.vocab} ids; "
+            "correct it where the format is stated"
+            for id_ in sorted(self.prompt.special_ids)
             if not 0 <= id_ < self.decoder.vocab
         ]
         if not found and self.parameters != (count := self.decoder.count_parameters()):

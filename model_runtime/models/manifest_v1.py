@@ -1,7 +1,7 @@
 """Manifests of format 1, of which the embedded model has one: read as if they were of format 2.
 
 Format 1 knew GPT-NeoX alone, and its weights file keeps the names and the row orders of GPT-NeoX
-checkpoints.
+checkpoints.  It stated one of three orders of a prompt's parts in place of a template.
 """
 
 # Annotations are evaluated here: cattrs drops the ranges of those that are only text.
@@ -13,6 +13,8 @@ from model_runtime.models import schema
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.limits import Between
 from model_runtime.models.positions import Alibi, Rope
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 
 FAMILY = "gpt_neox"
 
@@ -45,21 +47,33 @@ class _Network:
     position_embedding: Literal["rotary", "alibi"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """The entries of a manifest that say how prompts are written."""
+
+    order: Order
+    tokens: FimTokens
+    hole_start: HoleStart = HoleStart.CURSOR
+
+
 def upgraded(raw: dict[str, Any]) -> dict[str, Any]:
     """Returns the entries of a manifest of format 1 as format 2 has them.
 
     Raises:
-        schema.Problems: the network cannot be read.
+        schema.Problems: the network or the order cannot be read.
     """
     rest = dict(raw)
-    described = {name: rest.pop(name) for name in _NAMES if name in rest}
-    network = schema.read(described, _Network)
+    network = schema.read(_taken(rest, "architecture", "position_embedding"), _Network)
+    prompt = schema.read(_taken(rest, "order", "tokens", "hole_start"), _Prompt)
     if isinstance(weights := rest.get("weights"), dict):
         rest["weights"] = {**weights, "family": FAMILY}
-    return {**rest, "decoder": schema.write(_decoder(network))}
+    form = PromptFormat.of_order(prompt.order, prompt.tokens, prompt.hole_start)
+    return {**rest, "decoder": schema.write(_decoder(network)), "prompt": form.to_json()}
 
 
-_NAMES = ("architecture", "position_embedding")
+def _taken(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Takes entries out of a manifest."""
+    return {name: raw.pop(name) for name in names if name in raw}
 
 
 def _decoder(network: _Network) -> DecoderSpec:

@@ -28,6 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from model_runtime.errors import shown
 from model_runtime.models.limits import Between
+from model_runtime.prompt.format import PromptFormat
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -90,10 +91,12 @@ def _converter() -> Converter:
         (lambda kind: get_origin(kind) is Mapping, _mapping),
         (lambda kind: get_origin(kind) is Literal, _choice),
         (lambda kind: get_origin(kind) is Annotated, _bounded),
+        (lambda kind: kind is PromptFormat, lambda kind, converter: _prompt_format),
     ]
     for fits, make in factories:
         converter.register_structure_hook_factory(fits, make)
     converter.register_unstructure_hook_factory(_is_tagged, _untagged)
+    converter.register_unstructure_hook(PromptFormat, PromptFormat.to_json)
     converter.register_unstructure_hook_func(_is_set, sorted)
     return converter
 
@@ -107,6 +110,13 @@ def _plain(value: Any, kind: Any) -> Any:
     if type(value) is not kind:
         raise Unfit(f"must be {_PLAIN[kind]}, not {shown(value)}")
     return value
+
+
+def _prompt_format(value: Any, _: Any) -> PromptFormat:
+    try:
+        return PromptFormat.from_json(value)
+    except ValueError as error:
+        raise Unfit(f"cannot be used: {error}") from error
 
 
 def _number(value: Any, _: Any) -> float:

@@ -42,7 +42,7 @@ from model_runtime.models.bundle import (
 )
 from model_runtime.models.manifest import Manifest, signed
 from model_runtime.progress import OnStep, ignore_step
-from model_runtime.prompt.format import Order
+from model_runtime.prompt.orders import Order
 from model_runtime.store.names import is_path
 
 if TYPE_CHECKING:
@@ -106,16 +106,18 @@ def add_model(
     name: str | None = None,
     quantization: str = "int8",
     order: Order | str | None = None,
+    prompt_format: str | None = None,
     progress: OnStep = ignore_step,
 ) -> ConversionReport:
     """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
-        source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
-            hub, which is downloaded once.
+        source: a Hugging Face folder, a bundle's folder, or ORG/NAME on the Hugging Face hub,
+            which is downloaded once.
         name: under which to find it; by default the last part of `source`.
         quantization: "int8", "float16" or "float32"; a bundle stays as it is.
         order: of the parts of a prompt, where the folder itself does not say.
+        prompt_format: name of a published format, in place of `order`.
         progress: called with a sentence at each step.
 
     Raises:
@@ -134,7 +136,7 @@ def add_model(
     if isfile(folder / MANIFEST):
         return _copy_bundle(folder, target, chosen)
     if isdir(folder):
-        return _converted(folder, target, quantization, order, progress)
+        return _converted(folder, target, quantization, order, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
             f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
@@ -143,7 +145,7 @@ def add_model(
     from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
 
     with fetched(str(source), progress) as folder:
-        return _converted(folder, target, quantization, order, progress)
+        return _converted(folder, target, quantization, order, prompt_format, progress)
 
 
 def _converted(
@@ -151,6 +153,7 @@ def _converted(
     target: Path,
     quantization: str,
     order: Order | str | None,
+    prompt_format: str | None,
     progress: OnStep,
 ) -> ConversionReport:
     """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
@@ -163,6 +166,7 @@ def _converted(
         name=target.name,
         quantization=quantization,
         order=order,
+        prompt_format=prompt_format,
         progress=progress,
     )
     if report.hole_start is not None:
@@ -282,7 +286,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         name=name,
         path=target,
         parameters=manifest.parameters,
-        order=manifest.order.value,
+        order=manifest.prompt.name,
         order_source="the bundle's manifest",
         position_embedding=manifest.decoder.position_kind,
         context_length=manifest.context_length,
@@ -291,7 +295,7 @@ def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         bundle_bytes=size,
         seconds=time.perf_counter() - started,
         notes=("it was a bundle already; the files of a bundle were copied, and no others",),
-        hole_start=manifest.hole_start,
+        hole_start=manifest.prompt.hole_start,
     )
 
 

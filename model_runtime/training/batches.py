@@ -24,7 +24,7 @@ import numpy.typing as npt
 from attrs import frozen
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.context_rows import contexts
 from model_runtime.training.corpus.source import CorpusError

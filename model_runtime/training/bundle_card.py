@@ -6,7 +6,6 @@ python -m model_runtime.training.bundle_card BUNDLE --log LOG --corpus MANIFEST 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from model_runtime.evaluation.training_curve import read_consecutive_runs
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.training.model_card import ModelFacts, card_of, last_validation
 from model_runtime.training.network import Shape
-from model_runtime.training.special_tokens import NAMES
 
 CARD, CURVE = "MODEL_CARD.md", "loss_curve.svg"
 
@@ -40,7 +38,8 @@ def write_card(
     Raises:
         EvaluationError: matplotlib is not installed, or the logs hold no figure.
     """
-    manifest = ModelBundle.open(bundle_path).manifest
+    bundle = ModelBundle.open(bundle_path)
+    manifest = bundle.manifest
     runs = read_consecutive_runs(logs)
     draw_consecutive_runs(runs, bundle_path / CURVE, manifest.name)
     shutil.copyfile(corpus.with_name("licences.tsv"), bundle_path / "licences.tsv")
@@ -54,11 +53,7 @@ def write_card(
         positions=decoder.position_kind,
         tied=decoder.tied,
     )
-    ids = {
-        role: id_
-        for role, id_ in dataclasses.asdict(manifest.tokens).items()
-        if role in NAMES and id_ is not None
-    }
+    ids = {"end": manifest.prompt.end, **manifest.prompt.roles}
     ends = [f"{end / 1e6:.1f}" for end in runs.ends]
     weights = (
         f"The weights are stored as {manifest.weights.dtype}, {manifest.weights.size / 1e6:.1f} MB."
@@ -67,8 +62,8 @@ def write_card(
         name=manifest.name,
         parameters=f"{manifest.parameters:,} parameters",
         shape=shape,
-        order=manifest.order.value,
-        tokens={role: NAMES[role] for role in ids},
+        prompt=manifest.prompt,
+        tokens={role: bundle.tokenizer.token_of(id_) for role, id_ in ids.items()},
         ids=ids,
         corpus=corpus.parent,
         training=[

@@ -10,13 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_runtime.prompt.format import NUM_SENTINELS
 from model_runtime.training.encode import Encoder, Example
 
-RESERVED = NUM_SENTINELS + 1 + 12
-"""Ids that a piece needs beside its text: sentinels, END, and some for the two tokens that a hole
-cuts in pieces.
-"""
 MIN_TEXT_IDS = 16
 """Fewest ids of text for which a row still has room; a row with less is full."""
 
@@ -25,14 +20,15 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
     """Yields rows of consecutive documents: the examples of each row, in order."""
     row: list[Example] = []
     room = encoder.context
+    places = reserved(encoder)
     for number in numbers:
         reading = encoder.read(number, epoch)
         at = 0
         while reading is not None and at < len(reading.text):
-            if room < MIN_TEXT_IDS + RESERVED:
+            if room < MIN_TEXT_IDS + places:
                 yield row
                 row, room = [], encoder.context
-            end = piece_end(encoder, reading.text, at, room - RESERVED)
+            end = piece_end(encoder, reading.text, at, room - places)
             for sequence in encoder.of_window(reading, (at, end), encoder.context, begins=not row):
                 if len(sequence.ids) > room:  # the hole has made more tokens than foreseen
                     yield row
@@ -42,6 +38,14 @@ def contexts(encoder: Encoder, numbers: Iterable[int], epoch: int) -> Iterator[l
             at = end
     if row:
         yield row
+
+
+def reserved(encoder: Encoder) -> int:
+    """Returns the number of ids that a piece needs beside its text.
+
+    They are those of the sentinels and END, and some for the two tokens that a hole cuts in pieces.
+    """
+    return max(prompts.fixed_tokens for prompts in encoder.prompts.values()) + 1 + 12
 
 
 def piece_end(encoder: Encoder, text: str, start: int, max_tokens: int) -> int:

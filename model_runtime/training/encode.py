@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.encoder import Hole, PromptEncoder, PromptRequest, Snippet
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
 from model_runtime.training.documents import Documents, Entry
@@ -137,9 +138,10 @@ class Encoder:
     @cached_property
     def prompts(self) -> dict[str, PromptEncoder]:
         """Order of the recipe -> the encoder of its prompts."""
+        start = HoleStart(self.data.hole_start)
         return {
             name: PromptEncoder(
-                self.tokenizer, self.tokens, Order(name), HoleStart(self.data.hole_start)
+                self.tokenizer, PromptFormat.of_order(Order(name), self.tokens, start)
             )
             for name in self.data.orders
         }

@@ -27,6 +27,8 @@ from safetensors.torch import save_file
 
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation.training_curve import LOG
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.export_configs import (
@@ -115,7 +117,7 @@ def export(
         name=recipe.name,
         parameters=f"{parameters:,} parameters (counted from the checkpoint)",
         shape=shape,
-        order=fim["order"],
+        prompt=PromptFormat.of_order(Order(fim["order"]), FimTokens(**fim["ids"])),
         tokens=fim["tokens"],
         ids=fim["ids"],
         corpus=corpus,

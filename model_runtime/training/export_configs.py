@@ -7,7 +7,7 @@ from typing import Any
 
 from model_runtime.exporters.gguf_names import fim_token_ids
 from model_runtime.models.families.neox import ALIBI_TYPE
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.training.checkpoint import RunProgress
 from model_runtime.training.network import Shape
 from model_runtime.training.recipe import Recipe
@@ -54,7 +54,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
         "bos_token_id": tokens.end,
         "eos_token_id": tokens.end,
         "pad_token_id": tokens.pad,
-        **fim_token_ids(tokens),
+        **fim_token_ids(tokens.by_role()),
         "dtype": dtype,
         "torch_dtype": dtype,
     }
@@ -63,7 +63,7 @@ def model_config(shape: Shape, tokens: FimTokens, dtype: str) -> dict[str, Any]:
 def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
     """Returns how the model must be prompted."""
     data = recipe.data
-    ids = {role: id_ for role in NAMES if (id_ := getattr(tokens, role)) is not None}
+    ids = tokens.by_role()
     return {
         "format_version": FORMAT_VERSION,
         "order": next(iter(data.orders)),

@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.evaluation.labels import FLOOR, LABELS, RAW
+from model_runtime.prompt.format import PromptFormat
 from model_runtime.telemetry import import_silenced
 from model_runtime.training.network import Shape
 
 _LICENSE = "apache-2.0"
-_TEMPLATES = {
-    "spm1": "{suffix} suffix {prefix} prefix {middle}",
-    "spm2": "{prefix} {suffix} suffix {middle} prefix",
-    "psm": "{prefix} prefix {suffix} suffix {middle}",
-}
-"""Prompts of each order, with the sentinels to be filled in."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,8 @@ class ModelFacts:
     parameters: str
     """Number of parameters, in words."""
     shape: Shape
-    order: str
-    """Order of the parts of a prompt: `spm1`, `spm2` or `psm`."""
+    prompt: PromptFormat
+    """Format of its prompts."""
     tokens: Mapping[str, str]
     """Role -> the string of its special token."""
     ids: Mapping[str, int]
@@ -54,6 +49,8 @@ class ModelFacts:
 def card_of(facts: ModelFacts) -> str:
     """Returns a card as the Hugging Face hub reads it: metadata in YAML, then Markdown."""
     shape = facts.shape
+    names = {id_: facts.tokens[role] for role, id_ in facts.ids.items()}
+    template = " ".join(facts.prompt.spelled(names.__getitem__))
     held_out = ", ".join(f"{name} {value:.3f}" for name, value in facts.held_out.items())
     lines = [
         "---",
@@ -70,7 +67,7 @@ def card_of(facts: ModelFacts) -> str:
         *(line for note in facts.notes for line in (note, "")),
         "## Format",
         "",
-        f"Order `{facts.order}`: `{_TEMPLATES[facts.order].format(**facts.tokens)}` -> middle, "
+        f"Order `{facts.prompt.name}`: `{template}` -> middle, "
         f"`{facts.tokens['end']}`. The three parts are encoded by themselves. Ids: "
         + ", ".join(f"`{facts.tokens[role]}` {id_}" for role, id_ in facts.ids.items())
         + ".",

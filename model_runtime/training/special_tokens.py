@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 NAMES = {
@@ -33,5 +33,5 @@ def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
             f"the tokenizer has no {', '.join(missing)}; train one with this pipeline"
         )
     tokens = FimTokens(**{role: id_ for role, id_ in ids.items() if id_ is not None})
-    tokenizer.check_sentinels(tokens)
+    tokenizer.check_special_ids(tokens.all())
     return tokens

@@ -20,6 +20,7 @@ TOP_FOLDERS = (
     "model_runtime",
     "tests",
     "benchmarks",
+    "scripts",
     "docs",
     "vscode-client",
     "nvim-client",

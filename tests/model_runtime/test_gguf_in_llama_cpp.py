@@ -43,7 +43,7 @@ def code():
 
 def test_the_embedded_model_gives_the_same_greedy_answers(embedded, llama):
     engine = OnnxEngine.open(embedded, threads=1, kind="float32")
-    sampling = SamplingParams(24, stop_ids=frozenset({embedded.manifest.tokens.end}))
+    sampling = SamplingParams(24, stop_ids=frozenset({embedded.manifest.prompt.end}))
     chance = random.Random(0)
     ended = 0
     for text in code():
@@ -104,9 +104,8 @@ def test_text_gets_the_ids_of_a_tokenizer_that_splits_as_gpt_2(tmp_path):
 
 
 def test_the_sentinels_are_special_tokens_and_no_text(embedded, llama):
-    tokens = embedded.manifest.tokens
     text = "<|SUF|><|PRE|><|MID|>"
-    assert [tokens.suffix, tokens.prefix, tokens.middle] == ids_in_llama_cpp(llama, text, True)
+    assert list(embedded.manifest.prompt.sentinels) == ids_in_llama_cpp(llama, text, True)
     assert len(ids_in_llama_cpp(llama, text)) > 3
 
 

@@ -337,7 +337,7 @@ TEXTS = ["[/x]", "[/]", "[bold", "\x1b[2J\x1b]0;title\x07", "\x9b2J", "\u202etxt
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("command", [["list"], ["info", "hostile"], ["info", "hostile", "--json"]])
 def test_texts_of_a_model_neither_break_nor_steer_the_terminal(bundle, tmp_path, text, command):
-    remade(license=text, languages=[text], order="spm1", training={text: text})(bundle)
+    remade(license=text, languages=[text], training={text: text})(bundle)
     (bundle / "MODEL_CARD.md").write_text(f"# {text}\n\n[docs]({text})\n")
     shutil.copytree(bundle, tmp_path / "data" / "fim-lsp" / "models" / "hostile")
     done = run(tmp_path, "models", *command)
@@ -373,7 +373,7 @@ def test_a_path_of_markup_is_told_as_it_is(source, tmp_path):
 
 @pytest.mark.parametrize("command", ["list", "add"])
 def test_an_unusable_model_whose_problem_quotes_markup_is_told(bundle, tmp_path, command):
-    remade(order="[/x]")(bundle)
+    remade(prompt="[/x]")(bundle)
     shutil.copytree(bundle, tmp_path / "data" / "fim-lsp" / "models" / "hostile")
     done = run(tmp_path, "models", command, *([str(bundle)] if command == "add" else []))
 

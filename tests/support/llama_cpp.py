@@ -145,7 +145,7 @@ class LlamaCpp:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 _wait_until_loaded(process, port, log)
-                server = cls(program.name, port, process.pid, bundle.manifest.tokens.end)
+                server = cls(program.name, port, process.pid, bundle.manifest.prompt.end)
                 try:
                     yield server
                 finally:

@@ -21,7 +21,8 @@ from model_runtime.models.positions import (
     YarnScaling,
 )
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
 
@@ -147,12 +148,11 @@ def _make_decoder(folder: Path, spec: DecoderSpec, quantization: str) -> ModelBu
     weights = write_bundle_weights(folder / WEIGHTS, spec, random_tensor, quantization)
     tokenizer = folder / TOKENIZER
     encoder = PromptEncoder(
-        FimTokenizer.from_file(tokenizer), _TOKENS, Order.SPM1, HoleStart.CURSOR
+        FimTokenizer.from_file(tokenizer), PromptFormat.of_order(Order.SPM1, _TOKENS)
     )
     manifest = Manifest(
         name="random",
-        order=Order.SPM1,
-        tokens=_TOKENS,
+        prompt=encoder.format,
         context_length=512,
         decoder=spec,
         parameters=spec.count_parameters(),

@@ -6,7 +6,9 @@ import argparse
 
 from model_runtime.command_line import Commands, add_command
 from model_runtime.printable import printable
-from model_runtime.prompt.format import HoleStart, Order
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import Order
+from model_runtime.prompt.published import PUBLISHED
 
 
 def add_parser(actions: Commands) -> None:
@@ -15,7 +17,7 @@ def add_parser(actions: Commands) -> None:
         actions,
         "add",
         run,
-        help="convert a GPT-NeoX model and install it",
+        help="convert a model and install it",
         description="SOURCE is a folder with config.json, tokenizer.json and safetensors, or "
         "ORG/NAME on the Hugging Face hub.  The model is read, converted, quantized and checked.",
     )
@@ -31,6 +33,11 @@ def add_parser(actions: Commands) -> None:
         "--order",
         choices=[order.value for order in Order],
         help="order of the prompt's parts, where the source does not state it",
+    )
+    parser.add_argument(
+        "--prompt-format",
+        choices=sorted(PUBLISHED),
+        help="the whole format of a prompt, as the authors of these models publish it",
     )
 
 
@@ -52,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             name=args.name,
             quantization=args.quantization,
             order=args.order,
+            prompt_format=args.prompt_format,
             progress=lambda step: status.update(Text(printable(step))),
         )
     ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")

@@ -18,7 +18,7 @@ def add_parser(actions: Commands) -> None:
         run,
         help="write a model as one GGUF file for llama.cpp",
         description="One GGUF file with weights, tokenizer and sentinels, which stock llama.cpp "
-        "reads: see docs/models.md.",
+        "reads: see docs/gguf.md.",
     )
     parser.add_argument(
         "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"

@@ -83,7 +83,7 @@ def _check(name: str, as_json: bool) -> int:
     checks = {
         "manifest": f"read, {manifest.parameters:,} parameters as the decoder has",
         "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
-        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.order.value})",
+        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.prompt.name})",
         "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",
     }
     if as_json:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             f"{manifest.parameters / 1e6:.1f} M",
             f"{manifest.weights.size / 1e6:.1f} MB {manifest.weights.dtype}",
             str(manifest.context_length),
-            manifest.order.value,
+            manifest.prompt.name,
             Text(printable(manifest.license)),
         )
     console = Console(highlight=False)

@@ -47,7 +47,7 @@ def write_ctranslate2_folder(bundle: ModelBundle, target: Path, kind: str) -> No
     _Filler(bundle.open_weights(), decoder, kind).fill(spec.decoder)
     # Engines speak ids: each token's string is its id in digits.
     spec.register_vocabulary([str(id_) for id_ in range(decoder.vocab)])
-    end = str(bundle.manifest.tokens.end)
+    end = str(bundle.manifest.prompt.end)
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = end
     spec.config.layer_norm_epsilon = decoder.norm_epsilon
     spec.validate()

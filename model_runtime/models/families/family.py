@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a canonical tensor is made of a checkpoint's; four functions below make all of them."""
+    """Says how a canonical tensor is made of a checkpoint's; the functions below make recipes."""
 
     sources: tuple[str, ...]
     """Names in the checkpoint."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from model_runtime.prompt.format import Order
+from model_runtime.prompt.orders import Order
 from model_runtime.training.recipe.settings import at_least, keys_of, setting, share, weights
 
 ORDERS = tuple(order.value for order in Order)

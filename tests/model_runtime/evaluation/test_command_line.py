@@ -30,7 +30,7 @@ def known_answers(bundle, data):
     encoder, budget, answers = bundle.encoder, PromptBudget(4096 - 256), {}
     for task in choose(read_split(data, SPLITS["single-line"]), 12):
         prompt = encoder.prompt(PromptRequest(task.hole), budget)
-        answers[tuple(prompt.ids)] = [*encoder.tokenizer.encode(task.middle), encoder.tokens.end]
+        answers[tuple(prompt.ids)] = [*encoder.tokenizer.encode(task.middle), encoder.format.end]
     return answers
 
 

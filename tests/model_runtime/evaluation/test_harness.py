@@ -120,7 +120,7 @@ def test_piqa_is_what_a_hand_calculation_says(measured, bundle):
     engine = open_engine(bundle, engine="ctranslate2", threads=1)
     encode, right = bundle.tokenizer.encode, 0
     for row in ROWS["piqa.validation"]:
-        question = [bundle.encoder.tokens.end, *encode(f"Question: {row['goal']}\nAnswer:")]
+        question = [bundle.encoder.format.end, *encode(f"Question: {row['goal']}\nAnswer:")]
         sums = []
         for answer in (row["sol1"], row["sol2"]):
             ids = encode(f" {answer}")
@@ -139,7 +139,7 @@ def test_lambada_is_what_a_hand_calculation_says(measured, bundle):
     for row in ROWS["lambada_openai.test"]:
         context, _, word = row["text"].rpartition(" ")
         ids = encode(f" {word}")
-        scored = engine.logprobs([bundle.encoder.tokens.end, *encode(context), *ids])
+        scored = engine.logprobs([bundle.encoder.format.end, *encode(context), *ids])
         sums.append(sum(token.logprob for token in scored[-len(ids) :]))
     engine.close()
 

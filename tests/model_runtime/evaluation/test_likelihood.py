@@ -172,7 +172,7 @@ def test_an_empty_middle_has_no_bits(model, store):
 
 def test_what_stands_before_the_cursor_on_its_line_is_not_counted(seed_encoder, store):
     encoder = PromptEncoder(
-        seed_encoder.tokenizer, seed_encoder.tokens, seed_encoder.order, HoleStart.LINE
+        seed_encoder.tokenizer, replace(seed_encoder.format, hole_start=HoleStart.LINE)
     )
     engine = Listening()
     task = Task("t/4", 2, Hole("def f(x):\n    return value", "\n"), " + 1", "", "f")

@@ -13,7 +13,9 @@ from model_runtime.models.bundle import WEIGHTS, ModelBundle
 from model_runtime.models.families.neox import NEOX
 from model_runtime.models.positions import Alibi, Rope
 from model_runtime.models.weights import SCALE_SUFFIX, WeightsFile
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.template import Slot
 from model_runtime.prompt.tokenizer import with_sentinels
 from tests.model_runtime.conftest import DATA
 from tests.support.random_models import VARIANTS, make_source
@@ -345,12 +347,13 @@ def test_the_trainings_own_settings_are_used(tmp_path):
 
     manifest = bundle.manifest
     assert (Order.PSM, 300, "MIT", {"steps": 7}) == (
-        manifest.order,
+        manifest.prompt.order,
         manifest.context_length,
         manifest.license,
         manifest.training,
     )
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3, pad=4, file=5) == manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3, pad=4, file=5)
+    assert PromptFormat.of_order(Order.PSM, tokens) == manifest.prompt
     assert report.order_source == "fim_config.json"
 
 
@@ -364,7 +367,8 @@ def test_a_block_in_the_tokenizers_settings_does_as_well_and_may_give_ids(tmp_pa
     (source / "tokenizer_config.json").write_text(json.dumps({"fim": fim}))
     bundle, report = convert(source)
 
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    assert PromptFormat.of_order(Order.SPM2, tokens) == bundle.manifest.prompt
     assert "tokenizer_config.json" == report.order_source
     assert 512 == bundle.manifest.context_length  # of config.json
 
@@ -374,7 +378,8 @@ def test_arguments_come_before_the_folders_own_settings(tmp_path):
     bundle, report = convert(source, order="psm", context_length=200, license="BSD")
 
     manifest = bundle.manifest
-    assert (Order.PSM, 200, "BSD") == (manifest.order, manifest.context_length, manifest.license)
+    found = (manifest.prompt.order, manifest.context_length, manifest.license)
+    assert (Order.PSM, 200, "BSD") == found
     assert "the caller" == report.order_source
 
 
@@ -387,7 +392,58 @@ def test_a_folder_that_does_not_say_its_order_is_refused(tmp_path):
 def test_an_order_is_enough_where_the_tokenizer_has_the_usual_sentinels(tmp_path):
     bundle, _ = convert(make_source(tmp_path / "source", SMALL, fim=False), order=Order.SPM1)
 
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    assert PromptFormat.of_order(Order.SPM1, tokens) == bundle.manifest.prompt
+
+
+PREFIX_AND_SUFFIX = ["<|SUF|>", {"slot": "suffix"}, "<|PRE|>", {"slot": "prefix"}]
+
+
+def test_a_whole_format_may_be_stated_by_the_texts_of_tokens(tmp_path):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    prompt = {"template": PREFIX_AND_SUFFIX, "end": "<|endoftext|>", "stop_strings": ["\n+++"]}
+    stated = {"format_version": 1, "prompt": prompt | {"hole_start": "line"}}
+    (source / "fim_config.json").write_text(json.dumps(stated))
+    bundle, report = convert(source)
+
+    found = bundle.manifest.prompt
+    assert (1, Slot.SUFFIX, 2, Slot.PREFIX) == found.template
+    assert ({0, 1, 2}, ("\n+++",)) == (found.stop_ids, found.stop_strings)
+    assert ("fim_config.json", HoleStart.LINE) == (report.order_source, report.hole_start)
+    assert bundle.manifest == ModelBundle.open(bundle.path).manifest
+
+
+@pytest.mark.parametrize(
+    ("prompt", "match"),
+    [
+        ({"template": PREFIX_AND_SUFFIX[:2], "end": 0}, "one place for the prefix, not 0; write"),
+        ({"template": PREFIX_AND_SUFFIX, "end": "<|SUF|>"}, "share one id"),
+        ({"template": PREFIX_AND_SUFFIX, "end": "<eos>"}, "no token of the tokenizer"),
+        ({"template": PREFIX_AND_SUFFIX, "end": 0, "bos": 9}, "id 9 is .* not a special token"),
+        ({"template": PREFIX_AND_SUFFIX, "end": 0, "bos": 9999}, "id 9999 is None"),
+        ([], "must be an object"),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused(tmp_path, prompt, match):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    stated = {"format_version": 1, "prompt": prompt}
+    (source / "fim_config.json").write_text(json.dumps(stated))
+
+    refused(source, match)
+
+
+def test_a_published_format_needs_the_tokens_that_it_is_written_with(tmp_path):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    with pytest.raises(ConversionError, match="'<fim_prefix>', which is no token"):
+        convert(source, prompt_format="granite-code")
+    text = (source / "tokenizer.json").read_text()
+    for old, new in (("PRE", "prefix"), ("SUF", "suffix"), ("MID", "middle")):
+        text = text.replace(f"<|{old}|>", f"<fim_{new}>")
+    (source / "tokenizer.json").write_text(text)
+    bundle, report = convert(source, prompt_format="granite-code")
+
+    assert ("psm", "the caller") == (report.order, report.order_source)
+    assert {"suffix": 1, "prefix": 2, "middle": 3} == bundle.manifest.prompt.roles
 
 
 @pytest.mark.parametrize(
@@ -418,7 +474,8 @@ def test_the_seeds_tokenizer_is_known_by_its_sentinels(tmp_path):
     with_sentinels(DATA / "20B_tokenizer.json").save(tmp_path / "source" / "tokenizer.json")
     bundle, report = convert(tmp_path / "source", "int8")
 
-    assert FimTokens(end=0, suffix=50277, prefix=50278, middle=50279) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
+    assert PromptFormat.of_order(Order.SPM1, tokens) == bundle.manifest.prompt
     assert "seed's sentinels" in report.order_source
     assert 50277 == bundle.manifest.canary.ids[0]
 

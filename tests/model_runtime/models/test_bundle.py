@@ -18,6 +18,8 @@ from model_runtime.models.bundle import (
 from model_runtime.models.manifest import Manifest, signed
 from model_runtime.models.positions import Rope
 from model_runtime.models.weights import WeightsFile, dequantise_rows
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import Order
 from model_runtime.store import catalogue
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -101,10 +103,12 @@ def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
 
 def test_a_change_that_makes_no_model_is_not_signed(bundle):
     path = bundle.path / MANIFEST
-    changed = json.dumps(json.loads(path.read_text()) | {"order": "spm3"})
+    changed = json.dumps(json.loads(path.read_text()) | {"prompt": {"template": []}})
     path.write_text(changed)
 
-    with pytest.raises(BundleError, match="'spm3'"):
+    with pytest.raises(
+        BundleError, match="prompt cannot be used: the prompt format does not state end"
+    ):
         catalogue.sign(str(bundle.path))
     assert changed == path.read_text()
 
@@ -129,24 +133,48 @@ def test_a_manifest_of_a_later_format_is_refused(bundle):
     assert "update fim-lsp" in refused(bundle, "format_version is 3")
 
 
-def test_the_order_is_never_guessed(bundle):
-    edit(bundle, order=None)
-    refused(bundle, "order is missing")
+def embedded(**changes):
+    """Returns the text of the embedded model's manifest, which is of format 1, with changes."""
+    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    del raw["content_sha256"]
+    raw["tokens"] |= changes.pop("tokens", {})
+    return json.dumps(raw | changes)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_an_order_of_format_1_is_read_as_the_template_that_it_names(order):
+    found = Manifest.from_json(embedded(order=order.value)).prompt
+
+    assert (order, HoleStart.LINE) == (found.order, found.hole_start)
+    assert found.roles["file"] in found.stop_ids
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"order": None}, "order is None, not one of spm1, spm2, psm"),
+        ({"hole_start": "word"}, "hole_start is 'word', not one of cursor, line"),
+        ({"tokens": {"prefix": 1}}, "share one id"),
+        ({"tokens": {"middle": 99_999}}, "sentinel id 99999"),
+    ],
+)
+def test_an_order_of_format_1_is_never_guessed(changes, problem):
+    with pytest.raises(BundleError, match=problem):
+        Manifest.from_json(embedded(**changes))
 
 
 def test_every_problem_of_a_manifest_is_named(bundle):
     edit(
         bundle,
-        order="spm3",
         context_length="long",
         licence="MIT",
         weights={"dtype": "int4", "sha256": "0", "size": 1},
-        tokens={"end": 0, "suffix": 1, "prefix": 1, "middle": 3, "pad": None, "file": None},
+        prompt={"template": [1, {"slot": "suffix"}, 1, {"slot": "prefix"}], "end": 0},
         canary={},
     )
     message = refused(bundle, "manifest.json cannot be used")
 
-    for part in ("'spm3'", "'long'", "'licence'", "'int4'", "share one id", "canary"):
+    for part in ("'long'", "'licence'", "'int4'", "share one id", "canary"):
         assert part in message
 
 
@@ -231,9 +259,9 @@ def test_weights_named_as_in_an_unknown_family_are_refused_with_the_remedy(bundl
 
 
 def test_a_sentinel_outside_of_the_vocabulary_is_refused(bundle):
-    tokens = json.loads((bundle.path / MANIFEST).read_text())["tokens"]
-    edit(bundle, tokens=tokens | {"middle": 512})
-    refused(bundle, "sentinel id 512")
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"other_stops": [512]})
+    refused(bundle, "sentinel id 512 is not in the vocabulary of 512 ids; correct it")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
@@ -280,14 +308,15 @@ def test_a_canary_that_the_code_writes_otherwise_is_refused(bundle):
     assert "add the model again" in refused(bundle, "the canary differs")
 
 
-def test_the_canary_notices_another_order(bundle):
-    edit(bundle, order="psm")
+def test_the_canary_notices_another_template(bundle):
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"template": prompt["template"][2:] + prompt["template"][:2]})
     refused(bundle, "the canary differs")
 
 
 def test_the_canary_has_snippets_if_the_model_has_a_token_for_them(bundle):
     assert bundle.manifest.canary.snippets
-    assert bundle.manifest.tokens.file in bundle.manifest.canary.ids
+    assert bundle.manifest.prompt.roles["file"] in bundle.manifest.canary.ids
 
 
 def test_a_folder_that_is_none_is_no_bundle(tmp_path):

@@ -49,7 +49,7 @@ def test_adding_again_replaces(source):
     catalogue.add_model(source, name="mine", quantization="float32", order="psm")
 
     manifest = catalogue.find("mine").manifest
-    assert ("float32", "psm") == (manifest.weights.dtype, manifest.order.value)
+    assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
     assert ["mine"] == [path.name for path in catalogue.models_folder().iterdir()]
 
 

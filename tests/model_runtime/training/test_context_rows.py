@@ -3,10 +3,10 @@
 import pytest
 from attrs import evolve
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import RowSource
-from model_runtime.training.context_rows import MIN_TEXT_IDS, RESERVED, contexts, piece_end
+from model_runtime.training.context_rows import MIN_TEXT_IDS, contexts, piece_end, reserved
 from model_runtime.training.encode import Encoder, Example
 
 
@@ -48,7 +48,8 @@ def test_a_row_is_full_and_never_longer_than_the_context(source: RowSource):
 
     assert max(lengths) <= encoder.context
     # What stays free is less than a piece needs, or than was kept back for tokens that are cut.
-    assert all(length > encoder.context - MIN_TEXT_IDS - 2 * RESERVED for length in lengths[:-1])
+    least = encoder.context - MIN_TEXT_IDS - 2 * reserved(encoder)
+    assert all(length > least for length in lengths[:-1])
 
 
 def test_the_border_between_two_documents_has_its_end(source: RowSource, tokens: FimTokens):

@@ -4,7 +4,8 @@ import pytest
 from attrs import evolve
 
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import RowSource
 
@@ -59,7 +60,7 @@ def test_text_that_spells_a_sentinel_never_becomes_one(
 def test_a_training_example_begins_with_exactly_the_serving_prompt(
     tokenizer: FimTokenizer, tokens: FimTokens, order: Order
 ):
-    encoder = PromptEncoder(tokenizer, tokens, order)
+    encoder = PromptEncoder(tokenizer, PromptFormat.of_order(order, tokens))
     request = PromptRequest(Hole("def f(a):\n    ret", "\n\nprint(f(1))\n"))
     example = encoder.example(request, "urn a + 1", 256)
     answer = [*tokenizer.encode("urn a + 1"), tokens.end]

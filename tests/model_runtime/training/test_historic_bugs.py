@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from model_runtime.errors import BundleError
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.batches import START, RowSource, RowStream
 from model_runtime.training.encode import TOO_LONG, Example, left_to_right
@@ -83,7 +84,7 @@ def test_the_end_of_a_middle_is_never_cut_off(source: RowSource, tokens: FimToke
 
 def test_the_suffix_gives_way_first_then_the_prefix(tokenizer: FimTokenizer, tokens: FimTokens):
     """Padding or cutting changed whichever part stood last."""
-    encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     request = PromptRequest(Hole("a = 1\n" * 20, "b = 2\n" * 40))
     middle = "c = 3\n"
     sizes = {}
@@ -103,7 +104,7 @@ def test_a_prompt_has_the_suffix_behind_the_suffix_sentinel(
     tokenizer: FimTokenizer, tokens: FimTokens
 ):
     """The reference model's public generator had exchanged them."""
-    prompt = PromptEncoder(tokenizer, tokens, Order.SPM1).prompt(
+    prompt = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens)).prompt(
         PromptRequest(Hole("before", "after")), PromptBudget(tokens=100)
     )
     expected = [tokens.suffix, *tokenizer.encode("after"), tokens.prefix]
@@ -156,7 +157,7 @@ def test_decoding_the_parts_gives_the_text_back(
     """Text is cut, then encoded: no token of the whole text has to be taken apart."""
     text = text.encode("utf-8", "replace").decode()
     low, high = sorted((min(first, len(text)), min(second, len(text))))
-    encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     hole = Hole(text[:low], text[high:])
     ids = encoder.example(PromptRequest(hole), text[low:high], 2000).ids
     prefix, middle = ids.index(tokens.prefix), ids.index(tokens.middle)
@@ -201,7 +202,8 @@ def test_a_sentinel_that_is_a_word_of_the_vocabulary_is_refused(
     word = tokenizer.encode("return")[0]
 
     with pytest.raises(BundleError, match="not a special token"):
-        PromptEncoder(tokenizer, dataclasses.replace(tokens, suffix=word), Order.SPM1)
+        changed = dataclasses.replace(tokens, suffix=word)
+        PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, changed))
 
 
 def test_adjacent_leading_and_trailing_ends_survive():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from attrs import asdict, evolve
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.network import TrainingNetwork
 from model_runtime.training.recipe import RecipeError, read_recipe

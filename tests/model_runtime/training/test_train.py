@@ -7,7 +7,7 @@ import pytest
 import torch
 from attrs import evolve
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.training.checkpoint import newest, read_progress, read_weights
 from model_runtime.training.export import ExportError, export
 from model_runtime.training.forward import Batch, hidden_states
