@@ -26,7 +26,7 @@ interface MenuItem extends vscode.QuickPickItem {
 export async function showMenu(status: StatusBar, titles: ReadonlyMap<string, string>): Promise<void> {
   const items = Object.entries(ENTRIES).map(([command, icon]): MenuItem => {
     if (command === 'fimLsp.snooze' && status.isSnoozed) {
-      return { label: '$(bell) Wake Up', run: () => { status.snooze(0); } };
+      return { label: '$(bell) End Snooze', run: () => { status.snooze(0); } };
     }
     const label = `$(${icon}) ${titles.get(command) ?? command}`;
     return { label, run: () => vscode.commands.executeCommand(command) };

@@ -60,7 +60,6 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
     await window.press('Tab');
     await window.expectSaved('inventory.py', whole.split('\n').with(line - 1, `        ${typed}${text}`).join('\n'));
 
-    await window.command('FIM LSP: Explain Last Suggestion');
     const explanation = await window.expectExplanation(/inventory\.py/);
     assert.match(explanation, /A suggestion was shown\./);
     await window.screenshot('explain');

@@ -93,7 +93,6 @@ scenario('in a language that is switched off nothing is suggested', { 'a.py': ''
   await w.screenshot('status-off');
   await w.type('total = ');
   await w.command('FIM LSP: Trigger Inline Suggestion');
-  await w.command('FIM LSP: Explain Last Suggestion');
   await w.expectExplanation(/python is switched off/);
   assert.equal(await w.ghost(), '');
   await w.command('FIM LSP: Toggle Inline Suggestions for This Language');
@@ -122,7 +121,6 @@ scenario('a secret is not completed, and the status bar says so at once', { '.en
   await w.status(/^off \(excluded\)$/);
   await w.focusEnd();
   await w.type('total = ');
-  await w.command('FIM LSP: Explain Last Suggestion');
   await w.expectExplanation(/excluded/);
   assert.equal(await w.ghost(), '');
 });
@@ -135,7 +133,7 @@ scenario('Toggle and Snooze silence suggestions and bring them back', { 'a.py': 
   await w.type('total = ');
   await w.command('FIM LSP: Trigger Inline Suggestion');
   await w.command('FIM LSP: Show Menu');
-  await w.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Wake Up' }).click();
+  await w.page.locator('.quick-input-list .monaco-list-row', { hasText: 'End Snooze' }).click();
   await w.status(/^ready/);
   assert.equal(await w.ghost(), '');
   await w.command('FIM LSP: Toggle Inline Suggestions');

@@ -6,10 +6,12 @@ import { globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, write
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { chromium, type BrowserContext, type Locator, type Page, type Request } from 'playwright-core';
+import { chromium, type BrowserContext, type Frame, type Locator, type Page, type Request } from 'playwright-core';
 
 /** Time limit of each wait; long, for a busy machine. */
 export const TIMEOUT_MS = Number(process.env['FIM_LSP_TIMEOUT_MS'] ?? 60_000);
+
+const FRAME_TIMEOUT_MS = 1_000;
 
 const HERE = import.meta.dirname;
 export const REPOSITORY = resolve(HERE, '../../..');
@@ -295,13 +297,14 @@ export class Window {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ has: label }).first().click();
   }
 
-  /** Waits for the rendered explanation of the last requests, and returns its text. */
+  /** Runs Explain Last Suggestion until the rendered text is as expected, and returns the text. */
   async expectExplanation(expected: RegExp): Promise<string> {
-    const texts = async (): Promise<string> => {
-      const bodies = this.page.frames().map((frame) => frame.locator('body').innerText().catch(() => ''));
-      return (await Promise.all(bodies.slice(1))).join('\n');
+    const explain = async (): Promise<string> => {
+      await this.command('FIM LSP: Explain Last Suggestion');
+      const texts = this.page.frames().map((frame) => textOf(frame));
+      return (await Promise.all(texts)).find((text) => text.startsWith('Explain last suggestion')) ?? '';
     };
-    return until(`no explanation ${expected.source}`, texts, (text) => expected.test(text));
+    return until(`no explanation ${expected.source}`, explain, (text) => expected.test(text));
   }
 
   /** Saves the file and waits for its text on the disk. */
@@ -347,6 +350,11 @@ export class Window {
   async close(): Promise<void> {
     await this.page.close();
   }
+}
+
+/** Returns the text of a frame; none while the frame is being replaced. */
+async function textOf(frame: Frame): Promise<string> {
+  return frame.locator('body').innerText({ timeout: FRAME_TIMEOUT_MS }).catch(() => '');
 }
 
 /** Takes a picture of the window when a test fails. */
