@@ -27,7 +27,7 @@ class BundleError(ModelRuntimeError):
 
 
 class ConversionError(ModelRuntimeError):
-    """The source is not a GPT-NeoX model that this package can read."""
+    """The source is no model that this package can read."""
 
 
 class GitError(ModelRuntimeError):

@@ -57,23 +57,23 @@ _NO_INFILL = _Infill("", "in no way; send the prompt whole")
 
 @dataclass(frozen=True, slots=True)
 class GgufReport:
-    """What was written, for people to read."""
+    """Says what was written, for people to read."""
 
     path: Path
     type: str
     bytes: int
     pre_tokenizer: str
     agreement: float
-    """See `GgufVocabulary`."""
+    """Share of ids that llama.cpp's pre-tokenizer gives as well, as in `GgufVocabulary`."""
     command: str
-    """Starts llama.cpp's server with it."""
+    """Command that starts llama.cpp's server with the file."""
     seconds: float
 
 
 def export_gguf(
     bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: OnStep = ignore_step
 ) -> GgufReport:
-    """Write `target`, whole or not at all.
+    """Writes `target`, whole or not at all.
 
     Args:
         bundle: the model.
@@ -198,7 +198,7 @@ def _write_tensors(
     type_: str,
     progress: OnStep,
 ) -> None:
-    """Header, keys and tensors, one tensor at a time in memory."""
+    """Writes header, keys and tensors, with one tensor at a time in memory."""
     from gguf import GGML_QUANT_SIZES, quantize
 
     tensors = list(gguf_tensors(bundle.manifest.decoder, architecture))
@@ -220,7 +220,7 @@ def _write_tensors(
 
 
 def _type(tensor: GgufTensor, type_: str) -> GGMLQuantizationType:
-    """How a tensor is stored where matrices are asked for as `type_`."""
+    """Returns the type of a tensor where matrices are asked for as `type_`."""
     from gguf import GGMLQuantizationType
 
     kind = "f32" if len(tensor.shape) == 1 else type_

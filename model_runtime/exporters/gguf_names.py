@@ -1,11 +1,11 @@
-"""What GGUF calls things: types of matrices, and the sentinels of fill-in-the-middle."""
+"""The names that GGUF has for types of matrices and the sentinels of fill-in-the-middle."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 TYPES = ("f32", "f16", "q8_0", "q4_0")
-"""How the matrices of a file may be stored; vectors are f32 always."""
+"""Types of a file's matrices; vectors are f32 always."""
 
 FIM_NAMES = {
     "prefix": "fim_pre",
@@ -15,7 +15,7 @@ FIM_NAMES = {
     "file": "fim_sep",
     "repo": "fim_rep",
 }
-"""Role -> what GGUF calls it: `tokenizer.ggml.fim_pre_token_id` and so on (ggml's docs/gguf.md)."""
+"""Role -> GGUF's name of it: `tokenizer.ggml.fim_pre_token_id` and so on (ggml's docs/gguf.md)."""
 
 
 def fim_token_ids(ids: Mapping[str, int]) -> dict[str, int]:

@@ -24,9 +24,9 @@ class GgufTensor(NamedTuple):
     """One tensor of a file, made of the rows of one of a bundle."""
 
     name: str
-    """GGUF's."""
+    """Name in the file."""
     source: str
-    """The canonical one."""
+    """Canonical name of the bundle's tensor."""
     rows: slice
     """Rows of the source."""
     shape: tuple[int, ...]
@@ -39,7 +39,7 @@ class GgufArchitecture:
     name: str
     """Value of `general.architecture`."""
     lacks: Callable[[DecoderSpec], dict[str, bool]]
-    """What the architecture does not compute -> whether a decoder needs it."""
+    """A function from a decoder to what the architecture lacks -> whether the decoder needs it."""
     joins_qkv: bool = False
     """Whether queries, keys and values are one matrix."""
     needs_head: bool = False
@@ -140,7 +140,7 @@ def gguf_tensors(spec: DecoderSpec, architecture: GgufArchitecture) -> Iterator[
 
 
 def _gguf_name(canonical: str) -> str:
-    """GGUF's name of a whole canonical tensor.
+    """Returns GGUF's name of a whole canonical tensor.
 
     >>> _gguf_name("layers.3.mlp.up.bias")
     'blk.3.ffn_up.bias'

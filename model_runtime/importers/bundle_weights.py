@@ -44,7 +44,7 @@ def write_bundle_weights(
 def _stored(
     decoder: DecoderSpec, read: Callable[[str], Float32], dtype: str
 ) -> Iterator[tuple[str, Array]]:
-    """The tensors in their order and type in the file."""
+    """Yields the tensors in their order and type in the file."""
     for name, shape in decoder.tensor_shapes().items():
         values = read(name)
         if len(shape) == 1 or dtype == "float32":

@@ -136,13 +136,13 @@ class Checkpoint:
 
 
 def _source_shapes(recipe: Recipe, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of each source of a tensor of this shape."""
+    """Yields name and shape of each source of a tensor of this shape."""
     for source, rows in zip(recipe.sources, recipe.sizes or shape[:1], strict=True):
         yield source, (rows, *shape[1:])
 
 
 def _paths(folder: Path) -> list[Path]:
-    """The files with the weights, safetensors where there are any."""
+    """Returns the files with the weights, safetensors where there are any."""
     for single, index in ((SINGLE, INDEX), (pickles.SINGLE, pickles.INDEX)):
         if source_file(folder, index) is not None:
             return _indexed(folder, index)

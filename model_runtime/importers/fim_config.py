@@ -45,9 +45,9 @@ class FimConfig:
     license: str
     languages: tuple[str, ...]
     training: Mapping[str, Any]
-    """How it was trained, for people."""
+    """Summary of the training, for people."""
     hole_start: HoleStart | None = None
-    """Where the hole begins that the model was taught to fill; None where nothing says it."""
+    """Beginning of the hole that the model was taught to fill; None where nothing says it."""
 
 
 def read_fim_config(

@@ -33,17 +33,17 @@ from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
-"""How a new bundle's matrices may be stored."""
+"""Number types of a new bundle's matrices."""
 
-"""Called with a short sentence at each step."""
+"""A function that is called with a short sentence at each step."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
-"""What a folder has for people, and what it is called in a bundle."""
+"""Files for people in a folder -> their names in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionReport:
-    """What was done, for people to read."""
+    """Says what an import has done, for people to read."""
 
     name: str
     path: Path
@@ -58,7 +58,7 @@ class ConversionReport:
     seconds: float
     notes: tuple[str, ...] = ()
     hole_start: HoleStart | None = None
-    """Where the hole begins; None where the source does not say and none was measured."""
+    """Beginning of the hole; None where the source does not say and none was measured."""
 
 
 def convert_folder(
@@ -76,7 +76,7 @@ def convert_folder(
     training: Mapping[str, Any] | None = None,
     progress: OnStep = ignore_step,
 ) -> ConversionReport:
-    """Write the bundle of the model in `source` to `target`, whole or not at all.
+    """Writes the bundle of the model in `source` to `target`, whole or not at all.
 
     What the arguments leave open comes from the folder itself (see `fim_config`).
 
@@ -170,7 +170,7 @@ def _read_tokenizer(source: Path, config: Config) -> FimTokenizer:
 
 
 def _decoder(config: Config, fim: FimConfig, context_length: int) -> DecoderSpec:
-    """The decoder as it will be run."""
+    """Returns the decoder as it will be run."""
     decoder = config.decoder
     if fim.alibi:
         decoder = replace(decoder, positions=Alibi())

@@ -40,7 +40,7 @@ MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.
 FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
 
 _CANARY_BUDGET = PromptBudget(tokens=4096)
-"""Ample, so that the canary tests the format and not where a window is cut."""
+"""An ample budget, so that the canary tests the format and not where a window is cut."""
 _CANARY_PREFIX = (
     "import os\n\n\ndef área(breite: float, höhe: float) -> float:\n"
     '\t"""Fläche in m²; <|MID|> is only text here. 🙂"""\n    return '
@@ -59,7 +59,7 @@ class ModelBundle:
 
     @classmethod
     def open(cls, path: Path | str) -> ModelBundle:
-        """Read a bundle's folder and check everything but the content of the weights.
+        """Reads a bundle's folder and checks everything but the content of the weights.
 
         Raises:
             BundleError: it is incomplete, damaged, or made for another version of the format;
@@ -86,7 +86,7 @@ class ModelBundle:
 
     @property
     def tokenizer(self) -> FimTokenizer:
-        """Text <-> ids."""
+        """The tokenizer, which turns text into ids and back."""
         return self.encoder.tokenizer
 
     @cached_property
@@ -95,7 +95,7 @@ class ModelBundle:
         return self.manifest.prompt.stop_ids
 
     def verify_weights(self) -> None:
-        """Hash the weights file; about 30 ms for 50 MB.
+        """Hashes the weights file, in about 30 ms for 50 MB.
 
         Raises:
             BundleError: its content is not what the manifest says.
@@ -150,7 +150,7 @@ def make_canary(encoder: PromptEncoder) -> Canary:
 
 
 def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
-    """The prompt that this version writes for a canary's request."""
+    """Returns the prompt that this version writes for a canary's request."""
     request = PromptRequest(
         Hole(canary.prefix, canary.suffix),
         canary.path,
@@ -161,7 +161,7 @@ def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
 
 
 def write_manifest(folder: Path, text: str) -> None:
-    """Put another manifest into a bundle's folder, whole or not at all.
+    """Puts another manifest into a bundle's folder, whole or not at all.
 
     Raises:
         OSError: it cannot be written.

@@ -144,7 +144,7 @@ class Manifest:
         return manifest
 
     def _conflicts(self) -> list[str]:
-        """What does not fit together, though each entry is possible by itself."""
+        """Returns what does not fit together, though each entry is possible by itself."""
         found = [f"decoder: {problem}" for problem in self.decoder.conflicts()]
         if not self.name.isprintable():
             found.append(f"name {shown(self.name)} has characters that cannot be printed")

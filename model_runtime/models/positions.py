@@ -1,4 +1,4 @@
-"""What tells a decoder's positions apart: rotated heads (RoPE), stretched or not, or ALiBi."""
+"""The ways to tell positions apart: rotated heads (RoPE), stretched or not, and ALiBi."""
 
 # Annotations are evaluated here: cattrs drops the ranges of those that are only text.
 

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from cattrs import Converter
-from cattrs.cols import homogenous_tuple_structure_factory
+from cattrs.cols import list_structure_factory
 from cattrs.errors import (
     AttributeValidationNote,
     BaseValidationError,
@@ -145,7 +145,7 @@ def _object(kind: Any, converter: Converter) -> Hook:
 def _list(kind: Any, converter: Converter) -> Hook:
     items = get_args(kind)
     if items[-1] is Ellipsis:
-        return _shaped(list, "a list", homogenous_tuple_structure_factory(kind, converter))
+        return _shaped(list, "a list", _items(items[0], converter))
     every = _items(items[0], converter)
     name = f"a list of {len(items)} entries"
 
@@ -163,8 +163,9 @@ def _is_set(kind: Any) -> bool:
 
 def _items(kind: Any, converter: Converter) -> Hook:
     """Reads all entries of a list as one type."""
-    every: Any = types.GenericAlias(tuple, (kind, Ellipsis))
-    return homogenous_tuple_structure_factory(every, converter)
+    items: Any = types.GenericAlias(list, (kind,))
+    every = list_structure_factory(items, converter)
+    return lambda value, _: tuple(every(value, items))
 
 
 def _set(kind: Any, converter: Converter) -> Hook:
@@ -273,7 +274,7 @@ def _told(error: BaseException, path: str) -> Iterator[str]:
 
 
 def _step(error: BaseException, *, is_first: bool) -> str:
-    """How the path goes on to the entry that an error is about."""
+    """Returns how the path goes on to the entry that an error is about."""
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
             return note.name if is_first else f".{note.name}"

@@ -63,6 +63,19 @@ def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, en
         assert differences.mean() < 0.15
 
 
+@pytest.mark.parametrize("variant", ["windows", "alibi, grouped", "post norms, soft-caps"])
+def test_a_prompt_of_several_passes_and_the_next_key_give_what_a_plain_pass_gives(
+    engine_of, oracle_of, engine_name, variant
+):
+    """A window reaches over the end of a pass, and into what is cached."""
+    engine, ids = engine_of(engine_name, variant), random_ids(402, seed=5)
+    for length in (400, 401, 402):
+        tokens = list(engine.generate(ids[:length], FREE))
+        answer = [token.id for token in tokens]
+
+        assert answer == oracle_of(variant).next_ids(ids[:length], answer)
+
+
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
 def test_sampled_tokens_report_their_logprob_at_temperature_one(
     engine, oracle_of, prompt, temperature

@@ -1,4 +1,4 @@
-"""Which decoders CTranslate2 computes; asked before anything of CTranslate2 is imported."""
+"""The decoders that CTranslate2 computes; this module imports nothing of CTranslate2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which decoders the ONNX graph of `folder` computes; asked before ONNX Runtime is imported."""
+"""The decoders that the ONNX graph of `folder` computes; this module imports no ONNX Runtime."""
 
 from __future__ import annotations
 

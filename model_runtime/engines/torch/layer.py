@@ -14,14 +14,14 @@ from model_runtime.models.decoder import DecoderSpec, layer_prefix
 
 @dataclass(frozen=True)
 class Pass:
-    """What all layers of one pass share."""
+    """Holds what all layers of one pass share."""
 
     rows_L: torch.Tensor
     """int64, the rows of the cache that the new ids take."""
     span: int
     """Leading rows of the cache that are looked at."""
     masks: Mapping[int | None, torch.Tensor]
-    """What is added to scores, [B or 1, H or 1, L, S], for each window."""
+    """Numbers that are added to scores, [B or 1, H or 1, L, S], for each window."""
     angles: tuple[torch.Tensor, torch.Tensor] | None
     """Cosines and sines, [L, rotary_dim / 2]; None where nothing is rotated."""
 

@@ -120,7 +120,7 @@ class Network:
         padding_B: torch.Tensor | None,
         window: int | None,
     ) -> torch.Tensor:
-        """What is added to scores, [B or 1, H or 1, L, S]: nothing after a row, ALiBi before it."""
+        """Returns what is added to scores, [B or 1, H or 1, L, S]: no later row, ALiBi before."""
         keys_S = torch.arange(span, device=self.device)
         is_hidden = keys_S[None, :] > rows_L[:, None]
         if window is not None:

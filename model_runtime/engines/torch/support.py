@@ -1,4 +1,4 @@
-"""Which decoders the PyTorch network computes; asked before PyTorch is imported."""
+"""The decoders that the PyTorch network computes; this module imports no PyTorch."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a canonical tensor is made of a checkpoint's; four functions below make all of them."""
+    """Says how a canonical tensor is made of a checkpoint's; the functions below make recipes."""
 
     sources: tuple[str, ...]
     """Names in the checkpoint."""
@@ -38,22 +38,22 @@ class Recipe:
 
 
 def as_it_is(name: str, *, is_optional: bool = False) -> Recipe:
-    """The tensor is one of the checkpoint's."""
+    """Returns the recipe of a tensor that is one of the checkpoint's."""
     return Recipe((name,), is_optional=is_optional)
 
 
 def rows_joined(sizes: Mapping[str, int]) -> Recipe:
-    """The rows of several tensors follow each other; `sizes` has the rows of each by name."""
+    """Returns the recipe that joins the rows of several tensors; `sizes` has the number of each."""
     return Recipe(tuple(sizes), tuple(sizes.values()))
 
 
 def rows_permuted(name: str, rows: Sequence[int], *, is_optional: bool = False) -> Recipe:
-    """The rows stand in another order; `rows` has the checkpoint's row for each of ours."""
+    """Returns the recipe of reordered rows; `rows` has the checkpoint's row for each of ours."""
     return Recipe((name,), rows=rows, is_optional=is_optional)
 
 
 def plus_one(name: str) -> Recipe:
-    """The checkpoint stores the weights of a norm less one."""
+    """Returns the recipe of a norm's weights that the checkpoint stores less one."""
     return Recipe((name,), adds_one=True)
 
 
