@@ -1,4 +1,4 @@
-"""What guessing ids ahead gains on real requests, and what it would with a model that is right.
+"""Measures what guessing ids ahead gains on real requests, and what a perfect guess would gain.
 
     python -m benchmarks.drafts [--shapes 34m 162m] [--keys 150] [--rounds 3]
 
@@ -82,7 +82,7 @@ def serve(log: Path) -> None:
 
 
 def requests(keys: int, paths: Sequence[Path]) -> list[Request]:
-    """What the server asks of its engine while the files are typed."""
+    """Records the requests that the server makes of its engine while the files are typed."""
     from fim_lsp.replay import script, session
     from fim_lsp.replay.typist import Manner
 
@@ -181,7 +181,7 @@ def answers(texts: list[tuple[list[int], list[int]]]) -> list[Request]:
 def passes(
     bundle: ModelBundle, texts: list[tuple[list[int], list[int]]], drafting: Drafting | None
 ) -> Counter[int]:
-    """How many passes of so many ids write the true texts, after each one's first id."""
+    """Counts the passes of so many ids that write the true texts, after each one's first id."""
     sizes: Counter[int] = Counter()
     for prompt, truth in texts:
         drafter = Drafter(drafting or Drafting(0, 1), bundle.stop_ids)

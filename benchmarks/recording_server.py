@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def serve(record: TextIO) -> None:
-    """Until the client has gone."""
+    """Serves until the client has gone."""
     watches: list[LoopWatch] = []
 
     def load(settings: Settings) -> ServedModel:

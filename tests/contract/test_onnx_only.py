@@ -1,4 +1,4 @@
-"""What only the ONNX engine promises."""
+"""Promises of the ONNX engine alone."""
 
 import threading
 from types import SimpleNamespace
@@ -43,7 +43,7 @@ def ask(engine, prompt, sampling=FREE, cancel=None):
 @pytest.mark.parametrize("kind", QUANTISED)
 @pytest.mark.parametrize("history", ["typing", "jumping"])
 def test_block_quantised_models_decode_the_same_cached_and_cold(fresh, kind, history):
-    """In whatever parts the prompt has been run; only the order of float additions may differ."""
+    """The parts in which the prompt was run do not matter, but for the order of float additions."""
     warm, cold = fresh("tied", "int8", kind=kind), fresh("tied", "int8", kind=kind)
     for prompt in HISTORIES[history]:
         cold.forget()
@@ -120,7 +120,7 @@ def slow_bundle(tmp_path_factory):
 
 
 def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch):
-    """What was run before is kept; the pass in which it came is not, and nothing else changes."""
+    """Ids that were run before are kept; those of the broken pass are not, and nothing else changes."""
     engine = OnnxEngine.open(slow_bundle, threads=1)
     prompt = random_ids(3 * PASS, seed=71)
     expected, _ = ask(engine, prompt)

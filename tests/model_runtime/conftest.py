@@ -19,5 +19,5 @@ def seed_tokenizer() -> FimTokenizer:
 
 @pytest.fixture(scope="session")
 def seed_encoder(seed_tokenizer: FimTokenizer) -> PromptEncoder:
-    """What the seed model was prompted with."""
+    """Returns the encoder of the reference model's prompts."""
     return PromptEncoder(seed_tokenizer, PromptFormat.of_order(Order.SPM1, SEED_TOKENS))

@@ -87,7 +87,7 @@ def ids_in_llama_cpp(llama, text, special=False):
 
 
 def test_text_gets_nearly_the_ids_of_the_embedded_models_tokenizer(embedded, llama):
-    """It splits text in a way that llama.cpp lacks."""
+    """Returns a tokenizer that splits text in a way that llama.cpp lacks."""
     same = every = 0
     for line in "".join(code()).splitlines(keepends=True):
         ids = embedded.tokenizer.encode(line)

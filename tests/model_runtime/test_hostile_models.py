@@ -382,7 +382,7 @@ def test_an_unusable_model_whose_problem_quotes_markup_is_told(bundle, tmp_path,
 
 
 def test_make_source_is_what_these_cases_spoil(tmp_path):
-    """As it is, the folder is added; so each refusal above is due to its harm."""
+    """The folder is added as it is, so each refusal above is due to its harm."""
     source = make_source(tmp_path / "source", TINY)
 
     assert 0 == run(tmp_path, "models", "add", str(source)).returncode

@@ -59,7 +59,7 @@ def test_what_is_no_message_does_no_harm_on_standard_input(fresh: Wire):
 @pytest.mark.own
 @pytest.mark.parametrize("data", NO_FRAMES.values(), ids=NO_FRAMES)
 def test_what_is_no_message_ends_a_connection_at_once(wire: Wire, data: bytes):
-    """Such bytes come from another protocol, or from somebody who tries what is possible."""
+    """Bytes of another protocol, or of somebody who tries what is possible, end the connection."""
     before = wire.new_id()
     wire.send_bytes(frame({"id": before, "method": "fimLsp/explain"}) + data)
     with contextlib.suppress(OSError):

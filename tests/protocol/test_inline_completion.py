@@ -117,7 +117,7 @@ def test_a_request_whose_text_is_gone_is_null(wire: Wire, event: dict):
 @over_both_transports
 @pytest.mark.scripted
 def test_each_request_sees_the_text_of_its_moment_though_all_come_in_one_segment(wire: Wire):
-    """Over TCP a coroutine would start after the edits behind its request."""
+    """A coroutine would start after the edits behind its request on a socket."""
     wire.send(
         did_open("v1"),
         ask(10, 0, 2),

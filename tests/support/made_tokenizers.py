@@ -64,13 +64,17 @@ def _sentence_piece(kind: str, special: Sequence[str]) -> Tokenizer:
 
 
 def _merged(words: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Returns the tokens that spell words from left to right, and the merges that make them."""
-    merges = {}
+    """Returns the tokens that spell words, and the merges that make them letter by letter.
+
+    Runs of one character are made of two halves.
+    """
+    merges: dict[tuple[str, str], None] = {}
     for word in words:
-        half = len(word) // 2 if len(set(word)) == 1 else len(word) - 1
-        for end in [len(word)] if len(set(word)) == 1 else range(2, len(word) + 1):
-            cut = half if len(set(word)) == 1 else end - 1
-            merges[(word[:cut], word[cut:end])] = None
+        if len(set(word)) == 1:
+            half = len(word) // 2
+            merges[word[:half], word[half:]] = None
+        else:
+            merges |= {(word[:cut], word[cut]): None for cut in range(1, len(word))}
     return [left + right for left, right in merges], list(merges)
 
 

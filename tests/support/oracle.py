@@ -135,7 +135,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    """To 1.5e-7; Abramowitz and Stegun 1964, formula 7.1.26.  Python's own takes numbers only."""
+    """Computes the error function to 1.5e-7 (Abramowitz and Stegun 1964, formula 7.1.26)."""
     t = 1 / (1 + 0.3275911 * np.abs(x))
     terms = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
     series = sum(factor * t ** (power + 1) for power, factor in enumerate(terms))

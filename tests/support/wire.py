@@ -116,7 +116,7 @@ class Wire:
         return self.receive(wanted)["params"]
 
     def traces(self, **params: Any) -> list[Message]:
-        """What the server noted of the last requests, newest first."""
+        """Returns the traces of the last requests, newest first."""
         traces: list[Message] = self.result("fimLsp/explain", params)["traces"]
         return traces
 
@@ -254,7 +254,7 @@ def ask(number: Any, line: int, character: int, uri: str = URI, kind: int = 2) -
 
 
 def texts(result: Any) -> list[str]:
-    """What the items of a result would insert."""
+    """Returns the texts that the items of a result would insert."""
     return [item["insertText"] for item in result["items"]]
 
 

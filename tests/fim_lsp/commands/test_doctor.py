@@ -18,7 +18,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_onnx(monkeypatch):
-    """As if the package had another name, which is installed nowhere."""
+    """Gives the package another name, which is installed nowhere."""
     monkeypatch.delitem(sys.modules, "model_runtime.engines.onnx.engine", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     restore = registry.register(replace(registry.find("onnx"), package="a-package-of-no-one"))

@@ -1,4 +1,4 @@
-"""Which engine opens, what is imported for it, and how a process with one ends."""
+"""Engines are opened by name, import only what they need, and let their process end."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""How many ids each movement in an editor costs, with prompts of the embedded model's encoder."""
+"""Counts the ids that each movement in an editor costs, with the embedded model's encoder."""
 
 import random
 
@@ -107,7 +107,7 @@ def test_a_jump_and_back_costs_one_prefill(editor):
 
 
 def test_a_paste_and_its_undo_cost_the_paste(editor):
-    """In a file that fits into the window; in a longer one its edges may move."""
+    """The file fits into the window; in a longer one its edges may move."""
     before, after = TEXT[:1000], TEXT[1000:1400]
     pasted = before + OTHER[1000:1300]
     editor.ask(before, after)

@@ -55,7 +55,7 @@ def echo():
 
 
 async def test_an_engine_that_is_registered_completes(echo):
-    """It continues ids and can be closed; that is all the server asks for."""
+    """Continues ids and can be closed, which is all the server asks for."""
     host = ModelHost()
     settings = Settings(engine="echo", debounce_ms=0)
     await host.ready(settings)
@@ -110,7 +110,7 @@ def test_another_engine_for_the_processor_takes_the_place_of_a_broken_one(broken
     ("setting", "choices"), [("engine", registry.names()), ("device", DEVICES)]
 )
 def test_the_settings_offer_what_the_table_has(setting, choices):
-    """In VS Code's form, and in what the server takes."""
+    """VS Code's form and the server's settings offer the same names."""
     package = json.loads((ROOT / "vscode-client" / "package.json").read_text("utf-8"))
     configuration = package["contributes"]["configuration"]
     found = configuration["properties"][f"fimLsp.{setting}"]["enum"]
@@ -123,7 +123,7 @@ def test_the_settings_offer_what_the_table_has(setting, choices):
 
 
 def test_only_the_table_names_engines():
-    """In the server and in the runtime; an engine's own folder may name itself.
+    """Looks at the server and the runtime; an engine's own folder may name itself.
 
     Training means the library where it says torch.
     """

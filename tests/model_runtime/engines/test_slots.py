@@ -1,4 +1,4 @@
-"""What each way of moving about in an editor costs: counts, over prompts as the encoder writes them."""
+"""Counts what each way of moving about in an editor costs, over prompts as the encoder writes them."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ ANSWER = [9001, 9002, 9003]
 
 
 def prompt(before, after):
-    """As spm1 orders the parts: suffix, prefix, and the sentinels 1, 2 and 3."""
+    """Returns a prompt in the order spm1: suffix, prefix, and the sentinels 1, 2 and 3."""
     return [1, *after, 2, *before, 3]
 
 

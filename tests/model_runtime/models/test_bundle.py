@@ -302,7 +302,7 @@ def test_weights_with_one_other_bit_are_refused_when_they_are_read(bundle):
 
 
 def test_a_canary_that_the_code_writes_otherwise_is_refused(bundle):
-    """As if the format had changed since the weights were trained."""
+    """Changes the canary, as a change of the format since the training would."""
     canary = json.loads((bundle.path / MANIFEST).read_text())["canary"]
     edit(bundle, canary=canary | {"ids": canary["ids"][::-1]})
     assert "add the model again" in refused(bundle, "the canary differs")
