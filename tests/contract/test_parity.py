@@ -5,7 +5,7 @@ import pytest
 
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineUnavailable
-from tests.contract.conftest import ENGINES, MODELS, SUPPORTS, open_with, random_ids
+from tests.contract.conftest import ENGINES, MODELS, REFUSED, SUPPORTS, open_with, random_ids
 
 FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
 
@@ -114,15 +114,19 @@ def test_the_variants_differ(oracle_of, prompt):
     assert len(answers) == len(MODELS)
 
 
-def test_what_an_engine_does_not_compute_is_refused_in_one_sentence(
-    bundle_of, engine_name, variant
-):
-    bundle = bundle_of(variant)
-    reason = SUPPORTS[engine_name](bundle.manifest.decoder)
-    if not reason:
-        pytest.skip("the engine runs it")
+@pytest.mark.parametrize("name", ENGINES)
+def test_each_engine_refuses_just_what_is_listed(bundle_of, name):
+    refused = {it for it in MODELS if SUPPORTS[name](bundle_of(it).manifest.decoder)}
+
+    assert refused == REFUSED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"), [(name, it) for name, them in REFUSED.items() for it in sorted(them)]
+)
+def test_what_an_engine_does_not_compute_is_refused_in_one_sentence(bundle_of, name, refused):
     with pytest.raises(EngineUnavailable, match="which random needs; choose another engine"):
-        open_with(engine_name, bundle)
+        open_with(name, bundle_of(refused))
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch"])  # CTranslate2 ignores seeds
