@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from dataclasses import dataclass, replace
 from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
@@ -24,25 +23,20 @@ from model_runtime.errors import (
     ModelRuntimeError,
     shown,
 )
-from model_runtime.files import building, sweep
+from model_runtime.files import sweep
 from model_runtime.model_files import (
-    MAX_JSON_BYTES,
-    MAX_TEXT_BYTES,
     UnusableFile,
     read_json,
-    source_file,
 )
 from model_runtime.models.bundle import (
-    FOR_PEOPLE,
     MANIFEST,
-    TOKENIZER,
-    WEIGHTS,
     ModelBundle,
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.orders import Order
+from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.names import is_path
 
 if TYPE_CHECKING:
@@ -134,7 +128,7 @@ def add_model(
         )
     target = models_folder() / chosen
     if isfile(folder / MANIFEST):
-        return _copy_bundle(folder, target, chosen)
+        return copy_bundle(folder, target, chosen)
     if isdir(folder):
         return _converted(folder, target, quantization, order, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
@@ -264,47 +258,3 @@ def _locate(name_or_path: str) -> Path:
         f"no model has the {what} {name_or_path!r}; {there_are}; a folder is named by its path, as "
         "in ./mine or ~/mine"
     )
-
-
-def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
-    from model_runtime.importers.huggingface import ConversionReport
-
-    started = time.perf_counter()
-    files = _bundle_files(source)
-    bundle = ModelBundle.open(source)
-    bundle.verify_weights()
-    manifest = replace(bundle.manifest, name=name)
-    try:
-        with building(target) as folder:
-            for file in files:
-                shutil.copyfile(source / file, folder / file)
-            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    except OSError as error:
-        raise ConversionError(f"cannot write {target} ({error})") from error
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    return ConversionReport(
-        name=name,
-        path=target,
-        parameters=manifest.parameters,
-        order=manifest.prompt.name,
-        order_source="the bundle's manifest",
-        position_embedding=manifest.decoder.position_kind,
-        context_length=manifest.context_length,
-        quantization=manifest.weights.dtype,
-        source_bytes=size,
-        bundle_bytes=size,
-        seconds=time.perf_counter() - started,
-        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
-        hole_start=manifest.prompt.hole_start,
-    )
-
-
-def _bundle_files(source: Path) -> list[str]:
-    """Returns the names of the files that make a bundle; all else in a folder stays behind.
-
-    Raises:
-        ConversionError: one of them is a link, or no regular file, or far too large.
-    """
-    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
-    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
-    return [name for name in names if source_file(source, name, most.get(name)) is not None]
