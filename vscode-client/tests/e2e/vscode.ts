@@ -299,15 +299,24 @@ export class Window {
 
   /** Explains the last suggestion, again while the text is not as expected, and returns the rendered text. */
   async expectExplanation(expected: RegExp): Promise<string> {
-    const explain = (): Promise<void> => this.command('FIM LSP: Explain Last Suggestion');
     const read = async (): Promise<string> => {
-      const texts = await Promise.all(this.page.frames().map(textOf));
-      const text = texts.find((one) => one.trimStart().startsWith('Explain last suggestion')) ?? '';
-      if (text !== '' && !expected.test(text)) await explain();
+      const text = await this.explanation();
+      if (text !== '' && !expected.test(text)) await this.explain();
       return text;
     };
-    await explain();
+    await this.explain();
     return until(`no explanation ${expected.source}`, read, (text) => expected.test(text));
+  }
+
+  /** Asks for the explanation of the last suggestion. */
+  async explain(): Promise<void> {
+    await this.command('FIM LSP: Explain Last Suggestion');
+  }
+
+  /** Returns the rendered text of the explanation that is shown; empty where there is none. */
+  async explanation(): Promise<string> {
+    const texts = await Promise.all(this.page.frames().map(textOf));
+    return texts.find((one) => one.trimStart().startsWith('Explain last suggestion')) ?? '';
   }
 
   /** Saves the file and waits for its text on the disk. */
