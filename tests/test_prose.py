@@ -55,6 +55,8 @@ def test_a_fragment_is_noticed(text):
     assert FRAGMENT.match(text)
 
 
-@pytest.mark.parametrize("text", ["Returns it.", "Opens a file.", "Asynchronous reader.", "Format."])
+@pytest.mark.parametrize(
+    "text", ["Returns it.", "Opens a file.", "Asynchronous reader.", "Format."]
+)
 def test_a_sentence_is_not(text):
     assert not FRAGMENT.match(text)
