@@ -32,7 +32,7 @@ class GgufFile:
             from gguf import GGUFReader
         except ImportError as error:
             raise GgufError(
-                "reading a .gguf needs the package gguf; install it with: pip install 'fim-lsp[gguf]'"
+                "a .gguf is read with the package gguf; install it: pip install 'fim-lsp[gguf]'"
             ) from error
         self.path = path
         try:
@@ -50,7 +50,7 @@ class GgufFile:
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         if self.metadata("split.count", 1) != 1:
             raise GgufError(
-                f"{path} is one part of several; join them with llama.cpp's llama-gguf-split --merge"
+                f"{path} is one part of several; join them with: llama-gguf-split --merge"
             )
 
     def metadata(self, key: str, default: object = None) -> Any:
