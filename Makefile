@@ -77,6 +77,10 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table 
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
 
+.PHONY: generate
+generate: $(VENV)/.dev  ## write anew what comes from the code: the table of docs/settings.md, VS Code's settings
+	$(BIN)/python -m scripts.settings_reference
+
 format: $(VENV)/.dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

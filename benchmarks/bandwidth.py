@@ -1,4 +1,4 @@
-"""How fast this machine reads memory, and what that allows an engine.
+"""Measures how fast this machine reads memory, and what that allows an engine.
 
     python -m benchmarks.bandwidth [--threads 1 2]
 
@@ -10,16 +10,17 @@ read faster than memory, so the probe reads one of the same size, again and agai
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
 
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import EMBEDDING, DecoderSpec
 
 _SECONDS = 0.04
-"""Of one probe at least."""
+"""Shortest time of one probe."""
 BYTES_PER_WEIGHT = {
     "ctranslate2": 1.0,
     "onnx": 1 + 4 / 128,
@@ -29,11 +30,11 @@ BYTES_PER_WEIGHT = {
     "llama.cpp q8_0": 34 / 32,
     "llama.cpp q4_0": 18 / 32,
 }
-"""With its share of a block's scale."""
+"""Bytes of a weight, with its share of a block's scale."""
 
 
 def bandwidth(threads: int, size: int) -> float:
-    """Bytes per second that so many threads read together, of `size` bytes that are read in turns.
+    """Returns the bytes per second that so many threads read together, of `size` bytes in turns.
 
     The kernel is numpy's maximum, which reads and keeps nothing else.
     """
@@ -54,20 +55,20 @@ def _parts(threads: int, size: int) -> list[np.ndarray]:
     return [np.ones(size // 4 // threads, np.float32) for _ in range(threads)]
 
 
-def bytes_per_token(
-    name: str, architecture: Architecture, held: int, bytes_of_a_number: int
-) -> int:
-    """What decoding one token reads.
+def bytes_per_token(name: str, decoder: DecoderSpec, held: int, bytes_of_a_number: int) -> int:
+    """Returns the bytes that decoding one token reads.
 
     Args:
-        name: of the contestant, as in `BYTES_PER_WEIGHT`.
-        architecture: of the model.
-        held: tokens whose keys and values are in the cache.
-        bytes_of_a_number: of a key or value: 4 for float32, 2 for float16.
+        name: name of the contestant, as in `BYTES_PER_WEIGHT`.
+        decoder: the model's forward pass.
+        held: number of tokens whose keys and values are in the cache.
+        bytes_of_a_number: bytes of a key or value: 4 for float32, 2 for float16.
     """
-    a = architecture
-    matrices = a.layers * (4 * a.hidden**2 + 2 * a.hidden * a.intermediate) + a.vocab * a.hidden
-    kept = a.kv_bytes(held) * bytes_of_a_number // 4
+    shapes = decoder.tensor_shapes()
+    sizes = (math.prod(shape) for shape in shapes.values() if len(shape) == 2)
+    # Of an embedding that is not the output matrix one row is read.
+    matrices = sum(sizes) - (0 if decoder.tied else math.prod(shapes[EMBEDDING]))
+    kept = held * decoder.kv_bytes_per_token(bytes_of_a_number)
     return int(matrices * BYTES_PER_WEIGHT[name]) + kept
 
 

@@ -1,10 +1,10 @@
-"""Decoding prompts together against one by one: what `--batch` of the judge brings.
+"""Compares decoding prompts together and one by one: what `evaluate infilling --batch` brings.
 
     python -m benchmarks.batch_decoding [--engine ctranslate2] [--threads 1]
 
-Single-line prompts of HumanEval-infilling, in the groups in which the judge decodes them: of like
-length, up to 16; greedy, to END or 64 new tokens.  Each group is decoded in every way in turn, in
-an order that changes from round to round, and only once in each, so that no cache helps.
+Single-line prompts of HumanEval-infilling, in the groups in which the evaluation decodes them: of
+like length, up to 16; greedy, to END or 64 new tokens.  Each group is decoded in every way in turn,
+in an order that changes from round to round, and only once in each, so that no cache helps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from benchmarks import record
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.infilling import of_like_length
-from model_runtime.evaluation.tasks import SPLITS, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
@@ -29,7 +30,7 @@ _SIZES = (1, 4, 16)
 
 
 def seconds(engine: Engine, prompts: list[list[int]], size: int, sampling: SamplingParams) -> float:
-    """To decode all prompts, `size` at a time."""
+    """Returns the seconds to decode all prompts, `size` at a time."""
     started = time.perf_counter()
     for start in range(0, len(prompts), size):
         if size == 1:

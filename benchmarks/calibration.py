@@ -1,4 +1,4 @@
-"""The table of the embedded model's dial, from files that it has not learned from.
+"""Makes the table of the embedded model's confidence threshold, from files it has not learned from.
 
 They come with the development extras, and none of their packages is in the list of the model's
 sources (`model_runtime/bundles/default/licences.tsv`, as permissive); the frozen set of the replay
@@ -28,7 +28,7 @@ _BYTES = range(1_500, 20_000)
 _KEYS = 250
 
 NODE_MODULES = Path(__file__).parents[1] / "vscode-client" / "node_modules"
-"""Installed by `make vsix`."""
+"""Folder of packages that `make vsix` installs."""
 OTHERS = {
     "javascript": ("*.js", ("eslint/lib", "semver", "commander/lib", "espree/lib"), 6),
     "typescript": ("*.ts", ("@azure/msal-common/src", "editions/source"), 12),

@@ -1,9 +1,10 @@
-"""The engines that benchmarks.engine compares, behind one interface: ours, and llama.cpp's server.
+"""Puts the engines that benchmarks.engine compares behind one interface: ours and llama.cpp's.
 
 Each runs in a process of its own: a busy system gives less to a process that has worked before, so
 two engines in one would look slower than a third beside them.
-Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  What a
-whole path costs is measured by benchmarks.keystroke.
+
+Times of llama.cpp are the server's own, so they lack HTTP and JSON: engine against engine.  The
+cost of a whole path is measured by benchmarks.keystroke.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_runtime.engines import artifact_cache, open_engine
-from model_runtime.engines.onnx.engine import OnnxEngine
+from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
 from model_runtime.engines.onnx.session import run_options
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle
@@ -30,9 +31,9 @@ class Run:
     """Seconds of one request, on the wall and on the processors."""
 
     first: float
-    """To the first token."""
+    """Seconds to the first token."""
     rest: float
-    """Of the others."""
+    """Seconds for the other tokens."""
     first_busy: float
     rest_busy: float
 
@@ -49,10 +50,10 @@ class Contestant(Protocol):
     """One engine, with its number type and threads."""
 
     bytes_of_a_number: int
-    """Of a cached key or value."""
+    """Bytes of a cached key or value."""
 
     def run(self, ids: list[int], tokens: int) -> Run:
-        """Decode so many; what is held of `ids` is not run again."""
+        """Decodes so many; what is held of `ids` is not run again."""
 
     def verify(self, ids: list[int], drafts: list[int]) -> float | None:
         """Seconds of one pass over `drafts`, with `ids` held; None where that cannot be asked."""
@@ -66,7 +67,7 @@ class Own:
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine._new_text()
+            self._buffers = engine.passes.new_text()
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:
@@ -82,15 +83,15 @@ class Own:
             return None
         options = run_options()
         if self._held != ids:
-            for start in range(0, len(ids), OnnxEngine.PASS):
-                self._engine._run(
-                    self._buffers, start, ids[start : start + OnnxEngine.PASS], options
+            for start in range(0, len(ids), OnnxPasses.max_ids):
+                self._engine.passes.run(
+                    self._buffers, start, ids[start : start + OnnxPasses.max_ids], options
                 )
             self._held = ids
         # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
-        self._engine._run(self._buffers, len(ids) - 1, ids[-1:], options)
+        self._engine.passes.run(self._buffers, len(ids) - 1, ids[-1:], options)
         started = time.perf_counter()
-        self._engine._run(self._buffers, len(ids), drafts, options, kept=len(drafts))
+        self._engine.passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts))
         return time.perf_counter() - started
 
 
@@ -120,7 +121,7 @@ class Llama:
         return self._server.last.prompt_ms / 1e3
 
 
-class CrossFileContext:
+class RemoteContestant:
     """An `Own` in another process, at the other end of a pipe."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -152,7 +153,7 @@ def _serve(pipe: Connection, bundle: Path, name: str, threads: int, cache: Path)
 
 @contextmanager
 def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contestant]:
-    """By name: "ctranslate2", "onnx", "onnx int8-32", "llama.cpp q8_0", ..."""
+    """Returns a contestant by its name, such as "ctranslate2", "onnx int8-32", "llama.cpp q8_0"."""
     kind, _, numbers = name.partition(" ")
     if kind == "llama.cpp":
         with LlamaCpp.start(bundle, numbers, threads=threads) as server:
@@ -166,6 +167,6 @@ def contestant(bundle: ModelBundle, name: str, threads: int) -> Iterator[Contest
     )
     process.start()
     other.close()  # so that a process that dies ends the pipe
-    yield CrossFileContext(pipe)
+    yield RemoteContestant(pipe)
     pipe.send(None)
     process.join()

@@ -12,7 +12,9 @@ _SOURCE = Path(__file__).parents[1] / "model_runtime" / "prompt.py"
 
 
 def prefix_of(tokens: int, tokenizer: FimTokenizer) -> str:
-    """The start of a real file, at least `tokens` long, ending inside a function's first line."""
+    """Returns the start of a real file, at least `tokens` long, ending inside a function's first
+    line.
+    """
     text = _SOURCE.read_text(encoding="utf-8")
     ids, offsets = tokenizer.encode_with_offsets(text)
     end = offsets[min(tokens, len(ids) - 1)]

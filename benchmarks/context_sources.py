@@ -1,4 +1,4 @@
-"""What parts of other files are worth to a model: edit similarity with each kind, and with none.
+"""Measures what parts of other files are worth to a model, by edit similarity with each kind.
 
     python -m benchmarks.context_sources                           the embedded model, this project
     python -m benchmarks.context_sources --model NAME --root FOLDER
@@ -36,11 +36,13 @@ from model_runtime.syntax.languages import language, language_id
 
 WAYS: dict[str, object] = {"none": False, **{one.value: [one.value] for one in Source}, "all": True}
 _MIN_CHARACTERS = 6
-"""Of a rest that is asked for."""
+"""Fewest characters of a rest that is asked for."""
 
 
 def documents(root: Path, suffix: str) -> list[DocumentSnapshot]:
-    """The project's files of one kind, the last changed first, the cursor in the middle of each."""
+    """Returns the project's files of one kind, the last changed first, the cursor in the middle of
+    each.
+    """
     found = []
     for name in source_files(root):
         text = read_text(root / name) if name.endswith(suffix) else None
@@ -55,7 +57,9 @@ def documents(root: Path, suffix: str) -> list[DocumentSnapshot]:
 def holes(
     files: Sequence[DocumentSnapshot], of_each: int
 ) -> Iterator[tuple[int, DocumentSnapshot, str]]:
-    """Number of the file, the document with its cursor in a line, and the rest of that line."""
+    """Yields the number of a file, its document with the cursor in a line, and the rest of that
+    line.
+    """
     for number, file in enumerate(files):
         draw = random.Random(file.path)
         lines = file.text.splitlines(keepends=True)
@@ -70,18 +74,20 @@ def holes(
 
 
 async def looked_through(root: Path) -> Project:
-    """The project, with its index."""
+    """Returns the project, with its index."""
     project = Project()
-    project.look_through([str(root)], (), 0, lambda path, text: None)
-    while project.is_looking:
-        await asyncio.sleep(0.01)
+    done = asyncio.get_running_loop().create_future()
+    project.look_through([str(root)], (), 0, lambda path, text: None, done.set_result)
+    await done
     return project
 
 
 def written(
     engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, request: PromptRequest
 ) -> tuple[str, int]:
-    """The first line that the model writes, and how much of the prompt came from elsewhere."""
+    """Returns the first line that the model writes, and how much of the prompt came from other
+    files.
+    """
     prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
     rules = StopRules(request.hole, True, language(snapshot.language_id))
     sampling = SamplingParams(max_tokens=48, stop_ids=bundle.stop_ids)

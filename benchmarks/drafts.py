@@ -1,4 +1,4 @@
-"""What guessing ids ahead gains on real requests, and what it would with a model that is right.
+"""Measures what guessing ids ahead gains on real requests, and what a perfect guess would gain.
 
     python -m benchmarks.drafts [--shapes 34m 162m] [--keys 150] [--rounds 3]
 
@@ -82,7 +82,7 @@ def serve(log: Path) -> None:
 
 
 def requests(keys: int, paths: Sequence[Path]) -> list[Request]:
-    """What the server asks of its engine while the files are typed."""
+    """Records the requests that the server makes of its engine while the files are typed."""
     from fim_lsp.replay import script, session
     from fim_lsp.replay.typist import Manner
 
@@ -90,7 +90,7 @@ def requests(keys: int, paths: Sequence[Path]) -> list[Request]:
         log = Path(folder) / "requests"
         session.run(
             script.of_files(paths),
-            Manner(is_fast=True, most_keys=keys),
+            Manner(is_fast=True, max_keys=keys),
             {"engine": "onnx", "threads": 1},
             description="",
             command=(sys.executable, "-m", "benchmarks.drafts", "--serve", str(log)),
@@ -181,7 +181,7 @@ def answers(texts: list[tuple[list[int], list[int]]]) -> list[Request]:
 def passes(
     bundle: ModelBundle, texts: list[tuple[list[int], list[int]]], drafting: Drafting | None
 ) -> Counter[int]:
-    """How many passes of so many ids write the true texts, after each one's first id."""
+    """Counts the passes of so many ids that write the true texts, after each one's first id."""
     sizes: Counter[int] = Counter()
     for prompt, truth in texts:
         drafter = Drafter(drafting or Drafting(0, 1), bundle.stop_ids)
@@ -202,7 +202,7 @@ def pass_costs(bundle: ModelBundle, rounds: int) -> dict[int, float]:
     """Milliseconds of a pass by its ids, 512 others cached: medians of ratios to a single id."""
     engine = OnnxEngine.open(bundle, threads=1)
     drawn = random.Random(6)
-    vocab = bundle.manifest.architecture.vocab
+    vocab = bundle.manifest.decoder.vocab
     ids = [drawn.randrange(8, vocab) for _ in range(513)]
     sizes = sorted({1 + way.most for way in WAYS.values()} | {1, 2, 4})
     samples: dict[int, list[float]] = {size: [] for size in sizes}

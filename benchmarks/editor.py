@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Editor:
-    """One client of one server process.  Use as a context manager."""
+    """A client of one server process, as a context manager."""
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._ids = itertools.count(1)
@@ -50,12 +50,12 @@ class Editor:
                 pipe.close()
 
     def open(self, uri: str, text: str, language: str = "python") -> None:
-        """textDocument/didOpen."""
+        """Sends textDocument/didOpen."""
         document = {"uri": uri, "languageId": language, "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": document})
 
     def type(self, uri: str, version: int, line: int, character: int, text: str) -> None:
-        """textDocument/didChange: an insertion."""
+        """Sends textDocument/didChange: an insertion."""
         place = {"line": line, "character": character}
         change = {"range": {"start": place, "end": place}, "text": text}
         self.notify(
@@ -66,7 +66,7 @@ class Editor:
     def complete(
         self, uri: str, line: int, character: int, trigger: int = 2
     ) -> list[dict[str, Any]]:
-        """textDocument/inlineCompletion; the items."""
+        """Sends textDocument/inlineCompletion; returns the items."""
         answer = self.request(
             "textDocument/inlineCompletion",
             {
@@ -78,16 +78,16 @@ class Editor:
         return list(answer["items"]) if answer else []
 
     def wait_until_ready(self) -> None:
-        """Read messages until fimLsp/status says that the model is loaded."""
+        """Reads messages until fimLsp/status says that the model is loaded."""
         self.wait_for_status(lambda status: status["state"] == "ready")
 
     def wait_for_status(self, is_meant: Callable[[dict[str, Any]], bool]) -> None:
-        """Read messages until the last fimLsp/status is one that is meant."""
+        """Reads messages until the last fimLsp/status is one that is meant."""
         while not (self.statuses and is_meant(self.statuses[-1][1])):
             self._receive()
 
     def request(self, method: str, params: Any) -> Any:
-        """Send a request and wait for its answer; the server's own requests are answered null."""
+        """Sends a request and waits for its answer; the server's own requests are answered null."""
         id_ = next(self._ids)
         self._send({"id": id_, "method": method, "params": params})
         while True:
@@ -98,18 +98,20 @@ class Editor:
                 return message["result"]
 
     def notify(self, method: str, params: Any) -> None:
-        """Send a notification."""
+        """Sends a notification."""
         self._send({"method": method, "params": params})
 
     def memory_mb(self, kind: str = "VmHWM") -> float:
-        """Resident set of the server (Linux), 10^6 bytes: VmHWM, the largest so far, or VmRSS."""
+        """Returns the resident set of the server (Linux), 10^6 bytes: VmHWM, the largest so far, or
+        VmRSS.
+        """
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(kind):
                 return int(line.split()[1]) * 1024 / 1e6
         return 0.0
 
     def cpu_seconds(self) -> float:
-        """Processor time of the server so far (Linux)."""
+        """Returns the processor time of the server so far (Linux)."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

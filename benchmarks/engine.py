@@ -56,7 +56,7 @@ SHAPES = {
 }
 ENGINES = ("ctranslate2", "onnx", "llama.cpp q8_0", "llama.cpp q4_0")
 RATES = ("prompt", "decode")
-"""More is faster; of the other measures less is."""
+"""Measures of which more is faster; of the other ones less is."""
 DRAFTS = (1, 4, 8, 16)
 DRAWN = (*RATES, "tail_1", "tail_16", "key", *(f"verify_{count}" for count in DRAFTS))
 MEASURES = (*DRAWN, "prompt_cpu", "decode_cpu", "key_cpu")
@@ -70,7 +70,7 @@ Samples = dict[str, list[float]]
 
 
 def bundles(names: list[str]) -> Iterator[tuple[str, ModelBundle]]:
-    """The models by name; random ones and all derived forms lie in a temporary folder."""
+    """Gives the models by name; random ones and all derived forms lie in a temporary folder."""
     for name in names:
         with tempfile.TemporaryDirectory() as work:
             artifact_cache.user_cache_path = lambda *_, at=work, **__: Path(at)  # type: ignore[assignment]
@@ -89,7 +89,7 @@ def _bundle(name: str, work: Path) -> ModelBundle:
 
 
 def available(names: list[str]) -> tuple[list[str], str | None]:
-    """The contestants that are here, and which llama.cpp it is."""
+    """Returns the contestants that are here, and which llama.cpp it is."""
     if not any(name.startswith("llama.cpp") for name in names):
         return names, None
     try:
@@ -100,7 +100,9 @@ def available(names: list[str]) -> tuple[list[str], str | None]:
 
 
 def measure(engine: Contestant, vocab: int, samples: Samples) -> Iterator[None]:
-    """One sample of each measure; pauses after each, so that others can be measured in between."""
+    """Yields a sample of each measure; pauses after each, so that others can be measured in
+    between.
+    """
 
     def fresh(count: int) -> list[int]:
         return random.choices(range(8, vocab), k=count)
@@ -136,7 +138,7 @@ def compare(
     A bound is in tokens per second: the bandwidth, measured in the same round over as many bytes
     as the contestant reads for a token, over those bytes.
     """
-    architecture = bundle.manifest.architecture
+    decoder = bundle.manifest.decoder
     samples: dict[str, Samples] = {}
     bounds: Samples = defaultdict(list)
     with ExitStack() as stack:
@@ -145,15 +147,15 @@ def compare(
             label = f"{name}, {count} {'thread' if count == 1 else 'threads'}"
             engine = stack.enter_context(contestant(bundle, name, count))
             held = _PROMPT + _DECODED // 2
-            size = bytes_per_token(name, architecture, held, engine.bytes_of_a_number)
+            size = bytes_per_token(name, decoder, held, engine.bytes_of_a_number)
             opened[label] = (engine, count, size)
             samples[label] = defaultdict(list)
-            list(measure(engine, architecture.vocab, defaultdict(list)))  # first runs allocate
+            list(measure(engine, decoder.vocab, defaultdict(list)))  # first runs allocate
         for _ in range(rounds):
             for label, (_, count, size) in opened.items():
                 bounds[label].append(bandwidth(count, size) / size)
             turns = [
-                measure(engine, architecture.vocab, samples[label])
+                measure(engine, decoder.vocab, samples[label])
                 for label, (engine, *_) in opened.items()
             ]
             for turn in itertools.cycle(turns):
@@ -164,7 +166,7 @@ def compare(
 
 
 def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]]:
-    """How many times as fast as `base`, by the median of the rounds' own ratios."""
+    """Returns how many times as fast as `base` each is, by the median of the rounds' own ratios."""
     found: dict[str, dict[str, float]] = {}
     for name, own in samples.items():
         found[name] = {}
@@ -178,12 +180,12 @@ def ratios(samples: dict[str, Samples], base: str) -> dict[str, dict[str, float]
 
 
 def shares(samples: dict[str, Samples], bounds: Samples) -> dict[str, float]:
-    """Decoding as a share of the bound, each at its best: what else runs takes from both."""
+    """Returns decoding as a share of the bound, each at its best: other load takes from both."""
     return {name: round(max(own["decode"]) / max(bounds[name]), 2) for name, own in samples.items()}
 
 
 def draw(path: Path, figures: dict[str, Any], base: str) -> None:
-    """A picture of the ratios: a group of bars for each measure, a panel for each model."""
+    """Draws the ratios: a group of bars for each measure, a panel for each model."""
     rows = -(-len(figures) // 2)
     with picture(path, panels=len(figures), size=(5.5, 3.4), margin=0.1 / rows) as (plot, axes):
         for axis, (shape, found) in zip(axes, figures.items(), strict=True):

@@ -1,6 +1,6 @@
-"""Longest silence of the event loop while completions are made: how late can a key press be read?
+"""Measures the longest silence of the event loop while completions are made.
 
-python -m benchmarks.event_loop [--engine NAME]
+    python -m benchmarks.event_loop [--engine NAME]
 
 Two figures: by the clock, and without the time in which a thread of ours was ready to run and
 other programs had the processor (Linux, /proc/*/schedstat), which is what we answer for.
@@ -30,7 +30,7 @@ _TASKS = "/proc/self/task"
 
 
 def waits_ms() -> dict[str, float]:
-    """How long each of our threads has waited for a processor; empty where nobody tells."""
+    """Returns how long each of our threads has waited for a processor; empty where nobody tells."""
     waits: dict[str, float] = {}
     for thread in os.listdir(_TASKS) if os.path.isdir(_TASKS) else ():
         try:

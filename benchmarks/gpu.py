@@ -38,7 +38,7 @@ TAIL = 8
 
 
 def bandwidth(device: str) -> float:
-    """Bytes per second of reading and writing in a copy."""
+    """Returns the bytes per second of reading and writing in a copy."""
     source = torch.ones(2**28 if device == "cuda" else 2**24, device=device)
     target = torch.empty_like(source)
     for _ in range(2):
@@ -55,7 +55,7 @@ def _wait(device: str) -> None:
 
 
 def ours(engine: TorchEngine, ids: list[int], samples: Samples) -> None:
-    """One sample of each measure; `ids` may be cached or not, the tail is new."""
+    """Returns a sample of each measure; `ids` may be cached or not, the tail is new."""
     vocab = engine._vocab
     list(engine.generate(ids, SamplingParams(1, frozenset())))
     started = time.perf_counter()
@@ -77,7 +77,7 @@ class Transformers:
     def __init__(self, bundle: ModelBundle, device: str) -> None:
         from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
-        a = bundle.manifest.architecture
+        a = bundle.manifest.decoder
         config = GPTNeoXConfig(
             vocab_size=a.vocab,
             hidden_size=a.hidden,
@@ -117,7 +117,7 @@ class Transformers:
 
 
 def measure(bundle: ModelBundle, args: argparse.Namespace) -> dict[str, Any]:
-    """All figures of one shape."""
+    """Returns all figures of one shape."""
     engines = {kind: TorchEngine.open(bundle, device=args.device, kind=kind) for kind in args.kinds}
     plain = Transformers(bundle, args.device)
     samples: dict[str, Samples] = {name: defaultdict(list) for name in (*engines, "transformers")}
@@ -125,7 +125,7 @@ def measure(bundle: ModelBundle, args: argparse.Namespace) -> dict[str, Any]:
     drawn = random.Random(7)
     for number in range(args.rounds + 2):  # the first two set up kernels and record graphs
         found = samples if number > 1 else {name: defaultdict(list) for name in samples}
-        ids = [drawn.randrange(8, bundle.manifest.architecture.vocab) for _ in range(args.cached)]
+        ids = [drawn.randrange(8, bundle.manifest.decoder.vocab) for _ in range(args.cached)]
         read.append(bandwidth(args.device))
         for name, engine in engines.items():
             ours(engine, ids, found[name])
@@ -137,8 +137,8 @@ def measure(bundle: ModelBundle, args: argparse.Namespace) -> dict[str, Any]:
     speed = statistics.median(read)
     for name, engine in engines.items():
         network = engine._network
-        rows = bundle.manifest.architecture.kv_bytes(args.cached + DECODED // 2)
-        size = network.weight_bytes + rows * network.dtype.itemsize // 4
+        row = bundle.manifest.decoder.kv_bytes_per_token(network.dtype.itemsize)
+        size = network.weight_bytes + row * (args.cached + DECODED // 2)
         decode = statistics.median(samples[name]["decode_ms"]) / 1e3
         figures[name]["share_of_bound"] = round(size / speed / decode, 3)
         engine.close()

@@ -1,12 +1,13 @@
-"""How many tokens a second one core can cut holes into, and how many the whole loader makes.
+"""Measures how many tokens a second one core can cut holes into, and how many the loader makes.
 
     python -m benchmarks.holes [--run OUT]
 
 The transform alone (drawing and cutting text; syntax trees are parsed where the mix needs them)
-and the loader (reading, drawing, tokenising, packing) are timed in turn over the same documents,
-for the default mix and for the seed's two free cuts.  Text is the standard library of this Python,
-or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000 tokens/s of the
-46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token (docs/training.md).
+and the loader (reading, drawing, tokenizing, packing) are timed in turn over the same documents,
+for the default mix and for the reference model's two free cuts.  Text is the standard library of
+this Python, or the corpus and tokenizer of a finished run.  An H100 at 35 % MFU learns 982,000
+tokens/s of the 46 M network with rows of 1,024: 35 % of 989.4 TFLOP/s over 0.352 GFLOP a token
+(docs/notes/1.3b-plan.md).
 """
 
 from __future__ import annotations
@@ -16,23 +17,24 @@ import os
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from attrs import evolve
 
 from benchmarks import record
 from benchmarks.training import prepare, tokens_in
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
-from model_runtime.training.__main__ import find_recipe
-from model_runtime.training.batches import Blocks, Source
+from model_runtime.training.batches import BlockBuilder, RowSource
 from model_runtime.training.documents import unpack
 from model_runtime.training.recipe import read_recipe
+from model_runtime.training.recipe_files import find_recipe
 from model_runtime.training.special_tokens import tokens_of
 
 _ROUNDS = 5
 _GPU = 982_000
-"""Tokens a second."""
-_SEEDS = {
+"""Tokens that a GPU learns in a second."""
+_TWO_FREE_CUTS = {
     "spans": {"character": 1.0},
     "orders": {"spm1": 1.0},
     "level": "context",
@@ -42,13 +44,13 @@ _SEEDS = {
 _NO_TREES = {"spans": {"rest-of-line": 0.6, "character": 0.2, "short-run": 0.2}}
 
 
-def sources(out: Path) -> dict[str, Blocks]:
-    """Loaders of the mixes that are compared."""
+def sources(out: Path) -> dict[str, BlockBuilder]:
+    """Returns loaders of the mixes that are compared."""
     recipe = read_recipe(find_recipe("default"))
     tokenizer = out / "tokenizer" / "tokenizer.json"
     folder = out / "benchmark-corpus"
     unpack(out / "corpus", folder)
-    source = Source(
+    source = RowSource(
         folder,
         tokenizer,
         tokens_of(FimTokenizer.from_file(tokenizer)),
@@ -59,13 +61,13 @@ def sources(out: Path) -> dict[str, Blocks]:
     )
     return {
         "default mix": source.open(),
-        "characters only": replace(source, data=replace(source.data, **_NO_TREES)).open(),
-        "the seed's": replace(source, data=replace(source.data, **_SEEDS)).open(),
+        "characters only": evolve(source, data=evolve(source.data, **_NO_TREES)).open(),
+        "reference model": evolve(source, data=evolve(source.data, **_TWO_FREE_CUTS)).open(),
     }
 
 
-def transform(blocks: Blocks, number: int) -> float:
-    """Seconds to read the documents of a block and to draw and cut a hole in every window."""
+def transform(blocks: BlockBuilder, number: int) -> float:
+    """Returns seconds to read the documents of a block and to cut a hole into every window."""
     encoder = blocks.encoder
     low_high = encoder.data.window_tokens
     if encoder.data.level == "context":
@@ -80,8 +82,8 @@ def transform(blocks: Blocks, number: int) -> float:
     return time.perf_counter() - started
 
 
-def measure(loaders: dict[str, Blocks]) -> dict[str, object]:
-    """Tokens a second and core of each mix, rounds interleaved."""
+def measure(loaders: dict[str, BlockBuilder]) -> dict[str, object]:
+    """Returns tokens a second and core of each mix, rounds interleaved."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in loaders}
     for blocks in loaders.values():
         blocks.make(0)

@@ -1,6 +1,6 @@
-"""How long the server hears nothing while somebody types in a document that no rule was made for.
+"""Measures how long the server hears nothing while somebody types in a huge document.
 
-python -m benchmarks.huge_documents [--keys N]
+    python -m benchmarks.huge_documents [--keys N]
 
 Beside the keys and their requests another request (`fimLsp/explain`) is asked over and over: its
 slowest answer is the longest time for which the event loop was held, plus its own work and two
@@ -36,7 +36,7 @@ _KEY_SECONDS = 0.15
 
 
 async def measure(editor: Editor, name: str, hole: Hole, keys: int) -> dict[str, Any]:
-    """Silences while the document is opened, and while it is typed in; answers that came."""
+    """Returns silences while the document is opened and typed in, and the answers that came."""
     text = hole.prefix + hole.suffix
     uri = f"file:///{name.replace(' ', '-')}.py"
     line, column = text[: len(hole.prefix)].count("\n"), len(hole.prefix.rpartition("\n")[2])
@@ -72,7 +72,9 @@ async def measure(editor: Editor, name: str, hole: Hole, keys: int) -> dict[str,
 
 
 async def _listen(editor: Editor, work: Any) -> list[float]:
-    """Milliseconds to each answer of an easy request, one after the other, while `work` goes on."""
+    """Returns milliseconds to each answer of an easy request, one after the other, while `work`
+    goes on.
+    """
     task = asyncio.ensure_future(work())
     silences = []
     while not task.done():
@@ -85,7 +87,7 @@ async def _listen(editor: Editor, work: Any) -> list[float]:
 
 
 async def run(keys: int) -> dict[str, Any]:
-    """All documents, in one server."""
+    """Measures all documents, in one server."""
     found = {}
     async with Editor({"threads": 1, "debounceMs": 0}, Path.cwd(), COMMAND) as editor:
         await editor.until_indexed()

@@ -1,4 +1,4 @@
-"""What a typist waits for: fim-lsp against llama.cpp, on the same weights and the same typing.
+"""Measures what a typist waits for: fim-lsp against llama.cpp, on the same weights and typing.
 
     python -m benchmarks.keystroke [--keys 60] [--threads 1] [--shape 46m] [--gaps FILE]
 
@@ -51,13 +51,13 @@ _CONTEXT = 512
 _TIMEOUT_SECONDS = 60.0
 _WATCHED_KEYS = 20
 _RANDOM_TOKENS = 8
-"""Of an answer of random weights, which end none themselves."""
+"""Tokens of an answer of random weights, which end none themselves."""
 _SETTLE_SECONDS = 0.02
-"""The server is quiet when it has done nothing for so long."""
+"""Seconds after which a server that has done nothing is quiet."""
 
 
 class Match:
-    """One server of ours, typed into, and the others beside it."""
+    """A server of ours, typed into, and the others beside it."""
 
     def __init__(self, editor: Editor, lines: Path, others: dict[str, LlamaCpp]) -> None:
         self._editor, self._others = editor, others
@@ -68,7 +68,7 @@ class Match:
         self.typing = Typing(model_ms={name: [] for name in (OURS, *others)})
 
     async def type(self, trace: Trace) -> None:
-        """One document, from the first key to the last."""
+        """Types one document, from the first key to the last."""
         uri = trace.path.with_name(f"typed_{trace.path.name}").as_uri()
         self._editor.open(uri, trace.language, trace.before + trace.after)
         line, character = trace.before.count("\n"), 0
@@ -81,7 +81,7 @@ class Match:
         self._editor.close(uri)
 
     async def _ask(self, uri: str, position: dict[str, int], pause: float) -> None:
-        """Ask for what follows, and wait until the next key is due."""
+        """Asks for what follows, and waits until the next key is due."""
         typing, sent = self.typing, time.perf_counter()
         typing.keys += 1
         answer = self._editor.ask(uri, position)
@@ -91,13 +91,14 @@ class Match:
         await asyncio.sleep(max(0.0, pause - took / 1e3))
         await self._quiet()
         requests = [json.loads(line) for line in self._lines]
-        decision = (await self._editor.request("fimLsp/explain", None))[0]
+        answer = await self._editor.request("fimLsp/explain", {"limit": 1})
+        (decision,) = answer["traces"]
         after_debounce = took - decision["timingsMs"].get("debounce", 0.0)
         if result and result["items"]:
             typing.waits_ms.append((took, after_debounce))
             typing.outcomes[f"text from the {decision['source']}"] += 1
         else:
-            typing.outcomes[(decision["reason"] or decision["outcome"]).partition(":")[0]] += 1
+            typing.outcomes[decision["reasonCode"] or decision["outcome"]] += 1
         if decision["source"] == "model" and decision.get("newTokens"):
             typing.model_ms[OURS].append(after_debounce)
             typing.cached_ids.append(decision["cachedTokens"])
@@ -112,15 +113,15 @@ class Match:
         typing.ours_ms.append(told["oursMs"])
 
     async def _quiet(self) -> None:
-        """Until the server does nothing behind its answer, so that it disturbs nobody."""
+        """Waits until the server does nothing behind its answer, so that it disturbs nobody."""
         before = None
         while before != (before := self._editor.cpu_seconds()):
             await asyncio.sleep(_SETTLE_SECONDS)
 
     def _ask_others(self, requests: list[dict[str, Any]]) -> None:
-        """The same of each other server, another one first each time.
+        """Asks each other server the same, another one first each time.
 
-        What was overtaken comes first and does not count: its prompt is in our cache too.
+        A request that was overtaken comes first and does not count: its prompt is in our cache too.
         """
         *overtaken, counted = [request for request in requests if request["tokens"]]
         turn = next(self._turn) % max(1, len(self._others))
@@ -138,7 +139,7 @@ class Match:
 async def type_all(
     scripts: Sequence[Trace], settings: dict[str, Any], others: dict[str, LlamaCpp]
 ) -> tuple[Typing, str]:
-    """All traces in one server; what came of it, and the name of its engine."""
+    """Types all traces into one server; returns its answers, and the name of its engine."""
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "requests.jsonl"
         command = (sys.executable, "-m", "benchmarks.recording_server", str(lines))
@@ -165,7 +166,9 @@ async def type_all(
 
 @contextmanager
 def model_of(shape: str) -> Iterator[ModelBundle]:
-    """The embedded model, or one of benchmarks.engine with random weights in a temporary folder."""
+    """Gives the embedded model, or one of benchmarks.engine with random weights in a temporary
+    folder.
+    """
     if shape == "embedded":
         yield catalogue.find("default")
         return
@@ -177,7 +180,7 @@ def model_of(shape: str) -> Iterator[ModelBundle]:
 
 @contextmanager
 def llama_servers(bundle: ModelBundle, threads: int) -> Iterator[dict[str, LlamaCpp]]:
-    """The other contestants, by name; none where there is no llama.cpp."""
+    """Gives the other contestants, by name; none where there is no llama.cpp."""
     with ExitStack() as stack:
         started: dict[str, LlamaCpp] = {}
         try:

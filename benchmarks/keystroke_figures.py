@@ -1,4 +1,4 @@
-"""The figures of benchmarks.keystroke: what is counted, the table, the picture, the goals."""
+"""Computes the figures of benchmarks.keystroke: counts, table, picture, goals."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from benchmarks.picture import picture
 
 OURS = "fim-lsp"
 GOALS = {"llama.cpp Q8_0": 0.7, "llama.cpp Q4_0": 0.9}
-"""Most that fim-lsp may take, as a share of theirs."""
+"""Limits on what fim-lsp may take, as a share of theirs."""
 
 
 @dataclass
 class Typing:
-    """What came of all traces."""
+    """The answers to all traces."""
 
     keys: int = 0
     waits_ms: list[tuple[float, float]] = field(default_factory=list)
-    """Of each answer with a text: from the key, and without the debounce."""
+    """Milliseconds to each answer with a text: from the key, and without the debounce."""
     model_ms: dict[str, list[float]] = field(default_factory=dict)
-    """Of each answer of the model, by contestant; without the debounce."""
+    """Milliseconds to each answer of the model, by contestant; without the debounce."""
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     late: int = 0
-    """Answers that came after the next key was due."""
+    """Number of answers that came after the next key was due."""
     outcomes: Counter[str] = field(default_factory=Counter)
     cached_ids: list[int] = field(default_factory=list)
     new_ids: list[int] = field(default_factory=list)
     decoded: list[int] = field(default_factory=list)
     steps_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """Of each answer of the model, by step of its path."""
+    """Milliseconds of each answer of the model, by step of its path."""
     blocks_ms: list[float] = field(default_factory=list)
     """Longest block of the event loop between two keys."""
     ours_ms: list[float] = field(default_factory=list)
-    """The same, less what other programs took of the processor."""
+    """Longest block, less what other programs took of the processor."""
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """A percentile by the nearest rank, to four digits; NaN of nothing."""
+    """Returns a percentile by the nearest rank, to four digits; NaN of nothing."""
     ordered = sorted(values) or [float("nan")]
     return float(f"{ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]:.4g}")
 
 
 def both(values: Sequence[float]) -> dict[str, float]:
-    """Median and the 95th percentile."""
+    """Returns the median and the 95th percentile."""
     return {"p50": percentile(values, 50), "p95": percentile(values, 95)}
 
 
 def figures(typing: Typing) -> dict[str, Any]:
-    """All that the benchmark is about, by name."""
+    """Returns all that the benchmark is about, by name."""
     ours = both(typing.model_ms[OURS])
     answered = len(typing.waits_ms)
     from_cache = answered - typing.outcomes["text from the model"]
@@ -122,7 +122,7 @@ def figures(typing: Typing) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """The table, and which goals were met."""
+    """Prints the table, and which goals were met."""
     table = Table("answers of the model", "p50", "p95", "fim-lsp takes", "CPU s a 1,000 keys")
     for name, times in found["model_answer_ms"].items():
         share = found["share_of_their_time"].get(name)
@@ -149,7 +149,7 @@ def show(found: dict[str, Any]) -> None:
 
 
 def draw(path: Path, model_ms: dict[str, list[float]]) -> None:
-    """A picture: which share of the answers of the model had come after so many milliseconds."""
+    """Draws which share of the model's answers had come after so many milliseconds."""
     with picture(path) as (_, (axis,)):
         for name, times in model_ms.items():
             ordered = sorted(times)

@@ -1,4 +1,4 @@
-"""Memory of the server over 10,000 requests in documents of six languages: does it grow?
+"""Measures the memory of the server over 10,000 requests in documents of six languages.
 
     python -m benchmarks.memory [--engine onnx] [--requests 10000]
 
@@ -28,15 +28,15 @@ from model_runtime.syntax.languages import language_id
 
 _EVERY = 50
 _KEYS = 8
-"""At one place."""
+"""Keys at one place."""
 _MAX_OPEN = 12
 _INVOKED = 40
-"""One request in so many asks by hand, for several candidates."""
+"""Number of requests of which one asks by hand, for several candidates."""
 _LIMIT_MB, _GROWTH_MB = 250, 5
 
 
 def requests(editor: Editor, seed: int = 0) -> Iterator[None]:
-    """Work in an endless session; yields after each answer."""
+    """Works in an endless session; yields after each answer."""
     chance = random.Random(seed)
     files = [path for path in sorted(SET.glob("*/*.*")) if path.name != "README.md"]
     texts: dict[Path, str] = {}
@@ -67,7 +67,7 @@ def requests(editor: Editor, seed: int = 0) -> Iterator[None]:
 
 
 def curve(engine: str, count: int) -> tuple[list[int], list[float], float]:
-    """After how many requests, how many megabytes; and the seconds that all of it took."""
+    """Returns megabytes by the number of requests, and the seconds that all of it took."""
     at, resident = [], []
     settings: dict[str, Any] = {"engine": engine, "threads": 1, "debounceMs": 0}
     with Editor(settings) as editor:
@@ -85,7 +85,7 @@ def curve(engine: str, count: int) -> tuple[list[int], list[float], float]:
 
 
 def fifth(values: list[float], number: int) -> list[float]:
-    """One of five equal parts, from 0."""
+    """Returns one of five equal parts, from 0."""
     return values[len(values) * number // 5 : len(values) * (number + 1) // 5]
 
 

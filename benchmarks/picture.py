@@ -1,4 +1,4 @@
-"""Pictures of figures: SVG that is the same for the same figures."""
+"""Draws figures as SVG that is the same for the same figures."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What each number type of the ONNX engine costs: agreement with float32, and the pass rate.
+"""Measures what each number type of the ONNX engine costs: agreement with float32, and pass rate.
 
     python -m benchmarks.precision --data DATA [--kinds float32 int8-128 ...] [--tasks N]
 
-For each kind the judge runs the single-line split of HumanEval-infilling (greedy, executed in the
+For each kind the single-line split of HumanEval-infilling is evaluated (greedy, executed in the
 sandbox).  `top1` is how often the likeliest id is that of float32, over all ids of the split's
 middles, each after its true prompt.  DATA is the folder data/ of openai/human-eval-infilling.
 """
@@ -18,11 +18,12 @@ from pathlib import Path
 from benchmarks import record
 from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 from model_runtime.engines.onnx.engine import OnnxEngine
-from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
 from model_runtime.evaluation.sandbox import Sandbox
-from model_runtime.evaluation.tasks import SPLITS, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import read_split
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from model_runtime.store import catalogue

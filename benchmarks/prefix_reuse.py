@@ -26,7 +26,7 @@ _SOURCE = Path(__file__).parents[1] / "model_runtime" / "prompt.py"
 
 
 def first_token(engine: Engine, prompt: list[int]) -> tuple[float, int]:
-    """Milliseconds to the first token, and how many ids were cached."""
+    """Returns milliseconds to the first token, and how many ids were cached."""
     started = time.perf_counter()
     with engine.generate(prompt, SamplingParams(1, frozenset())) as stream:
         next(stream)

@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict[str, Any]:
-    """What a figure must come with: processor, cores, memory, system, versions."""
+    """Returns what a figure must come with: processor, cores, memory, system, versions."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -31,7 +31,7 @@ def machine() -> dict[str, Any]:
 
 
 def write(name: str, figures: dict[str, Any], command: str) -> Path:
-    """Write results/NAME.json and say where."""
+    """Writes results/NAME.json and says where."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     content = {
@@ -46,7 +46,7 @@ def write(name: str, figures: dict[str, Any], command: str) -> Path:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Minimum, median and maximum, to three digits."""
+    """Returns minimum, median and maximum, to three digits."""
     return {
         "min": _short(min(values)),
         "median": _short(statistics.median(values)),

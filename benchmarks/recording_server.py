@@ -23,20 +23,26 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.event_loop import waits_ms
 from fim_lsp import cli
 from fim_lsp.lsp import handlers, stdio
-from fim_lsp.model_host.host import LoadedModel, ModelHost, load_model
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.loader import load_model
+from fim_lsp.model_host.status import HostStatus
 from fim_lsp.settings import Settings
 from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams, TokenStream
-from model_runtime.models.calibration import Calibration, CalibrationPoint
+from model_runtime.models.calibration import table
+from model_runtime.prompt.forced_text import ForcedText
+from model_runtime.served_model import ServedModel
 
 _BEAT_SECONDS = 0.002
 _HARDLY = 1e-12
 """A probability that every line has."""
+_ALWAYS_SURE = table([(0, _HARDLY, 0), (1, _HARDLY, 0)])
 
 
 class RecordingEngine:
@@ -49,12 +55,16 @@ class RecordingEngine:
         return getattr(self._engine, name)
 
     def generate(
-        self, prompt: Sequence[int], sampling: SamplingParams, cancel: threading.Event | None = None
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        cancel: threading.Event | None = None,
+        forced: ForcedText | None = None,
     ) -> TokenStream:
-        """As `Engine.generate`."""
-        stream = self._engine.generate(prompt, sampling, cancel)
+        """Implements `Engine.generate`."""
+        stream = self._engine.generate(prompt, sampling, cancel, forced)
         tokens = self._tokens(list(prompt), stream, cancel)
-        return TokenStream(tokens, cached_tokens=stream.cached_tokens)
+        return TokenStream(tokens, cached_tokens=stream.cached_tokens, drafts=stream.drafts)
 
     def _tokens(
         self, prompt: list[int], stream: TokenStream, cancel: threading.Event | None
@@ -76,20 +86,11 @@ class RecordingEngine:
             print(json.dumps(line), file=self._record, flush=True)
 
 
-class SureModel(LoadedModel):
-    """A model that is always sure enough; see the top."""
-
-    @property
-    def calibration(self) -> Calibration:
-        """Nothing is too improbable."""
-        return Calibration((CalibrationPoint(0, _HARDLY, 0), CalibrationPoint(1, _HARDLY, 0)))
-
-
 class LoopWatch:
     """The longest block of the running event loop."""
 
     def __init__(self, host: ModelHost) -> None:
-        self._host, self._block, self._ours = host, 0.0, 0.0
+        self._block, self._ours = 0.0, 0.0
         self._beat: asyncio.TimerHandle | None = None
         self.beats = False
         host.subscribe(self._follow)
@@ -109,10 +110,10 @@ class LoopWatch:
         self._block = self._ours = 0.0
         return told
 
-    def _follow(self) -> None:
-        if self._host.state == "busy" and self._beat is None and self.beats:
+    def _follow(self, status: HostStatus) -> None:
+        if status.state == "busy" and self._beat is None and self.beats:
             self._schedule()
-        elif self._host.state != "busy" and self._beat is not None:
+        elif status.state != "busy" and self._beat is not None:
             self._beat.cancel()
             self._beat = None
 
@@ -134,12 +135,14 @@ def main() -> None:
 
 
 def serve(record: TextIO) -> None:
-    """Until the client has gone."""
+    """Serves until the client has gone."""
     watches: list[LoopWatch] = []
 
-    def load(settings: Settings) -> LoadedModel:
+    def load(settings: Settings) -> ServedModel:
         model = load_model(settings)
-        return SureModel(model.bundle, RecordingEngine(model.engine, record), model.choice)
+        return replace(
+            model, engine=RecordingEngine(model.engine, record), calibration=_ALWAYS_SURE
+        )
 
     def make_host() -> ModelHost:
         host = ModelHost(load)

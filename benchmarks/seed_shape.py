@@ -42,7 +42,7 @@ def make(folder: Path, small: bool) -> dict[str, object]:
     tokenizer = with_sentinels(ROOT / "tests" / "data" / "20B_tokenizer.json")
     tokenizer.save(folder / "source" / "tokenizer.json")
     return {
-        "parameters": variant.architecture.count_parameters(),
+        "parameters": variant.decoder.count_parameters(),
         "bytes": _size(folder / "source"),
     }
 
@@ -114,7 +114,7 @@ def _size(folder: Path) -> int:
 
 
 def _peak_mb() -> int:
-    """Most resident memory that this process has had, mapped files included."""
+    """Returns the most resident memory that this process has had, mapped files included."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,10 +1,10 @@
-"""From the start of the process to the first completion of a 500-token context, and what of it
-each step takes; and how soon a model that was unloaded while idle answers again.
+"""Measures the time from the start of the process to the first completion, step by step.
 
     python -m benchmarks.startup [--engines onnx ctranslate2] [--runs 7]
 
-Engines take turns.  Their forms of the model are in the cache before, as at every start but the
-first one.
+The context has 500 tokens.  It also measures how soon a model that was unloaded while idle answers
+again.  Engines take turns.  Their forms of the model are in the cache before, as at every start but
+the first one.
 
     initialized  the client may speak: Python has started and imported the server
     ready        the model is loaded
@@ -30,7 +30,7 @@ STEPS = ("initialized", "ready", "answered", "reloaded")
 
 
 def start(engine: str, prefix: str) -> dict[str, float]:
-    """Seconds from the start to each step, processor seconds, and megabytes, of one start."""
+    """Returns seconds to each step of one start, processor seconds and megabytes."""
     place = {"line": prefix.count("\n"), "character": len(prefix.rpartition("\n")[2])}
     settings = {"engine": engine, "candidates": 1, "unloadAfterMinutes": _UNLOAD_MINUTES}
     started = time.perf_counter()

@@ -21,7 +21,7 @@ SET = Path(__file__).parent / "replay_set"
 _TYPED = ("stock.py", "lru_cache.ts", "todo_list.js", "fetch.go")
 """Files of `ours`, one for each language."""
 _AROUND_CHARACTERS = 2500
-"""At least so much stands before the typed text: more than a window of 512 tokens has of it."""
+"""Fewest characters before the typed text: more than a window of 512 tokens has of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Key:
 
     text: str
     pause_ms: float
-    """Until the next one."""
+    """Milliseconds until the next key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Trace:
 
 
 def traces(keys: int, pauses_ms: Sequence[float] = ()) -> list[Trace]:
-    """The documents, with so many keys each.
+    """Returns the documents, with so many keys each.
 
     Args:
-        keys: of each document.
-        pauses_ms: one's own, to draw from.
+        keys: number of keys of each document.
+        pauses_ms: one's own pauses, to draw from.
     """
     return [_trace(SET / "ours" / name, keys, pauses_ms) for name in _TYPED]
 

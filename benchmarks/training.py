@@ -1,8 +1,8 @@
-"""How fast the pipeline trains, and whether making rows could ever be the limit.
+"""Measures how fast the pipeline trains, and whether making rows could ever be the limit.
 
     python -m benchmarks.training [--device cuda] [--run OUT]
 
-The loader (reading, cutting holes, tokenising, packing; one core, no workers) and steps of the
+The loader (reading, cutting holes, tokenizing, packing; one core, no workers) and steps of the
 default recipe's network are timed in turn.  Text is the standard library of this Python, or the
 corpus and tokenizer of a finished run.  On an accelerator the 1.3B shape is measured as well, on
 rows of random ids, each network compiled as its recipe says.
@@ -16,21 +16,21 @@ import statistics
 import sysconfig
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from attrs import evolve
 
 from benchmarks import record
 from model_runtime.training import pipeline
-from model_runtime.training.__main__ import find_recipe
 from model_runtime.training.gradients import Gradients
-from model_runtime.training.network import Network, flops_per_token
-from model_runtime.training.optimisers import build_optimisers
-from model_runtime.training.packing import Rows
+from model_runtime.training.network import TrainingNetwork, flops_per_token
+from model_runtime.training.optimizers import build_optimizers
+from model_runtime.training.packing import PackedRows
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import Recipe, read_recipe
+from model_runtime.training.recipe_files import find_recipe
 from model_runtime.training.shape import shape_of
 from model_runtime.training.throughput import peak_of
 from model_runtime.training.train import Trainer, prepare_layers
@@ -45,7 +45,7 @@ sample_mb = 10.0
 
 
 def prepare(out: Path) -> None:
-    """Corpus and tokenizer of the standard library."""
+    """Makes corpus and tokenizer of the standard library."""
     recipe = out / "default-of-stdlib.toml"
     (out / "default.toml").write_text(find_recipe("default").read_text("utf-8"), "utf-8")
     recipe.write_text(_CORPUS, "utf-8")
@@ -54,16 +54,16 @@ def prepare(out: Path) -> None:
 
 
 def on_processor(recipe: Recipe, out: Path) -> dict[str, object]:
-    """Seconds per token of the loader and of the step, interleaved."""
+    """Returns seconds per token of the loader and of the step, interleaved."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core
-    train = replace(recipe.train, compile_layers=False, rows_per_step=2, rows_at_once=2, workers=0)
+    train = evolve(recipe.train, compile_layers=False, rows_per_step=2, rows_at_once=2, workers=0)
     trainer = Trainer(
-        replace(recipe, train=train),
+        evolve(recipe, train=train),
         out / "corpus",
         out / "tokenizer" / "tokenizer.json",
         out / "benchmark",
     )
-    blocks = replace(trainer.source, block_mb=1.0).open()
+    blocks = evolve(trainer.source, block_mb=1.0).open()
     blocks.make(0)
     loader, steps = [], []
     for number in range(1, _ROUNDS + 1):
@@ -90,23 +90,23 @@ def on_processor(recipe: Recipe, out: Path) -> dict[str, object]:
 
 
 def on_accelerator(name: str, device: torch.device, rows_at_once: int) -> dict[str, object]:
-    """MFU of a recipe's network, whole rows of random ids, optimiser included."""
+    """Returns the MFU of a recipe's network, whole rows of random ids, optimizer included."""
     recipe = read_recipe(find_recipe(name))
-    train = replace(recipe.train, rows_at_once=rows_at_once)
+    train = evolve(recipe.train, rows_at_once=rows_at_once)
     shape = shape_of(recipe, recipe.tokenizer.vocabulary)
-    network = Network(shape).to(device)
+    network = TrainingNetwork(shape).to(device)
     prepare_layers(network, train)
     gradients = Gradients(network, train, True, device, Processes())
-    optimisers = build_optimisers(network, recipe.optimiser)
+    optimizers = build_optimizers(network, recipe.optimizer)
     ids = np.random.default_rng(0).integers(8, 16_000, (4 * rows_at_once, shape.context))
-    rows = Rows(ids.astype(np.int32), [[shape.context]] * len(ids))
+    rows = PackedRows(ids.astype(np.int32), [[shape.context]] * len(ids))
 
     def step() -> float:
         started = time.perf_counter()
         loss = gradients.compute(rows)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         float(loss)
         torch.cuda.synchronize(device)
         return time.perf_counter() - started
@@ -125,7 +125,7 @@ def on_accelerator(name: str, device: torch.device, rows_at_once: int) -> dict[s
     }
 
 
-def tokens_in(rows: Rows) -> int:
+def tokens_in(rows: PackedRows) -> int:
     return sum(map(sum, rows.lengths))
 
 

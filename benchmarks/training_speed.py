@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_speed RECIPE... [--against CHECKOUT] [--threads 1] [--rounds 5]
 
-Steps of a recipe's network, optimiser included, on rows of random ids whose lengths are those of
+Steps of a recipe's network, optimizer included, on rows of random ids whose lengths are those of
 its windows.  Time is that of the processor, which other work on the machine lengthens less than
 that of the clock; with one thread none of it is spent waiting.  With `--against` the code of
 another checkout does the same steps in turn, each round in a process of its own, and the first
@@ -19,39 +19,40 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from attrs import evolve
 
 _ROOT = Path(__file__).parents[1]
 _STEPS = 3
 
 
 def measure(recipe_name: str, threads: int) -> dict[str, object]:
-    """Tokens per second of processor time, of one warm process."""
+    """Returns tokens per second of processor time, of one warm process."""
     import torch
 
-    from model_runtime.training.__main__ import find_recipe
     from model_runtime.training.gradients import Gradients
-    from model_runtime.training.network import Network, flops_per_token
-    from model_runtime.training.optimisers import build_optimisers
+    from model_runtime.training.network import TrainingNetwork, flops_per_token
+    from model_runtime.training.optimizers import build_optimizers
     from model_runtime.training.packing import pack
     from model_runtime.training.parallel import Processes
     from model_runtime.training.recipe import read_recipe
+    from model_runtime.training.recipe_files import find_recipe
     from model_runtime.training.shape import shape_of
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     recipe = read_recipe(find_recipe(recipe_name))
     shape = shape_of(recipe, recipe.tokenizer.vocabulary)
-    network = Network(shape)
+    network = TrainingNetwork(shape)
     gradients = Gradients(
         network,
-        replace(recipe.train, threads=threads),
+        evolve(recipe.train, threads=threads),
         recipe.data.attention_within == "row",
         torch.device("cpu"),
         Processes(),
     )
-    optimisers = build_optimisers(network, recipe.optimiser)
+    optimizers = build_optimizers(network, recipe.optimizer)
     rng, (low, high) = random.Random(0), recipe.data.window_tokens
     count = recipe.train.rows_per_step
     lengths = [
@@ -64,9 +65,9 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
     for _ in range(1 + _STEPS):
         started = time.process_time()
         losses.append(float(gradients.compute(rows)))
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         seconds.append(time.process_time() - started)
     speed = tokens / statistics.median(seconds[1:])
     mean = sum(n * n for row in rows.lengths for n in row) / tokens / 2  # keys of a query
@@ -79,7 +80,7 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
 
 
 def _peak() -> float:
-    """Products of square matrices in bfloat16, by the clock of the processor."""
+    """Returns operations per second of square bfloat16 products, by processor time."""
     import torch
 
     side, best = 1024, float("inf")
@@ -92,7 +93,7 @@ def _peak() -> float:
 
 
 def in_checkout(checkout: Path, recipe: str, threads: int) -> dict[str, object]:
-    """The same by another process with the code of a checkout."""
+    """Measures in another process, with the code of a checkout."""
     done = subprocess.run(
         [sys.executable, __file__, recipe, "--threads", str(threads), "--once"],
         cwd=checkout,
@@ -106,7 +107,7 @@ def in_checkout(checkout: Path, recipe: str, threads: int) -> dict[str, object]:
 
 
 def summary(rounds: list[dict[str, object]]) -> dict[str, object]:
-    """Medians of the rounds, and the share of the peak."""
+    """Returns medians of the rounds, and the share of the peak."""
     from benchmarks import record
 
     speeds = [float(str(each["tokens_per_cpu_second"])) for each in rounds]
@@ -146,7 +147,7 @@ def main() -> None:
 def compare(
     recipe: str, checkouts: dict[str, Path], given: argparse.Namespace
 ) -> dict[str, dict[str, object]]:
-    """Figures of a recipe in each checkout that has it, measured in turn."""
+    """Returns figures of a recipe in each checkout that has it, measured in turn."""
     file = Path("model_runtime") / "recipes" / f"{recipe}.toml"
     having = {name: folder for name, folder in checkouts.items() if (folder / file).exists()}
     rounds: dict[str, list[dict[str, object]]] = {name: [] for name in having}

@@ -1,6 +1,6 @@
-"""What the learnt wait and idle work bring: the same typing, file by file, with and without them.
+"""Measures what adaptive debounce and idle work bring: the same typing, with and without them.
 
-python -m benchmarks.waiting [--keys N] [--engine NAME]
+    python -m benchmarks.waiting [--keys N] [--engine NAME]
 
 Two typists: one at the human pauses of `fim-lsp replay`, and one who writes in quick bursts.
 """
@@ -36,7 +36,7 @@ def measure(engine: str, keys: int) -> dict[str, Any]:
     """Figures by typist and wait."""
     replay_set = Path(__file__).parent / "replay_set"
     scripts = of_files([replay_set / name for name in _FILES])
-    manner = Manner(is_fast=False, most_keys=keys)
+    manner = Manner(is_fast=False, max_keys=keys)
     # At this eagerness the embedded model shows enough for a percentile to mean something.
     common = {"engine": engine, "threads": 1, "eagerness": 0.9}
     figures: dict[str, dict[str, Any]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def version() -> str:
-    """Version of the installed package; "unknown" for sources that were never installed."""
+    """Returns the version of the installed package; "unknown" for sources."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,15 +1,17 @@
-"""A document at one moment, frozen: all that the completion path may know of it."""
+"""Holds a document at one moment, frozen: all that the path of a completion may know of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fim_lsp.uris import local_path
 from model_runtime.prompt.encoder import Hole
 
 
 @dataclass(frozen=True, slots=True)
 class Indentation:
-    """How the editor indents in this document, where it says so (Copilot's `formattingOptions`)."""
+    """The indentation that the editor uses in a document (Copilot's `formattingOptions`)."""
 
     size: int
     """Columns per level."""
@@ -18,7 +20,7 @@ class Indentation:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSnapshot:
-    """Text, cursor and names at the moment of a request.  Offsets count code points."""
+    """Text, cursor and names of a document.  Offsets count code points."""
 
     uri: str
     language_id: str
@@ -39,6 +41,33 @@ class DocumentSnapshot:
     """Whether others may see what is in it: it is no secret, and git does not ignore it."""
 
     @property
+    def project(self) -> str:
+        """Name of the folder that `path` is relative to; empty where there is none."""
+        whole = local_path(self.uri) or ""
+        if not self.path or not whole.endswith(f"/{self.path}"):
+            return ""
+        return whole[: -len(self.path) - 1].rpartition("/")[2]
+
+    @property
     def hole(self) -> Hole:
         """Text before and after the cursor."""
         return Hole(self.text[: self.offset], self.text[self.offset :])
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentHandle:
+    """An open document at one moment, whose text is put together only when it is read.
+
+    Handles are cheap, so that the event loop can hand out dozens of them; the texts are read on the
+    engine's thread.
+    """
+
+    uri: str
+    version: int
+    read: Callable[[], DocumentSnapshot]
+    """Returns the document as it was when the handle was made; may be called on any thread."""
+
+    @staticmethod
+    def of(snapshot: DocumentSnapshot) -> DocumentHandle:
+        """Returns a handle of a document whose text is there already."""
+        return DocumentHandle(snapshot.uri, snapshot.version, lambda: snapshot)

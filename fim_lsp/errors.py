@@ -1,4 +1,4 @@
-"""What can go wrong in the server and its command line, in the user's words.
+"""Errors of the server and its command line, in the user's words.
 
 FimLspError          every error below; one sentence with the remedy, exit code 1
   UsageError         the command line asks for something that cannot be; exit code 2

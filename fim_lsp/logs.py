@@ -1,4 +1,4 @@
-"""Where log lines go: a file in the platform's log folder, and problems to standard error."""
+"""Sends log lines to a file in the platform's log folder, and problems to standard error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ _MAX_BYTES = 2_000_000
 
 
 def default_log_file() -> Path:
-    """The file that `--log-file` replaces."""
+    """Returns the file that `--log-file` replaces."""
     from platformdirs import user_log_path
 
     return user_log_path("fim-lsp", appauthor=False) / "fim-lsp.log"
 
 
 def configure(level: str, file: Path | None = None) -> None:
-    """Set up logging for a server.  A folder that cannot be written costs the file, not the
-    server.
-    """
+    """Sets up logging for a server; a folder that cannot be written costs the file alone."""
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     stderr = logging.StreamHandler(sys.stderr)
     if not sys.stderr.isatty():

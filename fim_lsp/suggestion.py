@@ -1,4 +1,4 @@
-"""What the completion path takes beside a document and what it gives back.  No LSP types."""
+"""Values that the path of a completion takes beside a document, and gives back.  No LSP types."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from enum import Enum
 
 
 class Trigger(Enum):
-    """Why the editor asks."""
+    """The reason for which an editor asks."""
 
     INVOKED = 1
     """The user asked: up to `candidates` suggestions, no debounce."""
     AUTOMATIC = 2
-    """Typing: one suggestion is enough."""
+    """Typing asked: one suggestion is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,6 @@ class Completion:
     end: int
     mean_logprob: float
     origin: str = ""
-    """Who made it: the name of a model, or "project memory"."""
-    is_prepared: bool = False
-    """Made before it was asked for."""
+    """Name of the model that made it, or "project memory" for the line n-grams."""
+    is_prefetched: bool = False
+    """Whether it was made before it was asked for."""

@@ -1,4 +1,4 @@
-"""From the names that editors give to documents to paths."""
+"""Turns the names that editors give to documents into paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 def path_of(uri: str) -> str | None:
-    """The path in a URI; None for `untitled:` and other schemes that have none."""
+    """Returns the path in a URI; None for `untitled:` and other schemes that have none."""
     match = _SCHEME.match(uri)
     if match is None or match[1] == "untitled":
         return None
@@ -21,7 +21,7 @@ def path_of(uri: str) -> str | None:
 
 
 def local_path(uri: str) -> str | None:
-    """The path that a URI names, with slashes, as the functions of the system take it.
+    """Returns the path that a URI names, with slashes, as the functions of the system take it.
 
     >>> local_path("file:///c%3A/work/a%20b.py"), local_path("untitled:One")
     ('c:/work/a b.py', None)
@@ -31,6 +31,6 @@ def local_path(uri: str) -> str | None:
 
 
 def is_on_disk(uri: str) -> bool:
-    """Whether there is a file or a link of that name."""
+    """Tells whether there is a file or a link of that name."""
     path = local_path(uri)
     return path is not None and "\0" not in path and os.path.lexists(path)

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
         PromptRequest,
         Snippet,
     )
-    from model_runtime.prompt.format import FimTokens, Order
+    from model_runtime.prompt.format import PromptFormat
+    from model_runtime.prompt.orders import FimTokens, Order
     from model_runtime.prompt.tokenizer import FimTokenizer
     from model_runtime.store.catalogue import add_model, list_models
     from model_runtime.store.catalogue import find as find_model
@@ -64,7 +65,8 @@ _HOMES = {
         "ModelRuntimeError",
         "PromptTooLong",
     ),
-    "prompt.format": ("FimTokens", "Order"),
+    "prompt.format": ("PromptFormat",),
+    "prompt.orders": ("FimTokens", "Order"),
     "decoding.generate": ("Finish", "Generation", "generate_text"),
     "prompt.encoder": (
         "PromptRequest",
@@ -99,6 +101,7 @@ __all__ = [
     "Prompt",
     "PromptBudget",
     "PromptEncoder",
+    "PromptFormat",
     "PromptRequest",
     "PromptTooLong",
     "SamplingParams",

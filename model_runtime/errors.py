@@ -1,4 +1,4 @@
-"""What can go wrong in the runtime, in the user's words.
+"""Errors of the runtime, in the user's words.
 
     ModelRuntimeError         every error below; catch this one at a border
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
@@ -27,11 +27,11 @@ class BundleError(ModelRuntimeError):
 
 
 class ConversionError(ModelRuntimeError):
-    """The source is not a GPT-NeoX model that this package can read."""
+    """The source is no model that this package can read."""
 
 
 class GitError(ModelRuntimeError):
-    """There is no git, or it cannot read what it was asked for."""
+    """Git is missing, or cannot read what it was asked for."""
 
 
 class GgufError(ModelRuntimeError):
@@ -55,7 +55,7 @@ class EngineUnavailable(ModelRuntimeError):
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: on one line, without control characters, and short.
+    """Returns a value as a message quotes it: on one line, without control characters, and short.
 
     >>> shown("a" * 100)
     "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."

@@ -1,4 +1,4 @@
-"""Whole folders or nothing: building in a folder of its own and renaming, and hashes of files.
+"""Builds whole folders or nothing, in a folder of its own that is renamed; hashes files.
 
     <parent>/.fim-lsp.<name>.<12 hex digits>/lock   held by the process that works there
                                              new/   what is being built
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _ATTEMPTS = 20
-"""As many others may come between the two steps of a change in a folder that all share."""
+"""Others that may come between the two steps of a change in a folder that all share."""
 _WORK = re.compile(r"\.fim-lsp\..+\.[0-9a-f]{12}")
 _LOCK = "lock"
 
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """A new, empty folder that takes the place of `target` when the block ends without an error.
+    """Gives a new, empty folder that takes the place of `target` when the block ends well.
 
-    Until then `target` stays as it is.
+    Until then, and after an error, `target` stays as it is.
     """
     with working_folder(target.parent, target.name) as work:
         new = work / "new"
@@ -45,7 +45,7 @@ def building(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def working_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A hidden folder in `parent` for the time of the block; those of dead processes are removed.
+    """Gives a hidden folder in `parent` for the time of the block; removes those of dead processes.
 
     Raises:
         OSError: it cannot be made.
@@ -59,7 +59,7 @@ def working_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def claim_folder(parent: Path, name: str) -> tuple[Path, BaseFileLock]:
-    """A new hidden folder in `parent`, and its lock, which keeps it for as long as it is held.
+    """Returns a new hidden folder in `parent`, and its lock, which keeps it while it is held.
 
     Raises:
         OSError: it cannot be made.
@@ -82,7 +82,7 @@ def claim_folder(parent: Path, name: str) -> tuple[Path, BaseFileLock]:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what processes that are gone have left in `parent` of their work."""
+    """Removes what processes that are gone have left in `parent` of their work."""
     try:
         left = [path for path in parent.iterdir() if _WORK.fullmatch(path.name) and _is_ours(path)]
     except OSError:
@@ -98,7 +98,7 @@ def sweep(parent: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is a folder of this user; others can put links into a temporary folder."""
+    """Tells whether it is a folder of this user; others can put links into a temporary folder."""
     found = path.lstat()
     return stat.S_ISDIR(found.st_mode) and found.st_uid == getattr(os, "getuid", lambda: 0)()
 
@@ -110,7 +110,7 @@ def _lock(work: Path) -> BaseFileLock:
 
 
 def _put_in_place(new: Path, target: Path, work: Path) -> None:
-    """Rename; an earlier target, or one that another process has just put there, is replaced."""
+    """Renames; an earlier target, or one that another process has just put there, is replaced."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             new.rename(target)
@@ -124,7 +124,7 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file; about 30 ms for 50 MB."""
+    """Returns the hex digest of a file; about 30 ms for 50 MB."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""Reading a git repository without running what it names.
+"""Reads a git repository without running what it names.
 
 A repository's own settings may name programs: a monitor of its files, a transport for objects that
 are missing, a filter, a pager, a tool that compares.  Whoever opens a folder of somebody else's
@@ -15,7 +15,7 @@ from pathlib import Path
 from model_runtime.errors import GitError
 
 _READING = frozenset({"cat-file", "diff-tree", "ls-files", "ls-tree", "rev-list", "rev-parse"})
-"""These apply no filter, no comparison and no conversion that `.gitattributes` asks for."""
+"""Commands that apply no filter, no comparison and no conversion that `.gitattributes` asks for."""
 _OFF = {
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
@@ -43,16 +43,16 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
 }
 _KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
-"""Of the environment; `GIT_DIR`, `GIT_SSH_COMMAND` and the like are not."""
+"""Variables of the environment that git gets; `GIT_DIR`, `GIT_SSH_COMMAND` and the like are not."""
 
 
 def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """What git prints, of a command that only reads.
+    """Returns what git prints, of a command that only reads.
 
     Args:
-        folder: in a work tree, or a repository.
+        folder: a folder in a work tree, or a repository.
         arguments: a command of git's, and what belongs to it.
-        given: what git reads from its standard input.
+        given: text that git reads from its standard input.
 
     Raises:
         GitError: there is no git, or it fails; its own first line is in the message.

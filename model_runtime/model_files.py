@@ -1,4 +1,4 @@
-"""The files of a model's folder, which may come from anybody: regular, bounded, and not linked.
+"""Reads files of a model's folder, which may come from anybody: regular, bounded, not linked.
 
 A model is added from known files only.  A link among them is not followed, for it may lead to any
 file of the user; but the Hugging Face hub's cache consists of links,
@@ -32,7 +32,7 @@ class UnusableFile(ValueError):
 
 
 def size_of(path: Path, most: int | None = None) -> int:
-    """Bytes of a regular file, links followed; asked before anything is read from it.
+    """Returns the bytes of a regular file, links followed; asked before anything is read from it.
 
     Raises:
         OSError: it is missing or cannot be reached.
@@ -50,7 +50,7 @@ def size_of(path: Path, most: int | None = None) -> int:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Returns the JSON object in a file.
 
     Raises:
         OSError: it is missing or cannot be read.
@@ -64,7 +64,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """A JSON object whose texts can be written again, nested `MAX_JSON_DEPTH` deep at the most.
+    """Returns a JSON object whose texts can be written again, `MAX_JSON_DEPTH` deep at most.
 
     Raises:
         UnusableFile: the text is something else.
@@ -90,7 +90,7 @@ def parse_json(text: str) -> dict[str, Any]:
 
 
 def source_file(folder: Path, name: str, most: int | None = None) -> Path | None:
-    """A file of a folder that a model is added from; None where it has none of this name.
+    """Returns a file of a folder that a model is added from; None where it has none of this name.
 
     Raises:
         ConversionError: there is something else in its place, or it is larger than `most` bytes.
@@ -112,7 +112,7 @@ def source_file(folder: Path, name: str, most: int | None = None) -> Path | None
 
 
 def _is_blob(link: Path) -> bool:
-    """Whether a link leads from a snapshot in the hub's cache to a blob of the same model."""
+    """Tells whether a link leads from a snapshot in the hub's cache to a blob of the same model."""
     snapshot = link.parent.resolve()
     try:
         target = link.resolve()

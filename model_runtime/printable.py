@@ -1,4 +1,4 @@
-"""Text of others as it may go to a terminal: nothing that moves the cursor or turns letters."""
+"""Makes text of others fit for a terminal: nothing that moves the cursor or turns letters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""The text with U+FFFD in place of each unsafe character.
+    r"""Returns the text with U+FFFD in place of each unsafe character.
 
     >>> printable("a\x1b[31mb")
     'a\ufffd[31mb'

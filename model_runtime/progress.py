@@ -1,4 +1,4 @@
-"""How far a long preparation is, told to whoever asked to be told; to nobody by default.
+"""Tells how far a long preparation is to whoever asked to be told; to nobody by default.
 
 The listener belongs to the context (`contextvars`), so the code between the one who asks, a server
 or a terminal, and the one who works, the writer of an engine's files, need not pass it on.
@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Listener = Callable[[str, float], None]
-"""Told what is being done, and which share of it (0 to 1); 1 when it is over."""
+"""Is told what is being done, and which share of it (0 to 1); 1 when it is over."""
+
+OnStep = Callable[[str], None]
+"""Takes a sentence at each step of a piece of work."""
+
+
+def ignore_step(_: str) -> None:
+    """Takes the steps of work that nobody watches."""
 
 
 def _nobody(what: str, share: float) -> None:
@@ -24,7 +31,7 @@ _step: ContextVar[str] = ContextVar("step", default="")
 
 @contextmanager
 def told_to(listener: Listener) -> Iterator[None]:
-    """Tell a listener, besides those that are told already, in this block."""
+    """Tells a listener, besides those that are told already, in this block."""
     outer = _listener.get()
 
     def both(what: str, share: float) -> None:
@@ -40,7 +47,7 @@ def told_to(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """A preparation that takes this block; `advance` inside of it says how far it is."""
+    """Announces a preparation that takes this block; `advance` inside of it says how far it is."""
     token = _step.set(what)
     _listener.get()(what, 0.0)
     try:
@@ -51,6 +58,6 @@ def step(what: str) -> Iterator[None]:
 
 
 def advance(share: float) -> None:
-    """The share (0 to 1) of the running step that is done; ignored outside of one."""
+    """Tells which share (0 to 1) of the running step is done; ignored outside of one."""
     if what := _step.get():
         _listener.get()(what, min(share, 1.0))

@@ -1,4 +1,4 @@
-"""A bar in the terminal for preparations that are told of by `progress`."""
+"""Shows a bar in the terminal for preparations that are told of by `progress`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """Show what this block prepares on standard error, while it does, if that is a terminal."""
+    """Shows what this block prepares on standard error, while it does, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return

@@ -28,7 +28,7 @@ _HUB_CONSTANTS = "huggingface_hub.constants"
 
 
 def import_silenced(module: str) -> Any:
-    """Import a module of a library that reports its use, so that it does not.
+    """Imports a module of a library that reports its use, so that it does not.
 
     Raises:
         ImportError: it is not installed.

@@ -1,4 +1,4 @@
-"""For all tests: nothing is counted in the folders of the user who runs them."""
+"""Fixtures of all tests: nothing is counted in the folders of the user who runs them."""
 
 from collections.abc import Iterator
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("fim_lsp", "model_runtime", "benchmarks", "tests")
+FOLDERS = ("fim_lsp", "model_runtime", "benchmarks", "scripts", "tests")
 MODULES = sorted(
     path
     for folder in FOLDERS

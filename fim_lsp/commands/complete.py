@@ -1,109 +1,109 @@
-"""`fim-lsp complete`: the editor's path of a completion, once, in a terminal."""
+"""`fim-lsp complete`: takes the path of an editor's completion once, in a terminal."""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
-import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fim_lsp.completion.explanation import explain as explain_decision
-from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.request import CompletionRequest
-from fim_lsp.document import DocumentSnapshot
-from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.model_host.host import ModelHost
+from fim_lsp.commands.options import add_model_options, checked, model_settings
+from fim_lsp.errors import UsageError
+from fim_lsp.lsp.positions import LINE_END
 from fim_lsp.settings import Settings
-from fim_lsp.suggestion import Completion, Trigger
-from model_runtime.progress_bar import progress_bar
-from model_runtime.syntax.languages import language_id
+from model_runtime.command_line import Commands, add_command, add_json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fim_lsp.completion.trace import RequestTrace
+    from fim_lsp.document import DocumentSnapshot
+    from fim_lsp.suggestion import Completion
+
 _LINES_AROUND = 6
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True)
-class Location:
-    """A place in a file, 1-based, as compilers print it."""
+def add_parser(commands: Commands) -> None:
+    """Adds the command `complete`."""
+    parser = add_command(
+        commands,
+        "complete",
+        run,
+        help="print the completion at a place in a file",
+        description="Print what an editor would be offered at FILE:LINE:COLUMN (1-based; the "
+        "cursor stands before that column).",
+    )
+    parser.add_argument("location", metavar="FILE:LINE:COLUMN")
+    add_json_option(parser)
+    parser.add_argument(
+        "-n", type=int, default=1, metavar="N", help="up to N different completions (default 1)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="also print the decision with its reasons"
+    )
+    add_model_options(parser)
 
-    path: Path
-    line: int
-    column: int
 
-
-def parse_location(text: str) -> Location:
-    """Read FILE:LINE:COLUMN.
+def run(args: argparse.Namespace) -> int:
+    """Completes once and prints; returns the exit code.
 
     Raises:
-        UsageError: it is something else.
-    """
-    match = re.fullmatch(r"(.+):(\d+):(\d+)", text)
-    if match is None:
-        raise UsageError(f"{text}: expected FILE:LINE:COLUMN, as in main.py:12:9")
-    return Location(Path(match[1]), int(match[2]), int(match[3]))
-
-
-def snapshot_of(location: Location) -> DocumentSnapshot:
-    """The file with the cursor at the location.
-
-    Raises:
+        UsageError: the options make no sense.
         FimLspError: the file cannot be read, or has no such place.
     """
-    path = location.path
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise FimLspError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise FimLspError(f"{path}: not UTF-8 text; convert the file first") from None
-    except OSError as error:
-        raise FimLspError(f"{path}: {error.strerror}") from None
-    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-    if not 1 <= location.line <= len(starts):
-        raise FimLspError(f"{path} has {len(starts)} lines; there is no line {location.line}")
-    start = starts[location.line - 1]
-    following = _LINE_END.search(text, start)
-    length = (following.start() if following else len(text)) - start
-    if not 1 <= location.column <= length + 1:
-        raise FimLspError(
-            f"{path}:{location.line} has {length} characters; "
-            f"columns go from 1 to {length + 1}, not to {location.column}"
-        )
-    return DocumentSnapshot(
-        uri=path.resolve().as_uri(),
-        language_id=language_id(path.name),
-        version=1,
-        text=text,
-        offset=start + location.column - 1,
-        path=path.name,
-    )
+    import asyncio
 
+    from fim_lsp.commands.location import parse_location, snapshot_of
+    from model_runtime.progress_bar import progress_bar
 
-def complete(location: Location, settings: Settings, *, as_json: bool, explain: bool) -> int:
-    """Complete and print; returns the exit code."""
+    if args.n < 1:
+        raise UsageError(f"-n {args.n}: at least one completion must be asked for")
+    location = parse_location(args.location)
+    settings = checked({**model_settings(args), "candidates": args.n})
     snapshot = snapshot_of(location)
     with progress_bar():
-        completions, report = asyncio.run(_ask(snapshot, settings))
-    reason = report["decision"]["reason"]
-    if not explain:
-        del report["decision"]
-    if as_json:
+        answer = asyncio.run(_ask(snapshot, settings))
+    if args.json:
+        report = _report(snapshot, answer, explain=args.explain)
         print(json.dumps(report, ensure_ascii=False, indent=1))
     else:
-        _print(snapshot, completions, report, reason)
+        _print(snapshot, answer, explain=args.explain)
     return 0
 
 
-async def _ask(
-    snapshot: DocumentSnapshot, settings: Settings
-) -> tuple[list[Completion], dict[str, Any]]:
-    """Completions as an editor that asks for them would get them, and the report for programs."""
+@dataclass(frozen=True)
+class _Answer:
+    """The completions of one request, and how they came about."""
+
+    completions: list[Completion]
+    trace: RequestTrace
+    model: str
+    engine: str
+    load_ms: float
+
+    @property
+    def prompt_tokens(self) -> int:
+        generation = self.trace.generation
+        return generation.prompt.prompt_tokens if generation and generation.prompt else 0
+
+    @property
+    def cached_tokens(self) -> int:
+        generation = self.trace.generation
+        return generation.decoding.cached_tokens if generation and generation.decoding else 0
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        return {"load": self.load_ms, **self.trace.timings.ms}
+
+
+async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
+    """Returns what an editor would get that asks in the user's name."""
+    from fim_lsp.completion.provider import CompletionProvider
+    from fim_lsp.completion.request import CompletionRequest
+    from fim_lsp.model_host.host import ModelHost
+    from fim_lsp.suggestion import Trigger
+
     started = time.perf_counter()
     host = ModelHost()
     try:
@@ -112,23 +112,29 @@ async def _ask(
         provider = CompletionProvider(host)
         request = CompletionRequest(snapshot, Trigger.INVOKED, settings)
         completions = await provider.complete(request) or []
-        decision = provider.explain()[0]
-        report = {
-            "items": [_item(snapshot, completion) for completion in completions],
-            "model": host.model,
-            "engine": host.engine,
-            "promptTokens": decision.get("promptTokens", 0),
-            "cachedTokens": decision.get("cachedTokens", 0),
-            "timingsMs": {"load": round(load_ms, 2), **decision["timingsMs"]},
-            "decision": decision,
-        }
+        (trace,) = provider.log.newest()
+        return _Answer(completions, trace, host.status.model, host.status.engine, load_ms)
     finally:
         host.close()
-    return completions, report
+
+
+def _report(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> dict[str, Any]:
+    """Returns the answer for programs; the trace only where it is asked for."""
+    from fim_lsp.completion.trace_json import as_json as trace_as_json
+
+    return {
+        "items": [_item(snapshot, completion) for completion in answer.completions],
+        "model": answer.model,
+        "engine": answer.engine,
+        "promptTokens": answer.prompt_tokens,
+        "cachedTokens": answer.cached_tokens,
+        "timingsMs": {name: round(ms, 2) for name, ms in answer.timings_ms.items()},
+        **({"decision": trace_as_json(answer.trace)} if explain else {}),
+    }
 
 
 def _item(snapshot: DocumentSnapshot, completion: Completion) -> dict[str, Any]:
-    """An item as LSP writes it; lines and characters count from 0, characters are code points."""
+    """Returns an item as LSP writes it; lines and characters (code points) count from 0."""
     return {
         "insertText": completion.text,
         "range": {
@@ -141,55 +147,52 @@ def _item(snapshot: DocumentSnapshot, completion: Completion) -> dict[str, Any]:
 
 def _position(text: str, offset: int) -> dict[str, int]:
     line, start = 0, 0
-    for match in _LINE_END.finditer(text, 0, offset):
+    for match in LINE_END.finditer(text, 0, offset):
         line, start = line + 1, match.end()
     return {"line": line, "character": offset - start}
 
 
-def _print(
-    snapshot: DocumentSnapshot,
-    completions: list[Completion],
-    report: dict[str, Any],
-    reason: str,
-) -> None:
+def _print(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
+    completions = answer.completions
     for number, completion in enumerate(completions, 1):
         if len(completions) > 1:
             console.print(f"[bold]{number} of {len(completions)}[/]")
         _print_in_context(console, snapshot, completion)
     if not completions:
+        reason = answer.trace.silence.message if answer.trace.silence else ""
         console.print(f"no completion here: {reason}", markup=False)
     table = Table("step", "ms", box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.columns[1].justify = "right"
-    for step, milliseconds in report["timingsMs"].items():
+    for step, milliseconds in answer.timings_ms.items():
         table.add_row(step, f"{milliseconds:.1f}", style="bold" if step == "total" else "")
     console.print(table)
     console.print(
-        f"{report['model']} on {report['engine']}, {report['promptTokens']} prompt tokens",
+        f"{answer.model} on {answer.engine}, {answer.prompt_tokens} prompt tokens",
         style="dim",
         markup=False,
     )
-    if "decision" in report:
-        _print_explanation(console, report["decision"])
+    if explain:
+        _print_explanation(console, answer.trace)
 
 
-def _print_explanation(console: Console, decision: dict[str, Any]) -> None:
+def _print_explanation(console: Console, trace: RequestTrace) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from fim_lsp.completion import explanation
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, said in explain_decision(decision):
-        table.add_row(Text(name, style="dim"), Text(said))
+    for label, text in explanation.rows(trace):
+        table.add_row(Text(label, style="dim"), Text(text))
     console.print(table)
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:
-    """The lines around the cursor with the completion in its place: green, or in « » without
-    colour.
-    """
+    """Prints the lines around the cursor with the completion: green, or in « » without colors."""
     from rich.text import Text
 
     before = snapshot.text[: completion.start].splitlines() or [""]

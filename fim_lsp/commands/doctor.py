@@ -1,34 +1,52 @@
-"""`fim-lsp doctor`: what runs here, how fast, what is wrong, and the remedy."""
+"""`fim-lsp doctor`: tells what runs here, how fast, what is wrong, and the remedy."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
-import statistics
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
-from fim_lsp.model_host.host import LoadedModel, load_model
+from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.settings import Settings
-from model_runtime.engines.auto_select import PACKAGES, Choice, installed_engines
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.command_line import Commands, add_command, add_json_option
+from model_runtime.engines import registry
+from model_runtime.engines.kind import AUTO
 from model_runtime.errors import EngineUnavailable, ModelRuntimeError
 from model_runtime.printable import printable
-from model_runtime.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from model_runtime.engines.auto_select import Choice
+    from model_runtime.served_model import ServedModel
 
 _PROMPT_TOKENS = 512
 _NEW_TOKENS = 32
 _ROUNDS = 3
 _SLOW_MS = 400
-"""A first suggestion later than this comes after the next key for most typists."""
+"""Time after which a first suggestion comes after the next key for most typists."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Adds the command `doctor`."""
+    parser = add_command(
+        commands, "doctor", run, help="check model, engine and speed on this machine"
+    )
+    add_json_option(parser)
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    return show(checked(model_settings(args)), as_json=args.json)
 
 
 @dataclass
 class Report:
-    """What `fim-lsp doctor --json` prints; empty or zero where a step was not reached."""
+    """Holds what `fim-lsp doctor --json` prints; empty or zero where a step was not reached."""
 
     version: str
     python: str
@@ -40,22 +58,24 @@ class Report:
     context_tokens: int = 0
     engine: str = ""
     engines: list[dict[str, Any]] = field(default_factory=list)
-    """Those for processors: name, installed, and with the setting auto what a comparison found."""
+    """Engines that `auto` compares: name, installed, and what the comparison found."""
     load_ms: float = 0.0
     first_token_ms: float = 0.0
-    """Median, for a prompt that nothing is cached of."""
+    """Median time for a prompt that nothing is cached of."""
     tokens_per_second: float = 0.0
-    """Median, while decoding."""
+    """Median speed while decoding."""
     problems: list[dict[str, str]] = field(default_factory=list)
-    """Each with `problem` and `remedy`."""
+    """Entries with `problem` and `remedy`."""
 
     def add(self, problem: str, remedy: str) -> None:
-        """Note something that the user can mend."""
+        """Notes something that the user can mend."""
         self.problems.append({"problem": problem, "remedy": remedy})
 
 
 def examine(settings: Settings) -> Report:
-    """Load the model, time it, and look for what commonly goes wrong."""
+    """Loads the model, times it, and looks for what commonly goes wrong."""
+    from fim_lsp.model_host.loader import load_model
+
     report = Report(
         version=version(),
         python=platform.python_version(),
@@ -68,7 +88,7 @@ def examine(settings: Settings) -> Report:
         started = time.perf_counter()
         model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        unavailable = isinstance(error, EngineUnavailable) and settings.engine != "auto"
+        unavailable = isinstance(error, EngineUnavailable) and settings.engine != AUTO
         report.add(
             str(error),
             "or leave the engine at auto, which takes what is installed"
@@ -77,10 +97,9 @@ def examine(settings: Settings) -> Report:
         )
         return report
     report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
-    manifest = model.bundle.manifest
-    report.model, report.engine = manifest.name, model.engine.name
-    report.engines = _engines(compared.choice)
-    report.parameters = manifest.parameters
+    report.model, report.engine = model.name, model.engine.name
+    report.engines = _engines(settings.device, compared.choice)
+    report.parameters = model.parameters
     report.context_tokens = model.engine.context_length
     try:
         first_ms, speed = _measure(model)
@@ -99,27 +118,28 @@ def examine(settings: Settings) -> Report:
     return report
 
 
-def _engines(choice: Choice | None) -> list[dict[str, Any]]:
-    """What is known of the engines among which `auto` chooses."""
-    installed = installed_engines()
+def _engines(device: str, choice: Choice | None) -> list[dict[str, Any]]:
+    """Returns what is known of the engines among which `auto` chooses."""
     speeds = {speed.engine: asdict(speed) for speed in (choice.speeds if choice else ())}
     return [
-        {"engine": name, "installed": name in installed, **speeds.get(name, {})}
-        for name in PACKAGES
+        {"engine": kind.name, "installed": bool(kind.version), **speeds.get(kind.name, {})}
+        for kind in registry.candidates(device)
     ]
 
 
-def _measure(model: LoadedModel) -> tuple[float, float]:
-    """Median milliseconds to the first token of a cold prompt, and tokens per second after it."""
+def _measure(model: ServedModel) -> tuple[float, float]:
+    """Measures the median milliseconds to the first token, and tokens per second after it."""
+    import statistics
+
+    from model_runtime.engines.protocol import SamplingParams
+
     first, speeds = [], []
     length = min(_PROMPT_TOKENS, model.engine.context_length - _NEW_TOKENS)
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
-    vocabulary = model.bundle.tokenizer.size
+    vocabulary = model.tokenizer.size
     for number in range(_ROUNDS):
         # Different ids each time, so that no cache helps; any text costs the same.
-        prompt = [
-            8 + (7919 * (place + 1) * (number + 1)) % (vocabulary - 16) for place in range(length)
-        ]
+        prompt = [7919 * (place + 1) * (number + 1) % vocabulary for place in range(length)]
         started = time.perf_counter()
         times = []
         with model.engine.generate(prompt, sampling) as stream:
@@ -131,8 +151,10 @@ def _measure(model: LoadedModel) -> tuple[float, float]:
     return statistics.median(first), statistics.median(speeds) if speeds else 0.0
 
 
-def run(settings: Settings, *, as_json: bool) -> int:
-    """Examine and print; 0 when completions work, 1 when they do not."""
+def show(settings: Settings, *, as_json: bool) -> int:
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    from model_runtime.progress_bar import progress_bar
+
     with progress_bar():
         report = examine(settings)
     if as_json:
@@ -145,7 +167,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
 def _in_words(found: dict[str, Any]) -> str:
     name = found["engine"]
     if not found["installed"]:
-        return f"{name} is not installed; put it back with: pip install {PACKAGES[name]}"
+        return f"{name} is not installed; put it back with: {registry.find(name).install_command}"
     if problem := found.get("problem"):
         return f"{name} does not run here: {problem}"
     if "key_ms" not in found:

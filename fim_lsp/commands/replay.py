@@ -1,29 +1,90 @@
-"""`fim-lsp replay`: what the command line asks for, and what is printed."""
+"""`fim-lsp replay`: types files through the server and counts the keys that it saves."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.errors import FimLspError, UsageError
-from fim_lsp.replay import page, report, rhythm, script, session, user
-from fim_lsp.replay.figures import Figures
-from fim_lsp.replay.script import Script
-from fim_lsp.replay.typist import Manner
-from fim_lsp.settings import Settings
+from model_runtime.command_line import Commands, add_command, add_json_option
 
-_TAKES = {"line": user.take, "word": user.take_words}
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from fim_lsp.replay.figures import Figures
+    from fim_lsp.replay.script import Script
+
+_EXAMPLES = """\
+  fim-lsp replay --fast src/                        type the files of a folder
+  fim-lsp replay --git HEAD~20..HEAD --html r.html  type your own last commits
+  fim-lsp replay --fast --model NAME --json src/    the same with another model, for a program"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Adds the command `replay`."""
+    parser = add_command(
+        commands,
+        "replay",
+        run,
+        help="type files through the server and count the keys it saves",
+        description="Type files, or what commits changed, through the real server at the pace of "
+        "a person who accepts only what they wanted to write; tells what it saves, how often it is "
+        "wrong, and how quick it is.  Use it to choose a model or a setting for your own code.",
+        examples=_EXAMPLES,
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="files to type; of a folder, all its source files"
+    )
+    parser.add_argument(
+        "--git", metavar="REV..REV", help="type what each commit of this repository changed"
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="do not wait between keys, and wait for every answer: the same figures each time",
+    )
+    parser.add_argument(
+        "--accept",
+        choices=("line", "word"),
+        default="line",
+        help="take whole suggestions (the default), or word by word",
+    )
+    parser.add_argument(
+        "--keys", type=int, default=0, metavar="N", help="only the first N keys of each file"
+    )
+    parser.add_argument(
+        "--gaps",
+        type=Path,
+        metavar="FILE",
+        help="recorded pauses between keys to draw from: a JSON list of milliseconds",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the server, as in --set eagerness=0.8; may be repeated",
+    )
+    add_json_option(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
+    add_model_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay, print, write; returns the exit code."""
+    """Replays, prints and writes; returns the exit code.
+
+    Raises:
+        UsageError: the options make no sense.
+        FimLspError: the files or commits cannot be read, or the page cannot be written.
+    """
+    import tempfile
+
+    from fim_lsp.replay import script
+
     if bool(args.files) == bool(args.git):
         raise UsageError("name files to type, or commits by --git REV..REV, and not both")
     if args.keys < 0:
@@ -37,8 +98,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) -> int:
+    from rich.console import Console
+
+    from fim_lsp.replay import page, report, rhythm, session, user
+    from fim_lsp.replay.typist import Manner
+
+    take = {"line": user.take, "word": user.take_words}[args.accept]
     recorded = rhythm.recorded(args.gaps) if args.gaps else ()
-    manner = Manner(is_fast=args.fast, take=_TAKES[args.accept], most_keys=args.keys)
+    manner = Manner(is_fast=args.fast, take=take, max_keys=args.keys)
     pauses = "recorded pauses" if recorded else "human pauses"
     description = f"{'without waiting' if args.fast else pauses}, accepting by {args.accept}" + (
         f", the first {args.keys} keys of each" if args.keys else ""
@@ -71,12 +138,8 @@ def _replay(args: argparse.Namespace, scripts: list[Script], root: Path | None) 
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What the server is told: the model's options and `--set`."""
-    given = {
-        name: value
-        for name in ("model", "engine", "device", "threads")
-        if (value := getattr(args, name)) is not None
-    }
+    """Returns what the server is told: the model's options and `--set`."""
+    given = model_settings(args)
     for pair in args.set:
         name, equals, text = pair.partition("=")
         if not equals:
@@ -85,14 +148,21 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
             given[name] = json.loads(text)
         except ValueError:
             given[name] = text
-    _, problems = Settings.parse(given)
-    if problems:
-        raise UsageError("; ".join(problems))
+    checked(given)
     return given
 
 
 def progress() -> Progress:
-    """A bar for work that types; on standard error, and only where a person looks."""
+    """Returns a bar for work that types; on standard error, and only where a person looks."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("typing"),
         BarColumn(),

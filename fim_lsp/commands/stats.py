@@ -1,30 +1,52 @@
-"""`fim-lsp stats`: what has been counted of the suggestions that were taken, and where it lies."""
+"""`fim-lsp stats`: shows what was counted of the suggestions that were taken, or deletes it."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fim_lsp.completion.line_ngrams import SOURCE
 from fim_lsp.errors import FimLspError
-from fim_lsp.feedback import acceptance_store
-from fim_lsp.feedback.acceptance_store import Key
-from fim_lsp.feedback.outcomes import Outcome
-from fim_lsp.feedback.threshold import shift
-from model_runtime.models.calibration import UNCALIBRATED, Calibration
-from model_runtime.store import catalogue
+from model_runtime.command_line import Commands, add_command, add_json_option
+
+if TYPE_CHECKING:
+    from fim_lsp.feedback.acceptance_store import Key
+    from model_runtime.models.calibration import Calibration
+
+_EXAMPLES = """\
+  fim-lsp stats            a table, and where the file lies
+  fim-lsp stats --clear    forget what you took; eagerness is as you set it
+To stop the counting, set fimLsp.learnFromUse to false in your editor."""
 
 
-def run(*, as_json: bool, clear: bool, path: Path | None = None) -> int:
-    """Print the acceptance_store, or delete them; returns the exit code.
+def add_parser(commands: Commands) -> None:
+    """Adds the command `stats`."""
+    parser = add_command(
+        commands,
+        "stats",
+        run,
+        help="how many suggestions you took, as counted on this machine; or delete that",
+        description="Show how many suggestions you accepted, typed by hand and rejected, by model "
+        "and value of the setting `eagerness`, and how far that has moved it.  The counts lie "
+        "in one small file on this machine, hold no code, and are sent nowhere.",
+        examples=_EXAMPLES,
+    )
+    add_json_option(parser)
+    parser.add_argument("--clear", action="store_true", help="delete the counts")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the counts or deletes them; returns the exit code.
 
     Raises:
-        FimLspError: they cannot be deleted.
+        FimLspError: the counts cannot be deleted.
     """
-    path = path or acceptance_store.default_file()
-    if clear:
+    from fim_lsp.feedback import acceptance_store
+
+    path, as_json = acceptance_store.default_file(), args.json
+    if args.clear:
         try:
             was_there = acceptance_store.clear(path)
         except OSError as error:
@@ -43,15 +65,18 @@ def run(*, as_json: bool, clear: bool, path: Path | None = None) -> int:
 
 
 def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
-    """One for each model and setting of the dial."""
+    """Returns a row for each model and value of the setting `eagerness`."""
+    from fim_lsp.feedback.outcomes import Outcome
+    from fim_lsp.feedback.threshold import shift
+
     rows = []
-    for model, dial in sorted({(model, dial) for model, dial, _ in known}):
-        number = {fate.value: known[model, dial, fate.value] for fate in Outcome}
+    for model, eagerness in sorted({(model, eagerness) for model, eagerness, _ in known}):
+        number = {one.value: known[model, eagerness, one.value] for one in Outcome}
         taken = number["accepted"] + number["typed"]
-        expected = _calibration(model).acceptance(float(dial))
+        expected = _calibration(model).acceptance(float(eagerness))
         rows.append({
             "model": model,
-            "eagerness": float(dial),
+            "eagerness": float(eagerness),
             **number,
             "takenShare": round(taken / (taken + number["rejected"]), 4),
             "expectedShare": round(expected, 4),
@@ -61,7 +86,10 @@ def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
 
 
 def _calibration(model: str) -> Calibration:
-    """Of a model of this machine by its manifest's name; the general one for all others."""
+    """Returns the calibration of the model that has this name, or the general one."""
+    from model_runtime.models.calibration import UNCALIBRATED
+    from model_runtime.store import catalogue
+
     for entry in catalogue.list_models():
         if entry.manifest is not None and entry.manifest.name == model:
             return entry.manifest.calibration or UNCALIBRATED
@@ -72,13 +100,15 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from fim_lsp.completion.line_ngrams import SOURCE
+
     console = Console(highlight=False)
     if not rows:
         console.print("Nothing has been counted yet: use it for a while, then look again.")
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("", no_wrap=True)
-        for name in ("dial", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
+        for name in ("eagerness", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
@@ -92,7 +122,7 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
         console.print(table)
     for line in (
         "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
-        "place.  Moved by: of the dial, 0.125 at most.",
+        "place.  Moved by: change of eagerness, 0.125 at most.",
         f"Kept in {path}: these numbers only, no code, no names of files.  "
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",

@@ -1,9 +1,9 @@
-"""Typing through a shown suggestion: the rest of it is the answer, and no model is asked.
+"""Answers from what was suggested before, so that typing through a suggestion asks no model.
 
-That holds for letters, for a word of it that is accepted, and for the way back: deleting to a place
-that was answered before, and typing on from there.  An entry may be used only while everything else
-that the model saw is the same: the text after the cursor, the settings, the model, and the other
-documents that went into the prompt.
+The rest of it is the answer, for letters, for a word of it that is accepted, and for the way back:
+deleting to a place that was answered before, and typing on from there.  An entry may be used only
+while everything else that the model saw is the same: the text after the cursor, the settings, the
+model, and the other documents that went into the prompt.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from fim_lsp.suggestion import Completion
 
 _MAX_CHARACTERS = 8_000_000
-"""Each entry holds its document; with large ones, fewer entries are kept."""
+"""Characters of all entries, of which each holds its document."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """What the model saw of one request, and where the user was."""
+    """All that the model saw of one request, and where the user was."""
 
     uri: str
     prefix: str
@@ -36,16 +36,16 @@ class _Entry:
 
 
 class TypeThroughCache:
-    """The last suggestions, newest first."""
+    """The last answers of one editor."""
 
     def __init__(self, size: int = 64, characters: int = _MAX_CHARACTERS) -> None:
-        """Bounded by a number of entries, and by the characters of the documents in them."""
+        """Bounds the entries in number, and in the characters of the documents in them."""
         self._entries: OrderedDict[tuple[str, str, str], _Entry] = OrderedDict()
         self._size, self._characters = size, characters
         self._held = 0
 
-    def store(self, key: CacheKey, completions: list[Completion]) -> None:
-        """Remember an answer; an empty one is remembered too, for the same place only."""
+    def store(self, key: CacheKey, completions: Sequence[Completion]) -> None:
+        """Remembers an answer; an empty one is remembered too, for the same place only."""
         place = (key.uri, key.prefix, key.suffix)
         if self._entries.pop(place, None) is not None:
             self._held -= _characters(key)
@@ -58,7 +58,7 @@ class TypeThroughCache:
             self._held -= _characters(oldest.key)
 
     def lookup(self, now: CacheKey) -> list[Completion] | None:
-        """Suggestions that still hold, less what was typed of them; None to ask the model."""
+        """Returns what is left of suggestions that still hold; None to ask the model."""
         for entry in reversed(self._entries.values()):
             if entry.key.uri != now.uri:
                 continue
@@ -73,12 +73,12 @@ class TypeThroughCache:
         return None
 
     def forget(self, uri: str) -> None:
-        """Drop what belongs to a closed document."""
+        """Drops what belongs to a closed document."""
         for key in [key for key in self._entries if key[0] == uri]:
             self._held -= _characters(self._entries.pop(key).key)
 
     def clear(self) -> None:
-        """Drop all that is remembered."""
+        """Drops all that is remembered."""
         self._entries.clear()
         self._held = 0
 
@@ -90,7 +90,7 @@ def _characters(key: CacheKey) -> int:
 def after_typing(completions: Sequence[Completion], key: CacheKey, typed: str) -> list[Completion]:
     """Returns what is left of completions made at `key` once `typed` was typed there.
 
-    Those that did not say so, or say nothing more, are left out.
+    Completions that did not say so, or say nothing more, are left out.
     """
     if not typed:
         return list(completions)
@@ -109,7 +109,7 @@ def after_typing(completions: Sequence[Completion], key: CacheKey, typed: str) -
 
 
 def typed_between(then: CacheKey, now: CacheKey) -> str | None:
-    """Text typed at the cursor between two moments; None if anything else changed."""
+    """Returns the text typed at the cursor between two moments; None if anything else changed."""
     if (
         len(now.prefix) < len(then.prefix)
         or now.suffix != then.suffix

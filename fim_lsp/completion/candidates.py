@@ -1,4 +1,4 @@
-"""Several suggestions for one place, for the user who asks: truly different ones, best first.
+"""Makes several suggestions for one place, for the user who asks: different ones, best first.
 
 All continue one prompt, so an engine that keeps its state reads it once; each reports how many of
 its tokens were known.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
+from fim_lsp.completion.trace import CandidateFigures, CandidateOutcome
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.generate import Generation
 from model_runtime.engines.protocol import SamplingParams
@@ -18,57 +18,52 @@ TEMPERATURE, TOP_P = 0.8, 0.95
 _TRIES_PER_CANDIDATE = 2
 
 Show = Callable[[Generation], "Completion | None"]
-"""What the filters leave of a generation."""
+"""Returns what the filters leave of a generation."""
 
 
 def gather(
     best: Generation,
-    most: int,
+    max_candidates: int,
     generate: Callable[[SamplingParams], Generation],
     show: Show,
     greedy: SamplingParams,
     is_over: Callable[[], bool],
-) -> tuple[list[Completion], list[dict[str, Any]]]:
-    """Up to `most` different suggestions, and a note on every generation that was tried.
+) -> tuple[list[Completion], tuple[CandidateFigures, ...]]:
+    """Returns up to `max_candidates` different suggestions, and figures of all that were tried.
 
-    Sampling ends when there are enough, after two tries for each that was wanted, or when it
-    `is_over`.
+    Sampling ends when there are enough, after two tries for each that was wanted, or when
+    `is_over` says so.
     """
     kept: list[Completion] = []
-    notes: list[dict[str, Any]] = []
-    for generation in _generations(best, most, generate, greedy):
+    figures: list[CandidateFigures] = []
+    for generation in _generations(best, max_candidates, generate, greedy):
         completion = show(generation)
         if completion is None:
-            outcome = "filtered"
+            outcome = CandidateOutcome.FILTERED
         else:
             kept = distinct([*kept, completion])
-            outcome = "kept" if completion in kept else "like another"
-        notes.append(
-            {
-                "cachedTokens": generation.cached_tokens,
-                "newTokens": generation.tokens,
-                "meanLogprob": round(completion.mean_logprob, 3) if completion else None,
-                "outcome": outcome,
-            }
-        )
-        if len(kept) >= most or is_over():
+            is_kept = completion in kept
+            outcome = CandidateOutcome.KEPT if is_kept else CandidateOutcome.DUPLICATE
+        mean = completion.mean_logprob if completion else None
+        figures.append(CandidateFigures(generation.cached_tokens, generation.tokens, mean, outcome))
+        if len(kept) >= max_candidates or is_over():
             break
-    return kept, notes
+    return kept, tuple(figures)
 
 
 def _generations(
     best: Generation,
-    most: int,
+    max_candidates: int,
     generate: Callable[[SamplingParams], Generation],
     greedy: SamplingParams,
 ) -> Iterator[Generation]:
     yield best
-    for seed in range((most - 1) * _TRIES_PER_CANDIDATE):
+    for seed in range((max_candidates - 1) * _TRIES_PER_CANDIDATE):
         yield generate(replace(greedy, temperature=TEMPERATURE, top_p=TOP_P, seed=seed))
 
 
 def distinct(completions: Iterable[Completion]) -> list[Completion]:
-    """The most probable of those that are alike, by the mean of what is shown, best first.
+    """Returns the most probable of those that are alike, by the mean of what is shown, best first.
 
     Texts are alike when they differ in white space alone, or when one begins with the other: typing
     through the longer one passes the shorter.
@@ -86,7 +81,7 @@ def _are_alike(one: str, other: str) -> bool:
 
 
 def mean_logprob_of(shown: str, generation: Generation) -> float:
-    """Mean natural log-probability of the tokens that `shown` is made of.
+    """Returns the mean natural log-probability of the tokens that `shown` is made of.
 
     Filters shorten a text and change its white space; so the visible characters are counted.
 

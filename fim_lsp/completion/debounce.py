@@ -1,4 +1,4 @@
-"""How long to wait after a key, by the rhythm of this typist and the speed of this engine.
+"""Adapts the wait after a key to the rhythm of this typist and the speed of this engine.
 
 Work that begins at once after each key is lost whenever the next key comes before the answer; work
 that waits is late.  The wait is therefore the shortest one after which at least half of what is
@@ -16,20 +16,22 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 
+from fim_lsp.completion.trace import DebounceFigures
+
 FIRST_WAIT_MS = 60.0
-"""Before enough is known."""
+"""Wait before enough is known."""
 MIN_WAIT_MS, MAX_WAIT_MS = 10.0, 200.0
-"""At the least, keys that arrive in one breath are one; at the most, a suggestion is not late."""
+"""Keys that arrive in one breath are one, and a suggestion is not late."""
 _STEP_MS = 10.0
 _IN_TIME = 0.5
-_KEYS, _ANSWERS = 64, 16
-_ENOUGH_KEYS, _ENOUGH_ANSWERS = 12, 3
-_LONGEST_GAP_MS = 2000.0
+_MAX_KEYS, _MAX_ANSWERS = 64, 16
+_MIN_KEYS, _MIN_ANSWERS = 12, 3
+_MAX_GAP_MS = 2000.0
 """A longer one says no more than that the typist stopped to think."""
 
 
 def shortest_wait(gaps_ms: Sequence[float], answer_ms: float) -> float:
-    """Milliseconds to wait; the longest wait where no wait is worth its work.
+    """Returns the milliseconds to wait; the longest wait where no wait is worth its work.
 
     Args:
         gaps_ms: pauses between keys, in any order.
@@ -58,22 +60,22 @@ class AdaptiveDebounce:
     """The last pauses of one typist, and how long the engine took for the last answers."""
 
     def __init__(self) -> None:
-        self._gaps_ms: deque[float] = deque(maxlen=_KEYS)
-        self._answers_ms: deque[float] = deque(maxlen=_ANSWERS)
+        self._gaps_ms: deque[float] = deque(maxlen=_MAX_KEYS)
+        self._answers_ms: deque[float] = deque(maxlen=_MAX_ANSWERS)
         self._last_key: float | None = None
 
     def key(self, now: float) -> None:
-        """The text was changed, at a time in seconds of any one clock."""
+        """Notes that the text was changed, at a time in seconds of any one clock."""
         if self._last_key is not None:
-            self._gaps_ms.append(min((now - self._last_key) * 1e3, _LONGEST_GAP_MS))
+            self._gaps_ms.append(min((now - self._last_key) * 1e3, _MAX_GAP_MS))
         self._last_key = now
 
     def answered(self, milliseconds: float) -> None:
-        """The engine has answered a request that it began so long ago."""
+        """Notes that the engine answered a request that it began so long ago."""
         self._answers_ms.append(milliseconds)
 
     def gave_up(self, milliseconds: float) -> None:
-        """A request was stopped after so long: it would have taken longer.
+        """Notes that a request was stopped after so long: it would have taken longer.
 
         Without these an engine that is always overtaken would seem quick.
         """
@@ -82,17 +84,24 @@ class AdaptiveDebounce:
 
     @property
     def gap_ms(self) -> float | None:
-        """The usual pause between two keys: the median; None while too few are known."""
-        return statistics.median(self._gaps_ms) if len(self._gaps_ms) >= _ENOUGH_KEYS else None
+        """Median pause between two keys; None while too few are known."""
+        return statistics.median(self._gaps_ms) if len(self._gaps_ms) >= _MIN_KEYS else None
 
     @property
     def answer_ms(self) -> float | None:
-        """The usual time of an answer: the median; None while too few are known."""
-        enough = len(self._answers_ms) >= _ENOUGH_ANSWERS
+        """Median time of an answer; None while too few are known."""
+        enough = len(self._answers_ms) >= _MIN_ANSWERS
         return statistics.median(self._answers_ms) if enough else None
 
     def wait_ms(self) -> float:
-        """How long to wait after the key that has just come."""
+        """Returns how long to wait after the key that has just come."""
         if self.gap_ms is None or self.answer_ms is None:
             return FIRST_WAIT_MS
         return shortest_wait(self._gaps_ms, self.answer_ms)
+
+    def figures(self) -> DebounceFigures:
+        """Returns the wait after the key that has just come, and what it follows from."""
+        gap_ms, answer_ms = self.gap_ms, self.answer_ms
+        if gap_ms is None or answer_ms is None:
+            return DebounceFigures(self.wait_ms())
+        return DebounceFigures(self.wait_ms(), round(gap_ms), round(answer_ms))

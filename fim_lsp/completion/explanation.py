@@ -1,97 +1,196 @@
-"""A decision of the trail in words, for a person: `fim-lsp complete --explain`."""
+"""Puts a request's trace into words: rows for a terminal, Markdown for editors, a line for the log.
+
+All three are written here, so that no client has to know what a figure means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+
+from fim_lsp.completion.reasons import RequestOutcome, hint
+from fim_lsp.completion.trace import AnsweredBy, GenerationTrace, RequestTrace
+from fim_lsp.suggestion import Trigger
+from model_runtime.prompt.format import HoleStart
+
+_MAX_OTHERS = 20
+"""Requests beside the last one that Markdown has a line for."""
+
+_TRIGGERS = {Trigger.INVOKED: "the user", Trigger.AUTOMATIC: "typing"}
 
 _SOURCES = {
-    "cache": ", from the cache",
-    "model": ", from the model",
-    "project memory": ", from what the project has written before",
-    "running": ", from what the model was writing when it was typed",
+    AnsweredBy.CACHE: ", from the cache",
+    AnsweredBy.MODEL: ", from the model",
+    AnsweredBy.LINE_NGRAMS: ", from what the project has written before",
+    AnsweredBy.IN_FLIGHT: ", from what the model was writing when it was typed",
 }
 
+_SENTENCES = {
+    RequestOutcome.SHOWN: "A suggestion was shown.",
+    RequestOutcome.NOTHING: "Nothing was suggested.",
+    RequestOutcome.SUPERSEDED: "You typed on before it was ready.",
+    RequestOutcome.CANCELLED: "The editor took the request back.",
+    RequestOutcome.FAILED: "It failed.",
+}
 
-def explain(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rows of a name and what there is to say; those of which nothing is known are left out."""
-    rows = [
-        ("asked by", _trigger(decision)),
-        ("outcome", _outcome(decision)),
-        ("waited", _wait(decision)),
-        ("prompt", _prompt(decision)),
-        ("written", _written(decision)),
-        ("written before", _written_before(decision)),
-        ("sureness", _sureness(decision)),
-        ("rules", ", ".join(decision.get("rules", ()))),
-        ("remedy", decision.get("remedy", "")),
+_OVERTAKEN = frozenset({RequestOutcome.SUPERSEDED, RequestOutcome.CANCELLED})
+"""Outcomes that are due to the next request, and so not what a user asks about."""
+
+
+def rows(trace: RequestTrace) -> list[tuple[str, str]]:
+    """Returns pairs of a label and a text; what is not known is left out."""
+    told = [
+        ("asked by", _TRIGGERS[trace.trigger]),
+        ("outcome", _outcome(trace)),
+        *_figures(trace),
+        ("remedy", hint(trace.outcome, trace.silence)),
     ]
-    return [(name, said) for name, said in rows if said]
+    return [(label, text) for label, text in told if text]
 
 
-def _trigger(decision: Mapping[str, Any]) -> str:
-    names = {"invoked": "the user", "automatic": "typing"}
-    return names.get(decision["trigger"], str(decision["trigger"]))
+def summary(trace: RequestTrace) -> str:
+    """Returns one line for the log, without any of the user's text."""
+    steps = " ".join(f"{name}={ms:.1f}" for name, ms in trace.timings.ms.items())
+    outcome = trace.outcome.value if trace.outcome else "-"
+    reason = f" ({trace.silence.message})" if trace.silence else ""
+    source = trace.answered_by.value if trace.answered_by else "-"
+    return f"{outcome}{reason} {source} ms: {steps}"
 
 
-def _outcome(decision: Mapping[str, Any]) -> str:
-    source = _SOURCES.get(decision["source"], "")
-    if decision.get("prepared"):
-        source = ", prepared when the suggestion before was accepted"
-    reason = f": {decision['reason']}" if decision["reason"] else ""
-    return f"{decision['outcome']}{source}{reason}"
+def markdown(traces: Sequence[RequestTrace], name_of: Callable[[str], str]) -> str:
+    """Returns a document on the last request that was carried through, and a line for each other.
+
+    Args:
+        traces: newest first.
+        name_of: returns the name of a document for people, given its URI.
+    """
+    if not traces:
+        return (
+            "# Explain last suggestion\n\n"
+            "Nothing has been asked for yet. Type something, then look again.\n"
+        )
+    last = next((trace for trace in traces if trace.outcome not in _OVERTAKEN), traces[0])
+    lines = ["# Explain last suggestion", "", *_told(last, name_of)]
+    others = [trace for trace in traces if trace is not last]
+    if others:
+        lines += ["", "## The other requests, newest first", ""]
+        lines += [f"- {_line(trace, name_of)}" for trace in others[:_MAX_OTHERS]]
+    return "\n".join(lines) + "\n"
 
 
-def _wait(decision: Mapping[str, Any]) -> str:
-    if "waitMs" not in decision:
+def _told(trace: RequestTrace, name_of: Callable[[str], str]) -> Iterator[str]:
+    yield f"**{_SENTENCES[trace.outcome] if trace.outcome else 'It is under way.'}**"
+    yield ""
+    if trace.silence:
+        yield from (f"Why: {_escaped(trace.silence.message)}", "")
+    if advice := hint(trace.outcome, trace.silence):
+        yield from (f"What to do: {advice}", "")
+    yield f"- file: {_escaped(name_of(trace.uri))}"
+    yield f"- asked by: {'you' if trace.trigger is Trigger.INVOKED else 'typing'}"
+    if trace.answered_by:
+        yield f"- answered{_source(trace)}"
+    yield from (f"- {label}: {_escaped(text)}" for label, text in _figures(trace) if text)
+    width = max((len(name) for name in trace.timings.ms), default=0)
+    if width:
+        width = max(width, len("step"))
+        yield from ("", f"| {'step':{width}} |      ms |", f"|{'-' * (width + 2)}|--------:|")
+        yield from (f"| {name:{width}} | {ms:7.1f} |" for name, ms in trace.timings.ms.items())
+
+
+def _line(trace: RequestTrace, name_of: Callable[[str], str]) -> str:
+    outcome = trace.outcome.value if trace.outcome else "under way"
+    reason = f" ({_escaped(trace.silence.message)})" if trace.silence else ""
+    total = trace.timings.ms.get("total")
+    after = "" if total is None else f" after {total:.0f} ms"
+    return f"{outcome}{reason} in {_escaped(name_of(trace.uri))}{after}"
+
+
+def _escaped(text: str) -> str:
+    r"""Returns a text as Markdown shows it: globs have stars, names have underscores.
+
+    >>> _escaped("excluded: fimLsp.exclude names **/a_b")
+    'excluded: fimLsp.exclude names \\*\\*/a\\_b'
+    """
+    return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in text)
+
+
+def _outcome(trace: RequestTrace) -> str:
+    outcome = trace.outcome.value if trace.outcome else "under way"
+    reason = f": {trace.silence.message}" if trace.silence else ""
+    return f"{outcome}{_source(trace)}{reason}"
+
+
+def _source(trace: RequestTrace) -> str:
+    if trace.is_prefetched:
+        return ", prefetched when the suggestion before was accepted"
+    return _SOURCES[trace.answered_by] if trace.answered_by else ""
+
+
+def _figures(trace: RequestTrace) -> Iterator[tuple[str, str]]:
+    yield "waited", _wait(trace)
+    if trace.generation is not None:
+        yield "prompt", _prompt(trace.generation)
+        yield "written", _written(trace.generation)
+    yield "written before", _written_before(trace)
+    yield "confidence", _confidence(trace)
+    if trace.generation is not None:
+        yield "rules", ", ".join(trace.generation.rules)
+
+
+def _wait(trace: RequestTrace) -> str:
+    figures = trace.debounce
+    if figures is None:
         return ""
-    if "answerMs" not in decision:
-        return f"{decision['waitMs']:.0f} ms for another key"
+    wait = f"{figures.wait_ms:.0f} ms for another key"
+    if figures.key_gap_ms is None or figures.answer_ms is None:
+        return wait
     return (
-        f"{decision['waitMs']:.0f} ms for another key: they come every {decision['keyGapMs']} ms, "
-        f"and the model takes {decision['answerMs']} ms"
+        f"{wait}: they come every {figures.key_gap_ms} ms, "
+        f"and the model takes {figures.answer_ms} ms"
     )
 
 
-def _prompt(decision: Mapping[str, Any]) -> str:
-    if "promptTokens" not in decision:
+def _prompt(generation: GenerationTrace) -> str:
+    figures, decoding = generation.prompt, generation.decoding
+    if figures is None:
         return ""
+    by_source = ", ".join(
+        f"{source.value} {tokens}"
+        for source, tokens in (figures.snippet_tokens_by_source or {}).items()
+    )
     return (
-        f"{decision['promptTokens']} tokens: {decision['prefixTokens']} before the cursor, "
-        f"{decision['suffixTokens']} after it, "
-        f"{decision['snippetTokens']} from other files{_by_source(decision)}; "
-        f"{decision.get('cachedTokens', 0)} of them known from the request before"
+        f"{figures.prompt_tokens} tokens: {figures.prefix_tokens} before the cursor, "
+        f"{figures.suffix_tokens} after it, "
+        f"{figures.snippet_tokens} from other files{f' ({by_source})' if by_source else ''}; "
+        f"{decoding.cached_tokens if decoding else 0} of them known from the request before"
     )
 
 
-def _by_source(decision: Mapping[str, Any]) -> str:
-    counts = decision.get("snippetTokensBySource", {})
-    shown = ", ".join(f"{source} {tokens}" for source, tokens in counts.items())
-    return f" ({shown})" if shown else ""
-
-
-def _written(decision: Mapping[str, Any]) -> str:
-    if "newTokens" not in decision:
+def _written(generation: GenerationTrace) -> str:
+    decoding, prompt = generation.decoding, generation.prompt
+    if decoding is None or prompt is None:
         return ""
-    lines = "one line" if decision["singleLine"] else "as many lines as belong together"
-    return f"{decision['newTokens']} tokens, {lines}; ended by: {decision['finish']}"
+    lines = "one line" if prompt.single_line else "as many lines as belong together"
+    return f"{decoding.new_tokens} tokens, {lines}; ended by: {decoding.finish}"
 
 
-def _written_before(decision: Mapping[str, Any]) -> str:
-    if "writtenBefore" not in decision:
+def _written_before(trace: RequestTrace) -> str:
+    figures = trace.line_ngrams
+    if figures is None:
         return ""
-    where = "under the same line" if decision["underSameLine"] else "after the same beginning"
-    return f"{decision['writtenBefore']} of {decision['ofTimes']} times {where}"
+    where = "under the same line" if figures.under_same_line else "after the same beginning"
+    return f"{figures.written_before} of {figures.of_times} times {where}"
 
 
-def _sureness(decision: Mapping[str, Any]) -> str:
-    if "probability" not in decision:
+def _confidence(trace: RequestTrace) -> str:
+    figures, generation = trace.confidence, trace.generation
+    if figures is None:
         return ""
-    dial = f" {decision['eagerness']:g}" if "eagerness" in decision else ""
-    mean = decision.get("meanLogprob")
-    given = ", given what is typed of it" if decision.get("holeStart") == "line" else ""
+    prompt = generation.prompt if generation else None
+    is_forced = prompt is not None and prompt.hole_start is HoleStart.LINE
+    given = ", given what is typed of it" if is_forced else ""
+    decoding = generation.decoding if generation else None
+    mean = f"; mean log-probability {decoding.mean_logprob:.2f}" if decoding else ""
     return (
-        f"{decision['probability']:.2f} for the first line{given}; typing shows it from "
-        f"{decision['leastProbability']:.2f} on (eagerness{dial})"
-        + ("" if mean is None else f"; mean log-probability {mean:.2f}")
+        f"{figures.probability:.2f} for the first line{given}; typing shows it from "
+        f"{figures.least_probability:.2f} on (eagerness {figures.eagerness:g}){mean}"
     )

@@ -1,4 +1,4 @@
-r"""From what the model wrote to what the editor shows: pure rules, applied in order.
+r"""Filters what the model wrote into what the editor shows, by pure rules in order.
 
 Each rule takes the text and the hole, and returns the text, shortened or emptied; none lengthens
 it.
@@ -20,7 +20,7 @@ from model_runtime.syntax.languages import UNKNOWN, Language
 Rule = Callable[[str, Hole], str]
 
 _STUTTER = re.compile(r"([^\n]{1,12}?)\1{4,}")
-"""Up to twelve characters five times in a row."""
+"""A fragment of up to twelve characters, five times in a row."""
 _MIN_OVERLAP = 3
 """Characters of the rest of the line that must repeat before the overlap is cut; a lone letter is
 chance.
@@ -28,7 +28,7 @@ chance.
 
 
 def cut_at_broken_character(text: str, _: Hole) -> str:
-    r"""Cut where bytes do not make a character, as small models write outside ASCII.
+    r"""Cuts where bytes do not make a character, as small models write outside ASCII.
 
     >>> cut_at_broken_character("caf\ufffd\ufffd", Hole("", ""))
     'caf'
@@ -37,7 +37,7 @@ def cut_at_broken_character(text: str, _: Hole) -> str:
 
 
 def cut_at_repeated_block(text: str, _: Hole) -> str:
-    r"""Cut where the same one to three lines begin to come a third time.
+    r"""Cuts where the same one to three lines begin to come a third time.
 
     >>> cut_at_repeated_block("a = 1\na = 1\na = 1\n", Hole("", ""))
     'a = 1\n'
@@ -56,7 +56,7 @@ def cut_at_repeated_block(text: str, _: Hole) -> str:
 
 
 def cut_at_stutter(text: str, _: Hole) -> str:
-    r"""Cut the line that says one short fragment over and over, as small models do when lost.
+    r"""Cuts the line that says one short fragment over and over, as small models do when lost.
 
     >>> cut_at_stutter("x = 1\ny = a.b.b.b.b.b", Hole("", ""))
     'x = 1\n'
@@ -69,7 +69,7 @@ def cut_at_stutter(text: str, _: Hole) -> str:
 
 
 def cut_repeated_indentation(text: str, hole: Hole) -> str:
-    r"""Cut white space at the start where the cursor stands behind the line's indentation already.
+    r"""Cuts white space at the start where the cursor stands behind the line's indentation already.
 
     >>> cut_repeated_indentation("    return x", Hole("def f(x):\n    ", ""))
     'return x'
@@ -79,7 +79,7 @@ def cut_repeated_indentation(text: str, hole: Hole) -> str:
 
 
 def cut_lines_below(text: str, hole: Hole) -> str:
-    """Cut the last lines where they repeat the first lines below the cursor."""
+    """Cuts the last lines where they repeat the first lines below the cursor."""
     below = [line.rstrip() for line in hole.suffix.partition("\n")[2].split("\n")]
     while below and not below[0]:
         below.pop(0)
@@ -92,14 +92,14 @@ def cut_lines_below(text: str, hole: Hole) -> str:
 
 
 def drop_line_below(text: str, hole: Hole) -> str:
-    """Drop a suggestion that only says what the next line says already."""
+    """Drops a suggestion that only says what the next line says already."""
     below = hole.suffix.partition("\n")[2].lstrip("\n").partition("\n")[0]
     whole_line = hole.prefix.rpartition("\n")[2] + text.strip("\n")
     return "" if below.strip() and whole_line.strip() == below.strip() else text
 
 
 def cut_suffix_overlap(text: str, hole: Hole) -> str:
-    """Cut the end of the text where it repeats what stands right of the cursor.
+    """Cuts the end of the text where it repeats what stands right of the cursor.
 
     Closers are left to `fit_closers`, which replaces them instead.
 
@@ -117,7 +117,7 @@ def cut_suffix_overlap(text: str, hole: Hole) -> str:
 
 
 def cut_trailing_space(text: str, hole: Hole) -> str:
-    """Cut blank lines and white space at the end, and everything if nothing else is there."""
+    """Cuts blank lines and white space at the end, and everything if nothing else is there."""
     stripped = text.rstrip()
     if not stripped.strip():
         return ""
@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
     cut_suffix_overlap,
     cut_trailing_space,
 )
-"""In this order."""
+"""Rules, in the order of their use."""
 
 
 class Cleaned(NamedTuple):
@@ -159,8 +159,8 @@ def clean(
     *,
     is_cut_off: bool = False,
 ) -> Cleaned:
-    """Apply all rules, then fit the text to the document: its indentation, and closers that stand
-    right of the cursor.
+    """Applies all rules, then fits the text to the document's indentation, and to the closers right
+    of the cursor.
 
     `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
     """
@@ -196,7 +196,7 @@ def _in_language(rule: LanguageRule, language: Language, text: str, hole: Hole) 
 
 
 def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
-    """Replace the closers right of the cursor that the text writes itself.
+    """Replaces the closers right of the cursor that the text writes itself.
 
     Returns: the text, and how many characters after the cursor it replaces.  When a text of several
     lines does not write them, only its first line can stand in front of them.
@@ -228,7 +228,7 @@ def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
 
 
 def _unmatched(text: str, closer: str) -> int | None:
-    """Where `text` writes a `closer` that it did not open."""
+    """Returns where `text` writes a `closer` that it did not open."""
     opener = {")": "(", "]": "[", "}": "{", ">": "<"}.get(closer)
     if opener is None:  # a quote, or punctuation after the closer
         place = text.find(closer)
@@ -249,7 +249,7 @@ def _unmatched(text: str, closer: str) -> int | None:
 
 
 def _is_prefix(short: list[str], long: list[str]) -> bool:
-    """Whether the lines repeat, the last one perhaps unfinished."""
+    """Tells whether the lines repeat, the last one perhaps unfinished."""
     return len(short) == len(long) and all(
         mine == theirs or (number == len(short) - 1 and mine.strip() and theirs.startswith(mine))
         for number, (mine, theirs) in enumerate(zip(short, long, strict=True))

@@ -8,16 +8,21 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.own_prompts import OwnPrompts
+from fim_lsp.completion.reasons import ConfidenceFigures, Reason, Silence
 from fim_lsp.completion.request import CompletionRequest
-from fim_lsp.completion.trace import RequestTrace
-from fim_lsp.context import CrossFileContext, Gathered
-from fim_lsp.model_host.host import LoadedModel
+from fim_lsp.completion.trace import (
+    DecodingFigures,
+    GenerationResult,
+    GenerationTrace,
+    PromptFigures,
+)
+from fim_lsp.context import CrossFileContext, Gathered, Source
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
 from model_runtime.decoding.generate import Finish, Generation, generate_text
@@ -30,13 +35,19 @@ from model_runtime.decoding.stop_rules import (
 )
 from model_runtime.decoding.time_limit import TimeLimit
 from model_runtime.engines.protocol import SamplingParams
-from model_runtime.models.calibration import Calibration
-from model_runtime.prompt.encoder import Hole, Prompt, PromptBudget, PromptRequest
+from model_runtime.prompt.encoder import (
+    MAX_REREAD_TOKENS,
+    Hole,
+    Prompt,
+    PromptBudget,
+    PromptRequest,
+)
 from model_runtime.prompt.format import HoleStart
+from model_runtime.served_model import ServedModel
 from model_runtime.syntax.languages import language
 
 
-class CompletionTask:
+class GenerationTask:
     """Completes one request with a model, or lets the model read its prompt ahead of time."""
 
     def __init__(
@@ -47,12 +58,13 @@ class CompletionTask:
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """Takes what is needed from the event loop; nothing of it changes afterwards.
+        """Takes what is needed from the event loop; none of it changes afterwards.
 
         Args:
             request: what is asked for, with the eagerness that is in force for its user.
             context: what of the project the model may see beside the document.
-            own_prompts: what may be told of the engine's memory; used on the engine's thread.
+            own_prompts: the prompts of this editor, of whose cached tokens it may be told; they
+                are used on the engine's thread.
             cancel: ends the work within a token.
             on_text: called with the best suggestion's text so far, at each token.
         """
@@ -63,92 +75,74 @@ class CompletionTask:
         self._on_text = on_text
         self._language = language(request.snapshot.language_id)
         self._hole, self._place = _hole_of(request)
-        # Notes of its own: a superseded task goes on for a token after its request was answered.
-        self._trace = RequestTrace(request.snapshot.uri, request.trigger.name.lower())
+        self._trace = GenerationTrace()
 
-    def run(self, model: LoadedModel) -> tuple[list[Completion], RequestTrace]:
+    def run(self, model: ServedModel) -> GenerationResult:
         """Returns completions, best first, and what was noted on the way."""
         if self._cancel.is_set():  # superseded while it waited for the engine
-            return [], self._trace
-        return self._complete(model), self._trace
+            return GenerationResult((), self._trace)
+        return GenerationResult(tuple(self._complete(model)), self._trace)
 
-    def prefill(self, model: LoadedModel) -> None:
+    def prefill(self, model: ServedModel) -> None:
         """Lets the engine read the prompt and write nothing, so that it has it in its cache.
 
         At the end of a line it reads that of the next line, too, if that does not depend on the
         indentation which the editor will put there.
         """
         holes = [self._hole]
-        starts_at_line = model.bundle.encoder.hole_start is HoleStart.LINE
+        starts_at_line = model.encoder.hole_start is HoleStart.LINE
         if starts_at_line and not rest_of_line(self._hole).strip():
             holes.append(Hole(f"{self._hole.prefix}\n", self._hole.suffix))
         gathered = self._context.gather(self._request.snapshot)
-        tokenizer = model.bundle.tokenizer
+        tokenizer = model.tokenizer
         for hole in holes:
             if self._cancel.is_set():
                 return
             prompt = self._prompt(model, self._prompt_request(hole, gathered))
-            one = SamplingParams(1, model.bundle.stop_ids)
+            one = SamplingParams(1, model.stop_ids)
             forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
             with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
                 if list(stream):
                     self._own_prompts.add(prompt.ids)
 
-    def _complete(self, model: LoadedModel) -> list[Completion]:
-        request, settings, trace = self._request, self._request.settings, self._trace
-        time_limit = TimeLimit(settings.time_limit_ms / 1e3 if request.is_automatic else 0)
-        with trace.step("context"):
+    def _complete(self, model: ServedModel) -> list[Completion]:
+        request, trace = self._request, self._trace
+        limit_ms = request.settings.time_limit_ms if request.is_automatic else 0
+        time_limit = TimeLimit(limit_ms / 1e3)
+        with trace.timings.step("context"):
             gathered = self._context.gather(request.snapshot)
-        with trace.step("prompt"):
+        with trace.timings.step("prompt"):
             prompt_request = self._prompt_request(self._hole, gathered)
             prompt = self._prompt(model, prompt_request)
-        single_line = self._is_single_line(self._hole)
-        trace.details |= {
-            "promptTokens": len(prompt.ids),
-            "prefixTokens": prompt.prefix_tokens,
-            "suffixTokens": prompt.suffix_tokens,
-            "snippetTokens": prompt.snippet_tokens,
-            "typedTokens": prompt.typed_tokens,
-            "holeStart": prompt.hole_start.value,
-            "singleLine": single_line,
-        }
-        if by_source := _tokens_by_source(gathered, prompt.tokens_of_snippets):
-            trace.details["snippetTokensBySource"] = by_source
-        rules = StopRules(prompt_request.hole, single_line, self._language)
-        greedy = SamplingParams(self._new_tokens(model), model.bundle.stop_ids)
+        trace.prompt = self._prompt_figures(prompt, gathered)
+        rules = StopRules(prompt_request.hole, trace.prompt.single_line, self._language)
+        greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
-        threshold = calibration.least_probability(settings.eagerness)
+        threshold = calibration.least_probability(request.settings.eagerness)
+
+        def stop(text: str) -> Cut | None:
+            self._on_text(text)
+            cuts = (rules.cut(text), time_limit.cut(text))
+            return min((cut for cut in cuts if cut is not None), default=None)
 
         def generate(
             sampling: SamplingParams, cutoff: ConfidenceCutoff | None = None
         ) -> Generation:
-            def stop(text: str) -> Cut | None:
-                self._on_text(text)
-                cuts = (rules.cut(text), time_limit.cut(text))
-                return min((cut for cut in cuts if cut is not None), default=None)
-
             return self._generate(model, prompt, sampling, stop, cutoff)
 
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         best = generate(greedy, ConfidenceCutoff(threshold) if request.is_automatic else None)
-        trace.details |= {
-            "cachedTokens": best.cached_tokens,
-            "newTokens": best.tokens,
-            "readTokens": best.read_tokens,
-            "forcedTokens": best.forced_tokens,
-            "finish": best.rule or best.finish.value,
-            "meanLogprob": round(best.mean_logprob, 3),
-            "probability": round(best.probability, 3),
-            "leastProbability": round(threshold, 3),
-            "eagerness": round(settings.eagerness, 3),
-        }
+        trace.decoding = _decoding_figures(best)
+        trace.confidence = ConfidenceFigures(
+            best.probability, threshold, request.settings.eagerness
+        )
         if request.is_automatic:
             shown = self._filtered(best, model.name)
             completions = [shown] if shown else []
         else:
-            completions, trace.details["candidates"] = candidates.gather(
+            completions, trace.candidates = candidates.gather(
                 best,
-                settings.candidates,
+                request.settings.candidates,
                 generate,
                 lambda generation: self._filtered(generation, model.name),
                 greedy,
@@ -156,27 +150,35 @@ class CompletionTask:
             )
         if request.is_automatic and completions and is_too_short(completions[0].text):
             completions = []
-            trace.nothing("too short")
-        if not completions and not trace.reason:
-            self._explain_silence(best, threshold, calibration)
-        if (entry := request.selected) is not None:
-            return [
-                replace(completion, text=entry.text + completion.text, start=entry.start)
-                for completion in completions
-            ]
-        return completions
+            trace.silence = Silence(Reason.TOO_SHORT)
+        elif not completions and best.rule == UNSURE:
+            enough = calibration.eagerness_for(best.probability)
+            trace.confidence = replace(trace.confidence, eagerness_to_show=enough)
+            trace.silence = Silence(Reason.LOW_CONFIDENCE, confidence=trace.confidence)
+        elif not completions:
+            trace.silence = Silence(Reason.FILTERED, rules=trace.rules)
+        return self._behind_selected(completions)
 
-    def _explain_silence(
-        self, best: Generation, threshold: float, calibration: Calibration
-    ) -> None:
-        details = self._trace.details
-        if best.rule == UNSURE:
-            self._trace.nothing(f"too unsure: {best.probability:.2f}, below {threshold:.2f}")
-            if (enough := calibration.eagerness_for(best.probability)) is not None:
-                details["eagernessToShow"] = enough
-        else:
-            changed = ", ".join(details.get("rules", [])) or "the model wrote nothing"
-            self._trace.nothing(f"filtered: {changed}")
+    def _behind_selected(self, completions: list[Completion]) -> list[Completion]:
+        """Returns completions with the selected entry of the popup before them, if there is one."""
+        if (entry := self._request.selected) is None:
+            return completions
+        return [
+            replace(completion, text=entry.text + completion.text, start=entry.start)
+            for completion in completions
+        ]
+
+    def _prompt_figures(self, prompt: Prompt, gathered: Gathered) -> PromptFigures:
+        return PromptFigures(
+            prompt_tokens=len(prompt.ids),
+            prefix_tokens=prompt.prefix_tokens,
+            suffix_tokens=prompt.suffix_tokens,
+            snippet_tokens=prompt.snippet_tokens,
+            typed_tokens=prompt.typed_tokens,
+            hole_start=prompt.hole_start,
+            single_line=self._is_single_line(self._hole),
+            snippet_tokens_by_source=_tokens_by_source(gathered, prompt.tokens_of_snippets),
+        )
 
     def _is_single_line(self, hole: Hole) -> bool:
         return wants_single_line(hole, self._request.settings.multiline, self._language)
@@ -190,19 +192,24 @@ class CompletionTask:
             hole=_normal_line_ends(hole),
             path=self._request.snapshot.path,
             snippets=gathered.snippets,
+            repository=self._request.snapshot.project,
         )
 
-    def _new_tokens(self, model: LoadedModel) -> int:
+    def _new_tokens(self, model: ServedModel) -> int:
         return min(self._request.settings.max_new_tokens, model.engine.context_length // 4)
 
-    def _prompt(self, model: LoadedModel, request: PromptRequest) -> Prompt:
-        most = model.engine.context_length - self._new_tokens(model)
-        budget = PromptBudget(tokens=min(self._request.settings.context_tokens, most))
-        return model.bundle.encoder.prompt(request, budget)
+    def _prompt(self, model: ServedModel, request: PromptRequest) -> Prompt:
+        room = model.engine.context_length - self._new_tokens(model)
+        budget = PromptBudget(
+            tokens=min(self._request.settings.context_tokens, room),
+            # Somebody who types waits at every key; somebody who asks gets the whole suffix read.
+            reread_tokens=MAX_REREAD_TOKENS if self._request.is_automatic else None,
+        )
+        return model.encoder.prompt(request, budget)
 
     def _generate(
         self,
-        model: LoadedModel,
+        model: ServedModel,
         prompt: Prompt,
         sampling: SamplingParams,
         stop: Callable[[str], Cut | None],
@@ -210,16 +217,17 @@ class CompletionTask:
     ) -> Generation:
         generation = generate_text(
             model.engine,
-            model.bundle.tokenizer,
+            model.tokenizer,
             prompt.ids,
             sampling,
             forced_text=prompt.forced_text,
+            stop_strings=model.encoder.format.stop_strings,
             stop=stop,
             sure=cutoff,
             cancel=self._cancel,
         )
-        self._trace.add_ms("first token", generation.first_token_ms)
-        self._trace.add_ms("decode", generation.total_ms - generation.first_token_ms)
+        self._trace.timings.add("first token", generation.first_token_ms)
+        self._trace.timings.add("decode", generation.total_ms - generation.first_token_ms)
         known = min(generation.cached_tokens, self._own_prompts.num_known(prompt.ids))
         if generation.tokens:
             self._own_prompts.add(prompt.ids)
@@ -231,7 +239,7 @@ class CompletionTask:
         """Returns the completion made of a generation, if the model wrote anything of use."""
         if generation.finish is Finish.CANCELLED:
             return None
-        with self._trace.step("clean"):
+        with self._trace.timings.step("clean"):
             cleaned = filters.clean(
                 generation.text,
                 _normal_line_ends(self._hole),
@@ -240,7 +248,7 @@ class CompletionTask:
                 is_cut_off=generation.finish is Finish.LENGTH,
             )
         if cleaned.changed_by:
-            self._trace.details["rules"] = list(cleaned.changed_by)
+            self._trace.rules = cleaned.changed_by
         text = cleaned.text
         if not text.strip():
             return None
@@ -262,16 +270,27 @@ def _hole_of(request: CompletionRequest) -> tuple[Hole, int]:
     return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
 
 
-def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
+def _decoding_figures(generation: Generation) -> DecodingFigures:
+    return DecodingFigures(
+        cached_tokens=generation.cached_tokens,
+        new_tokens=generation.tokens,
+        read_tokens=generation.read_tokens,
+        forced_tokens=generation.forced_tokens,
+        finish=generation.rule or generation.finish.value,
+        mean_logprob=generation.mean_logprob,
+    )
+
+
+def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> Mapping[Source, int] | None:
+    counts: Counter[Source] = Counter()
     for source, number in zip(gathered.sources, tokens, strict=True):
         if number:
-            counts[source.value] += number
-    return dict(counts)
+            counts[source] += number
+    return counts or None
 
 
 def _normal_line_ends(hole: Hole) -> Hole:
-    r"""Models know \\n only; editors turn it back into the document's own line ends."""
+    r"""Returns the hole with \n alone; editors write the document's own line ends."""
     if "\r" not in hole.prefix and "\r" not in hole.suffix:
         return hole
     return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))

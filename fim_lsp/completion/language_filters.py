@@ -1,6 +1,6 @@
-r"""Rules that need to know the language: comments, strings, brackets, near-copies, indentation.
+r"""Filters by rules that need to know the language: comments, strings, brackets, indentation.
 
-As in `postprocess`, each is pure, takes the text and the hole, and shortens or empties the text;
+Like those of `filters`, each is pure, takes the text and the hole, and shortens or empties it;
 only `fit_indentation` may lengthen it.
 """
 
@@ -26,17 +26,17 @@ _NEAR = 0.9
 _MIN_LINE = 12
 """Visible characters of a line that is compared; short lines are alike by chance."""
 _LONGEST_LINE = 400
-"""Longer ones must be equal to be copies; to compare takes the product of their lengths."""
+"""Characters of a line; longer ones must be equal to be copies, since to compare them is slow."""
 _MAX_COMMENT_LINES = 3
 _LINES_TO_COMPARE = 8
 _MAX_CUTS = 16
 _MARKS_AT_END = re.compile(r"""(?<=[\w)\]}"'`])[^\w\s(\[{"'`]{1,8}\Z""")
-"""What neither opens nor quotes; one place for each mark is tried."""
+"""Marks that neither open nor quote; one place for each of them is tried."""
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
 def drop_empty_string(text: str, hole: Hole, language: Language) -> str:
-    """Drop a text that ends, before it says anything, the string that was just begun.
+    """Drops a text that ends, before it says anything, the string that was just begun.
 
     >>> from model_runtime.syntax.languages import language
     >>> drop_empty_string('")', Hole('print("', ")"), language("python"))
@@ -48,7 +48,7 @@ def drop_empty_string(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_surplus_closer(text: str, hole: Hole, language: Language) -> str:
-    """Cut before a closer of a bracket that neither the text nor the prefix opened.
+    """Cuts before a closer of a bracket that neither the text nor the prefix opened.
 
     >>> from model_runtime.syntax.languages import language
     >>> cut_surplus_closer("a + b)", Hole("x = ", ""), language("python"))
@@ -59,7 +59,7 @@ def cut_surplus_closer(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_comment_ramble(text: str, hole: Hole, language: Language) -> str:
-    r"""Cut comments that lead nowhere: those at the end, and all after three lines of them.
+    r"""Cuts comments that lead nowhere: those at the end, and all after three lines of them.
 
     A cursor inside a comment asked for one.
 
@@ -87,7 +87,7 @@ def cut_comment_ramble(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
-    """Cut at the line that is nearly one of the next lines below, or of the last ones above.
+    """Cuts at the line that is nearly one of the next lines below, or of the last ones above.
 
     Of data and of prose lines are alike on purpose.
     """
@@ -109,7 +109,7 @@ def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
-    r"""Cut at the line end that leaves fewest syntax errors; the longest of equals.
+    r"""Cuts at the line end that leaves fewest syntax errors; the longest of equals.
 
     What the text leaves open at its first line it may leave open: editors close it, and a block
     begins so.
@@ -126,7 +126,7 @@ def cut_to_fewest_errors(text: str, hole: Hole, language: Language) -> str:
 
 
 def cut_trailing_junk(text: str, hole: Hole, language: Language) -> str:
-    """Cut marks at the end that no syntax has a use for, back to the last place that parses.
+    """Cuts marks at the end that no syntax has a use for, back to the last place that parses.
 
     >>> from model_runtime.syntax.languages import language
     >>> cut_trailing_junk("total(rows),);", Hole("x = ", ""), language("go"))
@@ -149,11 +149,11 @@ LANGUAGE_RULES: tuple[LanguageRule, ...] = (
     cut_to_fewest_errors,
     cut_trailing_junk,
 )
-"""In this order, after those of `postprocess`."""
+"""Rules, in the order of their use, after those of `filters`."""
 
 
 def is_too_short(text: str) -> bool:
-    """Whether a text is hardly worth the key that accepts it; typing then shows nothing.
+    """Tells whether a text is hardly worth the key that accepts it; typing then shows nothing.
 
     >>> is_too_short("):"), is_too_short("):  # ok")
     (True, False)
@@ -162,7 +162,7 @@ def is_too_short(text: str) -> bool:
 
 
 def is_inside_word(hole: Hole) -> bool:
-    """Whether the cursor stands inside a word, where nothing is wanted unasked.
+    """Tells whether the cursor stands inside a word, where nothing is wanted unasked.
 
     >>> is_inside_word(Hole("na", "me")), is_inside_word(Hole("na", ")"))
     (True, False)
@@ -174,7 +174,7 @@ def is_inside_word(hole: Hole) -> bool:
 def fit_indentation(
     text: str, hole: Hole, language: Language, indentation: Indentation | None = None
 ) -> str:
-    r"""Write the levels of the lines after the first with what the document uses: tabs or spaces.
+    r"""Writes the levels of the lines after the first with what the document uses: tabs or spaces.
 
     Args:
         indentation: as the editor says; without it the document's lines are looked at, and where
@@ -201,7 +201,7 @@ def _unit(indentation: Indentation | None) -> str:
 
 
 def _unit_of(hole: Hole) -> str:
-    """One level as the text writes it: a tab, or the narrowest indentation in spaces."""
+    """Returns one level as the text writes it: a tab, or the narrowest indentation in spaces."""
     found = [match[1] for part in (hole.prefix, hole.suffix) for match in _INDENTED.finditer(part)]
     tabs = sum(white[0] == "\t" for white in found)
     if not found:

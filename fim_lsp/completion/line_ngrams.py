@@ -1,4 +1,7 @@
-"""When what the project has written before is worth showing in place of asking a model."""
+"""Suggests the rest of a line from the project's own lines, without a model.
+
+A suggestion is made where its estimated probability clears the threshold of the user's eagerness.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import math
 import os
 import uuid
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fim_lsp.completion import filters
 from fim_lsp.completion.language_filters import is_too_short
-from fim_lsp.completion.line_index import LineIndex
+from fim_lsp.completion.line_index import LineIndex, Proposal
+from fim_lsp.completion.reasons import ConfidenceFigures
+from fim_lsp.completion.trace import AnsweredBy, LineNgramFigures
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.exclusion.judge import is_excluded_by_name, is_unshared
 from fim_lsp.settings import Settings
@@ -21,40 +26,39 @@ from model_runtime.models.calibration import UNCALIBRATED
 from model_runtime.prompt.encoder import Hole
 from model_runtime.syntax.languages import language
 
-SOURCE = "project memory"
-"""Its name in the decision trail and in the counts."""
+SOURCE = AnsweredBy.LINE_NGRAMS.value
+"""Origin of its completions, and its name in the acceptance statistics."""
 
 _MAX_CHARACTERS = 120_000
-"""Of a document; to split a larger one into lines would hold up the event loop."""
+"""Characters of a document; to split a larger one into lines would hold up the event loop."""
 _MAX_CHARACTERS_OF_FILE = 60_000
-"""Of a file that nobody asks for now: half as long."""
+"""Characters of a file that nobody completes now: half as many."""
 
 
 class NgramSuggestion(NamedTuple):
-    """What to show, and why, for the decision trail."""
+    """A completion, and the counts that it rests on."""
 
     completion: Completion
-    notes: dict[str, Any]
+    figures: LineNgramFigures
 
 
 class LineNgramSuggester:
-    """The memory of one editor's project: learns from what is completed, and answers from it."""
+    """Knows the lines of one editor's project, and completes from them."""
 
     def __init__(self) -> None:
-        self.memory = LineIndex()
+        self.index = LineIndex()
         self._excluded: tuple[str, ...] = ()
         self._last = ("", "", "")
 
     def learn(self, snapshot: DocumentSnapshot, settings: Settings) -> None:
-        """Know the document without the line that is being written.
+        """Indexes a document that may be shared, without the line that is being written.
 
-        The caller has made sure that it may be shared.  It is known after it was closed, too: it
-        is a file of the project still.
+        It stays in the index after it was closed: it is a file of the project still.
         """
         if settings.exclude != self._excluded:
             self._excluded = settings.exclude
             self.forget_all(
-                path for path in self.memory.paths if is_excluded_by_name(path, settings.exclude)
+                path for path in self.index.paths if is_excluded_by_name(path, settings.exclude)
             )
         if len(snapshot.text) <= _MAX_CHARACTERS:
             name = local_path(snapshot.uri) or snapshot.uri
@@ -62,41 +66,41 @@ class LineNgramSuggester:
             below = snapshot.hole.suffix.partition("\n")[2]
             now = (name, above, below)
             if now != self._last:  # else only the cursor's line is another one
-                self.memory.add(name, f"{above}\n{below}")
+                self.index.add(name, f"{above}\n{below}")
                 self._last = now
 
     def learn_file(self, path: str, text: str) -> None:
-        """Know a file of the project, unless it is open and better known, or there is no room."""
-        if path not in self.memory and len(text) <= _MAX_CHARACTERS_OF_FILE:
-            self.memory.add_if_room(path, text)
+        """Indexes a file of the project, unless it is indexed already, or there is no room."""
+        if path not in self.index and len(text) <= _MAX_CHARACTERS_OF_FILE:
+            self.index.add_if_room(path, text)
 
     def forget(self, uri: str) -> bool:
-        """Know nothing of this file, or of those in this folder; whether anything was known."""
+        """Forgets a file, or all in a folder; tells whether anything was known."""
         name = local_path(uri) or uri
         return self.forget_all(
-            path for path in self.memory.paths if path == name or path.startswith(f"{name}/")
+            path for path in self.index.paths if path == name or path.startswith(f"{name}/")
         )
 
     def forget_missing(self) -> bool:
-        """Know nothing of files that have gone from the disk; whether anything was known."""
-        return self.forget_all(path for path in self.memory.paths if not os.path.lexists(path))
+        """Forgets files that have gone from the disk; tells whether anything was known."""
+        return self.forget_all(path for path in self.index.paths if not os.path.lexists(path))
 
     def forget_all(self, paths: Iterable[str]) -> bool:
-        """Know nothing of these files; whether anything was known."""
-        known = [path for path in paths if path in self.memory]
+        """Forgets some files; tells whether anything was known."""
+        known = [path for path in paths if path in self.index]
         for path in known:
-            self.memory.forget(path)
+            self.index.forget(path)
         self._last = ("", "", "")
         return bool(known)
 
     def complete(self, snapshot: DocumentSnapshot, eagerness: float) -> NgramSuggestion | None:
-        """The rest of the line, if it is likely enough for this setting of the dial."""
-        least = UNCALIBRATED.least_probability(eagerness)  # its estimates need no other table
+        """Returns the rest of the line, if it is likely enough at this eagerness."""
+        threshold = UNCALIBRATED.least_probability(eagerness)  # its estimates need no other table
         hole = snapshot.hole
         if rest_of_line(hole).strip():
             return None
-        for proposal in self.memory.propose(hole.prefix):
-            if proposal.probability < least:
+        for proposal in self.index.propose(hole.prefix):
+            if proposal.probability < threshold:
                 continue
             text, replaced, _ = filters.clean(
                 proposal.text,
@@ -114,18 +118,19 @@ class LineNgramSuggester:
                 math.log(proposal.probability),
                 SOURCE,
             )
-            notes = {
-                "writtenBefore": proposal.support,
-                "ofTimes": proposal.seen,
-                "underSameLine": proposal.is_under_same_line,
-                "probability": round(proposal.probability, 3),
-                "leastProbability": round(least, 3),
-                "eagerness": eagerness,
-            }
-            return NgramSuggestion(completion, notes)
+            return NgramSuggestion(completion, _figures(proposal, threshold, eagerness))
         return None
 
 
+def _figures(proposal: Proposal, threshold: float, eagerness: float) -> LineNgramFigures:
+    return LineNgramFigures(
+        written_before=proposal.num_continued,
+        of_times=proposal.num_started,
+        under_same_line=proposal.is_under_same_line,
+        confidence=ConfidenceFigures(proposal.probability, threshold, eagerness),
+    )
+
+
 def unshared(paths: Iterable[str], exclude: tuple[str, ...]) -> list[str]:
-    """The files that may be no context for others, as things stand on the disk."""
+    """Returns the files that may be no context for others, as things stand on the disk."""
     return [path for path in paths if is_unshared(path, exclude)]

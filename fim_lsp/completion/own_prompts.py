@@ -1,4 +1,4 @@
-"""The prompts that one editor has sent, so that it is told of no other editor's.
+"""Remembers the prompts that one editor has sent, so that it is told of no other editor's.
 
 Engines keep their state of texts for whoever asks next, and say how many ids of a prompt it held.
 An editor that knew the figure for a prompt of its choice could try out what others have written.
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 _MAX_PROMPTS = 32
-"""Twice as many texts as an engine keeps."""
+"""Prompts, twice as many as an engine keeps."""
 
 
 class OwnPrompts:
@@ -21,7 +21,7 @@ class OwnPrompts:
         self._prompts: deque[tuple[int, ...]] = deque(maxlen=_MAX_PROMPTS)
 
     def add(self, ids: Sequence[int]) -> None:
-        """Remember a prompt that was read to its end; one that was given up tells of others."""
+        """Remembers a prompt that was read to its end; one that was given up tells of others."""
         self._prompts.append(tuple(ids))
 
     def num_known(self, ids: Sequence[int]) -> int:

@@ -1,7 +1,7 @@
-"""Who is answered: per document the newest request, after a pause in the typing.
+"""Answers the newest request of each document, after a pause in the typing.
 
-All state changes on the event loop.  What becomes of a generation that a superseded request has
-begun is decided in `in_flight`.
+All state changes on the event loop.  `in_flight` decides whether a generation goes on that a
+superseded request has begun.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ class Superseded(Exception):
 
 
 class PendingRequest:
-    """One request's place, until the `with` block is left."""
+    """The place of one request, which it has until its `with` block is left."""
 
-    def __init__(self, scheduler: PendingRequests, key: str) -> None:
-        self._scheduler = scheduler
+    def __init__(self, requests: PendingRequests, key: str) -> None:
+        self._requests = requests
         self._key = key
         self._superseded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def pause(self, seconds: float) -> None:
-        """Wait for the typing to pause.
+        """Waits for the typing to pause.
 
         Raises:
-            Superseded: it did not.
+            Superseded: the next key came first.
         """
         await asyncio.wait({self._superseded}, timeout=seconds)
         self._check()
 
     async def until_superseded(self, work: Awaitable[T]) -> T:
-        """Result of `work`, or Superseded as soon as that happens; the work itself goes on.
+        """Returns the result of `work`, which goes on where the request is superseded meanwhile.
 
         Raises:
             Superseded: a newer request came first.
@@ -50,7 +50,7 @@ class PendingRequest:
         return running.result()
 
     def supersede(self) -> None:
-        """End this request; its `pause` or `until_superseded` raises."""
+        """Ends this request; its `pause` or `until_superseded` raises."""
         if not self._superseded.done():
             self._superseded.set_result(None)
 
@@ -68,23 +68,23 @@ class PendingRequest:
         trace: TracebackType | None,
     ) -> None:
         self.supersede()
-        self._scheduler.leave(self._key, self)
+        self._requests.leave(self._key, self)
 
 
 class PendingRequests:
-    """Newest wins, per document."""
+    """The newest request of each document."""
 
     def __init__(self) -> None:
         self._newest: dict[str, PendingRequest] = {}
 
     def begin(self, key: str) -> PendingRequest:
-        """Returns a new request's place; the older one of the same document ends now."""
+        """Returns the place of a new request; the older one of the same document ends now."""
         self.supersede(key)
         request = self._newest[key] = PendingRequest(self, key)
         return request
 
     def supersede(self, key: str) -> bool:
-        """End the request under way for a document, if any."""
+        """Ends the request under way for a document; tells whether there was one."""
         request = self._newest.pop(key, None)
         if request is None:
             return False

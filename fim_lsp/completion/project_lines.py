@@ -81,7 +81,7 @@ class ProjectLines:
     def _judge_again(self, settings: Settings) -> None:
         """Finds in a thread which of the files that are known may be shared no longer."""
         loop = asyncio.get_running_loop()
-        find = partial(line_ngrams.unshared, self.suggester.memory.paths, settings.exclude)
+        find = partial(line_ngrams.unshared, self.suggester.index.paths, settings.exclude)
         work = loop.run_in_executor(None, find)
         work.add_done_callback(
             lambda found: self._forget(partial(self.suggester.forget_all, found.result()))

@@ -1,21 +1,24 @@
-"""The request for a completion, as it leaves the editor's session: frozen, and free of LSP."""
+"""Defines the request for a completion as it leaves the editor's session: frozen, without LSP."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fim_lsp.document import DocumentSnapshot
+from fim_lsp.document import DocumentHandle, DocumentSnapshot
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
 
-OtherDocuments = Callable[[], Sequence[DocumentSnapshot]]
-"""Returns the other open documents, for those models whose prompts hold parts of them."""
+OtherDocuments = Callable[[], Sequence[DocumentHandle]]
+"""Returns the other open documents, for those models whose prompts hold parts of them.
+
+Called on the event loop, and only where the model takes such parts.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """What is asked for: a document with a cursor, who asks, and the settings in force."""
+    """A document with a cursor, who asks for a completion there, and the settings in force."""
 
     snapshot: DocumentSnapshot
     trigger: Trigger

@@ -1,4 +1,4 @@
-"""How many syntax errors a text would add: by the tree where there is a grammar, else by brackets.
+"""Counts the syntax errors that a text would add, by the tree or, without a grammar, by brackets.
 
 Zed counts them after applying; here the count decides which cut is shown.  Work is bounded: a
 window of the document is read, and each call parses it once.
@@ -41,7 +41,7 @@ def errors(text: str, hole: Hole, language: Language) -> int:
 
 
 def has_tree(language: Language) -> bool:
-    """Whether more than brackets are counted."""
+    """Tells whether more than brackets are counted."""
     return tree_of("", language) is not None
 
 
@@ -72,7 +72,7 @@ def _closers(open_: str) -> str:
 
 
 def _tail(prefix: str) -> str:
-    """The end of it, from the beginning of a line; from one at the margin, where there is one."""
+    """Returns the end of a prefix, from the beginning of a line, best of one at the margin."""
     if len(prefix) <= _BEFORE:
         return prefix
     window = prefix[-_BEFORE:]
@@ -86,7 +86,7 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _head(suffix: str) -> str:
-    """The beginning of it, up to the end of a line."""
+    """Returns the beginning of a suffix, up to the end of a line."""
     if len(suffix) <= _AFTER:
         return suffix
     window = suffix[:_AFTER]

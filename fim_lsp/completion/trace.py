@@ -1,101 +1,219 @@
-"""The decision trail: for each recent request, what came of it, why, and where the time went."""
+"""Records what came of each request, why, and where the time went.
+
+A `RequestTrace` belongs to the event loop.  A `GenerationTrace` is written on the engine's thread
+by a generation, which may outlive the request that began it, or serve a later one.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import unquote
 
-from fim_lsp.completion.hints import remedy
+from fim_lsp.completion.reasons import ConfidenceFigures, RequestOutcome, Silence
+from fim_lsp.context import Source
+from fim_lsp.suggestion import Completion, Trigger
+from model_runtime.prompt.format import HoleStart
 
-_KEPT = 50
+MAX_TRACES = 50
+"""Requests of one editor that are kept."""
 
 
-@dataclass(slots=True)
-class RequestTrace:
-    """One request on its way.  `outcome` is shown, nothing, superseded, cancelled or failed."""
+class AnsweredBy(Enum):
+    """The step that answered a request; the value is its name in JSON and in the logs."""
 
-    uri: str
-    trigger: str
-    number: int = 0
-    """Counts the requests of one editor from 1, so that a reader can tell new ones from old."""
-    outcome: str = ""
-    reason: str = ""
-    """Why nothing was shown; empty when something was."""
-    source: str = ""
-    """cache, running (a generation that was under way), project memory, or model."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """Tokens by source, log-probabilities, rules that changed the text."""
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
+    CACHE = "cache"
+    LINE_NGRAMS = "project memory"
+    IN_FLIGHT = "running"
+    """A generation that was under way."""
+    MODEL = "model"
+
+
+class Timings:
+    """Milliseconds by the name of a step."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step of the path."""
+        """Adds the time that the `with` block takes to a step."""
         begun = time.perf_counter()
         try:
             yield
         finally:
-            self.add_ms(name, (time.perf_counter() - begun) * 1e3)
+            self.add(name, (time.perf_counter() - begun) * 1e3)
 
-    def add_ms(self, name: str, milliseconds: float) -> None:
-        """Count milliseconds for a step."""
-        self.timings_ms[name] = self.timings_ms.get(name, 0.0) + milliseconds
+    def add(self, name: str, milliseconds: float) -> None:
+        """Adds milliseconds to a step."""
+        self.ms[name] = self.ms.get(name, 0.0) + milliseconds
 
-    def absorb(self, part: RequestTrace) -> None:
-        """Take over what was noted on the engine's thread, which may outlive the request."""
-        self.details |= part.details
-        for name, milliseconds in part.timings_ms.items():
-            self.add_ms(name, milliseconds)
-        if part.outcome:
-            self.outcome, self.reason = part.outcome, part.reason
+    def include(self, other: Timings) -> None:
+        """Adds all steps of other timings."""
+        for name, milliseconds in other.ms.items():
+            self.add(name, milliseconds)
 
-    def nothing(self, reason: str) -> None:
-        """No suggestion, and why."""
-        self.outcome, self.reason = "nothing", reason
+
+@dataclass(frozen=True, slots=True)
+class DebounceFigures:
+    """The adaptive wait for the next key, in milliseconds."""
+
+    wait_ms: float
+    key_gap_ms: int | None = None
+    """Median time between two keys; None while too few are known."""
+    answer_ms: int | None = None
+    """Median time of an answer; None while too few are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineNgramFigures:
+    """The counts behind a line that was suggested without a model."""
+
+    written_before: int
+    """Lines of the project that started in the same way and continued as suggested."""
+    of_times: int
+    """Lines of the project that started in the same way."""
+    under_same_line: bool
+    """Whether only lines below the same line were counted."""
+    confidence: ConfidenceFigures
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFigures:
+    """Size of a prompt in tokens, by the parts that it was made of."""
+
+    prompt_tokens: int
+    prefix_tokens: int
+    suffix_tokens: int
+    snippet_tokens: int
+    typed_tokens: int
+    """Tokens between the start of the hole and the cursor, which are forced."""
+    hole_start: HoleStart
+    single_line: bool
+    """Whether the model was to stop at the end of the line."""
+    snippet_tokens_by_source: Mapping[Source, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingFigures:
+    """Tokens that the engine read and wrote for the best suggestion."""
+
+    cached_tokens: int
+    """Prompt tokens that the engine still knew from an earlier request of this editor."""
+    new_tokens: int
+    read_tokens: int
+    forced_tokens: int
+    finish: str
+    """Name of the stop rule, or why the engine stopped."""
+    mean_logprob: float
+
+
+class CandidateOutcome(Enum):
+    """Whether one of several candidates is shown."""
+
+    KEPT = "kept"
+    FILTERED = "filtered"
+    DUPLICATE = "like another"
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFigures:
+    """One generation that was tried for a user who asked."""
+
+    cached_tokens: int
+    new_tokens: int
+    mean_logprob: float | None
+    """Mean over the tokens that are shown; None where nothing was left to show."""
+    outcome: CandidateOutcome
+
+
+@dataclass(slots=True)
+class GenerationTrace:
+    """All that one generation noted; the figures are None until they are known."""
+
+    prompt: PromptFigures | None = None
+    decoding: DecodingFigures | None = None
+    confidence: ConfidenceFigures | None = None
+    candidates: tuple[CandidateFigures, ...] = ()
+    rules: tuple[str, ...] = ()
+    """Filters that changed the text."""
+    silence: Silence | None = None
+    timings: Timings = field(default_factory=Timings)
+
+
+class GenerationResult(NamedTuple):
+    """The completions of one generation, best first, and its trace."""
+
+    completions: tuple[Completion, ...]
+    trace: GenerationTrace
+
+
+@dataclass(slots=True)
+class RequestTrace:
+    """One request, from its arrival to its answer."""
+
+    uri: str
+    trigger: Trigger
+    number: int = 0
+    """Counts the requests of one editor from 1, so that a reader can tell new ones from old."""
+    outcome: RequestOutcome | None = None
+    """None until the request is answered."""
+    silence: Silence | None = None
+    """Why nothing was shown; None when something was."""
+    answered_by: AnsweredBy | None = None
+    debounce: DebounceFigures | None = None
+    """None where a setting fixes the wait, or nothing waited."""
+    line_ngrams: LineNgramFigures | None = None
+    generation: GenerationTrace | None = None
+    """The generation that answered, which an earlier request may have begun."""
+    is_prefetched: bool = False
+    """Whether the suggestion was made ahead when the one before it was accepted."""
+    timings: Timings = field(default_factory=Timings)
+    started: float = field(default_factory=time.perf_counter)
+
+    def reject(self, silence: Silence) -> None:
+        """Records that nothing will be shown."""
+        self.outcome, self.silence = RequestOutcome.NOTHING, silence
 
     def finish(self) -> None:
-        """Stop the clock."""
-        self.timings_ms["total"] = (time.perf_counter() - self.started) * 1e3
+        """Records the total time."""
+        self.timings.ms["total"] = (time.perf_counter() - self.started) * 1e3
 
-    def as_json(self) -> dict[str, Any]:
-        """The shape that `fimLsp/explain` answers with."""
-        todo = remedy(self.outcome, self.reason, self.details)
-        return {
-            "number": self.number,
-            "uri": self.uri,
-            "trigger": self.trigger,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            **({"remedy": todo} if todo else {}),
-            "source": self.source,
-            **self.details,
-            "timingsMs": {name: round(ms, 2) for name, ms in self.timings_ms.items()},
-        }
-
-    def summary(self) -> str:
-        """One line for the log; holds no text of the user's."""
-        steps = " ".join(f"{name}={ms:.1f}" for name, ms in self.timings_ms.items())
-        reason = f" ({self.reason})" if self.reason else ""
-        return f"{self.outcome}{reason} {self.source or '-'} ms: {steps}"
+    @property
+    def confidence(self) -> ConfidenceFigures | None:
+        """The confidence in what was suggested or suppressed, where it was estimated."""
+        if self.line_ngrams is not None:
+            return self.line_ngrams.confidence
+        return None if self.generation is None else self.generation.confidence
 
 
 class RequestLog:
-    """The last decisions, newest last."""
+    """The last requests of one editor."""
 
     def __init__(self) -> None:
-        self._decisions: deque[RequestTrace] = deque(maxlen=_KEPT)
+        self._traces: deque[RequestTrace] = deque(maxlen=MAX_TRACES)
         self._added = 0
 
-    def add(self, decision: RequestTrace) -> None:
-        """Keep a finished decision, and number it."""
+    def add(self, trace: RequestTrace) -> None:
+        """Keeps the trace of an answered request, and numbers it."""
         self._added += 1
-        decision.number = self._added
-        self._decisions.append(decision)
+        trace.number = self._added
+        self._traces.append(trace)
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """All of them, newest first."""
-        return [decision.as_json() for decision in reversed(self._decisions)]
+    def newest(self, uri: str = "", limit: int = MAX_TRACES) -> list[RequestTrace]:
+        """Returns traces, newest first.
+
+        Args:
+            uri: keeps those of one document, with or without escapes; empty for all documents.
+            limit: number of traces, at most.
+        """
+        wanted = unquote(uri)
+        traces = (
+            trace for trace in reversed(self._traces) if not uri or unquote(trace.uri) == wanted
+        )
+        return [trace for trace, _ in zip(traces, range(limit), strict=False)]

@@ -1,6 +1,6 @@
-"""A text in regions that can stand alone: whole definitions, or whole lines that stand together.
+"""Splits a text into chunks that can stand alone: whole definitions, or lines that belong together.
 
-By indentation, so that any language will do, half-finished text included.
+Indentation decides, so that any language will do, half-finished text included.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
 """Shorter names say nothing of what a text is about."""
 
 _MAX_LINES = 24
-"""Of a definition; of a longer one only what lies in it, whole again."""
+"""Lines of a definition; a longer one is split into what it holds."""
 _LINES_TOGETHER = 12
 _MAX_DEPTH = 8
-"""Of definitions in definitions; what is deeper nested is data, or out of order."""
+"""Definitions in definitions; what is nested deeper is data, or out of order."""
 _MAX_COLUMNS = 400
-"""A region with a longer line is data."""
+"""Characters of a line; a chunk with a longer one is data."""
 
 _WORDS_BEFORE = (
     "export|default|declare|pub|public|private|protected|internal|static|async|abstract|final|open"
@@ -34,26 +34,26 @@ _CLOSERS = (")", "]", "}", "end", "else", "elif", "except", "finally", "catch")
 _ABOVE_DEFINITION = ("@", "#[", "///", "/**", "[", "template")
 
 
-class Region(NamedTuple):
+class Chunk(NamedTuple):
     """Lines start to end of a text, counted from 0, the end not included."""
 
     start: int
     end: int
     text: str
     name: str
-    """What it defines; empty for other lines."""
+    """The name that it defines; empty for other lines."""
     identifiers: frozenset[str]
 
 
 @lru_cache(maxsize=128)
-def regions(text: str) -> tuple[Region, ...]:
-    """In the order of the text; known texts are not looked at again."""
+def chunks(text: str) -> tuple[Chunk, ...]:
+    """Returns the chunks of a text in its order; the last texts are cached."""
     lines = text.splitlines()
-    return tuple(_regions(lines, 0, len(lines), _MAX_DEPTH))
+    return tuple(_chunks(lines, 0, len(lines), _MAX_DEPTH))
 
 
-def _regions(lines: Sequence[str], start: int, end: int, depth: int) -> Iterator[Region]:
-    """Pieces at the least indentation; larger ones are taken apart, small ones put together."""
+def _chunks(lines: Sequence[str], start: int, end: int, depth: int) -> Iterator[Chunk]:
+    """Yields pieces at the least indentation; large ones are split, small ones joined."""
     together: tuple[int, int] | None = None
     for first, last in _pieces(lines, start, end):
         name = _name(lines, first, last)
@@ -63,22 +63,22 @@ def _regions(lines: Sequence[str], start: int, end: int, depth: int) -> Iterator
                 together = together[0], last
                 continue
             if together:
-                yield from _region(lines, *together, "")
+                yield from _chunk(lines, *together, "")
             together = first, last
             continue
         if together:
-            yield from _region(lines, *together, "")
+            yield from _chunk(lines, *together, "")
             together = None
         if is_small:
-            yield from _region(lines, first, last, name)
+            yield from _chunk(lines, first, last, name)
         elif first + 1 < last and depth:
-            yield from _regions(lines, first + 1, last, depth - 1)
+            yield from _chunks(lines, first + 1, last, depth - 1)
     if together:
-        yield from _region(lines, *together, "")
+        yield from _chunk(lines, *together, "")
 
 
 def _pieces(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A line of the least indentation with all that belongs to it."""
+    """Yields each line of the least indentation with all that belongs to it."""
     filled = [at for at in range(start, end) if lines[at].strip()]
     if not filled:
         return
@@ -95,7 +95,7 @@ def _pieces(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int, i
     yield begun, end
 
 
-def _region(lines: Sequence[str], start: int, end: int, name: str) -> Iterator[Region]:
+def _chunk(lines: Sequence[str], start: int, end: int, name: str) -> Iterator[Chunk]:
     while end > start and not lines[end - 1].strip():
         end -= 1
     while start < end and not lines[start].strip():
@@ -103,7 +103,7 @@ def _region(lines: Sequence[str], start: int, end: int, name: str) -> Iterator[R
     kept = lines[start:end]
     identifiers = frozenset(IDENTIFIER.findall("\n".join(kept)))
     if identifiers and max(map(len, kept)) <= _MAX_COLUMNS:
-        yield Region(start, end, "\n".join(kept), name, identifiers)
+        yield Chunk(start, end, "\n".join(kept), name, identifiers)
 
 
 def _name(lines: Sequence[str], start: int, end: int) -> str:
@@ -118,5 +118,5 @@ def _name(lines: Sequence[str], start: int, end: int) -> str:
 
 
 def _depth(line: str) -> int:
-    """Columns before the first character, a tab taken as four."""
+    """Returns the columns before the first character, a tab taken as four."""
     return len(line[: len(line) - len(line.lstrip())].replace("\t", "    "))

@@ -1,4 +1,4 @@
-"""The project beside a document, as it was when a request came."""
+"""Holds the cross-file context that is available to one request."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from typing import NamedTuple
 
 from fim_lsp.context.gathering import Files, Gathered, gather, no_files
 from fim_lsp.context.source import Source
-from fim_lsp.document import DocumentSnapshot
+from fim_lsp.document import DocumentHandle, DocumentSnapshot
 
 
 class CrossFileContext(NamedTuple):
-    """All that a prompt may take from other files; made on the event loop, read on the engine's
-    thread.
-    """
+    """All that a prompt may take from other files: made on the event loop, read off it."""
 
-    documents: tuple[DocumentSnapshot, ...]
-    """Those that are open, the last visited first; the offset is where it was edited last."""
+    documents: tuple[DocumentHandle, ...]
+    """Open documents, the last visited first; the offset of each is where it was edited last."""
     files: Files
     sources: frozenset[Source]
     version: int
-    """Of the index of files."""
+    """Version of the index of files."""
 
     def key(self, snapshot: DocumentSnapshot) -> tuple[object, ...]:
-        """Another one when the model would see something else."""
+        """Returns what differs when the model would see something else."""
         others = ((one.uri, one.version) for one in self.documents if one.uri != snapshot.uri)
         return (self.version, self.sources, *others)
 
     def gather(self, snapshot: DocumentSnapshot) -> Gathered:
-        """The parts that help at the cursor."""
+        """Returns the parts that help at the cursor; reads the texts of other documents."""
         if not self.sources:
             return Gathered()
-        return gather(snapshot, self.documents, self.files, self.sources)
+        others = (one.read() for one in self.documents if one.uri != snapshot.uri)
+        return gather(snapshot, others, self.files, self.sources)
 
 
-NOWHERE = CrossFileContext((), no_files, frozenset(), 0)
-"""For a model that other files do not help."""
+NO_CONTEXT = CrossFileContext((), no_files, frozenset(), 0)
+"""The context of a model that other files do not help."""

@@ -1,16 +1,16 @@
-"""From the documents of a project to the snippets for one place, within a moment."""
+"""Gathers the snippets for one place from the documents of a project, within a moment."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import chain
 from typing import NamedTuple
 
-from fim_lsp.context.chunks import IDENTIFIER, regions
+from fim_lsp.context.chunks import IDENTIFIER, chunks
 from fim_lsp.context.imports import imported_names
 from fim_lsp.context.ranking import Candidate, best
-from fim_lsp.context.related_files import are_siblings, is_twin
+from fim_lsp.context.related_files import in_same_folder, is_test_or_header
 from fim_lsp.context.source import EVERY_SOURCE, FILE_SOURCES, Source
 from fim_lsp.document import DocumentSnapshot
 from model_runtime.prompt.encoder import Snippet
@@ -18,11 +18,11 @@ from model_runtime.syntax.languages import language
 
 _MAX_SECONDS = 0.03
 _WINDOW_CHARACTERS = 1500
-"""Text before the cursor's line whose names are looked for elsewhere."""
+"""Characters before the cursor's line whose names are looked for in other files."""
 _KNOWN_CHARACTERS = 20_000
-"""On each side of the cursor; what stands there is no news."""
+"""Characters on each side of the cursor; lines that stand there are known."""
 _MAX_CHARACTERS = 50_000
-"""Of each document, around where it was edited; a bound on the time, not on what is useful."""
+"""Characters of each document, around its last edit; bounds the time."""
 _MAX_SNIPPETS = 8
 
 
@@ -34,26 +34,27 @@ class Gathered(NamedTuple):
 
 
 Files = Callable[[Set[str]], Iterable[DocumentSnapshot]]
-"""Files of the project that define one of some names, or lie beside the document."""
+"""Reads files of the project that define one of some names, or lie beside the document."""
 
 
 def no_files(names: Set[str]) -> Iterable[DocumentSnapshot]:
-    """Where nothing is known of the project."""
+    """Reads no file, where nothing is known of the project."""
     return ()
 
 
 def gather(
     snapshot: DocumentSnapshot,
-    open_documents: Sequence[DocumentSnapshot],
+    open_documents: Iterable[DocumentSnapshot],
     files: Files = no_files,
     sources: Set[Source] = EVERY_SOURCE,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Gathered:
-    """What helps at the cursor.  The same for all texts of the cursor's line.
+    """Returns what helps at the cursor, which is the same for all texts of the cursor's line.
 
     Args:
         snapshot: the document, with the cursor.
-        open_documents: the last visited first; the offset of each is where it was edited last.
+        open_documents: the last visited first, read one by one; the offset of each is where it was
+            edited last.
         files: called with the names that are imported and stand near the cursor; an open document
             stands for its file.
         sources: those that may be used.
@@ -90,7 +91,7 @@ def gather(
 
 
 def _read(files: Files, names: Set[str], sources: Set[Source]) -> Iterator[DocumentSnapshot]:
-    """Only now, since to read a file takes time."""
+    """Yields files one by one, since to read one takes time."""
     if sources & FILE_SOURCES:
         yield from files(names if Source.IMPORTS in sources else frozenset())
 
@@ -102,33 +103,33 @@ def _candidates(
     imported: Set[str],
     sources: Set[Source],
 ) -> Iterator[Candidate]:
-    """A region belongs to the first source, in their order, that it may come from."""
+    """Yields chunks of a document, each with the first source that it may come from."""
     of_document = _sources_of(snapshot, document, is_open)
     text, offset = _part(document)
     line = text.count("\n", 0, offset)
-    for region in regions(text):
-        is_imported = region.name in imported
+    for chunk in chunks(text):
+        is_imported = chunk.name in imported
         possible = [Source.IMPORTS] if is_imported else []
-        if is_open and document.offset > 0 and region.start <= line < region.end:
+        if is_open and document.offset > 0 and chunk.start <= line < chunk.end:
             possible.append(Source.EDITS)
         source = next((one for one in (*possible, *of_document) if one in sources), None)
         if source is not None:
-            yield Candidate(region, document, source, source is Source.IMPORTS)
+            yield Candidate(chunk, document, source, source is Source.IMPORTS)
 
 
 def _sources_of(
     snapshot: DocumentSnapshot, document: DocumentSnapshot, is_open: bool
 ) -> list[Source]:
     found = [Source.OPEN] if is_open else []
-    if is_twin(snapshot.path, document.path):
-        found.append(Source.TWIN)
-    if are_siblings(snapshot.path, document.path):
-        found.append(Source.SIBLINGS)
+    if is_test_or_header(snapshot.path, document.path):
+        found.append(Source.TEST_OR_HEADER)
+    if in_same_folder(snapshot.path, document.path):
+        found.append(Source.SAME_FOLDER)
     return found
 
 
 def _without_line(snapshot: DocumentSnapshot) -> tuple[str, str]:
-    """The text before and after the cursor's line."""
+    """Returns the text before and after the cursor's line."""
     hole = snapshot.hole
     above, end, _ = hole.prefix.rpartition("\n")
     return above + end, hole.suffix.partition("\n")[2]
@@ -141,7 +142,7 @@ def _last_lines(text: str, characters: int) -> str:
 
 
 def _part(document: DocumentSnapshot) -> tuple[str, int]:
-    """Whole lines around the place of the last edit, and that place in them."""
+    """Returns whole lines around the place of the last edit, and that place in them."""
     text = document.text
     if len(text) <= _MAX_CHARACTERS:
         return text, document.offset
@@ -155,4 +156,4 @@ def _part(document: DocumentSnapshot) -> tuple[str, int]:
 def _snippet(candidate: Candidate) -> Snippet:
     document = candidate.document
     mark = language(document.language_id).line_comment
-    return Snippet(document.path or document.uri, candidate.region.text, mark)
+    return Snippet(document.path or document.uri, candidate.chunk.text, mark)

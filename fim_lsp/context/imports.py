@@ -1,4 +1,4 @@
-"""The names that a file takes from others, by the words of its import lines."""
+"""Finds the names that a file imports, by the words of its import lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = frozenset({"from", "import", "use", "using", "require", "export", "cons
 
 
 def imported_names(text: str) -> frozenset[str]:
-    r"""All names in import statements, those of modules included.
+    r"""Returns all names in import statements, those of modules included.
 
     >>> sorted(imported_names("from shop.stock import (\n    Inventory,\n    Item as Thing,\n)"))
     ['Inventory', 'Item', 'Thing', 'shop', 'stock']

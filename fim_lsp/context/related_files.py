@@ -1,4 +1,4 @@
-"""How files lie to each other, by their names alone."""
+"""Tells how two files are related, by their names alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ _TEST_AFFIX = re.compile(r"^(test[_-]?|)(.+?)([._-]?(test|tests|spec)|)$", re.IG
 _C_PAIRS = ({".c", ".h"}, {".cpp", ".hpp"}, {".cc", ".h"}, {".cc", ".hh"}, {".cpp", ".h"})
 
 
-def is_twin(path: str, other: str) -> bool:
-    """Whether one tests the other, or declares what the other implements.
+def is_test_or_header(path: str, other: str) -> bool:
+    """Tells whether one file tests the other, or declares what the other implements.
 
-    >>> is_twin("shop/stock.py", "tests/test_stock.py"), is_twin("a/list.c", "a/list.h")
-    (True, True)
-    >>> is_twin("src/cart.ts", "src/cart.spec.ts"), is_twin("a/stock.py", "b/stock.py")
-    (True, False)
+    >>> is_test_or_header("shop/stock.py", "tests/test_stock.py")
+    True
+    >>> is_test_or_header("a/list.c", "a/list.h")
+    True
+    >>> is_test_or_header("a/stock.py", "b/stock.py")
+    False
     """
     one, two = PurePosixPath(path), PurePosixPath(other)
     if one.suffix != two.suffix:
@@ -23,14 +25,14 @@ def is_twin(path: str, other: str) -> bool:
     return _subject(one.stem) == _subject(two.stem) and _is_test(one.stem) != _is_test(two.stem)
 
 
-def are_siblings(path: str, other: str) -> bool:
-    """Whether they lie in the same folder and are of one kind."""
+def in_same_folder(path: str, other: str) -> bool:
+    """Tells whether two files of one kind lie in the same folder."""
     one, two = PurePosixPath(path), PurePosixPath(other)
     return one.parent == two.parent and one.suffix == two.suffix and one != two
 
 
 def subject_of(path: str) -> str:
-    """What a file is about: its name without the mark of a test, in small letters.
+    """Returns the name of a file without the mark of a test, in small letters.
 
     >>> subject_of("tests/test_stock.py"), subject_of("src/Stock.ts")
     ('stock', 'stock')

@@ -1,4 +1,4 @@
-"""Where a snippet comes from."""
+"""Names the sources that a snippet may come from."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from enum import Enum
 
 
 class Source(Enum):
-    """Names as in the decision trail; of equally good snippets the earlier source's come first."""
+    """Kinds of chunks of other files; equally good ones come in the order of these.
+
+    The values are the names in manifests, settings and traces.
+    """
 
     IMPORTS = "imports"
     """The definition of a name that this file imports."""
     EDITS = "edits"
-    """Where another document was edited last."""
+    """The chunk of another document that was edited last."""
     OPEN = "open"
-    """Any other region of an open document."""
-    TWIN = "twin"
+    """Any other chunk of an open document."""
+    TEST_OR_HEADER = "twin"
     """The test of this file, or the file that this one tests; the declarations of a C file."""
-    SIBLINGS = "siblings"
+    SAME_FOLDER = "siblings"
     """A file of the same folder."""
 
 
 EVERY_SOURCE = frozenset(Source)
 
-FILE_SOURCES = frozenset({Source.IMPORTS, Source.TWIN, Source.SIBLINGS})
-"""Those that look at files which are not open, too."""
+FILE_SOURCES = frozenset({Source.IMPORTS, Source.TEST_OR_HEADER, Source.SAME_FOLDER})
+"""Sources that look at files which are not open, too."""
 
 
 def sources_of(wanted: bool | Iterable[str]) -> frozenset[Source]:
-    """The sources that are named; all for True, none for False.  Names of none are passed over.
+    """Returns the sources that are named; all for True, none for False; other names are ignored.
 
     >>> [source.value for source in sources_of(["open", "stars"])]
     ['open']

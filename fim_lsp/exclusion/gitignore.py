@@ -38,12 +38,12 @@ Levels = tuple[Level, ...]
 
 
 def is_rules_file(uri_or_path: str) -> bool:
-    """Whether a file says what git ignores, by its name."""
+    """Tells whether a file, by its name, says what git ignores."""
     return uri_or_path.endswith((f"/{_NAME}", "/info/exclude"))
 
 
 def work_tree_of(folder: str | Path) -> str | None:
-    """The innermost folder at or above this one that holds a `.git` of whatever kind."""
+    """Returns the innermost folder at or above this one that holds a `.git` of whatever kind."""
     path = os.path.abspath(folder)
     while not os.path.lexists(os.path.join(path, ".git")):
         above = os.path.dirname(path)
@@ -54,7 +54,7 @@ def work_tree_of(folder: str | Path) -> str | None:
 
 
 def levels_at_top(top: str) -> Levels:
-    """The rules that hold in a whole work tree, those of `.gitignore` at its top included."""
+    """Returns the rules that hold in a whole work tree, with those of `.gitignore` at its top."""
     settings = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     files = [os.path.join(settings, "git", "ignore")]
     own = os.path.join(top, ".git", "info")
@@ -65,7 +65,7 @@ def levels_at_top(top: str) -> Levels:
 
 
 def levels_below(levels: Levels, top: str, folder: str) -> Levels:
-    """The rules that hold in a folder, added to those that hold above it.
+    """Returns the rules that hold in a folder, added to those that hold above it.
 
     Args:
         levels: of the folder that holds it.
@@ -77,7 +77,7 @@ def levels_below(levels: Levels, top: str, folder: str) -> Levels:
 
 
 def is_ignored_by(levels: Levels, path: str, *, is_folder: bool) -> bool:
-    """Whether the rules name a path, whose folder they do not name.
+    """Tells whether the rules name a path, whose folder they do not name.
 
     Args:
         levels: those of its folder.
@@ -92,7 +92,7 @@ def is_ignored_by(levels: Levels, path: str, *, is_folder: bool) -> bool:
 
 
 def is_ignored(path: str) -> bool:
-    """Whether a file lies in a work tree whose rules name it, or a folder that it lies in."""
+    """Tells whether the rules of a file's work tree name it, or a folder that it lies in."""
     folder, name = os.path.split(os.path.abspath(path))
     top = work_tree_of(folder)
     if top is None:
@@ -106,7 +106,7 @@ def is_ignored(path: str) -> bool:
 
 
 def levels_within(top: str, folder: str) -> Levels | None:
-    """The rules that hold in a folder of a work tree; None if they name it, or one above it.
+    """Returns the rules that hold in a folder of a work tree; None if they ignore the folder.
 
     Args:
         top: the work tree.
@@ -122,7 +122,7 @@ def levels_within(top: str, folder: str) -> Levels | None:
 
 
 def _rules_in(path: str) -> Rules | None:
-    """The rules of a file as it is now; None where there is no such file, or it is a link."""
+    """Returns the rules of a file as it is now; None where there is none, or it is a link."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -134,7 +134,7 @@ def _rules_in(path: str) -> Rules | None:
 
 @lru_cache(maxsize=128)
 def _read(path: str, changed: int, size: int) -> Rules | None:
-    """The rules of a file that was changed then, and has that size."""
+    """Returns the rules of a file; its time and size are there for the cache."""
     if size > MAX_BYTES:
         return _EVERYTHING
     # Opened so that a link or a pipe that has taken its place in the meantime does no harm.
@@ -151,7 +151,7 @@ def _read(path: str, changed: int, size: int) -> Rules | None:
 
 
 def _rules(text: str) -> Iterator[Rule]:
-    """One rule for each line that means something."""
+    """Yields a rule for each line that means something."""
     for line in text.split("\n"):
         glob = _without_blanks_at_end(line.removesuffix("\r"))
         if not glob or glob.startswith("#"):
@@ -171,7 +171,7 @@ def _rules(text: str) -> Iterator[Rule]:
 
 
 def _without_blanks_at_end(line: str) -> str:
-    r"""The line up to its last character that is no blank, or is one behind a backslash."""
+    r"""Returns the line without the blanks at its end, but for one behind a backslash."""
     bare = line.rstrip(" ")
     num_backslashes = len(bare) - len(bare.rstrip("\\"))
     return bare + " " if num_backslashes % 2 and bare != line else bare

@@ -1,4 +1,4 @@
-r"""Globs of .gitignore's kind as regular expressions that never try the same thing twice.
+r"""Turns globs as in .gitignore into regular expressions that never try the same thing twice.
 
 `*` and `?` stay inside a folder, `[...]` is one character, `**` is any number of folders.  A glob
 may come from a folder of somebody else's, and plain translations take exponential time on
@@ -6,6 +6,10 @@ may come from a folder of somebody else's, and plain translations take exponenti
 asked for another one (an atomic group, as `fnmatch` of the standard library has it), which finds
 whatever there is to find: so a match takes at most the length of the path times that of the glob.
 """
+
+# Why this is no library's: pathspec's expressions backtrack.  Five `*a` in a pattern took it 55 ms
+# for one path, and each further one ten times as long; who writes a `.gitignore` could stop the
+# server by it.  tests/fim_lsp/exclusion/test_gitignore.py compares our reading with git's own.
 
 from __future__ import annotations
 
@@ -67,7 +71,7 @@ class Rules:
         self._is_path = _any_of((rule.glob for rule in paths), self._flags)
 
     def last(self, path: str, *, is_folder: bool = False) -> Rule | None:
-        """The last rule that matches a path, which begins with no slash and ends with none."""
+        """Returns the last rule that matches a path, which neither begins nor ends with a slash."""
         if not self._is_name(path.rpartition("/")[2]) and not self._is_path(path):
             return None
         for rule in reversed(self._rules):
@@ -77,7 +81,7 @@ class Rules:
 
 
 def expression(glob: str, number: Iterator[int] | None = None) -> str:
-    r"""A regular expression for whole paths.
+    r"""Returns a regular expression for whole paths.
 
     Args:
         glob: its parts divided by slashes, none before the first and none behind the last.
@@ -102,7 +106,7 @@ def expression(glob: str, number: Iterator[int] | None = None) -> str:
 
 
 def _blocks(glob: str) -> list[list[str]]:
-    """The parts between one `**` and the next; several in a row are one, and so are more stars."""
+    """Returns the parts between one `**` and the next; several in a row, or more stars, are one."""
     parts = [""]
     for token in _BETWEEN_SLASHES.finditer(glob):
         if token[0] == "/":
@@ -119,7 +123,7 @@ def _blocks(glob: str) -> list[list[str]]:
 
 
 def _of_part(glob: str, number: Iterator[int]) -> str:
-    """A regular expression for the name of one file or folder."""
+    """Returns a regular expression for the name of one file or folder."""
     fixed, at = [""], 0
     while at < len(glob):
         token = _TOKEN.match(glob, at)
@@ -145,7 +149,7 @@ def _of_part(glob: str, number: Iterator[int]) -> str:
 
 
 def _set(mark: str, content: str) -> str:
-    """One character of a set, or none of it."""
+    """Returns a regular expression for one character of a set, or for one that is not in it."""
     members = ""
     for found in _MEMBER.finditer(content):
         if found["name"] is not None:
@@ -160,7 +164,7 @@ def _set(mark: str, content: str) -> str:
 
 
 def _atomic(part: str, number: Iterator[int]) -> str:
-    """An expression that is satisfied with its first fit; Python 3.10 has no `(?>...)`."""
+    """Returns an expression that keeps its first fit; Python 3.10 has no `(?>...)`."""
     name = f"g{next(number)}"
     return f"(?=(?P<{name}>{part}))(?P={name})"
 

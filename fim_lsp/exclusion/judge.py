@@ -1,4 +1,4 @@
-"""Files that must not reach a model: secrets by their usual names, and what the user adds.
+"""Judges which files must not reach a model: secrets by their names, and what the user adds.
 
 Excluded files are neither completed nor used as context for others; files that git ignores are
 completed, but no context for others.  The built-in list cannot be switched off.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,17 +28,35 @@ _MAX_CHARACTERS_OF_PATH = 2000
 _MAX_CHARACTERS_OF_URI = 4 * _MAX_CHARACTERS_OF_PATH
 _MAX_FOLDERS = 100
 """A longer or deeper path is excluded: nobody nests folders so deep in good faith."""
-_TOO_LONG = "its path is too long"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/|[^/\\]*$)")
 
-_SECRET_FOLDER = Rules(
-    (Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True
-)
-_SECRET_FILE = Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
+
+class ExclusionKind(Enum):
+    """Says who wants a file left alone; the value is the sentence for people."""
+
+    SECRET = "{rule} is on the built-in list of secrets"
+    BY_USER = "fimLsp.exclude names {rule}"
+    BY_GIT = "git ignores it"
+    TOO_LONG = "its path is too long"
 
 
-def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone, or None when it is not.
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """The reason for which a file is left alone; as a text it is a sentence for people."""
+
+    kind: ExclusionKind
+    rule: str = ""
+    """The glob that matched, where there is one."""
+
+    def __str__(self) -> str:
+        return self.kind.value.replace("{rule}", self.rule)
+
+
+_TOO_LONG = Exclusion(ExclusionKind.TOO_LONG)
+
+
+def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file is left alone, or None when it is not.
 
     A link is judged by its own name and by that of the file it leads to now.
 
@@ -54,8 +74,8 @@ def is_excluded(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
     return next(filter(None, targets), None)
 
 
-def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file may be no context for other ones, or None when it may.
+def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file may be no context for other ones, or None when it may.
 
     Args:
         uri_or_path: as the editor names it, or a path of the file system.
@@ -65,13 +85,13 @@ def is_unshared(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
         return reason
     path = _local(uri_or_path)
     if path and any(map(is_ignored, {path, *_targets(path)})):
-        return "git ignores it"
+        return Exclusion(ExclusionKind.BY_GIT)
     return None
 
 
 @lru_cache(maxsize=1024)
-def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why a file is left alone if it is no link, or None when it is not; see `is_excluded`."""
+def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why a file is left alone if it is no link, or None; see `is_excluded`."""
     for path in _paths(uri_or_path):
         if len(path) > _MAX_CHARACTERS_OF_PATH or path.count("/") > _MAX_FOLDERS:
             return _TOO_LONG
@@ -79,16 +99,16 @@ def is_excluded_by_name(uri_or_path: str, exclude: tuple[str, ...] = ()) -> str 
         if reason := is_folder_excluded(folder, exclude):
             return reason
         for bare in {name, _without_backup_marks(name)}:
-            if rule := _SECRET_FILE.last(f"{folder}/{bare}"):
-                return f"{rule.text} is on the built-in list of secrets"
+            if rule := _secret_files().last(f"{folder}/{bare}"):
+                return Exclusion(ExclusionKind.SECRET, rule.text)
         if reason := _named_by_user(path, exclude):
             return reason
     return None
 
 
 @lru_cache(maxsize=4096)
-def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None:
-    """Why all files of a folder are left alone, or None when they are not.
+def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> Exclusion | None:
+    """Returns why all files of a folder are left alone, or None when they are not.
 
     Args:
         folder: its path, with slashes between its parts only.
@@ -97,17 +117,17 @@ def is_folder_excluded(folder: str, exclude: tuple[str, ...] = ()) -> str | None
     above, _, _ = folder.rpartition("/")
     if above and (reason := is_folder_excluded(above, exclude)):
         return reason
-    if rule := _SECRET_FOLDER.last(folder, is_folder=True):
-        return f"{rule.text} is on the built-in list of secrets"
-    return _named_by_user(folder, exclude)
+    if rule := _secret_folders().last(folder, is_folder=True):
+        return Exclusion(ExclusionKind.SECRET, rule.text)
+    return _named_by_user(folder, exclude, is_folder=True)
 
 
 def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The globs that can be used, and a sentence for each that cannot.
+    """Returns the globs that can be used, and a sentence for each that cannot.
 
-    `*` stays inside a folder, `**` does not; a glob without a slash is that of a name anywhere in
-    the path, a folder's name included, one with a slash within is the end of such a path, one that
-    begins with a slash or `~` is a whole path; letters' case is ignored.
+    Globs are patterns of `.gitignore` that belong to no folder: one with a slash within may begin
+    at any folder of a path, one that begins with a slash or `~` is a whole path.  Letters' case is
+    ignored, a backslash is a slash, and `#` begins no comment.
     """
     good: list[str] = []
     sentences: list[str] = []
@@ -129,9 +149,23 @@ def problems_of(globs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(good), sentences
 
 
-def _named_by_user(path: str, exclude: tuple[str, ...]) -> str | None:
-    rule = _user_rules(exclude).last(path) if exclude else None
-    return None if rule is None or rule.is_negated else f"fimLsp.exclude names {rule.text}"
+def _named_by_user(
+    path: str, exclude: tuple[str, ...], *, is_folder: bool = False
+) -> Exclusion | None:
+    rule = _user_rules(exclude).last(path, is_folder=is_folder) if exclude else None
+    if rule is None or rule.is_negated:
+        return None
+    return Exclusion(ExclusionKind.BY_USER, rule.text)
+
+
+@cache
+def _secret_folders() -> Rules:
+    return Rules((Rule(f"{glob}/", f"**/{glob}") for glob in SECRET_FOLDERS), ignores_case=True)
+
+
+@cache
+def _secret_files() -> Rules:
+    return Rules((Rule(glob, f"**/{glob}") for glob in SECRET_FILES), ignores_case=True)
 
 
 @lru_cache(maxsize=16)
@@ -141,7 +175,7 @@ def _user_rules(exclude: tuple[str, ...]) -> Rules:
 
 
 def _user_rule(glob: str) -> Rule:
-    """A rule for a whole path without its first slash; an empty one for a glob of slashes alone."""
+    """Returns a rule for whole paths without their first slash; an empty one for slashes alone."""
     if len(glob) > MAX_CHARACTERS_OF_GLOB:
         raise GlobError(f"it is longer than {MAX_CHARACTERS_OF_GLOB:,} characters")
     text = glob.replace("\\", "/")
@@ -152,16 +186,15 @@ def _user_rule(glob: str) -> Rule:
             text = Path(text).expanduser().as_posix()
         except RuntimeError:
             raise GlobError("there is no such home folder") from None
-    # A folder's glob takes all that lies below; so `build`, `build/` and `build/**` are the same.
-    bare = text.removesuffix("/**").rstrip("/") or ("**" if text.endswith("**") else "")
-    if not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
-        bare = f"**/{bare}" if bare else ""
+    bare = text.rstrip(" /")
+    if bare and not bare.startswith("/") and not re.match(r"[A-Za-z]:/", bare):
+        bare = f"**/{bare}"
     expression(bare.lstrip("/"))
-    return Rule(glob, bare.lstrip("/"), is_negated)
+    return Rule(glob, bare.lstrip("/"), is_negated, is_for_folders=text.rstrip().endswith("/"))
 
 
 def _paths(uri_or_path: str) -> set[str]:
-    """All readings of a name: some editors escape `#`, `?` and `%` in paths, others do not."""
+    """Returns all readings of a name: not all editors escape `#`, `?` and `%` in paths."""
     match = _SCHEME.match(uri_or_path)
     if match is None:
         return {_plain(uri_or_path)}
@@ -173,13 +206,13 @@ def _paths(uri_or_path: str) -> set[str]:
 
 
 def _plain(path: str) -> str:
-    """The path without empty parts, or the dots and blanks at ends that Windows passes over."""
+    """Returns the path without empty parts and the dots and blanks that Windows passes over."""
     parts = (part.rstrip(". ") for part in path.replace("\\", "/").split("/"))
     return "/".join(part for part in parts if part)
 
 
 def _without_backup_marks(name: str) -> str:
-    """The name of what a file is a copy of.
+    """Returns the name of the file that a backup is a copy of.
 
     >>> [_without_backup_marks(name) for name in (".#a.py", "#.env#", "k.pem.bak~", ".k.pem.swp")]
     ['a.py', '.env', 'k.pem', '.k.pem']
@@ -191,7 +224,7 @@ def _without_backup_marks(name: str) -> str:
 
 
 def _local(uri_or_path: str) -> str:
-    """The absolute path of a name, or an empty text."""
+    """Returns the absolute path of a name, or an empty text."""
     path = local_path(uri_or_path) if _SCHEME.match(uri_or_path) else uri_or_path
     return path if path and os.path.isabs(path) and "\0" not in path else ""
 

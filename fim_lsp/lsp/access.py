@@ -35,7 +35,7 @@ def default_socket() -> Path:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder with mode 0700, or check that an existing one is like that.
+    """Creates a folder with mode 0700, or checks that an existing one is like that.
 
     Raises:
         FimLspError: it cannot be created, or others can reach what lies in it.

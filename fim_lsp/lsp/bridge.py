@@ -1,4 +1,4 @@
-"""`fim-lsp connect`: an editor's standard input and output, joined to a shared server.
+"""Joins the standard input and output of an editor to a shared server (`fim-lsp connect`).
 
 So an editor needs to know nothing of sockets and tokens: it runs this as its language server.
 """
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 _BYTES = 65_536
 _CONNECT_SECONDS = 10.0
 _HEADER = b"content-"
-"""Every message begins so."""
+"""First bytes of every message, in lower case."""
 
 
 def connect_to_socket(path: Path) -> int:
-    """Join the editor to the server at a Unix socket until either leaves; returns the exit code.
+    """Joins the editor to the server at a Unix socket until either leaves; returns the exit code.
 
     Raises:
         FimLspError: no server of this user answers there.
@@ -44,7 +44,7 @@ def connect_to_socket(path: Path) -> int:
 
 
 def connect_to_tcp(host: str, port: int, token_file: Path) -> int:
-    """Join the editor to the server at a port until either leaves; returns the exit code.
+    """Joins the editor to the server at a port until either leaves; returns the exit code.
 
     Raises:
         FimLspError: no server answers there, or it is not the one that the token is for.
@@ -63,7 +63,7 @@ def connect_to_tcp(host: str, port: int, token_file: Path) -> int:
 
 
 def _join(connection: socket.socket, address: str) -> int:
-    """Pass bytes both ways; the pace is that of whoever reads more slowly."""
+    """Passes bytes both ways, as fast as the slower side reads."""
     has_ended = threading.Event()
 
     def send() -> None:

@@ -1,7 +1,7 @@
-"""Plain `textDocument/completion` for editors that have no inline completion: one entry in a list.
+"""Answers `textDocument/completion` for editors that have no inline completion, by one entry.
 
-Off by default (setting `completionFallback`).  What the entry is like follows from how editors take
-such entries:
+It is off by default (setting `completionFallback`).  The entry follows from how editors take such
+entries:
 
 * one line of the suggestion and no more: what the list shows is what comes in.  Neovim puts in the
   first line alone, and others indent the lines after it anew.  The next line is the next offer;
@@ -10,7 +10,7 @@ such entries:
 * the range is the word before the cursor and ends at the cursor: editors filter by what stands in
   the range, and some replace nothing behind the cursor;
 * the list is incomplete, so that the editor asks again at the next key;
-* the answer is there before `DEADLINE_SECONDS` are over, with or without the entry: some editors
+* the answer is there before `TIMEOUT_SECONDS` are over, with or without the entry: some editors
   show no list before every server has answered.
 """
 
@@ -20,19 +20,19 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from functools import partial
 
 from lsprotocol import types as lsp
 
-from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
+from fim_lsp.lsp.fields import field_at
+from fim_lsp.lsp.inline_items import accept_command
 from fim_lsp.lsp.positions import LINE_END, Encoding, num_units, start_of_line
-from fim_lsp.lsp.session import ACCEPT, FimServer
-from fim_lsp.suggestion import Completion, Trigger
+from fim_lsp.lsp.session import FimServer
+from fim_lsp.suggestion import Completion
 
 logger = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = 0.2
+TIMEOUT_SECONDS = 0.2
 OPTIONS = lsp.CompletionOptions(trigger_characters=list(" .([{=,:"))
 
 _MEANS_MORE_IN_A_SNIPPET = re.compile(r"[\\$}]")
@@ -42,7 +42,7 @@ _FIRST = "!"
 
 
 def offer(server: FimServer, client_capabilities: object) -> None:
-    """Serve plain completion to this client, if its user wants that and nothing better is there.
+    """Serves plain completion to this client, if its user wants that and nothing better is there.
 
     Call while `initialize` is handled, before the capabilities are put together.  The client may
     name inline completion and say null of it (lsp-mode does): it knows the method.
@@ -65,7 +65,7 @@ class _ListMaker:
         self._found: asyncio.Future[list[Completion] | None] | None = None
 
     async def complete(self, server: FimServer, params: lsp.CompletionParams) -> lsp.CompletionList:
-        """One entry or none, in time."""
+        """Returns one entry or none, in time."""
         # First of all, and before any await: later edits must not reach this request.
         snapshot = server.snapshot(params.text_document.uri, params.position)
         if snapshot is None or not server.settings.completion_fallback:
@@ -73,9 +73,9 @@ class _ListMaker:
         server.visited(snapshot.uri)
         found = self._begin(server, snapshot)
         try:
-            await asyncio.wait({found}, timeout=DEADLINE_SECONDS)
+            await asyncio.wait({found}, timeout=TIMEOUT_SECONDS)
         except asyncio.CancelledError:
-            server.provider.document_changed(snapshot.uri)  # stops the work
+            server.provider.cancel(snapshot.uri)
             if server.protocol.is_shut_down:
                 return _list()
             raise
@@ -93,8 +93,7 @@ class _ListMaker:
     def _begin(
         self, server: FimServer, snapshot: DocumentSnapshot
     ) -> asyncio.Future[list[Completion] | None]:
-        settings, others = server.settings, partial(server.other_documents, snapshot.uri)
-        question = (snapshot.uri, snapshot.version, snapshot.offset, settings)
+        question = (snapshot.uri, snapshot.version, snapshot.offset, server.settings)
         known = self._found if question == self._question else None
         if known is not None and (not known.done() or known.result()):
             return known
@@ -104,9 +103,7 @@ class _ListMaker:
         async def work() -> None:
             completions = None
             try:
-                completions = await server.provider.complete(
-                    CompletionRequest(snapshot, Trigger.AUTOMATIC, settings, other_documents=others)
-                )
+                completions = await server.provider.complete(server.request(snapshot))
             finally:
                 if not found.done():
                     found.set_result(completions)
@@ -121,7 +118,7 @@ def to_item(
     encoding: Encoding,
     as_snippet: bool = False,
 ) -> lsp.CompletionItem | None:
-    """The first line of a completion as an entry of the list; None when nothing is left of it."""
+    """Returns the first line of a completion as an entry; None when nothing is left of it."""
     text, cursor = snapshot.text, snapshot.offset
     first_line = LINE_END.split(completion.text, maxsplit=1)[0]
     line = without_swallowed(first_line, text[cursor : completion.end])
@@ -148,12 +145,12 @@ def to_item(
             ),
             _MEANS_MORE_IN_A_SNIPPET.sub(r"\\\g<0>", whole) if as_snippet else whole,
         ),
-        command=lsp.Command("Suggestion accepted", ACCEPT, arguments=[completion.id]),
+        command=accept_command(completion),
     )
 
 
 def without_swallowed(line: str, swallowed: str) -> str:
-    """The line up to the closers that stand behind the cursor already, and that it repeats.
+    """Returns the line up to the closers behind the cursor that it repeats.
 
     >>> without_swallowed("a, b):", ")")
     'a, b'
@@ -170,16 +167,10 @@ def _list(*items: lsp.CompletionItem) -> lsp.CompletionList:
 
 
 def _has_inline_completion(client_capabilities: object) -> bool:
-    text_document = _at(client_capabilities, "textDocument")
+    text_document = field_at(client_capabilities, "textDocument")
     return isinstance(text_document, Mapping) and "inlineCompletion" in text_document
 
 
 def _takes_snippets(client_capabilities: object) -> bool:
     path = ("textDocument", "completion", "completionItem", "snippetSupport")
-    return _at(client_capabilities, *path) is True
-
-
-def _at(value: object, *keys: str) -> object:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+    return field_at(client_capabilities, *path) is True

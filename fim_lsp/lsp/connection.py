@@ -1,4 +1,4 @@
-"""One client from its first message to its last."""
+"""Serves one client from its first message to its last."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fim_lsp.lsp.session import FimServer
 logger = logging.getLogger(__name__)
 
 PAUSE_BYTES = 4 << 20
-"""While more than this waits for the client to read it, none of its messages is read."""
+"""Bytes that may wait for the client to read them before its messages are read no more."""
 MAX_WAITING_BYTES = 16 << 20
-"""A client for which more waits is disconnected; answers to earlier requests count, too."""
+"""Bytes that may wait for the client, answers included, before it is disconnected."""
 
 ReadMessage = Callable[[asyncio.StreamReader], Awaitable["bytes | None"]]
 """Returns the body of the next message, or None when there will be no more."""
 
 
 class Writer(Protocol):
-    """Where the bytes for the client go."""
+    """Takes the bytes for the client."""
 
     def write(self, data: bytes) -> object:
-        """Send bytes, now or soon.
+        """Sends bytes, now or soon.
 
         Raises:
             OSError: the client is gone, or has not read for too long.
@@ -33,7 +33,7 @@ class Writer(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Wait while more than `PAUSE_BYTES` have not left yet.
+        """Waits while more than `PAUSE_BYTES` have not left yet.
 
         Raises:
             OSError: as `write`.
@@ -47,7 +47,7 @@ async def converse(
     writer: Writer,
     read: ReadMessage = read_message,
 ) -> int:
-    """Handle messages until `exit` or the end of the input; returns the exit code.
+    """Handles messages until `exit` or the end of the input; returns the exit code.
 
     All work of the server has been told to stop when this returns.
     """

@@ -1,6 +1,6 @@
-"""Messages out of a stream of bytes (LSP 3.18, "Base Protocol").
+"""Reads messages out of a stream of bytes (LSP 3.18, "Base Protocol").
 
-On standard output of a program something may be printed by mistake: `read_message` loses such
+A program may print something on its standard output by mistake: `read_message` loses such
 rubbish, not the connection.  On a socket it can only be another protocol, perhaps a web page's
 request with a message of ours as its body: `read_message_strictly` ends there.
 """
@@ -27,9 +27,9 @@ _CHUNK_BYTES = 1 << 16
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes | None:
-    """The body of the next message, or None when the stream has ended or is broken.
+    """Returns the body of the next message, or None when the stream has ended or is broken.
 
-    One that is too long is left out.
+    A message that is too long is left out.
     """
     length: int | None = None
     skipped = 0
@@ -58,7 +58,7 @@ async def read_message(reader: asyncio.StreamReader) -> bytes | None:
 
 
 async def read_message_strictly(reader: asyncio.StreamReader) -> bytes | None:
-    """The body of the next message; None at the end, and at the first line that is no header."""
+    """Returns the body of the next message; None at the end, and at a line that is no header."""
     length: int | None = None
     for _ in range(_MAX_HEADER_LINES):
         line = await _read_line(reader)
@@ -78,7 +78,7 @@ async def read_message_strictly(reader: asyncio.StreamReader) -> bytes | None:
 
 
 async def _read_line(reader: asyncio.StreamReader) -> bytes:
-    """A line with its end; empty when the stream has ended."""
+    """Returns a line with its end; empty when the stream has ended."""
     try:
         return await reader.readline()
     except ValueError:  # longer than the reader's limit, and thrown away by it

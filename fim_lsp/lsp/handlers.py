@@ -1,4 +1,4 @@
-"""One short function per message of the protocol.  Types of LSP stop here.
+"""Handles each message of the protocol by one short function.  Types of LSP stop here.
 
 The rules for `textDocument/inlineCompletion`, learnt from how editors behave:
 
@@ -12,23 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from fim_lsp.completion.explanation import markdown
 from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.trace import MAX_TRACES
+from fim_lsp.completion.trace_json import as_json
 from fim_lsp.document import DocumentSnapshot, Indentation
 from fim_lsp.lsp import completion_list
+from fim_lsp.lsp.document_states import wants_document_states
 from fim_lsp.lsp.documents import end_of_edit, install_documents
-from fim_lsp.lsp.positions import Encoding, end_of_line, num_units, start_of_line
-from fim_lsp.lsp.session import ACCEPT, FimServer, ProviderFactory
+from fim_lsp.lsp.fields import field_at
+from fim_lsp.lsp.inline_items import ACCEPT, to_items
+from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
-from fim_lsp.settings import Settings, section_of
-from fim_lsp.suggestion import Completion, SelectedSuggestion, Trigger
+from fim_lsp.settings import SECTION, Settings, section_of
+from fim_lsp.suggestion import SelectedSuggestion, Trigger
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,13 @@ def new_server(
     make_provider: ProviderFactory = CompletionProvider,
     shared: Settings | None = None,
 ) -> FimServer:
-    """A server for one more editor; `shared` are the settings of a process that serves several."""
+    """Returns a server for one more editor.
+
+    Args:
+        host: has the model.
+        make_provider: makes the provider of this editor.
+        shared: settings of the process where it serves several editors; None for only one.
+    """
     server = FimServer(host, make_provider, shared)
     for method, handler in _FEATURES.items():
         options = _OPTIONS.get(method)
@@ -54,7 +63,7 @@ def new_server(
 
 
 def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
-    """Take the editor's settings and begin to load the model."""
+    """Takes the editor's settings and begins to load the model."""
     install_documents(server.protocol)
     client = params.client_info
     logger.info(
@@ -64,11 +73,13 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
         server.documents.encoding,
     )
     server.configure(params.initialization_options)
-    completion_list.offer(server, server.protocol.raw_params.get("capabilities"))
+    capabilities = field_at(server.protocol.raw_params, "capabilities")
+    server.states.is_wanted = wants_document_states(capabilities)
+    completion_list.offer(server, capabilities)
 
 
 def initialized(server: FimServer, params: lsp.InitializedParams) -> None:
-    """Report the model's state, and ask for the settings."""
+    """Reports the model's state, and asks for the settings."""
     server.start_reporting()
     # Not in the capabilities: VS Code would register the name and clash with Copilot's own
     # extension.
@@ -77,7 +88,7 @@ def initialized(server: FimServer, params: lsp.InitializedParams) -> None:
 
 
 def did_change_configuration(server: FimServer, params: lsp.DidChangeConfigurationParams) -> None:
-    """Take pushed settings, or fetch them from a client that only says that they changed."""
+    """Takes pushed settings, or fetches them from a client that only says that they changed."""
     section = section_of(params.settings)
     if section is not None:
         server.change_settings(section)
@@ -92,62 +103,68 @@ def _ask_for_settings(server: FimServer) -> None:
 
 
 async def _pull_settings(server: FimServer) -> None:
+    item = lsp.ConfigurationItem(section=SECTION)
     try:
-        await server.pull_settings()
+        answer = await server.protocol.send_request_async(
+            lsp.WORKSPACE_CONFIGURATION, lsp.ConfigurationParams([item])
+        )
     except JsonRpcException as error:
         logger.info("the client does not tell its settings: %s", error)
+        return
+    if isinstance(answer, list) and answer and answer[0] is not None:
+        server.change_settings(answer[0])
 
 
 # Documents; pygls has applied the change before it calls these.
 
 
 def did_open(server: FimServer, params: lsp.DidOpenTextDocumentParams) -> None:
-    """A document was opened, or opened again with another text."""
+    """Takes a document that was opened, or opened again with another text."""
     server.opened(params.text_document.uri)
 
 
 def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> None:
-    """A document was edited."""
+    """Takes an edit of a document."""
     changes = params.content_changes
     place = end_of_edit(changes[-1], server.documents.encoding) if changes else None
     server.changed(params.text_document.uri, place)
 
 
 def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
-    """A document was written to the disk."""
+    """Takes a document that was written to the disk."""
     server.saved(params.text_document.uri)
 
 
 def did_rename(server: FimServer, params: lsp.RenameFilesParams) -> None:
-    """Files or folders were renamed."""
+    """Forgets the old names of files or folders."""
     for file in params.files:
         server.renamed(file.old_uri)
 
 
 def did_change_folders(server: FimServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
-    """The workspace has other folders."""
+    """Takes the new folders of the workspace."""
     server.look_through()
 
 
 def did_close(server: FimServer, params: lsp.DidCloseTextDocumentParams) -> None:
-    """A document was closed."""
+    """Forgets a document that was closed."""
     server.closed(params.text_document.uri)
 
 
 def notebook_did_open(server: FimServer, params: lsp.DidOpenNotebookDocumentParams) -> None:
-    """A notebook was opened; each cell is a document."""
+    """Takes a notebook that was opened; each cell is a document."""
     for cell in params.cell_text_documents:
-        server.changed(cell.uri)
+        server.cell_opened(cell.uri)
 
 
 def notebook_did_change(server: FimServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
-    """Cells were edited, added or removed."""
+    """Takes cells that were edited, added or removed."""
     cells = params.change.cells
     if cells is None:
         return
     if cells.structure is not None:
         for cell in cells.structure.did_open or ():
-            server.changed(cell.uri)
+            server.cell_opened(cell.uri)
         for closed in cells.structure.did_close or ():
             server.closed(closed.uri)
     for content in cells.text_content or ():
@@ -155,14 +172,14 @@ def notebook_did_change(server: FimServer, params: lsp.DidChangeNotebookDocument
 
 
 def notebook_did_close(server: FimServer, params: lsp.DidCloseNotebookDocumentParams) -> None:
-    """A notebook was closed."""
+    """Forgets the cells of a notebook that was closed."""
     for cell in params.cell_text_documents:
         server.closed(cell.uri)
 
 
 def did_focus(server: FimServer, params: Any) -> None:
-    """The user went to another document (Copilot's extension of the protocol)."""
-    uri = _at(params, "textDocument", "uri")
+    """Notes that the user went to another document (Copilot's extension of the protocol)."""
+    uri = field_at(params, "textDocument", "uri")
     if isinstance(uri, str):
         server.visited(uri)
 
@@ -173,7 +190,7 @@ def did_focus(server: FimServer, params: Any) -> None:
 async def inline_completion(
     server: FimServer, params: lsp.InlineCompletionParams
 ) -> lsp.InlineCompletionList | None:
-    """Answer with suggestions, an empty list, or null; see the rules at the top."""
+    """Answers with suggestions, an empty list, or null; see the rules at the top."""
     # First of all, and before any await: later edits must not reach this request.
     snapshot = server.snapshot(
         params.text_document.uri, params.position, _indentation(server.protocol.raw_params)
@@ -186,12 +203,8 @@ async def inline_completion(
             return None
         server.visited(snapshot.uri)
         completions = await server.provider.complete(
-            CompletionRequest(
-                snapshot,
-                _trigger(params.context),
-                server.settings,
-                _selected(server, snapshot, params.context),
-                partial(server.other_documents, snapshot.uri),
+            server.request(
+                snapshot, _trigger(params.context), _selected(server, snapshot, params.context)
             )
         )
         if completions is None or not server.is_current(snapshot):
@@ -206,53 +219,25 @@ async def inline_completion(
         return None
 
 
-def to_items(
-    completions: Sequence[Completion], snapshot: DocumentSnapshot, encoding: Encoding
-) -> lsp.InlineCompletionList:
-    """Completions as the editor wants them."""
-    text = snapshot.text
-    start_of_cursors_line = start_of_line(text, snapshot.offset)
-    end_of_cursors_line = end_of_line(text, snapshot.offset)
-
-    def position(offset: int) -> lsp.Position:
-        inside = min(max(offset, start_of_cursors_line), end_of_cursors_line)
-        before = text[start_of_cursors_line:inside]
-        return lsp.Position(snapshot.line, num_units(before, encoding))
-
-    return lsp.InlineCompletionList(
-        [
-            lsp.InlineCompletionItem(
-                insert_text=completion.text.replace("\r\n", "\n").replace("\r", "\n"),
-                range=lsp.Range(position(completion.start), position(completion.end)),
-                command=lsp.Command("Suggestion accepted", ACCEPT, arguments=[completion.id]),
-            )
-            for completion in completions
-            if completion.text
-        ]
-    )
-
-
 def accept(server: FimServer, *arguments: Any) -> None:
-    """Count an accepted suggestion; the editor runs this as the item's command."""
-    server.counts["accepted"] += 1
+    """Counts an accepted suggestion; the editor runs this as the item's command."""
     for completion_id in arguments[:1]:
         if isinstance(completion_id, str):
             server.provider.accepted(completion_id)
 
 
-def did_show(server: FimServer, params: Any) -> None:
-    """Count a suggestion that was shown (Copilot's extension of the protocol)."""
-    server.counts["shown"] += 1
-
-
-def did_partially_accept(server: FimServer, params: Any) -> None:
-    """Count a word or a line that was taken from a suggestion (Copilot's extension)."""
-    server.counts["partly accepted"] += 1
-
-
-def explain(server: FimServer, params: Any) -> list[dict[str, Any]]:
-    """The last decisions, with their reasons and timings."""
-    return server.provider.explain()
+def explain(server: FimServer, params: Any) -> dict[str, Any]:
+    """Returns the traces of the last requests, and what they say in Markdown."""
+    raw = server.protocol.raw_params
+    uri, limit = field_at(raw, "uri"), field_at(raw, "limit")
+    traces = server.provider.log.newest(
+        uri if isinstance(uri, str) else "",
+        limit if type(limit) is int and limit > 0 else MAX_TRACES,
+    )
+    return {
+        "traces": [as_json(trace) for trace in traces],
+        "markdown": markdown(traces, server.documents.relative_path),
+    }
 
 
 def _trigger(context: lsp.InlineCompletionContext) -> Trigger:
@@ -264,7 +249,7 @@ def _trigger(context: lsp.InlineCompletionContext) -> Trigger:
 def _selected(
     server: FimServer, snapshot: DocumentSnapshot, context: lsp.InlineCompletionContext
 ) -> SelectedSuggestion | None:
-    """The entry of the suggest popup, if it lies on the cursor's line as the standard has it."""
+    """Returns the entry of the suggest popup, if it lies on the cursor's line as it should."""
     info = context.selected_completion_info
     if info is None:
         return None
@@ -276,24 +261,17 @@ def _selected(
 
 
 def _is_overtaken(raw: Mapping[str, Any], snapshot: DocumentSnapshot) -> bool:
-    """Whether the client (Copilot's send a version) asked about a text that is gone."""
-    version = _at(raw, "textDocument", "version")
+    """Tells whether a client that names a version (Copilot's) asked about a text that is gone."""
+    version = field_at(raw, "textDocument", "version")
     return isinstance(version, int) and version < snapshot.version
 
 
 def _indentation(raw: Mapping[str, Any]) -> Indentation | None:
-    size = _at(raw, "formattingOptions", "tabSize")
-    uses_spaces = _at(raw, "formattingOptions", "insertSpaces")
+    size = field_at(raw, "formattingOptions", "tabSize")
+    uses_spaces = field_at(raw, "formattingOptions", "insertSpaces")
     if not isinstance(size, int) or not 0 < size <= 64:
         return None
     return Indentation(size, bool(uses_spaces))
-
-
-def _at(value: Any, *keys: str) -> Any:
-    """What stands at a path of keys, or None."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 _FEATURES: dict[str, Callable[..., Any]] = {
@@ -311,8 +289,6 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     "textDocument/didFocus": did_focus,
-    "textDocument/didShowCompletion": did_show,
-    "textDocument/didPartiallyAcceptCompletion": did_partially_accept,
     EXPLAIN: explain,
 }
 _EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))

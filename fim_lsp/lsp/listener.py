@@ -1,4 +1,4 @@
-"""The connections of a shared server: a server of its own for each editor, one model for all."""
+"""Listens for the editors of a shared server: a server for each of them, one model for all."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from fim_lsp.settings import Settings
 logger = logging.getLogger(__name__)
 
 MAX_EDITORS = 32
-"""Each may hold a message of 32 MB and an index of its project."""
+"""Editors at once; each may hold a message of 32 MB and an index of its project."""
 MAX_STRANGERS = 64
 """Connections that have not proved yet who they are; one more takes the place of the oldest.
 
-More than there are editors: all of them may come back at once.
+There may be more of them than of editors, since all editors may come back at once.
 """
 _FAREWELL_SECONDS = 5.0
 """The last answers have so long to leave; an editor that does not read them goes without."""
@@ -49,7 +49,7 @@ class Listener:
         settings: Settings,
         admit: Admit,
     ) -> None:
-        """Take what is needed to serve.
+        """Takes what is needed to serve.
 
         Args:
             make_host: called once, on the event loop.
@@ -66,7 +66,7 @@ class Listener:
         self._num_editors = 0
 
     async def serve(self, listen: Listen) -> int:
-        """Serve until the process is told to end; what clients do never ends it.
+        """Serves until the process is told to end; what clients do never ends it.
 
         Raises:
             FimLspError: `listen` does.

@@ -1,4 +1,4 @@
-"""Standard input and output for asyncio, whatever they are: pipes, files, sockets or a terminal.
+"""Opens standard input and output for asyncio: pipes, files, sockets or a terminal.
 
 A daemon thread reads and another one writes: the process need not wait for a read or a write that
 never returns, and no work for the model can keep either waiting.  What lies between the threads
@@ -37,16 +37,16 @@ class Input(asyncio.ReadTransport):
         threading.Thread(target=self._read, name="read stdin", daemon=True).start()
 
     def pause_reading(self) -> None:
-        """Read no further; the reader says so when it holds enough."""
+        """Reads no further; the reader says so when it holds enough."""
         self._is_paused = True
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Reads on."""
         self._is_paused = False
         self._may_read.set()
 
     def end(self) -> None:
-        """Take nothing more, as if the client had closed its side."""
+        """Takes nothing more, as if the client had closed its side."""
         if not self._is_over:
             self._is_over = True
             self._reader.feed_eof()
@@ -95,7 +95,7 @@ class Output:
         threading.Thread(target=self._write, name="write stdout", daemon=True).start()
 
     def write(self, data: bytes) -> None:
-        """Send soon.
+        """Sends bytes soon.
 
         Raises:
             BrokenPipeError: the client is gone, or has not read for too long.
@@ -108,7 +108,7 @@ class Output:
         self._queue.put(data)
 
     async def drain(self) -> None:
-        """Wait while more than `PAUSE_BYTES` have not left yet.
+        """Waits while more than `PAUSE_BYTES` have not left yet.
 
         Raises:
             BrokenPipeError: as `write`.
@@ -119,7 +119,7 @@ class Output:
             raise BrokenPipeError(self._error)
 
     async def finish(self) -> None:
-        """Wait until all has left, or nothing leaves any more."""
+        """Waits until all has left, or nothing leaves any more."""
         while self._waiting and not self._error and not await self.is_stuck():
             pass
 
@@ -134,7 +134,7 @@ class Output:
         return False
 
     def give_up(self, reason: str) -> None:
-        """Send nothing more; whoever waits or writes is told why."""
+        """Sends nothing more; whoever waits or writes is told why."""
         self._error = self._error or reason
         self._progressed()
 

@@ -1,4 +1,4 @@
-"""Positions of the protocol and offsets of Python: the only code that turns one into the other.
+"""Turns positions of the protocol into offsets of Python, which no other code does.
 
 An offset counts code points from the start of a text.  A position is a line and a character; a
 character counts UTF-8 bytes, UTF-16 units or code points, whichever the client chose.  Lines end at
@@ -19,21 +19,21 @@ _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 
 
 class Position(NamedTuple):
-    """A place as the protocol writes it; both count from 0."""
+    """A place as the protocol writes it; both numbers count from 0."""
 
     line: int
     character: int
 
 
 def count_line_ends(text: str) -> int:
-    """How many lines of a text are ended; one more line follows the last end."""
+    """Returns how many lines of a text are ended; one more line follows the last end."""
     if "\r" not in text:
         return text.count("\n")
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def offset_of(text: str, position: Position, encoding: Encoding) -> int:
-    """The offset at a position, clamped into the text.
+    """Returns the offset at a position, clamped into the text.
 
     A line past the last gives the end of the text, a character past the end of its line the place
     before that line's end, a character inside a code point the place before it.
@@ -45,22 +45,14 @@ def offset_of(text: str, position: Position, encoding: Encoding) -> int:
     return start + index_in_line(line, position.character, encoding)
 
 
-def position_of(text: str, offset: int, encoding: Encoding) -> Position:
-    """The position at an offset; between CR and LF it is that before both."""
-    if text[max(0, offset - 1) : offset + 1] == "\r\n":
-        offset -= 1
-    start = start_of_line(text, offset)
-    return Position(count_line_ends(text[:start]), num_units(text[start:offset], encoding))
-
-
 def start_of_line(text: str, offset: int) -> int:
-    """Where the line begins that an offset lies in."""
+    """Returns the beginning of the line that an offset lies in."""
     newline = text.rfind("\n", 0, offset) + 1
     return max(newline, text.rfind("\r", newline, offset) + 1)
 
 
 def end_of_line(text: str, offset: int) -> int:
-    """Where the line's text ends that an offset lies in, before its line end."""
+    """Returns the end of the line that an offset lies in, before its line end."""
     newline = text.find("\n", offset)
     end = len(text) if newline < 0 else newline
     carriage_return = text.find("\r", offset, end)
@@ -68,7 +60,7 @@ def end_of_line(text: str, offset: int) -> int:
 
 
 def index_in_line(line: str, character: int, encoding: Encoding) -> int:
-    """How many code points of a line, given without its end, lie before a character."""
+    """Returns how many code points of a line, given without its end, lie before a character."""
     # A code point takes at least one unit, so nothing behind this can matter.
     head = line[:character]
     if encoding == "utf-32" or head.isascii():
@@ -87,7 +79,7 @@ def index_in_line(line: str, character: int, encoding: Encoding) -> int:
 
 
 def num_units(text: str, encoding: Encoding) -> int:
-    """Length of a text as the client counts it."""
+    """Returns the length of a text as the client counts it."""
     if encoding == "utf-32" or text.isascii():
         return len(text)
     if encoding == "utf-8":
@@ -96,7 +88,7 @@ def num_units(text: str, encoding: Encoding) -> int:
 
 
 def _start_of_line(text: str, line: int) -> int | None:
-    """Where a line begins, or None when the text has fewer; one pass in C."""
+    """Returns the beginning of a line, or None when the text has fewer; one pass in C."""
     if "\r" not in text:
         parts = text.split("\n", line)
         return len(text) - len(parts[-1]) if len(parts) > line else None

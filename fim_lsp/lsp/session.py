@@ -1,15 +1,13 @@
-"""The server of one editor: the only state that changes, and it changes on the event loop only."""
+"""Holds the session of one editor: the only state that changes, on the event loop only."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cache, partial
 from itertools import islice
 from typing import Any, cast
-from urllib.parse import unquote
 
 from cattrs import Converter
 from lsprotocol import types as lsp
@@ -18,19 +16,22 @@ from pygls.protocol import default_converter
 
 from fim_lsp import version
 from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.document import DocumentSnapshot, Indentation
-from fim_lsp.lsp.documents import OpenDocuments
+from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.document import DocumentHandle, DocumentSnapshot, Indentation
+from fim_lsp.exclusion.gitignore import is_rules_file
+from fim_lsp.lsp.document_states import DocumentStates
+from fim_lsp.lsp.documents import OpenDocument, OpenDocuments
+from fim_lsp.lsp.editor_settings import EditorSettings
 from fim_lsp.lsp.jsonrpc import FimProtocol
+from fim_lsp.lsp.recent_documents import RecentDocuments
 from fim_lsp.lsp.sharing import Sharing
 from fim_lsp.lsp.status import StatusReporter
 from fim_lsp.model_host.host import ModelHost
-from fim_lsp.settings import SECTION, Settings, section_of
+from fim_lsp.settings import Settings
+from fim_lsp.suggestion import SelectedSuggestion, Trigger
 from fim_lsp.uris import local_path
 
 logger = logging.getLogger(__name__)
-
-ACCEPT = "fimLsp.accept"
-"""The command that travels with each suggestion, and that the editor runs when it is accepted."""
 
 ProviderFactory = Callable[[ModelHost], CompletionProvider]
 
@@ -39,7 +40,7 @@ _EVERY_NOTEBOOK = lsp.NotebookDocumentSyncOptions(
 )
 _START = lsp.Position(0, 0)
 _MAX_OTHER_DOCUMENTS = 32
-"""More are not worth the milliseconds that it takes to look at them."""
+"""Documents that may serve as context; more are not worth the time to look at them."""
 
 
 class FimServer(LanguageServer):
@@ -53,131 +54,146 @@ class FimServer(LanguageServer):
         make_provider: ProviderFactory = CompletionProvider,
         shared: Settings | None = None,
     ) -> None:
-        """Take what is shared with the servers of other editors.
+        """Takes what is shared with the servers of other editors.
 
         Args:
             host: has the model.
-            make_provider: makes the completer of this editor.
-            shared: settings of the process where it serves several editors, which may not change
-                what all of them have in common; None where there is only this one.
+            make_provider: makes the provider of this editor.
+            shared: settings of the process where it serves several editors; see `EditorSettings`.
         """
         super().__init__(
             "fim-lsp",
             version(),
             protocol_cls=FimProtocol,
-            converter_factory=_converter,
+            converter_factory=_shared_converter,
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.provider = make_provider(host)
-        self.settings = shared or Settings()
-        self.counts: Counter[str] = Counter()
-        """Suggestions shown, partly accepted and accepted; kept here, told nobody."""
         self._host = host
-        self._shared = shared
-        self._initial_settings = self.settings
-        self._problems: list[str] = []
-        self._told_problems: set[str] = set()
-        self._ignored: list[str] = []
-        self._told_ignored: list[str] = []
-        self._recent: dict[str, str] = {}
-        """Open documents, the last visited one last: the name without escapes, as opened."""
-        self._edited: dict[str, lsp.Position] = {}
-        """Where the last edit of an open document ended."""
+        self._settings = EditorSettings(shared)
+        self._recent = RecentDocuments()
         self._sharing = Sharing()
+        self.states = DocumentStates(host, self.protocol.notify)
+        """States of documents that the client is told, if it wants that."""
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.protocol, self.spawn)
 
-    # Documents
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings.now
 
     @property
     def documents(self) -> OpenDocuments:
-        """What the editor has open."""
+        """The documents that the editor has open."""
         return cast(OpenDocuments, self.workspace)
+
+    # Requests
 
     def snapshot(
         self, uri: str, position: lsp.Position, indentation: Indentation | None = None
     ) -> DocumentSnapshot | None:
-        """The document as it is now, with the cursor at a position; None when it is not open."""
+        """Returns a document as it is now, with the cursor at a position; None if not open."""
         document = self.documents.get(uri)
         if document is None:
             return None
-        text, offset = document.around(position)
-        return DocumentSnapshot(
-            uri=document.uri,
-            language_id=document.language_id or "",
-            version=document.version or 0,
-            text=text,
-            offset=offset,
-            path=self.documents.relative_path(uri),
-            line=document.line_of(position),
-            indentation=indentation,
-            is_shared=self._sharing.is_shared(document.uri, self.settings.exclude),
-        )
+        return self._handle(document, position, indentation).read()
+
+    def request(
+        self,
+        snapshot: DocumentSnapshot,
+        trigger: Trigger = Trigger.AUTOMATIC,
+        selected: SelectedSuggestion | None = None,
+    ) -> CompletionRequest:
+        """Returns a request for a completion at the cursor of a document."""
+        others = partial(self.other_documents, snapshot.uri)
+        return CompletionRequest(snapshot, trigger, self.settings, selected, others)
 
     def is_current(self, snapshot: DocumentSnapshot) -> bool:
-        """Whether the document is still as the snapshot shows it."""
+        """Tells whether the document is still as the snapshot shows it."""
         document = self.documents.get(snapshot.uri)
         return document is not None and (document.version or 0) == snapshot.version
 
-    def other_documents(self, uri: str) -> Sequence[DocumentSnapshot]:
-        """The open documents that may serve as context, the last visited one first.
+    def other_documents(self, uri: str) -> Sequence[DocumentHandle]:
+        """Returns the open documents that may serve as context, the last visited one first.
 
         The position of each is where it was edited last, its start if it was not.
         """
-        snapshots = (
-            self.snapshot(other, self._edited.get(unquote(other), _START))
-            for other in islice(reversed(self._recent.values()), _MAX_OTHER_DOCUMENTS)
+        found = (
+            (self.documents.get(other), self._recent.last_edit(other))
+            for other in islice(self._recent, _MAX_OTHER_DOCUMENTS)
             if other != uri and self._sharing.is_shared(other, self.settings.exclude)
         )
-        return [snapshot for snapshot in snapshots if snapshot is not None]
+        return [self._handle(document, place) for document, place in found if document is not None]
+
+    def _handle(
+        self, document: OpenDocument, position: lsp.Position, indentation: Indentation | None = None
+    ) -> DocumentHandle:
+        return document.handle(
+            position,
+            self.documents.relative_path(document.uri),
+            is_shared=self._sharing.is_shared(document.uri, self.settings.exclude),
+            indentation=indentation,
+        )
+
+    def _request_at(self, uri: str, place: lsp.Position) -> CompletionRequest | None:
+        snapshot = self.snapshot(uri, place)
+        return None if snapshot is None else self.request(snapshot)
+
+    # Documents
 
     def visited(self, uri: str) -> None:
-        """The user is in that document now, if it is open."""
+        """Notes that the user is in a document now, if it is open."""
         document = self.documents.get(uri)
-        self._recent.pop(unquote(uri), None)
         if document is not None:
-            self._recent[unquote(uri)] = document.uri
+            self._recent.visit(document.uri)
 
     def changed(self, uri: str, place: lsp.Position | None = None) -> None:
-        """The text of a document is another one; requests for the old one are over.
+        """Ends requests for the old text of a document.
 
         Args:
             uri: of the document.
             place: where the edit ends, if that is known; the cursor is probably there.
         """
         self.visited(uri)
-        self.provider.document_changed(self._recent.get(unquote(uri), uri))
-        if place is not None and self.documents.get(uri) is not None:
-            self._edited[unquote(uri)] = place
-            self.provider.schedule_idle_prefill(
-                partial(self.snapshot, uri, place),
-                self.settings,
-                partial(self.other_documents, uri),
-            )
+        name = self._recent.name(uri)
+        if place is None or self.documents.get(uri) is None:
+            self.provider.document_changed(name)
+        else:
+            self._recent.edit(uri, place)
+            self.provider.document_changed(name, partial(self._request_at, uri, place))
 
     def opened(self, uri: str) -> None:
-        """A document is there, perhaps one to learn from."""
+        """Takes in a new document, perhaps one to learn from."""
         self._sharing.look_again()
         self.changed(uri)
+        self.states.refresh(self.documents, self.settings, uri)
         snapshot = self.snapshot(uri, _START)
         if snapshot is not None:
             self.provider.lines.document_opened(snapshot, self.settings)
 
+    def cell_opened(self, uri: str) -> None:
+        """Takes in a new cell of a notebook."""
+        self.changed(uri)
+        self.states.refresh(self.documents, self.settings, uri)
+
     def saved(self, uri: str) -> None:
-        """A document was written to the disk."""
+        """Takes in a document that was written to the disk."""
         self._sharing.look_again()
+        if is_rules_file(uri):
+            self.states.refresh(self.documents, self.settings)
         snapshot = self.snapshot(uri, _START)
         if snapshot is not None:
             self.provider.lines.document_saved(snapshot, self.settings)
 
     def renamed(self, old_uri: str) -> None:
-        """A file or a folder has another name now."""
+        """Forgets the old name of a file or a folder."""
         self._sharing.look_again()
         self.provider.lines.file_gone(old_uri)
 
     def look_through(self) -> None:
-        """The folders of the workspace are there, or are others."""
+        """Indexes the folders of the workspace."""
         folders = [folder.uri for folder in self.documents.folders.values()]
         roots = [local_path(uri) for uri in folders or [self.documents.root_uri or ""]]
         self.provider.lines.folders_opened(
@@ -185,85 +201,53 @@ class FimServer(LanguageServer):
         )
 
     def closed(self, uri: str) -> None:
-        """Forget a document."""
+        """Forgets a document."""
         self._sharing.look_again()
-        self._edited.pop(unquote(uri), None)
-        self.provider.document_closed(self._recent.pop(unquote(uri), uri))
+        self.provider.document_closed(self._recent.forget(uri))
+        self.states.forget(uri)
 
     # Settings
 
     def configure(self, options: object) -> None:
-        """Take the settings of `initialize`; later ones replace them one by one."""
-        found = section_of(options)
-        settings, problems = self._parse(options if found is None else found, self.settings)
-        self._initial_settings = settings
-        self._use(settings, problems)
+        """Takes the settings of `initialize`; later ones replace them one by one."""
+        self._settings.begin(options)
+        self._use_settings()
 
     def change_settings(self, section: object) -> None:
-        """Take new settings; what they do not name is as it was at `initialize`."""
-        settings, problems = self._parse(section, self._initial_settings)
-        self._use(settings, problems)
+        """Takes new settings; what they do not name is as it was at `initialize`."""
+        self._settings.change(section)
+        self._use_settings()
         self.tell_problems()
 
-    async def pull_settings(self) -> None:
-        """Ask the client for the settings; run it in a task of its own, by `spawn`."""
-        answer = await self.protocol.send_request_async(
-            lsp.WORKSPACE_CONFIGURATION,
-            lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)]),
-        )
-        if isinstance(answer, list) and answer and answer[0] is not None:
-            self.change_settings(answer[0])
-
     def tell_problems(self) -> None:
-        """Show what is wrong with the settings, each problem once until it is mended."""
-        new = [text for text in self._problems if text not in self._told_problems]
-        self._told_problems = set(self._problems)
-        if new:
-            message = f"fim-lsp settings: {'; '.join(new)}"
+        """Shows what is wrong with the settings, each problem once until it is mended."""
+        if message := self._settings.new_problems():
             self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, message))
-        if self._ignored != self._told_ignored:
-            self._told_ignored = self._ignored
-            message = (
-                f"this server is shared; its command line decides on {', '.join(self._ignored)}"
-            )
+        if message := self._settings.newly_ignored():
             self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Info, message))
 
-    def _parse(self, section: object, base: Settings) -> tuple[Settings, list[str]]:
-        settings, problems = Settings.parse(section, base)
-        if self._shared is not None:
-            settings, ignored = settings.shared_with(self._shared)
-            if ignored and ignored != self._ignored:
-                logger.info("settings of an editor that count for none: %s", ", ".join(ignored))
-            self._ignored = ignored or self._ignored
-        return settings, problems
-
-    def _use(self, settings: Settings, problems: list[str]) -> None:
-        for problem in problems:
-            logger.warning("settings: %s", problem)
-        self._problems = problems
-        if settings.log_level != self.settings.log_level:
-            for name in ("fim_lsp", "model_runtime"):
-                logging.getLogger(name).setLevel(settings.log_level.upper())
-        self.settings = settings
+    def _use_settings(self) -> None:
         self._sharing.look_again()
-        if settings.enabled:
-            self._host.apply(settings)
-        self._status.enable(settings.enabled)
+        if self.settings.enabled:
+            self._host.apply(self.settings)
+        self._status.enable(self.settings.enabled)
         if self._is_reporting:
             self.look_through()
+            self.states.refresh(self.documents, self.settings)
 
     # Life
 
     def start_reporting(self) -> None:
-        """Tell the client about the model and about wrong settings, from now on."""
+        """Tells the client about the model and about wrong settings, from now on."""
         window = self.client_capabilities.window
         self._status.start(shows_progress=bool(window and window.work_done_progress))
+        self.states.follow_model(lambda: (self.documents, self.settings))
         self._is_reporting = True
         self.look_through()
         self.tell_problems()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something in a task that nobody cancels while the connection lasts.
+        """Runs something in a task that nobody cancels while the connection lasts.
 
         Requests to the client belong here: pygls fails on a reply to a request whose sender was
         cancelled.
@@ -273,19 +257,19 @@ class FimServer(LanguageServer):
         task.add_done_callback(self._finished)
 
     def close(self) -> None:
-        """The connection is gone: stop all its work."""
+        """Stops all work of a connection that is gone."""
         self._status.stop()
-        for uri in list(self._recent.values()):
+        self.states.stop()
+        for uri in self._recent:
             self.provider.document_closed(uri)
         self.provider.close()
         for task in self._tasks:
             task.cancel()
-        for future in list(self.protocol._request_futures.values()):
-            future.cancel()
+        self.protocol.cancel_requests()
         self.protocol.writer = None
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what pygls would show to the user in a window."""
+        """Logs what pygls would show to the user in a window."""
         data = getattr(error, "data", None)
         trace = "".join(data.get("traceback", ())) if isinstance(data, dict) else ""
         logger.error("%s: %s\n%s", getattr(source, "__name__", source), error, trace)
@@ -297,6 +281,6 @@ class FimServer(LanguageServer):
 
 
 @cache
-def _converter() -> Converter:
-    """One for all connections: to make one holds up every other editor for 50 ms."""
+def _shared_converter() -> Converter:
+    """Returns one for all connections: to make one holds up every other editor for 50 ms."""
     return default_converter()  # type: ignore[no-untyped-call, no-any-return]

@@ -15,12 +15,12 @@ class Sharing:
         self._verdicts: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     def is_shared(self, uri: str, exclude: tuple[str, ...]) -> bool:
-        """Whether it is neither a secret, nor excluded by the user, nor ignored by git."""
+        """Tells whether a document is neither a secret, nor excluded, nor ignored by git."""
         known = self._verdicts.get((uri, exclude))
         if known is None:
             known = self._verdicts[uri, exclude] = is_unshared(uri, exclude) is None
         return known
 
     def look_again(self) -> None:
-        """A file was opened, written, closed or renamed: it may be another one now."""
+        """Forgets the judgments, after a file was opened, written, closed or renamed."""
         self._verdicts.clear()

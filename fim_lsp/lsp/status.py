@@ -1,4 +1,4 @@
-"""What the client is told of the model: its state, a progress bar while it loads, an error once."""
+"""Tells the client of the model: its state, a progress bar while it loads, an error once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pygls.exceptions import JsonRpcException
 
 from fim_lsp.lsp.jsonrpc import FimProtocol
 from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_host.status import HostStatus
 
 logger = logging.getLogger(__name__)
 
@@ -44,35 +45,35 @@ class StatusReporter:
         self._indexed_files: int | None = None
         self._percent: int | None = None
         self._token = ""
-        """Of the progress bar, while one is shown."""
+        """Token of the progress bar, while one is shown."""
         self._told: set[str] = set()
 
     def start(self, *, shows_progress: bool) -> None:
-        """Report from now on; call when the client is initialized, for it takes nothing earlier."""
+        """Reports from now on; call when the client is initialized, which it must be to listen."""
         self._shows_progress = shows_progress
-        self._unsubscribe = self._host.subscribe(self._update)
+        self._unsubscribe = self._host.subscribe(lambda status: self._update())
         self._update()
 
     def stop(self) -> None:
-        """Report no more."""
+        """Reports no more."""
         if self._unsubscribe is not None:
             self._unsubscribe()
         self._unsubscribe = None
 
     def enable(self, is_enabled: bool) -> None:
-        """Whether this client wants completions at all."""
+        """Takes whether this client wants completions at all."""
         self._is_enabled = is_enabled
         if self._unsubscribe is not None:
             self._update()
 
     def indexed(self, num_files: int) -> None:
-        """The workspace has been looked through."""
+        """Takes the number of files, when the workspace has been looked through."""
         self._indexed_files = num_files
         if self._unsubscribe is not None:
             self._update()
 
     def _update(self) -> None:
-        host = self._host
+        host = self._host.status
         state = host.state if self._is_enabled else "disabled"
         status: dict[str, Any] = {
             "state": state,
@@ -80,8 +81,8 @@ class StatusReporter:
             "engine": host.engine,
             "message": host.message,
         }
-        if host.loaded is not None and host.loaded.languages:
-            status["languages"] = host.loaded.languages
+        if host.languages:
+            status["languages"] = list(host.languages)
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files
         if status == self._last:
@@ -93,7 +94,7 @@ class StatusReporter:
             if self._shows_progress and not self._is_loading:
                 self._is_loading = True
                 self._spawn(self._show_loading())
-            self._report_preparation()
+            self._report_preparation(host)
         else:
             self._loaded.set()
         if state == "error":
@@ -108,30 +109,30 @@ class StatusReporter:
                 lsp.WINDOW_SHOW_MESSAGE, lsp.ShowMessageParams(kind, f"fim-lsp: {message}")
             )
 
-    def _report_preparation(self) -> None:
-        """How far the preparation of the model is, on the progress bar that is shown."""
-        percent = self._host.percent
+    def _report_preparation(self, status: HostStatus) -> None:
+        """Shows on the progress bar, where there is one, how far the model's preparation is."""
+        percent = status.progress.percent if status.progress else None
         if percent is not None and self._token and percent != self._percent:
             self._percent = percent
             self._progress(
                 self._token,
-                lsp.WorkDoneProgressReport(message=self._host.message, percentage=percent),
+                lsp.WorkDoneProgressReport(message=status.message, percentage=percent),
             )
 
     async def _show_loading(self) -> None:
-        """A progress bar from now until the model is loaded."""
+        """Shows a progress bar from now until the model is loaded."""
         token = f"fim-lsp-{uuid.uuid4()}"
         try:
             await self._protocol.send_request_async(
                 lsp.WINDOW_WORK_DONE_PROGRESS_CREATE, lsp.WorkDoneProgressCreateParams(token)
             )
             if not self._loaded.is_set():
-                title = f"Loading {self._host.model}" if self._host.model else "Loading the model"
+                title = f"Loading {self._host.status.model or 'the model'}"
                 self._progress(token, lsp.WorkDoneProgressBegin(title, cancellable=False))
                 self._token, self._percent = token, None
-                self._report_preparation()
+                self._report_preparation(self._host.status)
                 await self._loaded.wait()
-                self._progress(token, lsp.WorkDoneProgressEnd(message=self._host.state))
+                self._progress(token, lsp.WorkDoneProgressEnd(message=self._host.status.state))
         except JsonRpcException as error:
             logger.info("the client shows no progress: %s", error)
         finally:

@@ -1,4 +1,4 @@
-"""One editor on standard input and output."""
+"""Serves one editor on standard input and output."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _POLL_SECONDS = 1.0
 def serve_stdio(
     make_host: Callable[[], ModelHost], make_provider: ProviderFactory = CompletionProvider
 ) -> int:
-    """Serve until the client exits or goes; returns the exit code of the process."""
+    """Serves until the client exits or goes; returns the exit code of the process."""
     wire_in, wire_out = _claim_wire()
     return asyncio.run(_serve(make_host, make_provider, wire_in, wire_out))
 
 
 def leave(exit_code: int) -> NoReturn:
-    """End the process now, after the log is written.
+    """Ends the process now, after the log is written.
 
     The interpreter would wait for its threads first: for a model that is being loaded, for the
     token that is being decoded.  The editor is gone, and nobody wants either.
@@ -65,7 +65,7 @@ async def _serve(
 
 
 def _claim_wire() -> tuple[int, int]:
-    """Take standard input and output for messages alone; returns their new descriptors.
+    """Takes standard input and output for messages alone; returns their new descriptors.
 
     Whatever a library prints from now on goes to standard error, and whatever it reads is empty.
     """
@@ -79,7 +79,7 @@ def _claim_wire() -> tuple[int, int]:
 
 
 async def _watch_client(source: Input, output: Output) -> None:
-    """Stop writing to a client that has closed the input and reads nothing either.
+    """Stops writing to a client that has closed the input and reads nothing either.
 
     The end of the input is not noticed by itself while so much waits to be written that nothing is
     read.
@@ -93,7 +93,7 @@ async def _watch_client(source: Input, output: Output) -> None:
 
 
 async def _watch_parent(server: FimServer, source: Input) -> None:
-    """End the input when the process that started the client's side is gone.
+    """Ends the input when the process that started the client's side is gone.
 
     For an editor that was killed while a wrapper keeps the pipe open.  A process that cannot be
     seen from here in the first place (an editor outside this container) is not watched.
@@ -105,12 +105,15 @@ async def _watch_parent(server: FimServer, source: Input) -> None:
         if not isinstance(process_id, int):
             continue
         if _is_alive(process_id):
+            if not was_alive:
+                logger.info("process %d, which this server belongs to, is watched", process_id)
             was_alive = True
         elif was_alive:
             logger.info("process %d, which this server belongs to, is gone", process_id)
             source.end()
             return
         else:
+            logger.info("process %d cannot be seen from here and is not watched", process_id)
             return
 
 

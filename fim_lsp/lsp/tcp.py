@@ -1,4 +1,4 @@
-"""A shared server on TCP: on this machine's addresses, and for those who know its token."""
+"""Runs a shared server on TCP, for programs of this machine that know its token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fim_lsp.settings import Settings
 logger = logging.getLogger(__name__)
 
 _AUTHENTICATION_SECONDS = 5.0
-"""For the first line to arrive."""
+"""Seconds for the first line to arrive."""
 
 
 def serve_tcp(
@@ -33,7 +33,7 @@ def serve_tcp(
     allow_remote: bool = False,
     make_provider: ProviderFactory = CompletionProvider,
 ) -> int:
-    """Serve until the process is told to end.
+    """Serves until the process is told to end.
 
     Args:
         host: name or address to bind.
@@ -87,7 +87,7 @@ def serve_tcp(
 
 
 def _addresses_of(host: str, port: int) -> list[str]:
-    """What will be bound: addresses, so that a name cannot come to mean another one meanwhile.
+    """Returns the addresses of a host; a name could come to mean another one before it is bound.
 
     Raises:
         FimLspError: there is no such host.

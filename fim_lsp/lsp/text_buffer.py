@@ -1,4 +1,4 @@
-"""The text of an open document, made for edits.
+"""Holds the text of an open document, made for edits.
 
 A key in a file of ten megabytes costs a tenth of a millisecond, not a copy of the file.
 The text is kept in pieces of whole lines, so that an edit copies one or two of them and a line is
@@ -21,9 +21,9 @@ from fim_lsp.lsp.positions import (
 
 _PIECE_CHARACTERS = 32_768
 _WHOLE_CHARACTERS = 1_000_000
-"""A longer text is given to the completion path in part only."""
+"""Characters of a text that is completed as a whole; of a longer one a part is."""
 _AROUND_CHARACTERS = 200_000
-"""On each side of the cursor, then; far more than any model here reads."""
+"""Characters on each side of the cursor in such a part; far more than a model reads."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -41,27 +41,34 @@ class TextBuffer:
         self._line_ends = [count_line_ends(piece) for piece in self._pieces]
         self._text: str | None = None
 
+    def copy(self) -> TextBuffer:
+        """Returns a buffer of the same text, in the time that a list of its pieces takes."""
+        copy = TextBuffer("", self._encoding)
+        copy._pieces, copy._line_ends = self._pieces.copy(), self._line_ends.copy()
+        copy._text = self._text
+        return copy
+
     @property
     def text(self) -> str:
-        """All of it; put together once after each change."""
+        """The whole text; put together once after each change."""
         if self._text is None:
             self._text = "".join(self._pieces)
         return self._text
 
     @property
     def num_lines(self) -> int:
-        """Lines, the empty one after a last line end included; at least 1."""
+        """Number of lines, the empty one after a last line end included; at least 1."""
         return sum(self._line_ends) + 1
 
     def offset_of(self, position: Position) -> int:
-        """Code points before a position, which is clamped into the text."""
+        """Returns the code points before a position, which is clamped into the text."""
         piece, offset = self._locate(position)
         return sum(map(len, self._pieces[:piece])) + offset
 
     def around(self, position: Position) -> tuple[str, int]:
-        """The text, or the lines around a position if it is very long, and the offset in it.
+        """Returns the text, or the lines around a position if it is long, and the offset in it.
 
-        Where such a part begins stays the same while one types, for it is the beginning of a piece.
+        The beginning of such a part stays while one types, for it is the beginning of a piece.
         """
         lengths = [len(piece) for piece in self._pieces]
         if sum(lengths) <= _WHOLE_CHARACTERS:
@@ -78,7 +85,7 @@ class TextBuffer:
         return "".join(self._pieces[first:last]), before + offset
 
     def replace(self, start: Position, end: Position, text: str) -> None:
-        """Put `text` in the place of what lies between two positions, whichever comes first."""
+        """Replaces what lies between two positions, whichever comes first, by `text`."""
         if end < start:
             start, end = end, start
         first, before = self._head(start)
@@ -104,7 +111,7 @@ class TextBuffer:
         self._text = None
 
     def _locate(self, position: Position) -> tuple[int, int]:
-        """The piece that a position lies in, and the offset in it."""
+        """Returns the piece that a position lies in, and the offset in it."""
         line = position.line
         last = len(self._pieces) - 1
         for piece, line_ends in enumerate(self._line_ends):
@@ -116,21 +123,21 @@ class TextBuffer:
         )
 
     def _head(self, position: Position) -> tuple[int, str]:
-        """The piece that a position lies in, and its text up to there."""
+        """Returns the piece that a position lies in, and its text up to there."""
         piece, offset = self._locate(position)
         text = self._pieces[piece]
         halves = self._cut_character(text, offset, position.character)
         return piece, text[:offset] + halves[0]
 
     def _tail(self, position: Position) -> tuple[int, str]:
-        """The piece that a position lies in, and its text from there."""
+        """Returns the piece that a position lies in, and its text from there."""
         piece, offset = self._locate(position)
         text = self._pieces[piece]
         halves = self._cut_character(text, offset, position.character)
         return piece, halves[1] + text[offset + 1 :] if halves[1] else text[offset:]
 
     def _cut_character(self, text: str, offset: int, character: int) -> tuple[str, str]:
-        """The halves of the character at an offset, when the position falls between them.
+        """Returns the halves of the character at an offset, when the position falls between them.
 
         An editor in JavaScript may do that; it then holds two lone surrogates, and so must we.
         """
@@ -144,8 +151,31 @@ class TextBuffer:
         return high, low
 
 
+class FrozenText:
+    """The text of a document at one moment.  Any thread may read it; it is put together then."""
+
+    def __init__(self, buffer: TextBuffer) -> None:
+        """Takes the text as it is now; later edits of the buffer do not change it."""
+        self._buffer = buffer.copy()
+        self._shown = ("", "")
+
+    def around(self, position: Position) -> tuple[str, int]:
+        """Returns the text for a model, and the position's offset in it.
+
+        See `TextBuffer.around`; U+FFFD stands in the place of each lone surrogate.
+        """
+        text, offset = self._buffer.around(position)
+        if self._shown[0] is not text:
+            self._shown = (text, without_surrogates(text))
+        return self._shown[1], offset
+
+    def line_of(self, position: Position) -> int:
+        """Returns the line of a position, which is clamped into the text."""
+        return min(position.line, self._buffer.num_lines - 1)
+
+
 def without_surrogates(text: str) -> str:
-    """The text with U+FFFD for each lone surrogate, which no tokenizer can take."""
+    """Returns the text with U+FFFD for each lone surrogate, which no tokenizer can take."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -154,7 +184,7 @@ def without_surrogates(text: str) -> str:
 
 
 def _joined_surrogates(text: str) -> str:
-    """The text with two halves of a character side by side made one, as in UTF-16."""
+    """Returns the text with two halves of a character side by side made one, as in UTF-16."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -163,7 +193,7 @@ def _joined_surrogates(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Pieces of whole lines; at least one."""
+    """Returns pieces of whole lines, at least one."""
     pieces: list[str] = []
     start = 0
     while len(text) - start > 2 * _PIECE_CHARACTERS:

@@ -1,4 +1,4 @@
-"""The token of a server on TCP: each start makes a new one, in a file of its user's.
+"""Makes and reads the token of a server on TCP: a new one at each start, in a file.
 
 A client proves that it can read the file: the first line it sends is
 
@@ -21,9 +21,9 @@ from fim_lsp.errors import FimLspError
 from fim_lsp.lsp.access import is_private, make_private_folder, runtime_folder
 
 _BYTES = 32
-"""Of randomness in a token."""
+"""Random bytes of a token."""
 _MAX_CHARACTERS = 200
-"""Of a file that may be a token."""
+"""Length of the longest file that may be a token."""
 
 
 def token_file(port: int) -> Path:
@@ -33,7 +33,7 @@ def token_file(port: int) -> Path:
 
 @contextmanager
 def published_token(token: str, ports: Iterable[int]) -> Iterator[None]:
-    """Keep a token in the files for these ports until the block ends.
+    """Keeps a token in the files for these ports until the block ends.
 
     Raises:
         FimLspError: a file cannot be written where only this user can read it.
@@ -87,7 +87,7 @@ def is_authorization(line: bytes, token: str) -> bool:
 
 
 def _write(file: Path, token: str) -> None:
-    """Put a new file, which nobody else could ever open, in the place of an old one."""
+    """Puts a new file, which nobody else could ever open, in the place of an old one."""
     try:
         descriptor, name = tempfile.mkstemp(dir=file.parent)
         try:

@@ -1,4 +1,4 @@
-"""A shared server on a Unix socket, which only processes of its user can open."""
+"""Runs a shared server on a Unix socket, which only processes of its user can open."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def serve_socket(
     settings: Settings | None = None,
     make_provider: ProviderFactory = CompletionProvider,
 ) -> int:
-    """Serve until the process is told to end.
+    """Serves until the process is told to end.
 
     Args:
         path: of the socket, in a folder of mode 0700, which is created if there is none.
@@ -79,7 +79,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_room(path: Path) -> None:
-    """Remove the socket of a server that has died.
+    """Removes the socket of a server that has died.
 
     Raises:
         FimLspError: a server listens there, or something else has that name.

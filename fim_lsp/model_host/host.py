@@ -1,421 +1,250 @@
-"""The one model in memory, shared by every connected editor, and the one thread that runs it.
+"""The one model in memory, shared by every connected editor.
 
-A model loads in a thread of its own, one at a time: of those that are asked for meanwhile the last
-is next.  When settings ask for another one, it loads beside the old, which keeps answering until
-the new one is ready.  An engine that breaks while it works (a GPU that vanishes, or has no memory
-left) is replaced by one on the processor, once, and that is said once.
+When settings ask for another model, it loads beside the old one, which keeps answering until the
+new one is ready.  An engine that breaks while it works (a GPU that vanishes, or has no memory left)
+is replaced, once, by the next one of the registry that runs on the processor; the status says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from fim_lsp.errors import FimLspError
-from fim_lsp.model_host.idle_budget import IdleBudget, is_on_battery
-from fim_lsp.model_host.idle_unload import IdleUnload, give_back_memory
+from fim_lsp.model_host.engine_threads import EngineThreads
+from fim_lsp.model_host.idle_budget import IdleBudget
+from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork, give_back_memory
+from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model
+from fim_lsp.model_host.status import HostStatus, LoadProgress, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
-from model_runtime import progress
+from model_runtime.engines import registry
 from model_runtime.errors import EngineError, ModelRuntimeError
-from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calibration
-
-if TYPE_CHECKING:
-    from model_runtime.engines.auto_select import Choice
-    from model_runtime.engines.protocol import Engine
-    from model_runtime.models.bundle import ModelBundle
+from model_runtime.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_REPORT_SECONDS = 0.1
-"""Between two reports of a preparation that goes on."""
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A bundle and an engine that runs it."""
-
-    bundle: ModelBundle
-    engine: Engine
-    choice: Choice | None = None
-    """Why this engine, where the settings left that open."""
-
-    @property
-    def name(self) -> str:
-        """As its manifest says it."""
-        return self.bundle.manifest.name
-
-    @property
-    def calibration(self) -> Calibration:
-        """How sure it must be at each eagerness."""
-        return self.bundle.manifest.calibration or UNCALIBRATED
-
-    def suggests_in(self, language_id: str) -> bool:
-        """Tells whether the model is right often enough in a language to show anything unasked.
-
-        Where nobody measured, it is in the languages that it has learned, and in all of them where
-        its manifest names none.
-        """
-        points = self.calibration.languages.get(language_id)
-        if points is not None:
-            measured = self.calibration.for_language(language_id)
-            return measured.acceptance(Settings().eagerness) >= MIN_ACCEPTANCE
-        learned = self.bundle.manifest.languages
-        return not learned or language_id in learned
-
-    @property
-    def languages(self) -> list[str]:
-        """Languages in which it suggests; empty where nothing is known of any."""
-        known = {*self.calibration.languages, *self.bundle.manifest.languages}
-        return sorted(name for name in known if self.suggests_in(name))
-
-    @property
-    def context_sources(self) -> tuple[str, ...]:
-        """Kinds of parts of other files that help it."""
-        return self.bundle.manifest.context_sources
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Compares equal only for the same weights in the same engine."""
-        return self.bundle.manifest.weights.sha256, self.engine.name
-
-
-ModelLoader = Callable[[Settings], LoadedModel]
-
-
-def load_model(settings: Settings, *, measure: bool = False) -> LoadedModel:
-    """Open the bundle and the engine that the settings name.
-
-    Where they leave the engine open, it is the fastest one on this machine's processor.
-
-    Args:
-        settings: name the model, and how to run it.
-        measure: compare the engines also where it is known which one is fastest.
-
-    Raises:
-        ModelRuntimeError: one sentence, with the remedy.
-    """
-    from model_runtime.engines import open_engine
-    from model_runtime.engines.auto_select import open_auto_selected
-    from model_runtime.store import catalogue
-
-    bundle = catalogue.find(settings.model)
-
-    def open_named(name: str) -> Engine:
-        return open_engine(bundle, engine=name, device=settings.device, threads=settings.threads)
-
-    if settings.engine != "auto" or settings.device == "cuda":
-        return LoadedModel(bundle, open_named(settings.engine))
-    engine, choice = open_auto_selected(bundle, open_named, threads=settings.threads, anew=measure)
-    return LoadedModel(bundle, engine, choice)
-
 
 class ModelHost:
-    """Loads, switches and runs the model.  All methods belong to the event loop's thread."""
+    """Runs the model, and switches it.  All methods belong to the event loop's thread."""
 
-    def __init__(self, loader: ModelLoader = load_model) -> None:
-        self._loader = loader
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
-        self._idle = IdleUnload(self._unload, self._reload)
+    def __init__(self, load: LoadModel = load_model, idle_budget: IdleBudget | None = None) -> None:
+        """Begins without a model.
+
+        Args:
+            load: opens the model that settings name; runs in threads of the host.
+            idle_budget: limits what is computed while nobody waits.
+        """
+        self._load = load
+        self._threads = EngineThreads()
+        self._loader = ModelLoader(
+            load, on_step=self._on_step, on_loaded=self._on_loaded, on_failed=self._on_failed
+        )
+        self._idle_unload = IdleUnload(self._unload, self._reload)
+        self._idle_work = IdleWork(self._threads, idle_budget or IdleBudget())
+        self._publisher = StatusPublisher()
         self._wanted: tuple[object, ...] | None = None
-        self._callbacks: list[Callable[[], None]] = []
-        self._running = 0
-        self._closed = False
-        self._load_state = "starting"
-        self._settings = Settings()
-        self._next: Settings | None = None
-        """Loaded when the load in progress is over, unless something newer takes its place."""
-        self._is_loading = False
-        self._has_fallen_back = False
-        self._idle_budget = IdleBudget(time.monotonic())
-        self._idle_flags: set[threading.Event] = set()
-        self.loaded: LoadedModel | None = None
-        self.model = ""
-        self.engine = ""
-        self.message = ""
-        self.warning = ""
-        """What goes on otherwise than the user wanted it; to be shown once."""
-        self.percent: int | None = None
-        """How far the model's preparation is, while there is one; `message` says what it is."""
+        """Settings that name the model which is loaded or loading; None: none is."""
+        self._fallbacks: list[str] | None = None
+        """Engines that may still take the place of one that broke; None while none has broken."""
+        self._loaded: tuple[Settings, ServedModel] | None = None
+        """The model that answers, and the settings by which it was opened."""
+        self._num_running = 0
+        self._is_closed = False
 
     @property
-    def state(self) -> str:
-        """starting, ready, busy or error, as `fimLsp/status` says it."""
-        if self._load_state == "ready" and self._running:
-            return "busy"
-        return self._load_state
+    def status(self) -> HostStatus:
+        """The state of the model."""
+        return self._publisher.current
 
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back on the event loop at each change of state; returns how to stop that."""
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+    @property
+    def loaded(self) -> ServedModel | None:
+        """The model that answers; None where none does yet."""
+        return self._loaded[1] if self._loaded else None
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Calls back on the event loop with each new status; returns a function that stops it."""
+        return self._publisher.subscribe(subscriber)
+
+    # Loading
 
     def apply(self, settings: Settings) -> None:
-        """Load the model that the settings name, unless it is loaded or loading already."""
-        self._idle.allow(settings.unload_after_minutes)
+        """Loads the model that the settings name, unless it is loaded or loading already."""
+        self._idle_unload.allow(settings.unload_after_minutes)
         wanted = (settings.model, settings.engine, settings.device, settings.threads)
-        if self._closed or wanted == self._wanted:
+        if self._is_closed or wanted == self._wanted:
             return
-        self._wanted = wanted
-        self._has_fallen_back, self.warning = False, ""
-        self._load(settings)
-
-    def _load(self, settings: Settings) -> None:
-        """Load now, or next where a load is in progress, which cannot be broken off."""
-        self._next = self._settings = settings
-        self.message = f"loading {settings.model}"
-        if self.loaded is None:
-            self._load_state, self.model, self.engine = "starting", settings.model, settings.engine
-        self._notify()
-        if not self._is_loading:
-            self._start_loading()
-
-    def _start_loading(self) -> None:
-        settings, self._next = self._next, None
-        self._is_loading = settings is not None and not self._closed
-        if settings is None or not self._is_loading:
-            return
-        loop = asyncio.get_running_loop()
-        future: Future[LoadedModel] = Future()
-        future.add_done_callback(lambda done: _call_on(loop, lambda: self._finish_loading(done)))
-
-        told_at = 0.0
-
-        def tell(what: str, share: float) -> None:
-            nonlocal told_at
-            if share in (0.0, 1.0) or time.monotonic() - told_at > _REPORT_SECONDS:
-                told_at = time.monotonic()
-                _call_on(loop, lambda: self._prepare(what, share))
-
-        def load() -> None:
-            started = time.perf_counter()
-            try:
-                with progress.told_to(tell):
-                    model = self._loader(settings)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                logger.info(
-                    "loaded %s on %s in %.0f ms",
-                    model.bundle.manifest.name,
-                    model.engine.name,
-                    (time.perf_counter() - started) * 1e3,
-                )
-                future.set_result(model)
-
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(load,), name="load model", daemon=True).start()
-
-    def _prepare(self, what: str, share: float) -> None:
-        """Something that is done once goes on; it is over when its share is 1."""
-        self.percent = int(share * 100) if share < 1 else None
-        self.message = f"{what}: {self.percent} %" if share < 1 else f"loading {self.model}"
-        self._notify()
-
-    def _finish_loading(self, done: Future[LoadedModel]) -> None:
-        error = done.exception()
-        self.percent = None
-        if self._closed:
-            if error is None:
-                done.result().engine.close()
-            return
-        if self._next is not None:  # the settings have changed again since
-            if error is not None:
-                self._start_loading()
-                return
-            loop = asyncio.get_running_loop()
-            closing = self._thread.submit(done.result().engine.close)
-            # Its memory and its threads are given back before those of the next are taken.
-            closing.add_done_callback(lambda _: _call_on(loop, self._start_loading))
-            return
-        self._is_loading = False
-        if error is not None:
-            known = isinstance(error, ModelRuntimeError | MemoryError)
-            logger.error("the model did not load: %s", error, exc_info=None if known else error)
-            self.message = str(error) or type(error).__name__
-            self._wanted = None  # the same settings may be tried again
-            # A model that was loaded before goes on answering.
-            self._load_state = "ready" if self.loaded else "error"
-        else:
-            old, self.loaded = self.loaded, done.result()
-            if old is not None:
-                self._thread.submit(old.engine.close)
-            self.model = self.loaded.bundle.manifest.name
-            self.engine = self.loaded.engine.name
-            self.message, self._load_state = self.warning, "ready"
-            self._idle.is_unloaded = False
-            if not self._running:
-                self._idle.rest()
-        self._notify()
+        self._wanted, self._fallbacks = wanted, None
+        self._begin_loading(settings, warning="")
 
     async def ready(self, settings: Settings) -> None:
-        """Load the model and wait for it; for programs that have nothing else to do meanwhile.
+        """Loads the model and waits for it; for programs that have nothing else to do meanwhile.
 
         Raises:
             FimLspError: it did not load; the message says why.
         """
         self.apply(settings)
-        await self._settled()
-        if self._load_state == "error":
-            raise FimLspError(self.message)
+        await self._publisher.settled()
+        if self.status.state == "error":
+            raise FimLspError(self.status.message)
 
-    async def _settled(self) -> None:
-        """Wait until nothing is being loaded."""
-        changed = asyncio.Event()
-        unsubscribe = self.subscribe(changed.set)
-        try:
-            while self._load_state == "starting":
-                changed.clear()
-                await changed.wait()
-        finally:
-            unsubscribe()
+    def _begin_loading(self, settings: Settings, warning: str) -> None:
+        progress = LoadProgress(settings.model)
+        if self._loaded is None:
+            self._publisher.show_start(progress, settings.engine, warning)
+        else:
+            self._publisher.show_progress(progress, warning)
+        self._loader.ask(settings)
 
-    async def run(self, work: Callable[[LoadedModel], T]) -> T:
-        """Run `work` on the engine's thread, after what was asked for earlier; idle work ends.
+    def _on_step(self, settings: Settings, what: str, share: float) -> None:
+        progress = LoadProgress(settings.model)
+        if share < 1:
+            progress = LoadProgress(settings.model, what, int(share * 100))
+        self._publisher.show_progress(progress, self.status.warning)
 
-        Where the engine breaks, the work is done again by the one that takes its place.
-        Call only when `loaded` is not None, or has been a moment ago.
+    def _on_loaded(self, settings: Settings, model: ServedModel) -> None:
+        if self.loaded is not None:
+            self._threads.alone(partial(close_engine, self.loaded))
+        self._take(settings, model)
+        self._idle_unload.is_unloaded = False
+        if not self._num_running:
+            self._idle_unload.rest()
+        self._publisher.show_model(model, is_busy=self._num_running > 0)
+
+    def _on_failed(self, settings: Settings, error: BaseException) -> None:
+        known = isinstance(error, ModelRuntimeError | MemoryError)
+        logger.error("the model did not load: %s", error, exc_info=None if known else error)
+        if self._loaded is None and self._fallbacks:
+            engine = self._fallbacks.pop(0)
+            settings = replace(settings, engine=engine, device="cpu")
+            self._begin_loading(settings, self.status.warning)
+            return
+        self._wanted = None  # the same settings may be tried again
+        self._publisher.show_failure(str(error) or type(error).__name__)
+
+    def _take(self, settings: Settings, model: ServedModel) -> None:
+        self._loaded = settings, model
+        self._threads.resize(model.engine.max_concurrency)
+
+    # Running
+
+    async def run(self, work: Callable[[ServedModel], T]) -> T:
+        """Runs `work` on the engine's threads, after what was asked for earlier; idle work ends.
+
+        Where the engine breaks, the work is done again by the one that takes its place.  There has
+        to be a model, or there was one a moment ago.
 
         Raises:
             EngineError: the engine broke, and no other one took its place.
         """
-        if self.loaded is None:
-            await self._settled()
-        model = self.loaded
-        if model is None:
-            raise EngineError(self.message)
-        for flag in self._idle_flags:
-            flag.set()
-        self._running += 1
-        if self._running == 1:
-            self._idle.stir()
-            self._notify()
-        try:
-            await self._idle.awake()
-            model = self.loaded or model
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, model)
-        except (EngineError, MemoryError) as error:
-            if not await self._fall_back(model, error):
-                raise
-        finally:
-            self._running -= 1
-            if self._running == 0 and not self._closed:
-                if self.loaded is not None:
-                    self._idle.rest()
-                self._notify()
-        return await self.run(work)
+        while True:
+            model = await self._present()
+            self._begin_running()
+            try:
+                await self._idle_unload.awake()
+                model = self.loaded or model
+                return await self._threads.run(partial(work, model))
+            except (EngineError, MemoryError) as error:
+                if not await self._fall_back(model, error):
+                    raise
+            finally:
+                self._end_running()
 
-    async def run_idle(self, work: Callable[[LoadedModel], T], cancel: threading.Event) -> T | None:
-        """Run `work`, for which nobody waits, within the budget; None where it may not run now.
+    async def run_idle(self, work: Callable[[ServedModel], T], cancel: threading.Event) -> T | None:
+        """Runs `work`, for which nobody waits, within the budget; None where it may not run now.
 
         Args:
             work: looks at `cancel` as an engine does.
             cancel: is set when somebody wants the engine.
         """
         model = self.loaded
-        if model is None or self._idle.is_unloaded or self._running:
+        if model is None or self._idle_unload.is_unloaded or self._num_running:
             return None
-        if not self._idle_budget.allows(time.monotonic()):
-            return None
-        spent = 0.0
-
-        def timed(model: LoadedModel) -> T | None:
-            nonlocal spent
-            if cancel.is_set() or is_on_battery():
-                return None
-            begun = time.process_time()  # of all threads, so of the engine's own as well
-            try:
-                return work(model)
-            finally:
-                spent = time.process_time() - begun
-
-        self._idle_flags.add(cancel)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, timed, model)
+            return await self._idle_work.run(partial(work, model), cancel)
         except ModelRuntimeError as error:  # the next request meets it too, and says so
             logger.info("idle work failed: %s", error)
             return None
-        finally:
-            self._idle_flags.discard(cancel)
-            self._idle_budget.spend(spent, time.monotonic())
-            if spent:
-                logger.info("idle work took %.0f ms of processor time", spent * 1e3)
 
-    async def _fall_back(self, broken: LoadedModel, error: Exception) -> bool:
-        """Replace an engine that broke; whether there is another one now."""
-        if self.loaded is broken:
-            if self._has_fallen_back or self._closed:
+    async def _present(self) -> ServedModel:
+        if self.loaded is None:
+            await self._publisher.settled()
+        if self.loaded is None:
+            raise EngineError(self.status.message)
+        return self.loaded
+
+    def _begin_running(self) -> None:
+        self._idle_work.interrupt()
+        self._num_running += 1
+        if self._num_running == 1:
+            self._idle_unload.stir()
+            self._publisher.show_busy(True)
+
+    def _end_running(self) -> None:
+        self._num_running -= 1
+        if self._num_running == 0 and not self._is_closed:
+            if self.loaded is not None:
+                self._idle_unload.rest()
+            self._publisher.show_busy(False)
+
+    async def _fall_back(self, broken: ServedModel, error: Exception) -> bool:
+        """Replaces an engine that broke; returns whether there is another one now."""
+        if self._loaded is not None and self._loaded[1] is broken:
+            settings, _ = self._loaded
+            if self._fallbacks is not None or self._is_closed:
                 return False
-            self._has_fallen_back = True
             name = broken.engine.name
-            self.warning = f"the engine {name} failed ({error}); another one took its place"
-            logger.error("%s", self.warning)
-            self.loaded = None
-            self._thread.submit(_close_broken, broken)  # first of all: it may hold the memory
-            engine = "ctranslate2" if name == "onnx" else "auto"
-            if self._is_loading:  # another one is on its way already
-                self._load_state = "starting"
+            warning = f"the engine {name} failed ({error}); another one took its place"
+            logger.error("%s", warning)
+            self._loaded = None
+            self._threads.alone(partial(close_engine, broken))  # first: it may hold the memory
+            self._fallbacks = registry.fallbacks(name) or [name]
+            if self._loader.is_loading:  # another one is on its way already
+                self._publisher.change(state="starting", warning=warning, languages=())
             else:
-                self._load(replace(self._settings, engine=engine, device="cpu"))
-        await self._settled()
+                engine = self._fallbacks.pop(0)
+                self._begin_loading(replace(settings, engine=engine, device="cpu"), warning)
+        await self._publisher.settled()
         return self.loaded is not None
 
-    def close(self) -> None:
-        """Free the engine; pending work is dropped."""
-        self._closed = True
-        self._idle.stir()
-        self._callbacks.clear()
-        if self.loaded is not None:
-            self._thread.submit(self.loaded.engine.close)
-        self._thread.shutdown(wait=False, cancel_futures=False)
+    # Leaving memory
 
     def _unload(self) -> None:
-        """Nobody has asked for a while; what is known of the model stays."""
+        """Frees the engine; what is known of the model stays."""
         assert self.loaded is not None
-        self._thread.submit(self.loaded.engine.close)
-        self._thread.submit(give_back_memory)
-        logger.info("unloaded %s, which nobody has used for a while", self.model)
-        self.message = "unloaded while idle; the next request loads it again"
-        self._notify()
+        self._threads.alone(partial(close_engine, self.loaded))
+        self._threads.alone(give_back_memory)
+        logger.info("unloaded %s, which nobody has used for a while", self.status.model)
+        self._publisher.show_unloaded(True)
 
     async def _reload(self) -> None:
-        """Open the engine that was unloaded, unless another model has come meanwhile."""
-        old = self.loaded
-        assert old is not None
-        settings = replace(self._settings, engine=old.engine.name)
+        """Opens the engine that was unloaded, unless another model has come meanwhile."""
+        assert self._loaded is not None
+        settings, old = self._loaded
+        settings = replace(settings, engine=old.engine.name)  # what is fastest is known
         started = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        model = await loop.run_in_executor(self._thread, self._loader, settings)
-        logger.info("loaded %s again in %.0f ms", self.model, (time.perf_counter() - started) * 1e3)
+        model = await asyncio.wrap_future(self._threads.alone(partial(self._load, settings)))
+        milliseconds = (time.perf_counter() - started) * 1e3
+        logger.info("loaded %s again in %.0f ms", model.name, milliseconds)
         if self.loaded is old:
-            self.loaded, self.message = model, self.warning
-            self._notify()
+            self._take(settings, model)
+            self._publisher.show_unloaded(False)
         else:
-            self._thread.submit(model.engine.close)
+            self._threads.alone(partial(close_engine, model))
 
-    def _notify(self) -> None:
-        for callback in list(self._callbacks):
-            callback()
-
-
-def _close_broken(model: LoadedModel) -> None:
-    try:
-        model.engine.close()
-    except Exception:
-        logger.exception("an engine that broke could not be closed")
-
-
-def _call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    """`call_soon_threadsafe`, silent when the server has gone meanwhile."""
-    try:
-        loop.call_soon_threadsafe(function)
-    except RuntimeError:
-        logger.debug("the model was loaded after the server had stopped")
+    def close(self) -> None:
+        """Frees the engine; pending work is dropped."""
+        self._is_closed = True
+        self._loader.close()
+        self._idle_unload.stir()
+        self._publisher.close()
+        if self.loaded is not None:
+            self._threads.alone(partial(close_engine, self.loaded))
+        self._threads.close()

@@ -1,13 +1,15 @@
-"""How much may be computed while nobody waits: a quarter of one core on average, on mains only."""
+"""Limits what is computed while nobody waits: a quarter of one core on average, on mains only."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 SHARE = 0.25
-"""Of one core, on average."""
+"""Share of one core that idle work may take on average."""
 _MAX_SECONDS = 1.0
-"""That can be saved up: a burst of work after a long rest."""
+"""Most processor time that can be saved up: a burst of work after a long rest."""
 _POWER_SUPPLIES = Path("/sys/class/power_supply")
 
 
@@ -18,27 +20,29 @@ class IdleBudget:
     job that takes more than there is leaves a debt, and none begins before that is paid.
     """
 
-    def __init__(self, now: float) -> None:
-        """Times are in seconds of any one clock."""
-        self._balance, self._at = _MAX_SECONDS, now
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begins with a full account; `clock` returns seconds."""
+        self._clock = clock
+        self._balance, self._filled_at = _MAX_SECONDS, clock()
 
-    def allows(self, now: float) -> bool:
-        """Whether a job may begin."""
-        self._fill(now)
+    def allows(self) -> bool:
+        """Tells whether a job may begin."""
+        self._fill()
         return self._balance > 0
 
-    def spend(self, seconds: float, now: float) -> None:
-        """A job has taken so much processor time."""
-        self._fill(now)
+    def spend(self, seconds: float) -> None:
+        """Takes the processor time of a job from the account."""
+        self._fill()
         self._balance -= seconds
 
-    def _fill(self, now: float) -> None:
-        earned = SHARE * max(0.0, now - self._at)
-        self._balance, self._at = min(self._balance + earned, _MAX_SECONDS), now
+    def _fill(self) -> None:
+        now = self._clock()
+        earned = SHARE * max(0.0, now - self._filled_at)
+        self._balance, self._filled_at = min(self._balance + earned, _MAX_SECONDS), now
 
 
 def is_on_battery(supplies: Path = _POWER_SUPPLIES) -> bool:
-    """Whether the machine runs on its battery, as far as the system says so.
+    """Tells whether the machine runs on its battery, as far as the system says so.
 
     Linux does, in /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power).  Other
     systems are not asked, and count as mains.

@@ -1,7 +1,7 @@
-"""Measures how much is right of what a model shows, and from that makes the table of its dial.
+"""Measures how much is right of what a model shows, and makes the table of its eagerness from it.
 
 The files are replayed once for each of a series of probabilities from which on a suggestion is
-shown.  A setting of the dial stands for a share of right suggestions, and gets the smallest
+shown.  An eagerness stands for a share of right suggestions, and gets the smallest
 probability that reaches it: so 0.5 means the same for every model, nine in twenty.
 """
 
@@ -25,31 +25,31 @@ from model_runtime.store import catalogue
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.7, 0.25: 0.55, 0.5: 0.45, 0.75: 0.25, 1.0: 0.1}
-"""Share that should be right, by the setting of the dial."""
+"""Share of suggestions that should be right, by the eagerness."""
 _PRIOR_SHOWN = 10
 """Suggestions, as many of them right as at the probability before, that are added to each count: a
 high share of three suggestions says little."""
 
 
 class Measured(NamedTuple):
-    """What came of one probability."""
+    """Figures of one threshold."""
 
     probability: float
     shown: int
     right: int
     saved_share: float
     languages: Mapping[str, tuple[int, int]] = {}
-    """Shown and right, by language."""
+    """Suggestions that were shown and that were right, by language."""
 
 
 def measure(
     scripts: Sequence[Script],
     settings: Mapping[str, Any],
-    most_keys: int,
+    max_keys: int,
     probabilities: Sequence[float] = PROBABILITIES,
     after_each: Callable[[Script, Figures], None] = lambda script, figures: None,
 ) -> list[Measured]:
-    """Replay the files at each probability; only the model, with nothing from its memory."""
+    """Replays the files at each threshold, with suggestions of the model alone."""
     bundle = catalogue.find(str(settings.get("model", "default")))
     measured = []
     for probability in probabilities:
@@ -61,7 +61,7 @@ def measure(
                 "languages": {"*": True},  # also where it would be silent by itself
             }
             replay = session.run(
-                scripts, Manner(is_fast=True, most_keys=most_keys), told,
+                scripts, Manner(is_fast=True, max_keys=max_keys), told,
                 description="", after_each=after_each,
             )  # fmt: skip
         total = replay.total
@@ -74,7 +74,7 @@ def measure(
 
 
 def fit(measured: Sequence[Measured], words: str) -> Calibration:
-    """The table of the dial: for each setting the smallest probability that is right often enough.
+    """Returns for each eagerness the smallest probability that is right often enough.
 
     A higher probability is taken to be right at least as often as a lower one; what speaks against
     that is chance.  Where none is right often enough, the probability is at least that of a model
@@ -114,7 +114,7 @@ def _points(measured: Sequence[Measured]) -> tuple[CalibrationPoint, ...]:
 
 
 def _reaching(shares: Sequence[tuple[float, float]], target: float, otherwise: float) -> float:
-    """The probability at which a rising share reaches a target, between points logarithmically."""
+    """Returns the probability at which a share reaches a target, interpolating logarithms."""
     if target <= shares[0][1]:
         return shares[0][0]
     for (low, below), (high, above) in pairwise(shares):
@@ -124,7 +124,7 @@ def _reaching(shares: Sequence[tuple[float, float]], target: float, otherwise: f
 
 
 def write(bundle: ModelBundle, calibration: Calibration) -> None:
-    """Put the table into the bundle's manifest; the weights stay as they are.
+    """Puts the table into the bundle's manifest; the weights stay as they are.
 
     Raises:
         OSError: it cannot be written.
@@ -135,7 +135,7 @@ def write(bundle: ModelBundle, calibration: Calibration) -> None:
 
 @contextmanager
 def _with_probability(bundle: ModelBundle, probability: float) -> Iterator[Path]:
-    """A bundle of the same files whose dial says the same everywhere."""
+    """Makes a bundle of the same files with one threshold for every eagerness."""
     same = table([(0, probability, 0), (1, probability, 0)])
     with tempfile.TemporaryDirectory(prefix="fim-lsp-") as name:
         folder = Path(name)

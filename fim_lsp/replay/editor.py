@@ -1,4 +1,4 @@
-"""The real server as a process, and the little of an editor that typing needs.
+"""Starts the real server as a process, with the little of an editor that typing needs.
 
 Positions are asked for in utf-32, so that a character of LSP is a code point.
 """
@@ -20,13 +20,13 @@ from fim_lsp.errors import FimLspError
 
 COMMAND = (sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error",
            "--log-file", os.devnull)  # fmt: skip
-"""How the server is started."""
+"""Command that starts the server."""
 
 _TIMEOUT_SECONDS = 120.0
-"""For one answer; a slow model on a busy machine is slow, not gone."""
+"""Time for one answer; a slow model on a busy machine is slow, not gone."""
 
 _MAX_OPEN = 8
-"""Documents."""
+"""Documents that stay open."""
 
 Message = dict[str, Any]
 
@@ -46,9 +46,9 @@ class Editor:
         self._version = 0
         self._open: list[str] = []
         self.status: Message = {}
-        """The last `fimLsp/status`."""
+        """Parameters of the last `fimLsp/status`."""
         self.warnings: list[str] = []
-        """What the server would have shown in a window."""
+        """Messages that an editor would have shown in a window."""
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Editor:
@@ -76,7 +76,7 @@ class Editor:
         await self._end()
 
     def cpu_seconds(self) -> float | None:
-        """Processor time of the server so far; None where the system does not tell (Linux does)."""
+        """Returns the processor time of the server so far; None where it is not known."""
         try:
             stat = Path(f"/proc/{self._process.pid}/stat").read_text()
         except OSError:
@@ -87,7 +87,7 @@ class Editor:
     # Documents
 
     def open(self, uri: str, language: str, text: str) -> None:
-        """textDocument/didOpen.  Others stay open, as with a person, up to a few."""
+        """Opens a document; the last few stay open, as with a person."""
         if uri in self._open:
             self.close(uri)
         elif len(self._open) == _MAX_OPEN:
@@ -98,12 +98,12 @@ class Editor:
         self.notify("textDocument/didOpen", {"textDocument": document})
 
     def close(self, uri: str) -> None:
-        """textDocument/didClose."""
+        """Closes a document."""
         self._open.remove(uri)
         self.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
 
     def change(self, uri: str, start: Message, end: Message, text: str) -> None:
-        """textDocument/didChange: one replacement."""
+        """Replaces a part of a document."""
         self._version += 1
         change = {"range": {"start": start, "end": end}, "text": text}
         document = {"uri": uri, "version": self._version}
@@ -112,7 +112,7 @@ class Editor:
         )
 
     def ask(self, uri: str, position: Message) -> asyncio.Future[Any]:
-        """textDocument/inlineCompletion as typing asks it; the result comes later."""
+        """Asks for an inline completion as typing does; the result comes later."""
         return self._ask(
             "textDocument/inlineCompletion",
             {
@@ -123,7 +123,7 @@ class Editor:
         )
 
     def accepted(self, item: Message) -> asyncio.Future[Any]:
-        """Run the item's command, as editors do after an accept."""
+        """Runs the item's command, as editors do after an acceptance."""
         command = item["command"]
         return self._ask(
             "workspace/executeCommand",
@@ -133,7 +133,7 @@ class Editor:
     # Messages
 
     async def request(self, method: str, params: Any) -> Any:
-        """Send a request; its result.
+        """Sends a request, and returns its result.
 
         Raises:
             FimLspError: an error came back, or nothing.
@@ -141,7 +141,7 @@ class Editor:
         return await asyncio.wait_for(self._ask(method, params), _TIMEOUT_SECONDS)
 
     def notify(self, method: str, params: Any) -> None:
-        """Send a notification."""
+        """Sends a notification."""
         self._send({"method": method, "params": params})
 
     def _ask(self, method: str, params: Any) -> asyncio.Future[Any]:
@@ -177,7 +177,7 @@ class Editor:
             raise FimLspError(self.status["message"])
 
     async def until_indexed(self) -> None:
-        """The server has looked through the workspace."""
+        """Waits until the server has looked through the workspace."""
         await self._until(lambda: "indexedFiles" in self.status)
 
     async def _until(self, is_so: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""What came of a replay, as numbers that can be added up."""
+"""Counts what came of a replay, in numbers that can be added up."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ class Figures:
     """Counts of one file, or of many."""
 
     keys: int = 0
-    """That typing alone would have cost."""
+    """Keys that typing alone would have cost."""
     pressed: int = 0
-    """That were pressed, those that accept and mend included."""
+    """Keys that were pressed, those that accept and mend included."""
     requests: int = 0
     shown: int = 0
     """Suggestions that came up; one that is typed through counts once."""
     accepted: int = 0
     wrong: int = 0
-    """Shown, and their first line was not what came next."""
+    """Suggestions whose first line was not what came next."""
     passed: int = 0
-    """Right, but too short to be worth a key, or gone before it could be taken."""
+    """Right suggestions that were not worth a key, or gone before they could be taken."""
     late: int = 0
     """Answers that came, or would have come, after the next key."""
     accepted_characters: int = 0
     kept_characters: int = 0
-    """Of those accepted, still there 30 s of replay later, or at the end."""
+    """Accepted characters that were still there 30 s of replay later, or at the end."""
     cpu_seconds: float | None = None
     latencies_ms: list[float] = field(default_factory=list)
-    """From a key to a suggestion on the screen."""
+    """Times from a key to a suggestion on the screen."""
     sources: Counter[str] = field(default_factory=Counter)
-    """Where suggestions came from: cache or model."""
+    """Suggestions by the step that gave them, named as in the traces."""
     silences: Counter[str] = field(default_factory=Counter)
-    """Why nothing was shown."""
+    """Requests without a suggestion, by `reasonCode`, or by outcome where there is no reason."""
     rules: Counter[str] = field(default_factory=Counter)
-    """Filters that changed or dropped a text."""
+    """Texts that a filter changed or dropped, by its name."""
 
     def add(self, other: Figures) -> None:
-        """Count another file in."""
+        """Adds the counts of another file."""
         for name in (
             "keys", "pressed", "requests", "shown", "accepted", "wrong", "passed", "late",
             "accepted_characters", "kept_characters",
@@ -54,18 +54,18 @@ class Figures:
 
     @property
     def saved_share(self) -> float:
-        """Of the keys that typing alone would have cost; below zero when mending cost more."""
+        """Share of the keys that were saved; below zero when mending cost more."""
         return share(self.keys - self.pressed, self.keys)
 
     def latency_ms(self, percent: float) -> float | None:
-        """A percentile; None where nothing was shown."""
+        """Returns a percentile of the latencies; None where nothing was shown."""
         if not self.latencies_ms:
             return None
         ordered = sorted(self.latencies_ms)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
     def as_json(self) -> dict[str, Any]:
-        """The figures by the names of the report."""
+        """Returns the figures by the names of the report."""
         cpu = self.cpu_seconds
         return {
             "keys": self.keys,
@@ -89,7 +89,7 @@ class Figures:
 
 
 def share(part: float, whole: float) -> float:
-    """A ratio; 0 of nothing."""
+    """Returns a ratio; 0 of nothing."""
     return part / whole if whole else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML file: a table, and pictures drawn in SVG.  It loads nothing."""
+"""Writes the report as one HTML file that loads nothing: a table, and pictures in SVG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ svg { max-width: 100%; height: auto } .scroll { overflow-x: auto }
 
 
 def html(replay: Replay) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     total = replay.total
     saved = [(script.label, 100 * part.saved_share) for script, part in replay.files]
     parts = [
@@ -72,7 +72,7 @@ def _table(replay: Replay) -> str:
 
 
 def _outcomes(figures: Figures) -> str:
-    """One bar, cut into accepted, passed and wrong."""
+    """Returns one bar, cut into accepted, passed and wrong."""
     if not figures.shown:
         return "<p>Nothing was shown.</p>"
     parts, x = [], 0.0
@@ -96,7 +96,7 @@ def _outcomes(figures: Figures) -> str:
 
 
 def _histogram(values: list[float], bins: int = 32) -> str:
-    """How often each latency came; the last bar holds all that is slower than the 98th percent."""
+    """Returns how often each latency came; the last bar holds all above the 98th percentile."""
     if not values:
         return "<p>Nothing was shown.</p>"
     ordered = sorted(values)

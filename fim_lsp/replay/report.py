@@ -1,4 +1,4 @@
-"""The figures of a replay as JSON and as a table."""
+"""Writes the figures of a replay as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def as_json(replay: Replay) -> dict[str, Any]:
-    """Everything, by camelCase names as in `fim-lsp complete --json`."""
+    """Returns all figures, by camelCase names as in `fim-lsp complete --json`."""
     return {
         "model": replay.model,
         "engine": replay.engine,
@@ -29,7 +29,7 @@ def as_json(replay: Replay) -> dict[str, Any]:
 
 
 def print_table(replay: Replay, console: Console) -> None:
-    """By language and in all, and the reasons for silence."""
+    """Prints the figures by language and in all, and the reasons for silence."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
@@ -55,7 +55,7 @@ def print_table(replay: Replay, console: Console) -> None:
 
 
 def cells(figures: Figures) -> tuple[str, ...]:
-    """One row of the table, without its name."""
+    """Returns one row of the table, without its name."""
     part = figures.as_json()
     latency, cpu = part["latencyMs"], part["cpuSecondsPer1000Keys"]
     return (

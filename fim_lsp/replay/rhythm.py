@@ -1,4 +1,4 @@
-"""Pauses between keys: a documented distribution, or a recording of one's own."""
+"""Draws the pauses between keys from a documented distribution, or from a recording."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from fim_lsp.errors import FimLspError
 
 _MEAN_MS, _DEVIATION_MS = 240.0, 110.0
-"""Between two keys, about the mean and the spread between people that Dhakal et al. found among
-168,000 (Observations on Typing from 136 Million Keystrokes, CHI 2018)."""
+"""Milliseconds between two keys, about the mean and the spread that Dhakal et al. found among
+168,000 people (Observations on Typing from 136 Million Keystrokes, CHI 2018)."""
 _LINE_PAUSE_MS = 600.0
-"""Added before the first key of a line: programmers think there.  Our own choice."""
+"""Milliseconds added before the first key of a line, where programmers think; our own choice."""
 _SHORTEST_MS, _LONGEST_MS = 30.0, 5000.0
 
 
 class Rhythm:
-    """Draws pauses.  The same seed gives the same ones."""
+    """Draws pauses, the same ones for the same seed."""
 
     def __init__(self, seed: str, recorded_ms: Sequence[float] = ()) -> None:
         self._random = random.Random(seed)
@@ -29,7 +29,7 @@ class Rhythm:
         self._mu = math.log(_MEAN_MS) - variance / 2
 
     def pause(self, *, begins_line: bool = False) -> float:
-        """Milliseconds until the next key: log-normal, as such intervals are, or one recorded."""
+        """Returns the milliseconds until the next key: recorded, or log-normal as they are."""
         if self._recorded:
             return self._random.choice(self._recorded)
         pause = self._random.lognormvariate(self._mu, self._sigma)
@@ -39,7 +39,7 @@ class Rhythm:
 
 
 def recorded(path: Path) -> tuple[float, ...]:
-    """Pauses from a file: a JSON list of milliseconds.
+    """Returns the pauses in a file: a JSON list of milliseconds.
 
     Raises:
         FimLspError: it holds something else.

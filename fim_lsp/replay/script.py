@@ -1,7 +1,8 @@
-"""What to type: whole files into an empty document, or what commits changed into what was there."""
+"""Makes scripts to type: whole files, or the changes of commits in the files as they were."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -14,12 +15,12 @@ from model_runtime.git import git
 from model_runtime.syntax.languages import language_id
 
 _MAX_BYTES = 200_000
-"""Larger files are data or were made by a program; nobody types them."""
+"""Bytes of a file; a larger one is data or was made by a program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """At `offset`, `removed` characters go and `text` is typed."""
+    """An edit: at `offset`, `removed` characters go and `text` is typed."""
 
     offset: int
     removed: int
@@ -28,7 +29,7 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One document: what is there before, and what is done to it, from top to bottom.
+    """A document as it is before, and the edits to it, from top to bottom.
 
     Offsets hold when the insertions before have been made.
     """
@@ -38,11 +39,11 @@ class Script:
     before: str
     insertions: tuple[Insertion, ...]
     label: str
-    """Names it in the report: the path as given, with the commit where there is one."""
+    """Name in the report: the path as given, with the commit where there is one."""
 
 
 def of_files(paths: Sequence[Path]) -> list[Script]:
-    """One script for each file; of a folder, for each file of a known language below it.
+    """Returns a script for each file; of a folder, for each file of a known language below it.
 
     Raises:
         FimLspError: a path is missing or holds no text.
@@ -65,7 +66,7 @@ def of_files(paths: Sequence[Path]) -> list[Script]:
 
 
 def of_file(path: Path) -> Script:
-    """The whole file, typed into an empty document.
+    """Returns the script of a whole file, typed into an empty document.
 
     Raises:
         FimLspError: it is missing, too large, or no UTF-8 text.
@@ -82,7 +83,7 @@ def of_file(path: Path) -> Script:
 
 
 def of_commits(revisions: str, repository: Path, root: Path | None = None) -> list[Script]:
-    """What each commit of a range changed in files that were there before or are new, oldest first.
+    """Returns a script for each file that a commit of a range changed or added, oldest first.
 
     Args:
         revisions: as `git rev-list` takes them.
@@ -104,7 +105,7 @@ def of_commits(revisions: str, repository: Path, root: Path | None = None) -> li
 
 
 def write_tree_before(revisions: str, repository: Path, folder: Path) -> None:
-    """Write the files as they were before the first commit of a range; none before the very first.
+    """Writes the files as they were before the first commit of a range; none before the very first.
 
     Raises:
         FimLspError: git is missing, or does not know the range.
@@ -123,7 +124,7 @@ def write_tree_before(revisions: str, repository: Path, folder: Path) -> None:
 
 
 def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
-    """Edits from one text to another, line by line, less what the changed lines have in common."""
+    """Returns the edits between two texts, by lines, less what changed lines share."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
     for line in new:
@@ -143,7 +144,7 @@ def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
 
 
 def _commits(revisions: str, repository: Path) -> list[str]:
-    """The oldest first."""
+    """Returns the commits of a range, the oldest first."""
     return _git(repository, "rev-list", "--reverse", "--no-merges", revisions, "--").split()
 
 
@@ -173,7 +174,7 @@ def _blob(top: Path, name: str) -> str | None:
 
 
 def _text(raw: bytes) -> str | None:
-    """The text with plain line ends; None for what nobody types."""
+    """Returns the text with plain line ends; None for what nobody types."""
     if len(raw) > _MAX_BYTES or b"\0" in raw:
         return None
     try:
@@ -183,17 +184,12 @@ def _text(raw: bytes) -> str | None:
 
 
 def _common(one: str, other: str) -> int:
-    """Length of the common beginning."""
-    length = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        length += 1
-    return length
+    """Returns the length of the common beginning."""
+    return len(os.path.commonprefix((one, other)))  # noqa: RUF071
 
 
 def _files_of(commit: str, top: Path) -> list[tuple[str, str]]:
-    """Name and blob of each file; neither links nor submodules."""
+    """Returns the blob of each file by its name; neither links nor submodules."""
     files = []
     for line in filter(None, _git(top, "ls-tree", "-r", "-z", commit).split("\0")):
         entry, _, name = line.partition("\t")
@@ -204,7 +200,7 @@ def _files_of(commit: str, top: Path) -> list[tuple[str, str]]:
 
 
 def _blobs(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
-    """The content of each, in their order."""
+    """Returns the content of each blob, in their order."""
     asked = "".join(f"{blob}\n" for blob in blobs)
     answer = _git_bytes(folder, "cat-file", "--batch", given=asked.encode())
     at = 0

@@ -21,24 +21,24 @@ Progress = Callable[[Script, Figures], None]
 
 @dataclass
 class Replay:
-    """What came of it, by script in the order of typing."""
+    """Figures by script, in the order of typing."""
 
     model: str
     engine: str
     settings: Mapping[str, Any]
     manner: str
-    """The pauses and the way of accepting, in words."""
+    """Pauses and way of accepting, in words."""
     seconds: float = 0.0
     files: list[tuple[Script, Figures]] = field(default_factory=list)
 
     @property
     def total(self) -> Figures:
-        """All files together."""
+        """Returns the figures of all files together."""
         return _sum(figures for _, figures in self.files)
 
     @property
     def by_language(self) -> dict[str, Figures]:
-        """Files of one language together, the most typed first."""
+        """Returns the figures of each language, the most typed first."""
         names = {script.language for script, _ in self.files}
         sums = {
             name: _sum(figures for script, figures in self.files if script.language == name)
@@ -58,7 +58,7 @@ def run(
     root: Path | None = None,
     command: tuple[str, ...] = COMMAND,
 ) -> Replay:
-    """Type all scripts through one server, which `command` starts.
+    """Types all scripts through one server, which `command` starts.
 
     `root` is the folder that the server may look through, as it was before anything was typed;
     without one it knows only what it is typed.

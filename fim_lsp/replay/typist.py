@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from fim_lsp.completion.reasons import RequestOutcome
 from fim_lsp.replay import user
 from fim_lsp.replay.editor import Editor, Message
 from fim_lsp.replay.figures import Figures
@@ -18,7 +19,7 @@ from fim_lsp.replay.user import Offer, Taken
 
 _KEPT_AFTER_MS = 30_000.0
 _EXPLAIN_EVERY = 40
-"""Requests; the server keeps its last 50 decisions."""
+"""Requests between two looks at the traces, of which the server keeps the last 50."""
 _USUAL_DEBOUNCE_MS = 60.0
 _TIMEOUT_SECONDS = 60.0
 
@@ -27,13 +28,13 @@ Take = Callable[[Offer, str, str], "Taken | None"]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the user types."""
+    """A way of typing."""
 
     is_fast: bool
-    """No waiting between keys, and every answer is waited for."""
+    """Whether keys follow without a pause, and every answer is waited for."""
     take: Take = user.take
-    most_keys: int = 0
-    """Of each script; 0 for all."""
+    max_keys: int = 0
+    """Keys of each script that are typed; 0 for all."""
 
 
 @dataclass(slots=True)
@@ -61,14 +62,14 @@ class _Document:
         self.before, self.after = text[:offset], text[offset:]
 
     def replace(self, deleted: int, removed: int, text: str, owner: int = 0) -> None:
-        """Delete backwards and forwards, then insert, and stand behind it."""
+        """Deletes backwards and forwards, then inserts, and stands behind it."""
         start = len(self.before) - deleted
         self.before = self.before[:start] + text
         self.owners[start : start + deleted + removed] = array("L", [owner] * len(text))
         self.after = self.after[removed:]
 
     def position(self, back: int = 0, forward: int = 0) -> Message:
-        """LSP's position of the cursor, or of a place `back` or `forward` characters away."""
+        """Returns LSP's position of the cursor, or of a place some characters away."""
         text = self.before[: len(self.before) - back] + self.after[:forward]
         return {"line": text.count("\n"), "character": len(text) - text.rfind("\n") - 1}
 
@@ -85,14 +86,14 @@ class Typist:
         self._clock_ms = 0.0
         """Time in the replay: the pauses, whether they were waited for or not."""
         self._accepted: list[tuple[float, int]] = []
-        """When to look again, and whose characters."""
-        self._last_decision = 0
+        """Times in the replay at which to count what is left of an acceptance, and its number."""
+        self._last_trace = 0
 
     async def type(self) -> Figures:
-        """Type all of it; the counts."""
+        """Types all of it, and returns the counts."""
         editor, document = self._editor, self._document
         cpu = editor.cpu_seconds()
-        await self._note_decisions(count=False)
+        await self._note_traces(count=False)
         editor.open(self._uri, self._script.language, self._script.before)
         for insertion in self._script.insertions:
             document.move_to(insertion.offset)
@@ -101,7 +102,7 @@ class Typist:
             if not await self._insert(insertion.text):
                 break
         self._dismiss()
-        await self._note_decisions()
+        await self._note_traces()
         self._look_again(at_end=True)
         after = editor.cpu_seconds()
         if cpu is not None and after is not None:
@@ -109,10 +110,10 @@ class Typist:
         return self._figures
 
     async def _insert(self, rest: str) -> bool:
-        """Type a text at the cursor; False when the keys ran out."""
+        """Types a text at the cursor; tells whether the keys sufficed."""
         figures, document = self._figures, self._document
         while rest:
-            if self._manner.most_keys and figures.keys >= self._manner.most_keys:
+            if self._manner.max_keys and figures.keys >= self._manner.max_keys:
                 return False
             taken = self._take(rest)
             if taken is not None:
@@ -132,7 +133,7 @@ class Typist:
         return True
 
     def _take(self, rest: str) -> Taken | None:
-        """Take what is shown, if it is worth it, and mend it."""
+        """Takes what is shown, if it is worth it, and mends it."""
         screen = self._screen
         if screen is None:
             return None
@@ -158,7 +159,7 @@ class Typist:
         return taken
 
     async def _look(self, rest: str, pause_ms: float) -> None:
-        """Ask, and see what comes before the next key."""
+        """Asks, and sees what comes before the next key."""
         figures = self._figures
         figures.requests += 1
         sent = time.perf_counter()
@@ -179,10 +180,10 @@ class Typist:
         else:
             await asyncio.sleep(max(0.0, pause_ms / 1e3 - (time.perf_counter() - sent)))
         if figures.requests % _EXPLAIN_EVERY == 0:
-            await self._note_decisions()
+            await self._note_traces()
 
     def _show(self, items: list[Message], rest: str, milliseconds: float) -> None:
-        """Put an answer on the screen; an empty one clears it."""
+        """Puts an answer on the screen; an empty one clears it."""
         if not items:
             self._dismiss()
             return
@@ -209,7 +210,7 @@ class Typist:
             self._dismiss()
 
     def _dismiss(self) -> None:
-        """What was shown goes, and was not taken."""
+        """Takes from the screen what was shown and not accepted."""
         if self._screen is not None:
             self._figures.passed += self._screen.is_right
             self._figures.wrong += not self._screen.is_right
@@ -222,32 +223,27 @@ class Typist:
         document.replace(deleted, removed, text, owner)
 
     def _look_again(self, *, at_end: bool = False) -> None:
-        """Count what is left of what was accepted 30 s ago."""
+        """Counts what is left of what was accepted 30 s ago."""
         while self._accepted and (at_end or self._accepted[0][0] <= self._clock_ms):
             _, number = self._accepted.pop(0)
             self._figures.kept_characters += self._document.owners.count(number)
 
-    async def _note_decisions(self, *, count: bool = True) -> None:
-        """Fetch the server's reasons for what it did since the last time."""
-        decisions: list[dict[str, Any]] = await self._editor.request("fimLsp/explain", None)
-        for decision in decisions:
-            if not count or decision["number"] <= self._last_decision:
+    async def _note_traces(self, *, count: bool = True) -> None:
+        """Fetches the server's reasons for what it did since the last time."""
+        answer: dict[str, Any] = await self._editor.request("fimLsp/explain", {})
+        traces: list[dict[str, Any]] = answer["traces"]
+        for trace in traces:
+            if not count or trace["number"] <= self._last_trace:
                 continue
-            if decision["outcome"] == "shown":
-                self._figures.sources[decision["source"]] += 1
+            if trace["outcome"] == RequestOutcome.SHOWN.value:
+                self._figures.sources[trace["source"]] += 1
             else:
-                self._figures.silences[_kind(decision)] += 1
-            self._figures.rules.update(decision.get("rules", ()))
-        if decisions:
-            self._last_decision = decisions[0]["number"]
+                self._figures.silences[trace["reasonCode"] or trace["outcome"]] += 1
+            self._figures.rules.update(trace.get("rules", ()))
+        if traces:
+            self._last_trace = traces[0]["number"]
 
 
 def _continues(old: str, new: str) -> bool:
-    """Whether the user sees one and the same suggestion, perhaps longer or shorter."""
+    """Tells whether the user sees the same suggestion, perhaps longer or shorter."""
     return old.startswith(new) or new.startswith(old)
-
-
-def _kind(decision: dict[str, Any]) -> str:
-    """The reason without its figures."""
-    reason = decision["reason"] or decision["outcome"]
-    return str(reason.partition(":")[0])

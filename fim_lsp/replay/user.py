@@ -1,4 +1,4 @@
-r"""The model of a user: which keys a text costs, when a suggestion is taken, what is mended then.
+r"""Models a user: which keys a text costs, when a suggestion is taken, what is mended then.
 
 The user knows what they want to write.  They take a suggestion when its first line is what comes
 next and it saves a key; of a longer one they then delete what is not wanted.  Nobody is so quick
@@ -7,6 +7,7 @@ that they would take half a line by a full accept, so one wrong character makes 
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
@@ -19,22 +20,22 @@ class Offer(NamedTuple):
 
     text: str
     replaced: int = 0
-    """Characters right of the cursor that go when it is taken."""
+    """Characters right of the cursor that are removed when it is taken."""
 
 
 class Taken(NamedTuple):
-    """What a user gets of a suggestion, and what it costs."""
+    """The gain of a suggestion that is taken, and its cost."""
 
     inserted: str
     replaced: int
     right: int
     """Leading characters of `inserted` that were wanted here."""
     keys: int
-    """Pressed to take it, and to mend it afterwards."""
+    """Keys pressed to take it, and to mend it afterwards."""
 
 
 def key_of(text: str) -> str:
-    r"""What the next key writes: a character; Enter writes the next line's indentation too.
+    r"""Returns what the next key writes: a character; Enter writes the next line's indentation too.
 
     >>> key_of("\n    return x")
     '\n    '
@@ -46,7 +47,7 @@ def key_of(text: str) -> str:
 
 
 def num_keys(text: str) -> int:
-    r"""Keys that typing a text costs; editors indent new lines by themselves.
+    r"""Returns the keys that typing a text costs; editors indent new lines by themselves.
 
     >>> num_keys("a:\n        b")
     4
@@ -55,7 +56,7 @@ def num_keys(text: str) -> int:
 
 
 def first_line(text: str) -> str:
-    r"""Up to the end of the first line that says something.
+    r"""Returns the text up to the end of the first line that is not blank.
 
     >>> first_line("\n    return x\n    y")
     '\n    return x'
@@ -66,7 +67,7 @@ def first_line(text: str) -> str:
 
 
 def is_right(offer: Offer, rest: str, after: str) -> bool:
-    """Whether the first line is what comes next.
+    """Tells whether the first line is what comes next.
 
     Args:
         rest: what is still to be typed here.
@@ -81,10 +82,10 @@ def is_right(offer: Offer, rest: str, after: str) -> bool:
 
 
 def take(offer: Offer, rest: str, after: str) -> Taken | None:
-    """The whole suggestion, if its first line is right and it saves a key."""
+    """Takes the whole suggestion, if its first line is right and it saves a key."""
     if not is_right(offer, rest, after):
         return None
-    right = _common(offer.text, rest)
+    right = len(os.path.commonprefix((offer.text, rest)))  # noqa: RUF071
     surplus = offer.text[right:]
     mending = 0
     # What it wrote again of what it replaced is no surplus: that is where it should be.
@@ -98,7 +99,7 @@ def take(offer: Offer, rest: str, after: str) -> Taken | None:
 
 
 def take_words(offer: Offer, rest: str, after: str) -> Taken | None:
-    """The leading words that are right, one key each, if that saves keys."""
+    """Takes the leading words that are right, one key each, if that saves keys."""
     taken, keys = "", 0
     for match in _WORD.finditer(offer.text):
         if not rest.startswith(taken + match[0]):
@@ -107,12 +108,3 @@ def take_words(offer: Offer, rest: str, after: str) -> Taken | None:
     if num_keys(taken) <= keys:
         return None
     return Taken(taken, 0, len(taken), keys)
-
-
-def _common(one: str, other: str) -> int:
-    length = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        length += 1
-    return length

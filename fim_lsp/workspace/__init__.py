@@ -1,4 +1,4 @@
-"""The files of a project on the disk: which there are, what they define, and how they are read.
+"""Knows the files of a project on the disk: which there are, and what they define.
 
-listing -> reader (a process of its own) -> indexer -> index -> what context and memory ask for
+listing -> reader (a process of its own) -> project -> index -> context and line n-grams
 """

@@ -1,4 +1,4 @@
-"""The names that a file defines for others, by its syntax tree, else by the words of its lines."""
+"""Finds the names that a file defines for others, by its syntax tree, else by its words."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fim_lsp.context.chunks import regions
+from fim_lsp.context.chunks import chunks
 from model_runtime.syntax.languages import language
 from model_runtime.syntax.tree_sitter import tree_of
 
 _MAX_DEPTH = 5
-"""Of nodes around a definition: `export`, a decorator, a namespace in a namespace."""
+"""Nodes around a definition: `export`, a decorator, a namespace in a namespace."""
 _NAMED = re.compile(
     r".*(definition|declaration|declarator|_item|_spec|_specifier|_signature)|class|module|method"
     r"|singleton_method|assignment|type_alias_statement|preproc_\w*def"
 )
 _INSIDE = re.compile(r".*(parameter|argument|field_decl|column_def).*")
-"""Names in there are nobody else's."""
+"""Nodes whose names are of no use to other files."""
 _HAS_NAMES_FOR_OTHERS = re.compile(r"namespace.*|internal_module|mod_item|module.*")
-"""What has a body whose names count, too."""
+"""Nodes with a body whose names count, too."""
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
 def defined_names(text: str, language_id: str) -> frozenset[str]:
-    r"""Functions, classes, types and constants at the top of a file.
+    r"""Returns the functions, classes, types and constants at the top of a file.
 
     >>> sorted(defined_names("@cached\ndef total(): pass\n\nclass Stock:\n    def add(self): 1\n",
     ...     "python"))
@@ -33,7 +33,7 @@ def defined_names(text: str, language_id: str) -> frozenset[str]:
     root = tree_of(text, language(language_id))
     if root is not None:
         return frozenset(_names_in(root, _MAX_DEPTH))
-    return frozenset(region.name for region in regions(text) if region.name)
+    return frozenset(chunk.name for chunk in chunks(text) if chunk.name)
 
 
 def _names_in(node: Any, depth: int) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _names_in(node: Any, depth: int) -> Iterator[str]:
 
 
 def _name_of(node: Any) -> Iterator[str]:
-    """Its name; C has it in declarators of declarators."""
+    """Yields the name of a node; C has it in declarators of declarators."""
     inner = node
     while inner is not None and (name := _field(inner, "name", "left")) is None:
         declarator = inner.child_by_field_name("declarator")

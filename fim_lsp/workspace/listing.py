@@ -1,5 +1,6 @@
-"""Which files of a folder are source code of the project.  No program is run for it, git neither:
-the folder may be somebody else's.
+"""Lists the files of a folder that are source code of the project.
+
+No program is run for it, git neither: the folder may be somebody else's.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from fim_lsp.exclusion.judge import is_excluded_by_name, is_folder_excluded
 from model_runtime.syntax.languages import language, language_id
 
 MAX_FILES = 100_000
-"""Of a folder; the rest is left out."""
+"""Files of a folder; the rest is left out."""
 _MAX_DIRECTORIES = 50_000
-_HEAPS = frozenset(
+_VENDORED_DIRS = frozenset(
     {"node_modules", "bower_components", "vendor", "venv", "env", "site-packages", "__pycache__",
      "build", "dist", "target", "out", "obj", "bin", "coverage", "Pods", "DerivedData"}
 )  # fmt: skip
-"""Folders of files that were installed or made, where no `.gitignore` says so."""
+"""Folders of files that were installed or built, where no `.gitignore` says so."""
 
 _DATA = frozenset({"json", "jsonc", "xml", "html", "toml", "yaml"})
 """Languages that define nothing."""
 
 
 def source_files(root: Path, exclude: tuple[str, ...] = ()) -> list[str]:
-    """Paths below a folder, with slashes, the last changed first; no secret, no link, no data.
+    """Returns paths below a folder, with slashes, the last changed first; no secret, link or data.
 
-    In a git work tree nothing that git ignores, elsewhere neither hidden folders nor heaps.
+    Nothing that git ignores is among them, and outside of git no hidden or vendored folder.
     """
     found: dict[str, float] = {}
     for name, entry in _files(root, exclude):
@@ -43,7 +44,7 @@ def source_files(root: Path, exclude: tuple[str, ...] = ()) -> list[str]:
 
 
 def is_project(root: Path) -> bool:
-    """Whether a folder may be looked through: not a home folder, nor one that holds those.
+    """Tells whether a folder may be looked through: no home folder, and none that holds those.
 
     >>> is_project(Path.home()), is_project(Path(Path.home().anchor)), is_project(Path("/no/such"))
     (False, False, False)
@@ -56,7 +57,7 @@ def is_project(root: Path) -> bool:
 
 
 def _files(root: Path, exclude: tuple[str, ...]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Files of the project, those of the upper folders first; no link is followed."""
+    """Yields files of the project, those of the upper folders first; no link is followed."""
     real = os.path.realpath(root)
     bases = {Path(path).as_posix().strip("/") for path in (os.path.abspath(root), real)}
     top = work_tree_of(real)
@@ -87,7 +88,9 @@ def _files(root: Path, exclude: tuple[str, ...]) -> Iterator[tuple[str, os.DirEn
                     continue
             except OSError:
                 continue
-            if is_folder and (name == ".git" if top else name.startswith(".") or name in _HEAPS):
+            if is_folder and (
+                name == ".git" if top else name.startswith(".") or name in _VENDORED_DIRS
+            ):
                 continue
             judge = is_folder_excluded if is_folder else is_excluded_by_name
             if any(judge(f"{base}/{path}", exclude) for base in bases):

@@ -1,4 +1,4 @@
-"""The project of one editor: looked through in the background, read when something is wanted."""
+"""Holds the project of one editor: indexed in the background, read when something is wanted."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from model_runtime.syntax.languages import language_id
 logger = logging.getLogger(__name__)
 
 _MAX_FILES_READ = 16
-"""For one prompt."""
+"""Files for one prompt."""
 _MAX_CHARACTERS_SAVED = 50_000
-"""Of a saved document; to look for names in a larger one would hold up the event loop."""
+"""Characters of a saved document; a larger one would hold up the event loop."""
 
 MAX_READERS = 2
 """Processes that look through projects at the same time, for all editors together."""
@@ -44,7 +44,7 @@ def _turn() -> asyncio.Semaphore:
 
 
 class Project:
-    """What is known of the workspace's files.  Lives on the event loop, but for `files`."""
+    """The index of a workspace's files.  Belongs to the event loop, but for `files`."""
 
     def __init__(self) -> None:
         self.index = WorkspaceIndex()
@@ -61,14 +61,14 @@ class Project:
         learn: Learn,
         when_done: Callable[[int], None] = lambda num_files: None,
     ) -> None:
-        """Look at every source file once, in a process of its own, at the lowest priority.
+        """Looks at every source file once, in a process of its own, at the lowest priority.
 
-        Asked the same again, it goes on as it is.
+        A call with the same arguments changes nothing.
 
         Args:
             roots: folders of the workspace.
             exclude: the user's globs; secrets are left out in any case.
-            lines: of text that `learn` is called with, in all, the last changed files first.
+            lines: lines of text that `learn` gets in all, the last changed files first.
             learn: called on the event loop.
             when_done: called with the number of files.
         """
@@ -83,20 +83,15 @@ class Project:
             self._task = asyncio.ensure_future(self._read(json.dumps(request), learn, when_done))
 
     def stop(self) -> None:
-        """End the process, if it runs, and forget the project."""
+        """Ends the process, if it runs, and forgets the project."""
         self._asked = None
         if self._task is not None:
             self._task.cancel()
         self._task = None
         self.index = WorkspaceIndex()
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether there are files still to be looked at."""
-        return self._task is not None and not self._task.done()
-
     def saved(self, uri: str, text: str) -> None:
-        """A document was written to the disk; it may define something new."""
+        """Indexes a document that was written to the disk, which may define something new."""
         path = local_path(uri)
         if path is None or self._asked is None or self._relative(path) is None:
             return
@@ -105,9 +100,9 @@ class Project:
             self.index.version += 1
 
     def files(self, uri: str, names: Set[str]) -> Iterator[DocumentSnapshot]:
-        """Files that define one of these names, then those beside the document, as they are now.
+        """Yields files that define one of these names, then those beside the document.
 
-        Reads them one by one as they are asked for; called on the engine's thread.
+        They are read as they are now, one by one, on the engine's thread.
         """
         own, index = local_path(uri), self.index
         if own is None:
@@ -164,7 +159,7 @@ class Project:
             await asyncio.shield(process.wait())
 
     def _relative(self, path: str) -> str | None:
-        """Path below the innermost root; None outside of all."""
+        """Returns the path below the innermost root; None outside of all."""
         inside = [
             path[len(root) + 1 :]
             for root in (Path(root).as_posix().rstrip("/") for root in self._roots)

@@ -1,4 +1,4 @@
-"""The process that looks through a project, so that the server's own never waits for it.
+"""Looks through a project in a process of its own, so that the server never waits for it.
 
     python -m fim_lsp.workspace.reader < request > one JSON object per file, and one at the end
 
@@ -23,7 +23,7 @@ from model_runtime.syntax.languages import language_id
 
 
 def files(roots: list[str], exclude: tuple[str, ...], lines: int) -> Iterator[dict[str, Any]]:
-    """What there is to know of each file, the last changed of each root first."""
+    """Yields the entry of each file, the last changed of each root first."""
     for root in map(Path, roots):
         if not is_project(root):
             continue
@@ -44,7 +44,7 @@ def files(roots: list[str], exclude: tuple[str, ...], lines: int) -> Iterator[di
 
 
 def main() -> int:
-    """Read the request, write the answers."""
+    """Reads the request, writes the answers."""
     if hasattr(os, "nice"):
         os.nice(19)
     request = json.loads(sys.stdin.readline())

@@ -1,4 +1,4 @@
-"""Reading one file of a project, or leaving it alone."""
+"""Reads one file of a project, or leaves it alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 200_000
-"""Larger files are data, or a program wrote them."""
+"""Bytes of a file; a larger one is data, or a program wrote it."""
 
 
 def read_text(path: str | Path) -> str | None:
-    """The text of a file as it is now, with plain line ends; None for what nobody writes by hand.
+    """Returns the text of a file as it is now, with plain line ends; None for no source code.
 
     Links are not followed: what they lead to may lie outside of the project.
     """

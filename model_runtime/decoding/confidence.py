@@ -1,4 +1,4 @@
-r"""How sure a model is of what it writes, and where that is no longer enough.
+r"""The probability that a model gives to what it writes, and the place where it is too low.
 
 The product of the probabilities of a line's tokens is the probability that the model gives to the
 whole line, which is what a user must want to accept it.  A mean over tokens hides the one doubtful
@@ -28,7 +28,7 @@ class ConfidenceCutoff:
     least: float
 
     def cut(self, text: str, ends: Sequence[int], logprobs: Sequence[float]) -> Cut | None:
-        """Where `text` ends; None to go on.
+        """Returns the place where `text` ends; None to go on.
 
         Args:
             ends: length of the text after each token.
@@ -51,7 +51,7 @@ class ConfidenceCutoff:
 
 
 def line_probability(text: str, ends: Sequence[int], logprobs: Sequence[float]) -> float:
-    """Probability of the first line that says something, as far as it goes; 1 for no token."""
+    """Returns the probability of the first line that says something; 1 for no token."""
     total, start = 0.0, 0
     for end, logprob in zip(ends, logprobs, strict=False):
         newline = text.find("\n", start, end)
@@ -62,7 +62,7 @@ def line_probability(text: str, ends: Sequence[int], logprobs: Sequence[float]) 
 
 
 def end_of_word(text: str, offset: int) -> int:
-    """The last place up to `offset` that is not inside a word."""
+    """Returns the last place up to `offset` that is not inside a word."""
     if offset < len(text) and _is_word(text[offset]):
         while offset and _is_word(text[offset - 1]):
             offset -= 1

@@ -1,6 +1,4 @@
-"""Engine and stop rules -> text: decodes tokens into characters and ends the stream as soon as it
-can.
-"""
+"""Turns an engine's tokens into text, and ends the stream as soon as a stop rule can tell."""
 
 from __future__ import annotations
 
@@ -12,18 +10,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from model_runtime.decoding.confidence import ConfidenceCutoff, line_probability
-from model_runtime.decoding.stop_rules import Cut
+from model_runtime.decoding.stop_rules import Cut, StopStrings
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 StopRule = Callable[[str], "Cut | None"]
 """Looks at the text so far and says where it ends."""
 
-_UNFINISHED = "\ufffd"
-
 
 class Finish(Enum):
-    """Why a generation ended."""
+    """Names what ended a generation."""
 
     END = "end"
     """The model said so (END or another sentinel)."""
@@ -34,7 +30,7 @@ class Finish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Generated text and how it came about."""
+    """Holds generated text and how it came about."""
 
     text: str
     logprobs: tuple[float, ...]
@@ -69,15 +65,26 @@ def generate_text(
     sampling: SamplingParams,
     *,
     forced_text: str = "",
+    stop_strings: Sequence[str] = (),
     stop: StopRule | None = None,
     sure: ConfidenceCutoff | None = None,
     cancel: threading.Event | None = None,
 ) -> Generation:
-    """Continue `prompt` until the model, a rule, doubt, the limit or `cancel` ends it.
+    """Continues `prompt` until the model, a rule, low confidence, the limit or `cancel` ends it.
 
     What is decoded begins with `forced_text`, which is no part of the text that comes back; the
     probability of the token that goes beyond it is its share among those that agree with it.
-    `sure` ends the decoding at the token that makes a line too doubtful, so doubt costs one token.
+
+    Args:
+        engine: decodes.
+        tokenizer: of the model.
+        prompt: ids.
+        sampling: how each token is picked; its stop ids end the text.
+        forced_text: what is typed already.
+        stop_strings: texts of the prompt format that end an answer; they are no part of it.
+        stop: a rule that reads the text at each token.
+        sure: ends the decoding at the token that makes a line too improbable.
+        cancel: ends the work within a token.
 
     Raises:
         PromptTooLong, EngineError: as `Engine.generate`.
@@ -89,12 +96,15 @@ def generate_text(
     ends: list[int] = []  # length of the text after each token
     text, finish, cut = "", Finish.LENGTH, None
     forced = tokenizer.forced(forced_text) if forced_text else None
+    stream_of_text, stops = tokenizer.text_stream(), StopStrings(tuple(stop_strings))
+    whole = ""  # the forced text, too
     with engine.generate(prompt, sampling, cancel, forced) as stream:
         for token in stream:
             if forced is not None and not forced.is_spelled:
                 forced = forced.after(token.id)
                 if not forced.is_beyond:
                     ids.append(token.id)
+                    whole += stream_of_text.add(token.id)
                     continue
             if not first_token_ms:
                 first_token_ms = (time.perf_counter() - started) * 1e3
@@ -103,17 +113,21 @@ def generate_text(
                 finish = Finish.END
                 break
             ids.append(token.id)
-            text = tokenizer.decode(ids).rstrip(_UNFINISHED)[len(forced_text) :]
+            whole += stream_of_text.add(token.id)
+            text = whole[len(forced_text) :]
             ends.append(len(text))
             cut = _first(
+                stops.cut(text),
                 stop(text) if stop is not None else None,
                 sure.cut(text, ends, logprobs) if sure is not None else None,
             )
             if cut is not None:
                 finish = Finish.RULE
                 break
-    if finish is Finish.LENGTH and cancel is not None and cancel.is_set():
-        finish = Finish.CANCELLED
+    if finish is Finish.LENGTH:
+        cut = stops.cut_at_end(text)
+        if cancel is not None and cancel.is_set():
+            finish = Finish.CANCELLED
     decoded = len(logprobs)
     first_doubt = logprobs[0] if logprobs else 0.0
     if cut is not None:
@@ -138,8 +152,6 @@ def generate_text(
     )
 
 
-def _first(one: Cut | None, other: Cut | None) -> Cut | None:
-    """The cut that leaves less."""
-    if one is None or other is None:
-        return one or other
-    return min(one, other)
+def _first(*cuts: Cut | None) -> Cut | None:
+    """Returns the cut that leaves least."""
+    return min((cut for cut in cuts if cut is not None), default=None)

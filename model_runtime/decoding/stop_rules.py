@@ -1,5 +1,4 @@
-r"""Where a completion ends before the model says so.  Checked at each token, so that time is saved
-as well.
+r"""Rules that end a completion before the model does; they are checked at each token, to save time.
 
 The rules read text alone, so they hold for every language; what they know of one (comments,
 strings) stands in `languages`.  Evaluation can apply the very rules of the server.
@@ -14,6 +13,7 @@ strings) stands in `languages`.  Evaluation can apply the very rules of the serv
     line below   a line equals the next non-blank line after the cursor
     blank line   the block that was completed is followed by a blank line
     repetition   the same line came three times in a row
+    stop string  the model began something else than the answer, as its format states
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from model_runtime.syntax.brackets import Scan, scan, scan_prefix
 from model_runtime.syntax.cursor_scope import kind_at, statement_ends
 from model_runtime.syntax.languages import UNKNOWN, Language
 
+STOP_STRING = "stop string"
+"""Name of the rule of `StopStrings`, in a `Cut`."""
 _TAB_WIDTH = 8  # only comparisons matter, and documents rarely mix
 
 
@@ -35,21 +37,21 @@ _BEFORE, _AFTER = 20_000, 5_000
 
 
 class Cut(NamedTuple):
-    """The text ends before `offset`, because of `rule`."""
+    """Says that a text ends before `offset`, because of `rule`."""
 
     offset: int
     rule: str
 
 
 def nearby(hole: Hole) -> Hole:
-    """The hole as the rules see it, so that their work does not grow with the document."""
+    """Returns the hole as the rules see it, so that their work does not grow with the document."""
     if len(hole.prefix) <= _BEFORE and len(hole.suffix) <= _AFTER:
         return hole
     return Hole(hole.prefix[-_BEFORE:], hole.suffix[:_AFTER])
 
 
 def is_closing_tail(rest_of_line: str) -> bool:
-    """Whether only closers follow the cursor, as editors type them by themselves.
+    """Tells whether only closers follow the cursor, as editors type them by themselves.
 
     >>> is_closing_tail("):"), is_closing_tail(""), is_closing_tail(", b)")
     (True, True, False)
@@ -58,7 +60,7 @@ def is_closing_tail(rest_of_line: str) -> bool:
 
 
 def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = UNKNOWN) -> bool:
-    """Whether the completion should stay on the cursor's line.
+    """Tells whether the completion should stay on the cursor's line.
 
     Args:
         multiline: "never", "always", or "auto": one line when text other than closers follows on
@@ -76,12 +78,12 @@ def wants_single_line(hole: Hole, multiline: str = "auto", language: Language = 
 
 
 def rest_of_line(hole: Hole) -> str:
-    """Text between the cursor and the end of its line."""
+    """Returns the text between the cursor and the end of its line."""
     return hole.suffix.partition("\n")[0].rstrip("\r")
 
 
 def indentation(line: str) -> int:
-    """Width of the white space in front, tabs expanded."""
+    """Returns the width of the white space in front, tabs expanded."""
     width = 0
     for character in line:
         if character == " ":
@@ -94,8 +96,43 @@ def indentation(line: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class StopStrings:
+    """Texts by which a model begins something else than the answer, such as another file.
+
+    `cut` is pure, and does not care at which tokens a text is cut in pieces.
+    """
+
+    strings: tuple[str, ...]
+
+    def cut(self, text: str) -> Cut | None:
+        """Returns the place of the first stop string; None to go on.
+
+        >>> StopStrings(("<end>",)).cut("a = 1<end>b")
+        Cut(offset=5, rule='stop string')
+        """
+        found = [place for string in self.strings if (place := text.find(string)) >= 0]
+        return Cut(min(found), STOP_STRING) if found else None
+
+    def cut_off(self, text: str) -> str:
+        """Returns the text before the first stop string."""
+        found = self.cut(text)
+        return text if found is None else text[: found.offset]
+
+    def cut_at_end(self, text: str) -> Cut | None:
+        """Returns the place at which the beginning of a stop string ends a text that goes on.
+
+        >>> StopStrings(("<end>",)).cut_at_end("a = 1<e")
+        Cut(offset=5, rule='stop string')
+        """
+        for place in range(max(0, len(text) - max(map(len, self.strings), default=0)), len(text)):
+            if any(string.startswith(text[place:]) for string in self.strings):
+                return Cut(place, STOP_STRING)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class StopRules:
-    """The rules for one hole.  `cut` is pure: the same text gives the same answer."""
+    """Holds the rules for one hole.  `cut` is pure: the same text gives the same answer."""
 
     hole: Hole
     single_line: bool
@@ -105,7 +142,7 @@ class StopRules:
         object.__setattr__(self, "hole", nearby(self.hole))
 
     def cut(self, text: str) -> Cut | None:
-        """Where generated `text` ends; None to go on.
+        """Returns the place where generated `text` ends; None to go on.
 
         A line is judged when its first visible character is known, so a dedent costs one token, not
         a line.
@@ -131,7 +168,7 @@ class StopRules:
         return self._cut_in_lines(text)
 
     def _cut_behind_text(self, text: str, before: Scan) -> Cut | None:
-        """At the end of the line on which the string or comment around the cursor ends."""
+        """Cuts at the end of the line on which the string or comment around the cursor ends."""
         if before.is_code or self.language.is_prose:
             return None
         offset = -1
@@ -189,7 +226,7 @@ class StopRules:
 
 
 def _next_line(suffix: str) -> str:
-    """The first line below the cursor's that is not blank, without its white space."""
+    """Returns the first line below the cursor's that is not blank, without its white space."""
     below = suffix.partition("\n")[2]
     while below:
         line, _, below = below.partition("\n")
@@ -200,6 +237,6 @@ def _next_line(suffix: str) -> str:
 
 @lru_cache(maxsize=64)
 def _depth(line: str, language: Language) -> int:
-    """Brackets opened less closed; those in strings and comments do not count."""
+    """Returns brackets opened less closed; those in strings and comments do not count."""
     state = scan(line, language)
     return len(state.open) - state.surplus

@@ -18,7 +18,7 @@ TIME_LIMIT = "time limit"
 
 
 def last_boundary(text: str) -> int:
-    r"""Length of the best whole part of `text`; 0 for none.
+    r"""Returns the length of the best whole part of `text`; 0 for none.
 
     >>> [last_boundary(text) for text in ("    return x\n    y", "foo(bar, ba", "fo", "\n    x = ")]
     [12, 8, 0, 8]
@@ -35,12 +35,12 @@ class TimeLimit:
     """Ends a text at its last boundary when so many seconds have passed since it was made."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`seconds` of 0 is no limit; `clock` counts seconds."""
+        """Begins to count; 0 seconds are no limit."""
         self._clock = clock
         self._end = clock() + seconds if seconds > 0 else None
 
     def cut(self, text: str) -> Cut | None:
-        """Where `text` ends; None to go on."""
+        """Returns the place where `text` ends; None to go on."""
         if self._end is None or self._clock() < self._end:
             return None
         offset = last_boundary(text)

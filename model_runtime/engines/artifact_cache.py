@@ -1,11 +1,11 @@
-"""An engine's own form of a bundle, made once and kept in the user's cache.
+"""Keeps an engine's own form of a bundle in the user's cache, made once.
 
     <cache>/fim-lsp/derived/<kind>-<key>/      the engine's files and derived.json, its receipt
 
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
 backend can meet old files.  A folder whose files are not those of its receipt, by size and
 checksum, is made again; where the cache cannot be written, a temporary folder serves until the
-process ends.  A server ends without Python's own farewell, so the next one removes that folder.
+process ends.  A server ends without Python's exit handlers, so the next one removes that folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 _RECEIPT = "derived.json"
 _BLOCK, _MAX_BLOCKS = 2**18, 256
-"""Bytes that are read at once, and how often at the most."""
-_LAYOUT_VERSION = 2
-"""Raise this when the code that derives changes what it writes."""
+"""Bytes that are read at once, and the most reads of one file."""
+_LAYOUT_VERSION = 3
+"""Number of the layout; raise it when the code that derives changes what it writes."""
 
 
 def artifact_folder(
@@ -49,14 +48,14 @@ def artifact_folder(
     build: Callable[[Path], None],
     anew: bool = False,
 ) -> Path:
-    """The folder of `kind` for this bundle; `build` fills an empty one where there is none.
+    """Returns the folder of `kind` for this bundle; `build` fills an empty one where there is none.
 
     Args:
         bundle: where the weights are.
         kind: backend and number type, as in "ctranslate2-int8".
         version: of the backend, whose format may change.
         build: writes the engine's files.
-        anew: also where there is one that looks whole, because it cannot be loaded.
+        anew: builds also where a folder looks whole, because it cannot be loaded.
     """
     key = _key(bundle, kind, version)
     target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
@@ -69,7 +68,7 @@ def artifact_folder(
 
 
 def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
-    """`target`, filled; a temporary folder where that cannot be written."""
+    """Fills and returns `target`, or a temporary folder where `target` cannot be written."""
     try:
         with building(target) as folder:
             build(folder)
@@ -91,30 +90,33 @@ def _give_up(work: Path, lock: BaseFileLock) -> None:
 
 
 def _key(bundle: ModelBundle, kind: str, version: str) -> str:
+    from model_runtime.models import schema  # which an opened bundle has loaded
+
     manifest = bundle.manifest
     facts = {
         "layout": _LAYOUT_VERSION,
         "kind": kind,
         "version": version,
         "weights": manifest.weights.sha256,
-        "architecture": asdict(manifest.architecture),
-        "position_embedding": manifest.position_embedding,
-        "end": manifest.tokens.end,
+        "family": manifest.weights.family,
+        "decoder": schema.write(manifest.decoder),
+        "context": manifest.context_length,
+        "end": manifest.prompt.end,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _files(folder: Path) -> dict[str, list[int]]:
-    """Size and checksum of each file."""
+    """Returns size and checksum of each file."""
     paths = (path for path in folder.iterdir() if path.name != _RECEIPT)
     return {path.name: [path.stat().st_size, _checksum(path)] for path in paths}
 
 
 def _checksum(path: Path) -> int:
-    """CRC-32, of a large file of blocks all over it: a start must not wait for gigabytes.
+    """Returns the CRC-32 of a file; of a large one of blocks all over it.
 
-    It is there to find what a crash leaves, files of the right size with zeros in them; a backend
-    would load them and answer with nonsense.
+    A start must not wait for gigabytes.  The checksum is there to find what a crash leaves: files
+    of the right size with zeros in them, which a backend would load and answer with nonsense.
     """
     stride = max(_BLOCK, path.stat().st_size // _MAX_BLOCKS)
     checksum, place = 0, 0

@@ -1,4 +1,4 @@
-"""Which engine is fastest on this machine: a short measurement, remembered in the user's cache.
+"""Finds the engine that is fastest on this machine: measured once, remembered in the user's cache.
 
     <cache>/fim-lsp/engines/<key>.json      the figures, and which engine was chosen by them
 
@@ -6,8 +6,8 @@ The key is a hash of the processor, the cores, the weights, the setting of threa
 of all that takes part; a change of any of them is measured again.  The file may be deleted at any
 time.  What is measured is a key in an editor: two more ids on a long prompt that is otherwise
 cached, or one more character of the line that is typed where the hole begins at its start, and
-eight ids decoded.  Only engines for processors take part; PyTorch is far behind them.
-A large model, whose forms take long to write, is measured only when that is asked for.
+eight ids decoded.  The registry says which engines take part on which device.  A large model,
+whose forms take long to write, is measured only when that is asked for.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
+from model_runtime.engines import registry
+from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.errors import ModelRuntimeError, shown
 from model_runtime.model_files import UnusableFile, read_json
@@ -34,132 +35,137 @@ from model_runtime.prompt.format import HoleStart
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = {"onnx": "onnxruntime", "ctranslate2": "ctranslate2"}
-"""Engines that are compared, and their packages; unmeasured, the first one is taken."""
-
 _PROMPT_TOKENS = 256
 _NEW_TOKENS = 8
 _TOKENS_PER_KEY = 2
 _KEYS = 8
 _LINE = "return value"
-"""What is typed on a line."""
+"""Text that is typed on a line while an engine is measured."""
 _SECONDS = 2.0
-"""No further key is measured on an engine after so long; a slow one gets at least one."""
+"""Time after which no further key is measured on an engine; a slow one gets at least one key."""
 _LARGE_BYTES = 256 * 2**20
-"""Weights of more than this are not measured at a start."""
+"""Size of the weights from which on a model is not measured at a start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What one engine does here."""
+    """Holds what one engine does here."""
 
     engine: str
     key_ms: float = 0.0
-    """Time from a key to eight decoded ids; the least of several, for others only add to it."""
+    """Time from a key to eight decoded ids; the least of several, for other programs add to it."""
     prompt_ms: float = 0.0
     """Time to the first id after a prompt of 256 ids of which nothing is cached."""
     problem: str = ""
-    """Why it cannot run here; empty where it can."""
+    """Reason why the engine cannot run here; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The fastest engine, and by which figures; none where only one is installed."""
+    """Names the fastest engine."""
 
     engine: str
     speeds: tuple[Speed, ...] = ()
-
-
-def installed_engines() -> list[str]:
-    """Names of those engines for processors whose package is installed."""
-    return [engine for engine, package in PACKAGES.items() if _version(package)]
+    """Figures by which it was chosen; none where only one could run."""
 
 
 def open_auto_selected(
     bundle: ModelBundle,
-    open_engine: Callable[[str], Engine],
+    options: EngineOptions | None = None,
     *,
-    threads: int = 0,
+    kinds: Sequence[EngineKind] | None = None,
     anew: bool = False,
+    large_bytes: int = _LARGE_BYTES,
+    machine: Mapping[str, Any] | None = None,
 ) -> tuple[Engine, Choice]:
-    """Open the engine that is fastest for this bundle; measure where that is not known yet.
+    """Opens the engine that is fastest for this bundle; measures where that is not known yet.
 
     Args:
         bundle: the model.
-        open_engine: opens the engine of a name.
-        threads: as the engines are opened; what is fastest may depend on it.
-        anew: measure also what is remembered, and large models.
+        options: as the engines are opened; what is fastest may depend on the threads.
+        kinds: the engines that take part, the preferred one first; by default the registry's.
+        anew: measures also what is remembered, and large models.
+        large_bytes: size of the weights from which on a model is not measured.
+        machine: facts that the speed depends on; by default those of this machine.
 
     Raises:
         EngineUnavailable, BundleError: no engine can run the bundle.
     """
-    installed = installed_engines()
-    if len(installed) < 2:
-        choice = Choice(installed[0] if installed else "ctranslate2")
-        return open_engine(choice.engine), choice
-    path = _place(bundle, threads)
-    if not anew and (remembered := _read(path)) is not None:
+    options = options or EngineOptions()
+    asked = registry.candidates(options.device) if kinds is None else kinds
+    able = [kind for kind in asked if kind.version and not kind.supports(bundle)]
+    if len(able) < 2:
+        kind = (able or list(asked))[0]
+        return registry.open_kind(kind, bundle, options), Choice(kind.name)
+    path = _place(bundle, options, able, _machine() if machine is None else machine)
+    by_name = {kind.name: kind for kind in able}
+    if not anew and (remembered := _read(path, by_name)) is not None:
         try:
-            return open_engine(remembered.engine), remembered
+            opened = registry.open_kind(by_name[remembered.engine], bundle, options)
         except ModelRuntimeError as error:
             logger.warning("%s was chosen and does not open any more: %s", path, error)
-    if not anew and bundle.manifest.weights.size > _LARGE_BYTES:
-        return _open_first(open_engine, installed)
-    engine, choice = _compare(bundle, open_engine, installed)
+        else:
+            return opened, remembered
+    if not anew and bundle.manifest.weights.size > large_bytes:
+        return _open_first(bundle, options, able)
+    engine, choice = _compare(bundle, options, able)
     _remember(path, choice)
     return engine, choice
 
 
-def _open_first(open_engine: Callable[[str], Engine], names: list[str]) -> tuple[Engine, Choice]:
-    """The first engine that opens, unmeasured."""
-    *others, last = names
-    for name in others:
+def _open_first(
+    bundle: ModelBundle, options: EngineOptions, kinds: Sequence[EngineKind]
+) -> tuple[Engine, Choice]:
+    """Opens the first engine that can be opened, unmeasured."""
+    *others, last = kinds
+    for kind in others:
         try:
-            return open_engine(name), Choice(name)
+            return registry.open_kind(kind, bundle, options), Choice(kind.name)
         except ModelRuntimeError as error:
-            logger.warning("the engine %s does not run here: %s", name, error)
-    return open_engine(last), Choice(last)
+            logger.warning("the engine %s does not run here: %s", kind.name, error)
+    return registry.open_kind(last, bundle, options), Choice(last.name)
 
 
 def _compare(
-    bundle: ModelBundle, open_engine: Callable[[str], Engine], names: list[str]
+    bundle: ModelBundle, options: EngineOptions, kinds: Sequence[EngineKind]
 ) -> tuple[Engine, Choice]:
-    """Measure one after the other, so that no more than one model is in memory."""
+    """Measures one engine after the other, so that no more than one model is in memory."""
     speeds: list[Speed] = []
     failures: list[ModelRuntimeError] = []
     engine = None
-    for name in names:
+    for kind in kinds:
         if engine is not None:
             engine.close()
         try:
-            engine = open_engine(name)
-            speeds.append(_measure(name, engine, bundle))
+            engine = registry.open_kind(kind, bundle, options)
+            speeds.append(_measure(kind.name, engine, bundle))
         except ModelRuntimeError as error:
             engine = None
             failures.append(error)
-            speeds.append(Speed(name, problem=str(error)))
-    if len(failures) == len(names):
+            speeds.append(Speed(kind.name, problem=str(error)))
+    if len(failures) == len(kinds):
         raise failures[0]
     fastest = min((speed for speed in speeds if not speed.problem), key=lambda it: it.key_ms)
     logger.info("the engine %s is fastest here: %s", fastest.engine, speeds)
-    if engine is None or fastest.engine != names[-1]:
+    if engine is None or fastest.engine != kinds[-1].name:
         if engine is not None:
             engine.close()
-        engine = open_engine(fastest.engine)
+        kind = next(kind for kind in kinds if kind.name == fastest.engine)
+        engine = registry.open_kind(kind, bundle, options)
     return engine, Choice(fastest.engine, tuple(speeds))
 
 
 def _measure(name: str, engine: Engine, bundle: ModelBundle) -> Speed:
-    """A cold prompt, and then the keys of someone who types on."""
-    vocab = bundle.manifest.architecture.vocab
-    is_line = bundle.manifest.hole_start is HoleStart.LINE
+    """Measures a cold prompt, and then the keys of someone who types on."""
+    vocab = bundle.manifest.decoder.vocab
+    is_line = bundle.manifest.prompt.hole_start is HoleStart.LINE
     sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
     most = engine.context_length - _NEW_TOKENS - _KEYS * _TOKENS_PER_KEY
     length = max(1, min(_PROMPT_TOKENS, most))
     ids = [place * 7919 % vocab for place in range(length + _KEYS * _TOKENS_PER_KEY)]
 
     def timed(count: int, typed: str = "") -> tuple[float, float]:
-        """Milliseconds to the first token and to the last."""
+        """Returns milliseconds to the first token and to the last."""
         forced = bundle.tokenizer.forced(typed) if typed else None
         started = time.perf_counter()
         with engine.generate(ids[:count], sampling, forced=forced) as stream:
@@ -179,23 +185,42 @@ def _measure(name: str, engine: Engine, bundle: ModelBundle) -> Speed:
     return Speed(name, round(min(keys), 2), round(prompt_ms, 2))
 
 
-def _place(bundle: ModelBundle, threads: int) -> Path:
-    """The file for this machine, this bundle and these versions."""
+def _place(
+    bundle: ModelBundle,
+    options: EngineOptions,
+    kinds: Sequence[EngineKind],
+    machine: Mapping[str, Any],
+) -> Path:
+    """Returns the file for this machine, this bundle and these versions."""
     facts = {
         "weights": bundle.manifest.weights.sha256,
-        "threads": threads,
-        "versions": {name: _version(name) for name in ("fim-lsp", *PACKAGES.values())},
-        "system": [platform.system(), platform.machine(), _processor()],
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "options": asdict(options),
+        "versions": {kind.name: kind.version for kind in kinds},
+        **machine,
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return user_cache_path("fim-lsp", appauthor=False) / "engines" / f"{key[:20]}.json"
 
 
+def _machine() -> dict[str, Any]:
+    """Returns the processor, the cores and the version of this program."""
+    from importlib import metadata
+
+    try:
+        version = metadata.version("fim-lsp")
+    except metadata.PackageNotFoundError:
+        version = ""
+    return {
+        "fim-lsp": version,
+        "system": [platform.system(), platform.machine(), _processor()],
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+    }
+
+
 def _processor() -> str:
-    """The processor's model; a cache folder may be shared by several machines."""
+    """Returns the processor's model; a cache folder may be shared by several machines."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -203,19 +228,12 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith("model name")), "")
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _read(path: Path) -> Choice | None:
-    """What is remembered; None where there is nothing, or nothing that can be believed."""
+def _read(path: Path, known: Mapping[str, EngineKind]) -> Choice | None:
+    """Reads what is remembered; None where there is nothing, or nothing that can be believed."""
     try:
         content = read_json(path)
         choice = Choice(content["engine"], tuple(_speed(speed) for speed in content["speeds"]))
-        if choice.engine not in PACKAGES:
+        if choice.engine not in known:
             raise UnusableFile(f"there is no engine {shown(choice.engine)}")
     except FileNotFoundError:
         return None

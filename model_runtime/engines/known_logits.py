@@ -1,8 +1,8 @@
-"""The logits of a few texts, kept so that the next key need not run the same ids again.
+"""Keeps the logits of a few texts, so that the next key need not run the same ids again.
 
 While one types on a line, the prompt stays and the ids that spell the typed text mostly stay, too.
-What the model said after each of them decides whether they still are the likeliest, so a key costs
-the ids that are new.  An entry is a function of the ids alone: it can never be out of date.
+The logits after each of them decide whether they still are the likeliest, so a key costs the ids
+that are new.  An entry is a function of the ids alone: it can never be out of date.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _MAX_BYTES = 24 * 2**20
 
 
 class KnownLogits:
-    """Logits by the ids that they follow; those that were used longest ago are dropped."""
+    """Maps ids to the logits that follow them; drops those that were used longest ago."""
 
     def __init__(self, bytes_of_each: int) -> None:
-        """Bounded by entries and by memory; at least four are kept.
+        """Bounds the entries by number and by memory; at least four are kept.
 
         Args:
             bytes_of_each: memory that one entry takes.
         """
-        self._most = max(4, min(_MAX_ENTRIES, _MAX_BYTES // bytes_of_each))
+        self._max_entries = max(4, min(_MAX_ENTRIES, _MAX_BYTES // bytes_of_each))
         self._entries: OrderedDict[tuple[int, ...], Float32] = OrderedDict()
 
     def after(self, ids: Sequence[int]) -> Float32 | None:
@@ -43,5 +43,5 @@ class KnownLogits:
         key = tuple(ids)
         self._entries[key] = logits
         self._entries.move_to_end(key)
-        while len(self._entries) > self._most:
+        while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""How to pick a token from one row of logits, without torch."""
+"""Picks a token from one row of logits, without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model_runtime.models.weights import Array, Float32
 
 
 class Draws:
-    """Random numbers from a seed, or from chance for None.
+    """Draws random numbers from a seed, or different ones each time for None.
 
     numpy's generators are imported with the first draw: a greedy answer needs none, and a start
     that need not import them is a fiftieth of a second shorter.
@@ -20,14 +20,14 @@ class Draws:
         self._generator: np.random.Generator | None = None
 
     def random(self) -> float:
-        """From 0 to 1."""
+        """Returns a number from 0 to 1."""
         if self._generator is None:
             self._generator = np.random.default_rng(self._seed)
         return self._generator.random()
 
 
 def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedToken:
-    """Choose the next token.
+    """Chooses the next token.
 
     Args:
         logits: float32 [vocabulary].
@@ -49,7 +49,7 @@ def pick(logits: Float32, sampling: SamplingParams, random: Draws) -> GeneratedT
 
 
 def score(logits: Float32, ids: Array) -> list[ScoredToken]:
-    """How likely each id was at its place.
+    """Returns the probability of each id at its place.
 
     Args:
         logits: float32 [places, vocabulary].
@@ -60,7 +60,7 @@ def score(logits: Float32, ids: Array) -> list[ScoredToken]:
 
 
 def log_total(logits: Float32) -> Float32:
-    """Log of the sum of exponentials over the vocabulary, float32 [...]."""
+    """Returns the log of the sum of exponentials over the vocabulary, float32 [...]."""
     largest = logits.max(-1, keepdims=True)
     total: Float32 = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]
     return total

@@ -1,4 +1,4 @@
-"""Prompts that begin alike."""
+"""Compares how prompts begin."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ _BLOCK = 64
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many leading ids two prompts share.
+    """Returns how many leading ids two prompts share.
 
     >>> common_prefix([1, 2, 3], [1, 2, 4, 5])
     2
     """
-    most = min(len(one), len(other))
-    for start in range(
-        0, most, _BLOCK
-    ):  # whole blocks are compared without a step of ours for each
-        end = min(start + _BLOCK, most)
+    shorter = min(len(one), len(other))
+    for start in range(0, shorter, _BLOCK):  # whole blocks compare faster than single ids
+        end = min(start + _BLOCK, shorter)
         if list(one[start:end]) != list(other[start:end]):
             return next(place for place in range(start, end) if one[place] != other[place])
-    return most
+    return shorter

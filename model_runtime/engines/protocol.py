@@ -1,7 +1,8 @@
 """The seam between text and tensors: an engine continues token ids and knows nothing of text.
 
-Implementations live in `model_runtime.engines`; one contract suite (`tests/contract`) holds for all
-of them.
+Serving needs an `Engine`, which can be anything that continues ids, also a program behind HTTP.
+Evaluation needs more: a `Scorer` says how likely a given text is, a `BatchDecoder` continues many
+prompts at once.  One contract suite (`tests/contract`) holds for all engines.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.forced_text import ForcedText
 
 
@@ -20,52 +20,55 @@ class GeneratedToken(NamedTuple):
 
     id: int
     logprob: float
-    """Natural log of the probability that the model gave this token, at temperature 1; of one that
-    had to agree with a forced text, its share among the tokens that were allowed.
+    """Natural log of the probability that the model gave this token, at temperature 1.
+
+    For a token that had to agree with a forced text: of its share among the allowed tokens.
     """
 
 
 class ScoredToken(NamedTuple):
-    """How likely a given token was at its place."""
+    """A token of a given text, with its probability at its place."""
 
     logprob: float
     """Natural log of the probability that the model gave this token, at temperature 1."""
     best_id: int
-    """The id that greedy decoding would have put there."""
+    """The id that greedy decoding would have chosen at this place."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How to pick each token, and when to stop at the latest."""
+    """Says how each token is picked, and when decoding stops at the latest."""
 
     max_tokens: int
-    """Those that spell a forced text are not counted, but for the one that goes beyond it."""
+    """Most tokens to decode; of those that spell a forced text only the last may count."""
     stop_ids: frozenset[int]
-    """Ids that end the stream: END and every other sentinel.  The one that came is yielded last."""
+    """Ids that end the stream (END and every other sentinel); the id that came is yielded last."""
     temperature: float = 0.0
-    """0 is greedy, which every engine must decode identically in float32."""
+    """Divides the logits; 0 is greedy, which every engine decodes identically in float32."""
     top_p: float = 1.0
+    """Share of the probability that the tokens sampled from must reach, 0 to 1."""
     seed: int | None = None
+    """Seed of the random draws; None draws differently each time."""
 
 
 @dataclass(slots=True)
 class DraftCounts:
-    """Counts of one request: ids that were read, and what became of the engine's guesses."""
+    """Counts the ids that one request ran, and its guesses (see `speculative`)."""
 
     read: int = 0
-    """Ids that were run before the first token that is no spelling of the forced text."""
+    """Ids that ran before the first token behind the forced text."""
     proposed: int = 0
-    """Ids that were run as a guess."""
+    """Guessed ids that ran."""
     accepted: int = 0
-    """Of those, the ones that were decoded."""
+    """Guessed ids that were right, so that they were decoded."""
     passes: int = 0
-    """Times that the model ran after the prompt."""
+    """Passes of the model after the prompt."""
 
 
 class TokenStream(Iterator[GeneratedToken]):
-    """Tokens as they are decoded.  Closing the stream stops the work; so does the cancel flag.
+    """Yields tokens as they are decoded; closing the stream stops the work.
 
-    Use it as a context manager, so that leaving the loop early cannot leave a backend decoding.
+    Use the stream as a context manager, so that no backend goes on when the loop is left early.
     """
 
     def __init__(
@@ -77,9 +80,9 @@ class TokenStream(Iterator[GeneratedToken]):
     ) -> None:
         self._tokens = tokens
         self.cached_tokens = cached_tokens
-        """Leading ids of the prompt whose state was kept from an earlier request."""
+        """Leading ids of the prompt whose KV state was kept from an earlier request."""
         self.drafts = drafts or DraftCounts()
-        """How many ids were guessed so far, and how many of them were right."""
+        """Counts so far; they grow while the stream is read."""
 
     def __next__(self) -> GeneratedToken:
         return next(self._tokens)
@@ -91,21 +94,23 @@ class TokenStream(Iterator[GeneratedToken]):
         self.close()
 
     def close(self) -> None:
-        """Stop decoding; returns when the engine is free again."""
+        """Stops decoding; returns when the engine is free again."""
         self._tokens.close()
 
 
 class Engine(Protocol):
-    """Continues token ids.  One stream at a time; the caller owns the order of requests.
+    """Continues token ids; the caller owns the order of requests.
 
     The engine owns its KV reuse: a prompt that shares a prefix with an earlier one costs less, and
     gives the same tokens as a fresh engine would.
     """
 
     name: str
-    """As in the setting `engine`: ctranslate2, onnx, torch; "scripted" for the fake."""
+    """Name as in the setting `engine`; "scripted" for the fake."""
     context_length: int
     """Most ids that prompt and answer may have together."""
+    max_concurrency: int
+    """Streams that may be open at once; an engine that runs in this process takes one."""
 
     def generate(
         self,
@@ -114,13 +119,13 @@ class Engine(Protocol):
         cancel: threading.Event | None = None,
         forced: ForcedText | None = None,
     ) -> TokenStream:
-        """Decode up to `sampling.max_tokens` tokens after `prompt`.
+        """Decodes up to `sampling.max_tokens` tokens after `prompt`.
 
         Args:
             prompt: at least one id.
-            sampling: how each token is picked, and when to stop at the latest.
-            cancel: setting it ends the stream within one token (an engine that can also interrupts
-                the prefill).
+            sampling: says how each token is picked, and when to stop at the latest.
+            cancel: ends the stream within one token when it is set (an engine that can also
+                interrupts the prefill).
             forced: text that the tokens must begin with; those that spell it are yielded too.  The
                 stream is shorter where the context has no room for them.
 
@@ -130,33 +135,20 @@ class Engine(Protocol):
         """
         ...
 
-    def generate_batch(
-        self,
-        prompts: Sequence[Sequence[int]],
-        sampling: SamplingParams,
-        seeds: Sequence[int | None] | None = None,
-    ) -> list[list[GeneratedToken]]:
-        """Continue many prompts at once, for work that nobody waits for token by token.
-
-        In float32 and with `temperature` 0 the tokens are those of `generate`, prompt by prompt.
-        Prompts of like length decode fastest together; the caller sorts them and bounds their
-        number, since all their states are in memory at the same time.  Nothing of them is kept.
-
-        Args:
-            prompts: each at least one id.
-            sampling: of every prompt.
-            seeds: one for each prompt, in place of the one in `sampling`.
-
-        Returns:
-            For each prompt what `generate` would yield, in the order given.
-
-        Raises:
-            PromptTooLong, EngineError: as `generate`.
-        """
+    def close(self) -> None:
+        """Frees the model's memory."""
         ...
 
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Says how likely a model finds a text; what evaluation needs beside an `Engine`."""
+
+    context_length: int
+    """Most ids of a text."""
+
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
-        """Score a text in one pass: every id after the first, given all ids before it.
+        """Scores a text in one pass: every id after the first, given all ids before it.
 
         Args:
             ids: the whole text; nothing is put before it.
@@ -170,48 +162,49 @@ class Engine(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Free the model's memory."""
+
+@runtime_checkable
+class BatchDecoder(Protocol):
+    """Continues many prompts at once, for work that nobody waits for token by token."""
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: SamplingParams,
+        seeds: Sequence[int | None] | None = None,
+    ) -> list[list[GeneratedToken]]:
+        """Decodes after each prompt what `Engine.generate` would, in float32 the same tokens.
+
+        Prompts of like length decode fastest together; the caller sorts them and bounds their
+        number, since all their states are in memory at the same time.  No state is kept.
+
+        Args:
+            prompts: each at least one id.
+            sampling: applies to every prompt.
+            seeds: one for each prompt, in place of the one in `sampling`.
+
+        Returns:
+            For each prompt its tokens, in the order given.
+
+        Raises:
+            PromptTooLong, EngineError: as `Engine.generate`.
+        """
         ...
 
 
-def check_fits(prompt: Sequence[int], sampling: SamplingParams, context_length: int) -> None:
-    """Refuse a request that would run over the context; engines call this first.
-
-    Raises:
-        PromptTooLong: it would.
-    """
-    if not prompt:
-        raise PromptTooLong("an empty prompt cannot be continued")
-    wanted = len(prompt) + sampling.max_tokens
-    if wanted > context_length:
-        raise PromptTooLong(
-            f"a prompt of {len(prompt)} tokens and {sampling.max_tokens} new ones exceed the "
-            f"context of {context_length}; lower contextTokens or maxNewTokens"
-        )
-
-
-def check_scorable(ids: Sequence[int], context_length: int) -> None:
-    """Refuse a text that cannot be scored in one pass.
-
-    Raises:
-        PromptTooLong: it is empty, or longer than the context.
-    """
-    if not ids:
-        raise PromptTooLong("an empty text has no probability")
-    if len(ids) > context_length:
-        raise PromptTooLong(
-            f"a text of {len(ids)} tokens exceeds the context of {context_length}; shorten it"
-        )
-
-
-def one_by_one(
+def generate_batch(
     engine: Engine,
     prompts: Sequence[Sequence[int]],
     sampling: SamplingParams,
     seeds: Sequence[int | None] | None = None,
 ) -> list[list[GeneratedToken]]:
-    """`Engine.generate_batch` for a backend that decodes one prompt at a time."""
+    """Runs `BatchDecoder.generate_batch`, or `Engine.generate` for one prompt after the other.
+
+    Raises:
+        PromptTooLong, EngineError: as `Engine.generate`.
+    """
+    if isinstance(engine, BatchDecoder):
+        return engine.generate_batch(prompts, sampling, seeds)
     answers = []
     for number, prompt in enumerate(prompts):
         own = sampling if seeds is None else replace(sampling, seed=seeds[number])

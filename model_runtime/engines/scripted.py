@@ -1,29 +1,28 @@
-"""A fake for tests: says what it is told to, with the manners of a real engine."""
+"""An engine for tests: answers what it is told to, and behaves as a real engine otherwise."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 
+from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
     GeneratedToken,
     SamplingParams,
     ScoredToken,
     TokenStream,
-    check_fits,
-    check_scorable,
-    one_by_one,
 )
 from model_runtime.errors import EngineError
 from model_runtime.prompt.forced_text import ForcedText
 
 Script = Callable[[Sequence[int]], Sequence[int]]
-"""From a prompt's ids to the ids of the answer."""
+"""Maps a prompt's ids to the ids of the answer."""
 
 
 class ScriptedEngine:
-    """An `Engine` that answers from a script, and remembers what it was asked.
+    """Answers from a script, and remembers what it was asked.
 
     >>> engine = ScriptedEngine([7, 8, 0])
     >>> sampling = SamplingParams(max_tokens=9, stop_ids=frozenset({0}))
@@ -34,6 +33,7 @@ class ScriptedEngine:
     """
 
     name = "scripted"
+    max_concurrency = 1
 
     def __init__(
         self,
@@ -46,18 +46,18 @@ class ScriptedEngine:
         fail: Exception | None = None,
         fail_after: int = 0,
     ) -> None:
-        """Answer every prompt with fixed ids, or with what a function makes of the prompt.
+        """Answers every prompt with fixed ids, or with what a function makes of the prompt.
 
         The answer ends early at a stop id or at `max_tokens`, as a model's would.
 
         Args:
             answer: ids, or a function from the prompt to ids.
             context_length: most ids that prompt and answer may have together.
-            logprob: of every token.
+            logprob: natural log-probability of every token.
             prefill_seconds: pause before the first token; ends at once when cancelled.
             token_seconds: pause before each further token; ends at once when cancelled.
             fail: raised in place of a token.
-            fail_after: so many tokens are decoded before that, over all requests.
+            fail_after: tokens that are decoded before that, over all requests.
         """
         self.context_length = context_length
         self.prompts: list[list[int]] = []
@@ -67,14 +67,14 @@ class ScriptedEngine:
         self._script: Script = answer if callable(answer) else lambda _: answer
         self._logprob = logprob
         self.prefill_seconds, self.token_seconds = prefill_seconds, token_seconds
-        """As given; may be changed between two requests, also by the script."""
+        """Pauses in seconds; may be changed between two requests, also by the script."""
         self._fail, self._fail_after = fail, fail_after
 
     @classmethod
     def saying(
         cls, text: str, encode: Callable[[str], Sequence[int]], end: int, **options: float
     ) -> ScriptedEngine:
-        """Answer every prompt with a text and END; `encode` is a tokenizer's."""
+        """Returns an engine that answers with a text and END; `encode` is a tokenizer's."""
         return cls([*encode(text), end], **options)  # type: ignore[arg-type]
 
     def generate(
@@ -84,10 +84,10 @@ class ScriptedEngine:
         cancel: threading.Event | None = None,
         forced: ForcedText | None = None,
     ) -> TokenStream:
-        """As `Engine.generate`; a forced text is spelled as its tokenizer does, then the script."""
+        """Implements `Engine.generate`; spells a forced text as its tokenizer would."""
         if self.is_closed:
             raise EngineError("the engine is closed; open a new one")
-        check_fits(prompt, sampling, self.context_length)
+        check_prompt(prompt, sampling, self.context_length)
         last = self.prompts[-1] if self.prompts else []
         self.prompts.append(list(prompt))
         # One id always has to be run, to have something to continue.
@@ -102,18 +102,22 @@ class ScriptedEngine:
         sampling: SamplingParams,
         seeds: Sequence[int | None] | None = None,
     ) -> list[list[GeneratedToken]]:
-        """As `Engine.generate_batch`, one prompt after the other."""
-        return one_by_one(self, prompts, sampling, seeds)
+        """Implements `BatchDecoder.generate_batch`, one prompt after the other."""
+        own = seeds or [sampling.seed] * len(prompts)
+        return [
+            list(self.generate(prompt, replace(sampling, seed=seed)))
+            for prompt, seed in zip(prompts, own, strict=True)
+        ]
 
     def logprobs(self, ids: Sequence[int]) -> list[ScoredToken]:
-        """As `Engine.logprobs`: whatever it is given is what it would have said."""
+        """Implements `Scorer.logprobs`: whatever is given is what the engine would have said."""
         if self.is_closed:
             raise EngineError("the engine is closed; open a new one")
-        check_scorable(ids, self.context_length)
+        check_text(ids, self.context_length)
         return [ScoredToken(self._logprob, id_) for id_ in ids[1:]]
 
     def close(self) -> None:
-        """As `Engine.close`."""
+        """Implements `Engine.close`."""
         self.is_closed = True
 
     def _tokens(

@@ -1,4 +1,4 @@
-"""Guesses at the next ids, which a model then checks in one pass.
+"""Guesses the next ids, which a model then checks in one pass.
 
 A source proposes ids that may follow; the engine runs them all behind the last id and picks a token
 at every place as if it had decoded one by one.  Those that agree with the proposal are had for one
@@ -12,38 +12,34 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 DraftSource = Callable[[Sequence[int]], Sequence[int]]
-"""The ids of a text so far -> those that may follow, the likeliest first to come; may be none.
+"""Maps the ids of a text so far to those that may follow, which may be none.
 
 A source never sees, and never proposes, a sentinel: it is given ordinary text."""
 
 LONGEST_MATCH = 8
-"""Ids at the text's end that are looked for at most."""
+"""Most ids at the text's end that are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """When to guess, and how far."""
+    """Says when to guess, and how far."""
 
     most: int
-    """Ids that are checked in one pass, at most."""
+    """Most ids that are checked in one pass."""
     match: int
     """Ids at the text's end that must have come before, for what followed them to be proposed."""
 
 
-OFF = None
-"""Decode one id at a time."""
-
-
 def drafting_of(engine: str, parameters: int) -> Drafting | None:
-    """Whether an engine drafts for a model of that size: THE switch, set by measurement.
+    """Returns when an engine guesses for a model of that size: the switch, set by measurement.
 
-    `python -m benchmarks.drafts` takes the figures, docs/engines.md holds them.
+    `python -m benchmarks.drafts` takes the figures, docs/notes/speculative-decoding.md holds them.
     """
-    return OFF
+    return None
 
 
 def look_up(ids: Sequence[int], most: int, match: int) -> list[int]:
-    """What followed the latest earlier place that reads like the end of `ids`.
+    """Returns what followed the latest earlier place that reads like the end of `ids`.
 
     The longest match wins, the later one of equals (prompt lookup, Saxena 2023).
 
@@ -80,10 +76,12 @@ class Drafter:
     def __init__(
         self, drafting: Drafting, sentinels: Collection[int], source: DraftSource | None = None
     ) -> None:
-        """Args:
-        drafting: when, and how far.
-        sentinels: ids that are no text: they are not looked for and not proposed.
-        source: asked where the text itself has nothing; open files, say.
+        """Starts with an empty text.
+
+        Args:
+            drafting: when to guess, and how far.
+            sentinels: ids that are no text: they are not looked for and not proposed.
+            source: asked where the text itself has nothing; open files, say.
         """
         self._drafting = drafting
         self._sentinels = sentinels
@@ -91,12 +89,12 @@ class Drafter:
         self._text: list[int] = []
 
     def add(self, ids: Sequence[int]) -> None:
-        """Go on reading: the prompt first, each decoded id later."""
+        """Appends to the text: the prompt first, each decoded id later."""
         # In an SPM prompt a sentinel parts the typed text from its continuation; it is no text.
         self._text += [id_ for id_ in ids if id_ not in self._sentinels]
 
     def propose(self, most: int) -> list[int]:
-        """Up to `most` ids that may come next."""
+        """Returns up to `most` ids that may come next."""
         most = min(most, self._drafting.most)
         if most < 1:
             return []

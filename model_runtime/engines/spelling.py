@@ -25,7 +25,7 @@ them exactly with one, 16.0 % with two, 15.7 % with three (edit similarity .401,
 
 
 class _Partial(NamedTuple):
-    """Ids that spell the beginning of the text."""
+    """Holds ids that spell the beginning of the text."""
 
     logprob: float
     """Natural logarithm of the joint probability of `path`."""

@@ -1,4 +1,4 @@
-"""How many threads an engine takes: never all of the cores, for an editor runs on them as well.
+"""Decides how many threads an engine takes: never all cores, for an editor runs on them as well.
 
 On a busy machine a thread for each core is worse than useless: the threads of one product wait for
 each other, spinning, while another program has the core.
@@ -10,11 +10,11 @@ import os
 
 
 def usable_threads(wanted: int, most: int) -> int:
-    """What is asked for, but no more than there are cores.
+    """Returns the number that is asked for, but no more than there are cores.
 
     Args:
         wanted: 0 for half of the cores that this process may use.
-        most: what 0 stands for at the most.
+        most: the most that 0 may stand for.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))

@@ -1,1 +1,1 @@
-"""The judge: infilling measured by running what a model wrote."""
+"""Measures models: infilling by running what they write, and text by its likelihood."""

@@ -1,4 +1,4 @@
-"""Evaluations beside each other: paired differences on the rows that they share.
+"""Compares evaluations by paired differences on the rows that they share.
 
 Two intervals that overlap say little; the same holes filled by both models say more (Miller 2024,
 arXiv:2411.00640, section 4).  Differences are those of the later runs from the first one, and their
@@ -15,7 +15,7 @@ from typing import Any
 
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.metrics import Interval
-from model_runtime.evaluation.rows import Rows, read_rows
+from model_runtime.evaluation.rows import MeasuredRows, read_rows
 
 _EXPECTED_TO_DIFFER = (
     "model",
@@ -36,12 +36,12 @@ _FLOOR = ", floor"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EvaluatedRun:
     """An evaluation that ended, as its folder keeps it."""
 
     label: str
     path: Path
-    rows: Rows
+    rows: MeasuredRows
     terms: Mapping[str, Any]
 
 
@@ -52,7 +52,7 @@ class Difference:
     measure: str
     run: str
     base: Interval
-    """Of the first run, on the rows that both have."""
+    """Value of the first run, on the rows that both have."""
     value: Interval
     difference: Interval
     rows: int
@@ -67,12 +67,12 @@ class Difference:
 class Comparison:
     """All differences from the first of several runs."""
 
-    runs: tuple[Kept, ...]
+    runs: tuple[EvaluatedRun, ...]
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = {
             "base": self.runs[0].label,
             "runs": [
@@ -95,8 +95,8 @@ class Comparison:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_run(path: Path) -> Kept:
-    """A run's folder, or a file in it such as its `report.json`.
+def read_run(path: Path) -> EvaluatedRun:
+    """Returns the evaluation in a folder, or beside a file in it such as its `report.json`.
 
     Raises:
         EvaluationError: there is no evaluation that ended.
@@ -106,13 +106,13 @@ def read_run(path: Path) -> Kept:
     report = folder / "report.json"
     try:
         content = json.loads(report.read_text(encoding="utf-8"))
-        return Kept(str(content["model"]), folder, rows, dict(content["terms"]))
+        return EvaluatedRun(str(content["model"]), folder, rows, dict(content["terms"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"{report} is not the report of an evaluation ({error})") from error
 
 
 def compare(paths: Sequence[Path], measures: Sequence[str] = ()) -> Comparison:
-    """Compare evaluations with the first one.
+    """Compares evaluations with the first one.
 
     Args:
         paths: folders of runs of the same benchmark.
@@ -144,8 +144,8 @@ def compare(paths: Sequence[Path], measures: Sequence[str] = ()) -> Comparison:
     return Comparison(tuple(runs), tuple(found), tuple(warnings))
 
 
-def difference_of(base: Kept, other: Kept, measure: str) -> Difference | None:
-    """Of one measure; None where the two share no row of it."""
+def difference_of(base: EvaluatedRun, other: EvaluatedRun, measure: str) -> Difference | None:
+    """Returns the difference in one measure; None where the two runs share no row of it."""
     shared = other.rows.shared_with(base.rows, measure)
     if not shared:
         return None
@@ -159,20 +159,21 @@ def difference_of(base: Kept, other: Kept, measure: str) -> Difference | None:
     )
 
 
-def _labelled(runs: Sequence[Kept]) -> list[Kept]:
-    """With the folder's name behind a model that comes twice."""
+def _labelled(runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
+    """Returns the runs with the folder's name behind a model that comes twice."""
     names = [run.label for run in runs]
     labels: list[str] = []
     for run in runs:
         label = run.label if names.count(run.label) == 1 else f"{run.label} ({run.path.name})"
         labels.append(label if label not in labels else f"{run.label} ({run.path})")
     return [
-        Kept(label, run.path, run.rows, run.terms) for label, run in zip(labels, runs, strict=True)
+        EvaluatedRun(label, run.path, run.rows, run.terms)
+        for label, run in zip(labels, runs, strict=True)
     ]
 
 
-def _other_terms(base: Kept, other: Kept) -> str:
-    """What makes the two different questions; empty if nothing does."""
+def _other_terms(base: EvaluatedRun, other: EvaluatedRun) -> str:
+    """Says which terms make the two different questions; empty if none does."""
     names = [
         name
         for name in sorted(base.terms.keys() | other.terms.keys())

@@ -1,4 +1,4 @@
-"""Rules that end a completion for the model; their scores stand beside the uncut one, labelled.
+"""Cuts completions by rules that end them for the model; each is scored beside the uncut one.
 
     raw       nothing is cut: the model must stop by itself
     line      after the first line end, which is kept
@@ -16,29 +16,28 @@ from dataclasses import dataclass
 
 from model_runtime.decoding.stop_rules import StopRules, wants_single_line
 from model_runtime.evaluation.infilling import text_of
+from model_runtime.evaluation.labels import LINE, RAW, SERVER
 from model_runtime.evaluation.tasks import LANGUAGE
 from model_runtime.prompt.encoder import Hole
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.syntax.languages import language
 
-RAW = "raw"
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a rule may know of the hole."""
+class HoleContext:
+    """Facts about a hole that a rule may use."""
 
     hole: Hole
     is_whole_lines: bool
-    """The benchmark cut out whole lines, so the answer has to end in a line end."""
+    """Whether the benchmark cut out whole lines, so that the answer has to end in a line end."""
 
 
 Cutter = Callable[[str], "str | None"]
-"""From the text so far to the final text; None to go on."""
+"""Turns the text so far into the final text; None to go on."""
 
 
-def line(_: Place) -> Cutter:
-    """After the first line end."""
+def line(_: HoleContext) -> Cutter:
+    """Cuts after the first line end."""
 
     def cut(text: str) -> str | None:
         end = text.find("\n")
@@ -47,8 +46,8 @@ def line(_: Place) -> Cutter:
     return cut
 
 
-def server(place: Place) -> Cutter:
-    """Where the server stops.
+def server(place: HoleContext) -> Cutter:
+    """Cuts where the server stops.
 
     An editor's cursor stands before a line end.  Where the benchmark cut out whole lines, the rules
     therefore get that line end as the first character after the cursor, and it is put back.
@@ -66,13 +65,16 @@ def server(place: Place) -> Cutter:
     return cut
 
 
-RULES: dict[str, Callable[[Place], Cutter]] = {"line": line, "server": server}
+RULES: dict[str, Callable[[HoleContext], Cutter]] = {LINE: line, SERVER: server}
+"""Every rule of `labels.CUT_RULES` by its name."""
 
 
-def apply(rule: str, place: Place, tokenizer: FimTokenizer, ids: Sequence[int], text: str) -> str:
-    """The text of `ids` as `rule` leaves it; `text` is the uncut one.
+def apply(
+    rule: str, place: HoleContext, tokenizer: FimTokenizer, ids: Sequence[int], text: str
+) -> str:
+    """Returns the text of `ids` as `rule` leaves it; `text` is the uncut one.
 
-    Ids may begin with what stands before the cursor on its line, which `text` does not.
+    The ids may begin with those of the text before the cursor on its line, which `text` lacks.
     """
     if rule == RAW:
         return text

@@ -1,4 +1,4 @@
-"""What can go wrong in an evaluation, in the user's words.
+"""The errors of an evaluation, in the user's words.
 
     EvaluationError               every error below; a ModelRuntimeError, so one border catches both
       DataError                   a benchmark file is missing, exchanged or unreadable
@@ -14,7 +14,7 @@ from model_runtime.errors import ModelRuntimeError
 
 
 class EvaluationError(ModelRuntimeError):
-    """Base of the errors of this package; also a setting that makes no sense."""
+    """An evaluation that cannot go on; also a setting that makes no sense."""
 
 
 class DataError(EvaluationError):

@@ -1,4 +1,4 @@
-"""The seven language tasks of the seed's table, by lm-evaluation-harness, from local files.
+"""Runs the reference model's seven language tasks by lm-evaluation-harness, from local files.
 
 The harness's own task files supply prompts, metrics and answers; where a folder of rows is given,
 only their source is replaced, by a YAML file that includes the harness's, and the hub is forbidden.
@@ -15,52 +15,25 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.evaluation.harness_report import (
+    LOG_LIKELIHOOD,
+    PERPLEXITY,
+    HarnessReport,
+    Measured,
+)
+from model_runtime.evaluation.harness_tasks import TASKS, HarnessTask
 from model_runtime.evaluation.metrics import Interval, wilson
 from model_runtime.evaluation.records import JsonLines, RunFolder, write_text
-from model_runtime.evaluation.rows import Rows
-from model_runtime.evaluation.seed_table import ARMS, INFILLING, ROWS
+from model_runtime.evaluation.reference_table import INFILLING
+from model_runtime.evaluation.rows import MeasuredRows
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessTask:
-    """A task of the harness, and where its rows lie."""
-
-    name: str
-    yaml: str
-    """The harness's own task file, relative to its folder of tasks."""
-    split: str
-    file: str
-
-
-TASKS = {
-    task.name: task
-    for task in (
-        HarnessTask("arc_easy", "arc/arc_easy.yaml", "test", "arc_easy.test.jsonl"),
-        HarnessTask("arc_challenge", "arc/arc_challenge.yaml", "test", "arc_challenge.test.jsonl"),
-        HarnessTask(
-            "lambada_openai", "lambada/lambada_openai.yaml", "test", "lambada_openai.test.jsonl"
-        ),
-        HarnessTask("piqa", "piqa/piqa.yaml", "validation", "piqa.validation.jsonl"),
-        HarnessTask("sciq", "sciq/sciq.yaml", "validation", "sciq.validation.jsonl"),
-        HarnessTask(
-            "wsc", "super_glue/wsc/default.yaml", "validation", "wsc_superglue.validation.jsonl"
-        ),
-        HarnessTask(
-            "winogrande", "winogrande/default.yaml", "validation", "winogrande_xl.validation.jsonl"
-        ),
-    )
-}
-
-PERPLEXITY, LOG_LIKELIHOOD = "perplexity", "log-likelihood"
-"""The harness gives each row's log-likelihood as its perplexity; that of all is exp of -mean."""
 
 Measures = dict[str, dict[str, list[float]]]
 """Task -> measure -> its value for each row."""
@@ -68,7 +41,7 @@ Measures = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True, slots=True)
 class HarnessOptions:
-    """What to evaluate on."""
+    """Settings of an evaluation on language tasks."""
 
     out: Path
     """Folder for scores and the report; a run found there is resumed."""
@@ -76,76 +49,13 @@ class HarnessOptions:
     """Folder with the rows; None takes them from the Hugging Face hub."""
     tasks: tuple[str, ...] = tuple(TASKS)
     limit: int | None = None
-    """Only the first so many rows of each task."""
+    """Number of rows of each task, from the first one; None: all."""
     infilling: Path | None = None
     """Folder of an infilling run whose score completes the table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One measure of one task."""
-
-    task: str
-    measure: str
-    value: Interval
-    floor: float
-    """Of a model that gives every byte the same probability, on the same rows."""
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessReport:
-    """The seed's table, and ours beside it."""
-
-    model: str
-    measured: tuple[Measured, ...]
-    terms: Mapping[str, Any]
-
-    def to_json(self) -> str:
-        """Everything, for programs."""
-        content = asdict(self)
-        content["measured"] = [
-            {**asdict(entry), "value": entry.value._asdict()} for entry in self.measured
-        ]
-        content["seed"] = {
-            row.name: {**asdict(row), "card": dict(zip(ARMS, row.card, strict=True))}
-            for row in ROWS
-        }
-        return json.dumps(content, indent=1) + "\n"
-
-    def to_markdown(self) -> str:
-        """The table and its terms, for people."""
-        found = {(entry.task, entry.measure): entry for entry in self.measured}
-        names = ["", *ARMS, "chance", "floor", f"{self.model} (95 % interval)", "rows", ""]
-        lines = [f"# The seed's table: {self.model}", ""]
-        lines += [f"| {' | '.join(names)} |", f"|---|{'---:|' * 7}---|"]
-        for row in ROWS:
-            own = [entry for (task, _), entry in found.items() if task == row.name]
-            best = [entry for entry in own if entry.measure == row.measure] or own[:1]
-            shown: list[Measured | None] = [*best] or [None]
-            for entry in shown:
-                label = f"{row.name}, {entry.measure if entry else row.measure}"
-                card = [_short(figure) for figure in row.card]
-                lines.append(_line(label, card, row.chance, entry, row.note))
-            for entry in own:
-                if entry not in best:
-                    lines.append(_line(f"{row.name}, {entry.measure}", [""] * 3, None, entry, ""))
-        lines += [
-            "",
-            "The first three columns are the card's figures (another harness, other splits): they "
-            "stand there for comparison, not to be beaten by decimals. The floor is a model that "
-            "gives every byte the same probability; for infilling, the empty answer. A score whose "
-            "interval reaches the floor or chance shows nothing.",
-            "",
-            "## Terms",
-            "",
-            *(f"- {name.replace('_', ' ')}: {value}" for name, value in self.terms.items()),
-        ]
-        return "\n".join(lines) + "\n"
-
-
 def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> HarnessReport:
-    """Run the tasks, and write the report into `options.out`.
+    """Runs the tasks, and writes the report into `options.out`.
 
     Raises:
         EvaluationError: lm-eval is not installed, or the folder cannot be used.
@@ -188,8 +98,8 @@ def evaluate_harness(bundle: ModelBundle, engine: Engine, options: HarnessOption
     return report
 
 
-def _rows(measured: Measures) -> Rows:
-    rows = Rows()
+def _rows(measured: Measures) -> MeasuredRows:
+    rows = MeasuredRows()
     for task, measures in measured.items():
         for measure, values in measures.items():
             name = f"{task}, {LOG_LIKELIHOOD if measure == PERPLEXITY else measure}"
@@ -199,7 +109,7 @@ def _rows(measured: Measures) -> Rows:
 
 
 def _prepare(options: HarnessOptions) -> None:
-    """Set what the harness and datasets read when they are first imported."""
+    """Sets what the harness and datasets read when they are first imported."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     os.environ.update(TOKENIZERS_PARALLELISM="false", TQDM_DISABLE="1")  # we show progress
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -210,7 +120,7 @@ def _prepare(options: HarnessOptions) -> None:
 
 
 def _files(options: HarnessOptions) -> dict[str, Path]:
-    """Task -> its rows.
+    """Returns task -> its file of rows.
 
     Raises:
         DataError: one is missing.
@@ -228,7 +138,7 @@ def _files(options: HarnessOptions) -> dict[str, Path]:
 
 
 def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Measures:
-    """Every measure of every row."""
+    """Returns every measure of every row."""
     lm_eval = import_silenced("lm_eval")
     tasks = import_silenced("lm_eval.tasks")
     yaml_folder = options.out / "tasks"
@@ -257,7 +167,7 @@ def _run(model: Any, options: HarnessOptions, files: Mapping[str, Path]) -> Meas
 
 
 def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
-    """Write the task file that takes its rows from a local file; the new task's name."""
+    """Writes the task file that takes its rows from a local file; returns the new task's name."""
     included = Path(import_silenced("lm_eval.tasks").__file__).parent / task.yaml
     name = f"local_{task.name}"
     splits = dict.fromkeys(("training_split", "validation_split", "test_split"))
@@ -276,9 +186,9 @@ def _local_task(task: HarnessTask, rows: Path, folder: Path) -> str:
 
 
 def _summary(measure: str, values: Sequence[float]) -> Interval:
-    """A measure over rows that are independent of each other.
+    """Returns a measure over rows that are independent of each other.
 
-    Accuracies: Wilson's interval.  Perplexity: exp of minus the mean log-likelihood, with the
+    Accuracies have Wilson's interval.  Perplexity is exp of minus the mean log-likelihood, with the
     normal interval of that mean.
     """
     if measure != PERPLEXITY:
@@ -306,7 +216,7 @@ def _terms(bundle: ModelBundle, engine: Engine, options: HarnessOptions) -> dict
 
 
 def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
-    """The score of an infilling run of the same model, its floor beside it."""
+    """Returns the score of an infilling run of the same model, its floor beside it."""
     path = folder / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -327,22 +237,3 @@ def _infilling(folder: Path, bundle: ModelBundle) -> tuple[Measured, ...]:
         )
         for k in raw
     )
-
-
-def _line(
-    label: str, card: Sequence[str], chance: float | None, entry: Measured | None, note: str
-) -> str:
-    cells = [label, *card, "" if chance is None else _short(chance)]
-    if entry is None:
-        cells += ["", "not run", ""]
-    else:
-        value = entry.value
-        shown = f"{_short(value.mean)} ({_short(value.low)} to {_short(value.high)})"
-        cells += [_short(entry.floor), shown, f"{entry.rows:,}"]
-    return f"| {' | '.join([*cells, note])} |"
-
-
-def _short(figure: float) -> str:
-    if figure >= 1e5:
-        return f"{figure:.2e}"
-    return f"{figure:.4f}" if figure <= 1 else f"{figure:,.2f}"

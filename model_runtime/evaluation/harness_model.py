@@ -1,7 +1,7 @@
-"""An `Engine` as lm-evaluation-harness sees a model: text in, log-likelihoods out.
+"""Shows an `Engine` to lm-evaluation-harness as it sees a model: text in, log-likelihoods out.
 
 Texts are read left to right without sentinels, END in front, as left-to-right training windows are.
-Needs lm-eval (extra `eval`); nothing else of this package imports this module.
+Needs lm-eval (extra `eval`); only `harness.py` imports this module, when it runs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from model_runtime.decoding.stop_rules import Cut
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import JsonLines
+from model_runtime.evaluation.scorer import scorer_of
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.telemetry import import_silenced
 
@@ -25,18 +26,19 @@ _MAX_GENERATED = 256
 
 
 class EngineLM(LM):  # type: ignore[misc]
-    """A bundle on an engine; what was scored once is taken from `store`."""
+    """A bundle on an engine; results that are in `store` are not computed again."""
 
     def __init__(self, bundle: ModelBundle, engine: Engine, store: JsonLines) -> None:
         super().__init__()
+        self._scorer = scorer_of(engine)
         self._tokenizer, self._engine, self._store = bundle.tokenizer, engine, store
-        self._end, self._stops = bundle.encoder.tokens.end, bundle.stop_ids
+        self._start, self._stops = bundle.encoder.format.text_start, bundle.stop_ids
         self._known = {
             record["key"]: (record["logprob"], record["greedy"]) for record in store.read()
         }
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """(natural log-likelihood, is it what greedy decoding says) of each continuation."""
+        """Returns (natural log-likelihood, is it the greedy answer) of each continuation."""
         found = []
         for request in tracked(requests, "scoring", len(requests)):
             context, continuation = request.args
@@ -49,11 +51,11 @@ class EngineLM(LM):  # type: ignore[misc]
         return found
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """Natural log-likelihood of whole texts, in windows that follow each other."""
+        """Returns natural log-likelihoods of whole texts, in windows that follow each other."""
         return [self._rolling(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Greedy text up to one of the given strings."""
+        """Returns greedy texts up to one of the given strings."""
         found = []
         for request in tracked(requests, "answering", len(requests)):
             context, settings = request.args
@@ -62,7 +64,7 @@ class EngineLM(LM):  # type: ignore[misc]
                 int(settings.get("max_gen_toks") or _MAX_GENERATED),
                 self._engine.context_length // 2,
             )
-            ids = [self._end, *self._tokenizer.encode(context)]
+            ids = [self._start, *self._tokenizer.encode(context)]
             sampling = SamplingParams(most, self._stops, float(settings.get("temperature") or 0))
             stop = _stop_at([until] if isinstance(until, str) else until)
             prompt = ids[most - self._engine.context_length :]
@@ -82,42 +84,44 @@ class EngineLM(LM):  # type: ignore[misc]
         before = list(self._tokenizer.encode(stripped)) if stripped else []
         whole = list(self._tokenizer.encode(stripped + continuation))
         if whole[: len(before)] == before and len(whole) > len(before):
-            return [self._end, *before], whole[len(before) :]
+            return [self._start, *before], whole[len(before) :]
         # A token would reach over the border: the parts by themselves, then.
-        return [self._end, *before], list(self._tokenizer.encode(continuation))
+        return [self._start, *before], list(self._tokenizer.encode(continuation))
 
     def _score(self, context: Sequence[int], continuation: Sequence[int]) -> tuple[float, bool]:
         ids = [*context, *continuation][-self._engine.context_length :]
         count = min(len(continuation), len(ids) - 1)
         if not count:
             return 0.0, True
-        scored = self._engine.logprobs(ids)[-count:]
+        scored = self._scorer.logprobs(ids)[-count:]
         greedy = all(token.best_id == id_ for token, id_ in zip(scored, ids[-count:], strict=True))
         return math.fsum(token.logprob for token in scored), greedy
 
     def _rolling(self, text: str) -> float:
-        ids = [self._end, *self._tokenizer.encode(text)]
+        ids = [self._start, *self._tokenizer.encode(text)]
         step = self._engine.context_length - 1
         return math.fsum(
             token.logprob
             for start in range(0, len(ids) - 1, step)
-            for token in self._engine.logprobs(ids[start : start + step + 1])
+            for token in self._scorer.logprobs(ids[start : start + step + 1])
         )
 
 
 class UniformBytes(LM):  # type: ignore[misc]
-    """Gives each of 256 bytes the same probability, so prefers short answers: the floor."""
+    """A model that gives each of 256 bytes the same probability, so prefers short answers: the
+    floor.
+    """
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """As `EngineLM.loglikelihood`."""
+        """Returns what `EngineLM.loglikelihood` returns, by length alone."""
         return [(self._logprob(request.args[1]), False) for request in requests]
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        """As `EngineLM.loglikelihood_rolling`."""
+        """Returns what `EngineLM.loglikelihood_rolling` returns, by length alone."""
         return [self._logprob(request.args[0]) for request in requests]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """It has nothing to say."""
+        """Returns empty texts: it has nothing to say."""
         return ["" for _ in requests]
 
     @staticmethod

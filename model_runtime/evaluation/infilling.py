@@ -1,4 +1,4 @@
-"""Lets a model fill the holes of a benchmark: tasks in, samples out, nothing judged yet.
+"""Lets a model fill the holes of a benchmark: tasks in, samples out, none of them scored yet.
 
 The prompt is `encoder.prompt`, as the server sends it, without a path or snippets.  Nothing ends a
 completion but the model itself or the token limit; rules that cut are applied to the stored ids
@@ -13,7 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
-from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams
+from model_runtime.decoding.stop_rules import StopStrings
+from model_runtime.engines.protocol import (
+    Engine,
+    GeneratedToken,
+    SamplingParams,
+    generate_batch,
+)
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
@@ -24,37 +30,44 @@ T = TypeVar("T")
 
 _UNFINISHED = "\ufffd"
 _MAX_SPREAD = 3
-"""Ids by which the prompts of a group may differ in length: what is longer than the shortest one
-is read token by token (CTranslate2), which soon costs more than the group saves."""
+"""Most ids by which the prompts of a group may differ in length.  An engine that takes them at once
+(CTranslate2) reads what is longer than the shortest one token by token, which soon costs more than
+the group saves.
+"""
 
 
 class InfillingModel(Protocol):
-    """What is needed of a bundle."""
+    """The part of a bundle that filling holes needs."""
 
     @property
     def encoder(self) -> PromptEncoder:
-        """Writes the prompts."""
+        """Encoder of the prompts."""
         ...
 
     @property
     def stop_ids(self) -> frozenset[int]:
-        """END and every other sentinel."""
+        """Ids of END and every other sentinel."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DrawSettings:
-    """How samples are drawn."""
+    """Settings by which samples are drawn.
+
+    Raises:
+        EvaluationError: a number is out of range, or greedy samples would all be the same.
+    """
 
     samples: int = 1
-    """Of each task."""
+    """Number of samples of each task."""
     temperature: float = 0.0
-    """0 is greedy."""
+    """Temperature; 0 is greedy."""
     top_p: float = 1.0
     max_new_tokens: int = 64
-    """A sample that gets here has not stopped by itself.  END counts as a token."""
+    """Limit on the tokens of a sample, END included; one that gets here has not stopped by itself.
+    """
     seed: int = 0
-    """Each sample has a seed of its own, made of this one, its task and its number."""
+    """Seed of which each sample's own is made, with its task and its number."""
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.max_new_tokens < 1 or self.temperature < 0:
@@ -76,22 +89,22 @@ class Sample:
 
     task: str
     number: int
-    """From 0."""
+    """Number of the sample among those of its task, from 0."""
     ids: tuple[int, ...]
-    """Generated ids, without the sentinel that ended them; first those that spell what stands
-    before the cursor on its line, where the hole begins at the line's start.
+    """Generated ids, without the sentinel that ended them; first those that spell the text before
+    the cursor on its line, where the hole begins at the line's start.
     """
     text: str
-    """Their text behind the cursor, uncut.  Empty text is an answer."""
+    """Text behind the cursor, uncut.  Empty text is an answer."""
     has_stopped: bool
-    """The model ended it (END or another sentinel), not the token limit."""
+    """Whether the model ended it (by END or another sentinel), not the token limit."""
     logprob: float
     """Natural log-probability of all generated tokens, the ending one included."""
     prompt_tokens: int
     is_prompt_cut: bool
-    """The prompt did not fit into the context whole."""
+    """Whether the prompt did not fit into the context whole."""
     milliseconds: float
-    """The time of the batch it was decoded in, divided by the samples in it."""
+    """Time of the batch it was decoded in, divided by the samples in it."""
 
 
 def draw_samples(
@@ -102,13 +115,13 @@ def draw_samples(
     store: JsonLines,
     batch: int = 16,
 ) -> Iterator[Sample]:
-    """Yield every sample of every task, those in `store` first, the others by prompt length.
+    """Yields every sample of every task, those in `store` first, the others by prompt length.
 
     New ones are stored batch by batch; `batch` prompts are decoded at once.
 
     Raises:
-        EvaluationError: the context has no room for the new tokens and a prompt. EngineError: the
-        engine broke; what was drawn is stored, so the same call goes on from there.
+        EvaluationError: the context has no room for the new tokens and a prompt.
+        EngineError: the engine broke; what was drawn is stored, so the same call goes on.
     """
     if batch < 1:
         raise EvaluationError("--batch must be at least 1")
@@ -134,7 +147,7 @@ def draw_samples(
 
 
 def text_of(tokenizer: FimTokenizer, ids: Sequence[int]) -> str:
-    """Text of ids, without a character at the end of which only some bytes are there."""
+    """Returns the text of ids, without a last character of which only some bytes are there."""
     return tokenizer.decode(ids).rstrip(_UNFINISHED)
 
 
@@ -153,7 +166,7 @@ def _groups(
     budget: PromptBudget,
     size: int,
 ) -> Iterator[list[_Ask]]:
-    """What is decoded together."""
+    """Yields the samples that are decoded together."""
     asks = []
     for task in tasks:
         numbers = sorted(number for id_, number in wanted if id_ == task.id)
@@ -164,7 +177,8 @@ def _groups(
 
 
 def of_like_length(items: Iterable[T], length: Callable[[T], int], size: int) -> Iterator[list[T]]:
-    """Groups of up to `size` items whose lengths differ by a few ids, the shortest ones first.
+    """Yields groups of up to `size` items whose lengths differ by a few ids, the shortest ones
+    first.
 
     The order of items of one length is kept, so that samples of a task stay together.
 
@@ -188,7 +202,7 @@ def _draw(
     settings: DrawSettings,
     store: JsonLines,
 ) -> Iterator[Sample]:
-    """Decode a group and store it, all of it or nothing."""
+    """Decodes a group and store it, all of it or nothing."""
     tokenizer = model.encoder.tokenizer
     sampling = SamplingParams(
         max_tokens=settings.max_new_tokens,
@@ -196,6 +210,7 @@ def _draw(
         temperature=settings.temperature,
         top_p=settings.top_p,
     )
+    stops = StopStrings(model.encoder.format.stop_strings)
     seeds = [_seed(settings.seed, ask.task.id, ask.number) for ask in group]
     started = time.perf_counter()
     answers = _answers(engine, tokenizer, group, sampling, seeds)
@@ -210,7 +225,7 @@ def _draw(
             task=ask.task.id,
             number=ask.number,
             ids=ids,
-            text=text_of(tokenizer, ids)[len(typed) :],
+            text=stops.cut_off(text_of(tokenizer, ids)[len(typed) :]),
             has_stopped=has_stopped,
             logprob=round(sum(token.logprob for token in tokens), 4),
             prompt_tokens=len(ask.prompt.ids),
@@ -228,9 +243,9 @@ def _answers(
     sampling: SamplingParams,
     seeds: Sequence[int],
 ) -> list[list[GeneratedToken]]:
-    """The tokens of each sample: of all at once, or one by one where a text is forced."""
+    """Returns the tokens of each sample: of all at once, or one by one where a text is forced."""
     if not any(ask.prompt.forced_text for ask in group):
-        return engine.generate_batch([ask.prompt.ids for ask in group], sampling, seeds)
+        return generate_batch(engine, [ask.prompt.ids for ask in group], sampling, seeds)
     answers = []
     for ask, seed in zip(group, seeds, strict=True):
         text = ask.prompt.forced_text
@@ -241,6 +256,6 @@ def _answers(
 
 
 def _seed(seed: int, task: str, number: int) -> int:
-    """The same for a sample whatever else is drawn, and in whatever order."""
+    """Returns the seed of a sample, the same whatever else is drawn, and in whatever order."""
     digest = hashlib.sha256(f"{seed}/{task}/{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1

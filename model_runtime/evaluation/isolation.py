@@ -1,8 +1,9 @@
-"""How a program is confined: the commands that put an interpreter into an empty room.
+"""Confines a program: the commands that put an interpreter into an empty room.
 
-    bubblewrap     `bwrap`, the choice for ordinary users namespaces     the same rooms by
-    namespaces.py; also for root, to whom bwrap cannot limit processes none           limits on
-    memory, time and file size only
+    bubblewrap     `bwrap`, the choice for ordinary users
+    namespaces     the same rooms by namespaces.py; also for root, to whom bwrap cannot limit
+                   processes
+    none           limits on memory, time and file size only
 
 Inside are the system's libraries and the base interpreter, read-only, and a memory file system at
 /tmp; not there are site-packages, home folders, /proc, the network and the environment.
@@ -24,7 +25,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
 class Isolation(str, Enum):
-    """What confines a program; the value stands in every report."""
+    """A way to confine a program; the value stands in every report."""
 
     BUBBLEWRAP = "bubblewrap"
     NAMESPACES = "namespaces"
@@ -32,7 +33,7 @@ class Isolation(str, Enum):
 
 
 def confinement(isolation: Isolation, file_bytes: int) -> list[str]:
-    """The command that confines the one appended to it; `file_bytes` is the size of /tmp."""
+    """Returns the command that confines one appended to it; `file_bytes` is the size of /tmp."""
     if isolation is Isolation.NONE:
         return []
     if isolation is Isolation.NAMESPACES:
@@ -51,7 +52,8 @@ def confinement(isolation: Isolation, file_bytes: int) -> list[str]:
 
 
 def base_python() -> list[str]:
-    """The interpreter without site-packages, so that only the standard library can be imported.
+    """Returns the command of the interpreter without site-packages: only the standard library is
+    there.
 
     A virtual environment's own executable would look for its folder, which is not there inside.
     """
@@ -59,13 +61,16 @@ def base_python() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Of the interpreter; the runner empties it.  A fixed hash seed lets verdicts repeat."""
+    """Returns the environment of the interpreter, which the runner empties.
+
+    A fixed hash seed lets verdicts repeat.
+    """
     return {"PYTHONHASHSEED": "0", "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
 
 
 @lru_cache(maxsize=1)
 def _read_only_paths() -> list[str]:
-    """System folders and the interpreter's, none inside another."""
+    """Returns the system's folders and the interpreter's, none inside another."""
     shown: list[str] = []
     for path in (*_SYSTEM_PATHS, sys.base_prefix, sys.base_exec_prefix):
         is_inside = any(Path(path).is_relative_to(outer) for outer in shown)

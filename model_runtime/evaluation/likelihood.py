@@ -1,4 +1,4 @@
-"""Bits per byte: how well a model expects the benchmark's own text, without sampling anything.
+"""Measures bits per byte: how well a model expects the benchmark's own text, without sampling.
 
     middle          the part cut out, after the infilling prompt
     middle_ltr      the same part, after its prefix alone, left to right: what the suffix is worth
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_runtime.engines.protocol import Engine
+from model_runtime.engines.protocol import Scorer
 from model_runtime.errors import PromptTooLong
 from model_runtime.evaluation.infilling import InfillingModel
 from model_runtime.evaluation.metrics import Interval, cluster_ratio
@@ -32,32 +32,32 @@ class Scored:
 
     kind: str
     id: str
-    """Of the task; for whole programs the first task of the problem."""
+    """Id of the task; for whole programs that of the problem's first task."""
     problem: int
     bits: float
-    """Of all its tokens; not a number where it did not fit into the context."""
+    """Bits of all its tokens; not a number where it did not fit into the context."""
     size: int
-    """Bytes of UTF-8."""
+    """Number of bytes in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class BitsPerByte:
-    """All texts of one kind."""
+    """Bits per byte of all texts of one kind."""
 
     kind: str
     bits_per_byte: Interval
-    """Clustered by problem."""
+    """Mean over all bytes; its interval resamples problems."""
     texts: int
     size: int
-    """Bytes."""
+    """Number of bytes in UTF-8."""
     left_out: int
-    """Texts longer than the context."""
+    """Number of texts longer than the context."""
 
 
 def score_texts(
-    model: InfillingModel, engine: Engine, tasks: Sequence[Task], store: JsonLines
+    model: InfillingModel, engine: Scorer, tasks: Sequence[Task], store: JsonLines
 ) -> Iterator[Scored]:
-    """Yield every text of every kind, those in `store` first; new ones are stored as they come.
+    """Yields every text of every kind, those in `store` first; new ones are stored as they come.
 
     Raises:
         EngineError: the engine broke; the same call goes on from there.
@@ -74,14 +74,14 @@ def score_texts(
 
 
 def plan(tasks: Sequence[Task]) -> list[tuple[str, Task]]:
-    """What is scored: each middle twice, each problem's program once."""
+    """Returns the texts to be scored: each middle twice, each problem's program once."""
     first = {task.problem: task for task in reversed(tasks)}
     wanted: list[tuple[str, Task]] = [(kind, task) for kind in KINDS[:2] for task in tasks]
     return wanted + [(KINDS[2], first[problem]) for problem in sorted(first)]
 
 
-def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
-    """One line for each kind that has any text."""
+def summarize(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
+    """Returns a summary of each kind that has any text."""
     found = []
     for kind in KINDS:
         every = [text for text in texts if text.kind == kind]
@@ -103,27 +103,27 @@ def summarise(texts: Sequence[Scored]) -> tuple[BitsPerByte, ...]:
     return tuple(found)
 
 
-def _bits(model: InfillingModel, engine: Engine, kind: str, task: Task) -> tuple[Any, int]:
-    """Bits of a text, None where it does not fit, and its bytes."""
+def _bits(model: InfillingModel, engine: Scorer, kind: str, task: Task) -> tuple[Any, int]:
+    """Returns the bits of a text, None where it does not fit, and its bytes."""
     encoder, hole = model.encoder, task.hole
-    encode, end = encoder.tokenizer.encode, encoder.tokens.end
+    encode, start = encoder.tokenizer.encode, encoder.format.text_start
     if kind == "program_ltr":
         text = hole.prefix + task.middle + hole.suffix
-        before, after = [end], list(encode(text))
+        before, after = [start], list(encode(text))
     else:
         text = task.middle
         after = list(encode(text))
         room = engine.context_length - len(after)
         try:
             if kind == "middle_ltr":
-                before = [end, *encode(hole.prefix)]
+                before = [start, *encode(hole.prefix)]
             else:
                 prompt = encoder.prompt(PromptRequest(hole), PromptBudget(room))
                 before, after = list(prompt.ids), list(encode(prompt.forced_text + text))
         except (PromptTooLong, ValueError):
             return None, len(text.encode())
         if kind == "middle_ltr" and len(before) > room > 1:
-            before = [end, *before[len(before) - room + 1 :]]
+            before = [start, *before[len(before) - room + 1 :]]
     if len(before) + len(after) > engine.context_length:
         return None, len(text.encode())
     scored = engine.logprobs([*before, *after])[len(before) - 1 :]

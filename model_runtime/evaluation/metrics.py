@@ -1,4 +1,4 @@
-"""The figures of an evaluation and how sure they are; numpy only, no model, no files.
+"""Computes the figures of an evaluation and how sure they are; numpy only, no model, no files.
 
 Rows of one problem are not independent (a thousand single-line tasks come from 164 problems), so
 every interval here resamples problems, not rows: Miller 2024, arXiv:2411.00640, section 2.2.
@@ -28,7 +28,8 @@ class Interval(NamedTuple):
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
-    """Probability that one of `k` samples passes: the unbiased estimate from `samples` >= k.
+    """Returns the probability that one of `k` samples passes: the unbiased estimate from `samples`
+    >= k.
 
     1 - C(n - c, k) / C(n, k): Chen et al. 2021, arXiv:2107.03374, equation 1.
 
@@ -52,12 +53,13 @@ def cluster_bootstrap(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Mean of `values` and its percentile interval, drawing whole clusters with replacement.
+    """Returns the mean of `values` and its percentile interval, drawing whole clusters with
+    replacement.
 
     Args:
         values: one per row.
-        clusters: what each row belongs to; the problem's number.
-        draws: of as many clusters as there are.
+        clusters: the cluster of each row, such as the problem's number.
+        draws: number of resamples, each of as many clusters as there are.
         seed: the same seed gives the same interval.
 
     Raises:
@@ -74,7 +76,7 @@ def cluster_ratio(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """`sum(sums) / sum(weights)` with its percentile interval, as `cluster_bootstrap`.
+    """Returns `sum(sums) / sum(weights)` with its percentile interval, as `cluster_bootstrap` does.
 
     Bits per byte is such a ratio: a long text counts more than a short one.
 
@@ -97,11 +99,11 @@ def paired_ratio_difference(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """The ratio of `ours` less that of `theirs`, both from the same draws of clusters.
+    """Returns the ratio of `ours` less that of `theirs`, both from the same draws of clusters.
 
     Args:
         ours, theirs: (sum, weight) of the same rows in the same order; weight 1 gives means.
-        clusters: what each row belongs to.
+        clusters: the cluster of each row.
 
     Raises:
         ValueError: no rows, or not the same number everywhere.
@@ -110,8 +112,8 @@ def paired_ratio_difference(
         raise ValueError(f"{len(ours)} and {len(theirs)} rows cannot be paired")
     numbers = _numbers(clusters)
     means, samples = [], []
-    for arm in (ours, theirs):
-        sums, weights = (_totals([row[part] for row in arm], numbers) for part in (0, 1))
+    for side in (ours, theirs):
+        sums, weights = (_totals([row[part] for row in side], numbers) for part in (0, 1))
         means.append(sums.sum() / weights.sum())
         samples.append(np.concatenate(_resampled_ratios(sums, weights, draws, seed)))
     return _interval(means[0] - means[1], samples[0] - samples[1])
@@ -125,18 +127,19 @@ def paired_difference(
     draws: int = BOOTSTRAP_DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Mean of `ours - theirs` over the same tasks; an interval without zero is a difference.
+    """Returns the mean of `ours - theirs` over the same tasks; an interval without zero is a
+    difference.
 
     Args:
         ours, theirs: task -> score.
         clusters: task -> problem.
 
     Raises:
-        ValueError: the two arms did not attempt the same tasks.
+        ValueError: the two sides did not attempt the same tasks.
     """
     if ours.keys() != theirs.keys():
         only_one = sorted(ours.keys() ^ theirs.keys())
-        raise ValueError(f"{len(only_one)} tasks are in one arm only, such as {only_one[0]}")
+        raise ValueError(f"{len(only_one)} tasks are in one of the two only, such as {only_one[0]}")
     tasks = sorted(ours)
     differences = [ours[task] - theirs[task] for task in tasks]
     return cluster_bootstrap(
@@ -145,24 +148,24 @@ def paired_difference(
 
 
 def wilson(successes: int, trials: int) -> Interval:
-    """Interval of one proportion of independent trials (Wilson 1927); not for our rows."""
+    """Returns the interval of a proportion of independent trials (Wilson 1927), unlike our rows."""
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} of {trials} is not a proportion")
     z = 1.959963984540054  # 97.5 % of the normal distribution
     share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    center = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     spread = math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     half = z * spread / (1 + z * z / trials)
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+    return Interval(share, max(0.0, center - half), min(1.0, center + half))
 
 
 def is_exact_match(text: str, reference: str) -> bool:
-    """Equal but for white space at both ends."""
+    """Tells whether two texts are equal but for white space at both ends."""
     return text.strip() == reference.strip()
 
 
 def edit_similarity(text: str, reference: str) -> float:
-    """1 - Levenshtein distance / length of the longer one; outer white space is ignored.
+    """Returns 1 - Levenshtein distance / length of the longer text; outer white space is ignored.
 
     >>> edit_similarity("return x", "return y")
     0.875
@@ -172,20 +175,8 @@ def edit_similarity(text: str, reference: str) -> float:
     return 1.0 - _levenshtein(text, reference) / longer if longer else 1.0
 
 
-def bits_per_byte(logprob_sum: float, num_bytes: int) -> float:
-    """Bits that the model needs for each UTF-8 byte of a text.
-
-    Args:
-        logprob_sum: natural log-probability of all the text's tokens, special tokens not included.
-        num_bytes: of the text in UTF-8.
-    """
-    if num_bytes < 1:
-        raise ValueError("bits per byte of an empty text do not exist")
-    return -logprob_sum / math.log(2) / num_bytes
-
-
 def _numbers(clusters: Sequence[Hashable]) -> npt.NDArray[np.intp]:
-    """Each row's cluster as a number from 0."""
+    """Returns each row's cluster as a number from 0."""
     number_of = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
     return np.array([number_of[cluster] for cluster in clusters])
 
@@ -200,7 +191,7 @@ def _interval(mean: float, resampled: Floats) -> Interval:
 
 
 def _resampled_ratios(sums: Floats, sizes: Floats, draws: int, seed: int) -> list[Floats]:
-    """Ratios of `draws` resamples of as many clusters as there are.
+    """Returns the ratios of `draws` resamples of as many clusters as there are.
 
     Drawing places is several times quicker than drawing how often each cluster comes, most of all
     where every row is a cluster of its own.
@@ -216,7 +207,9 @@ def _resampled_ratios(sums: Floats, sizes: Floats, draws: int, seed: int) -> lis
 
 
 def _levenshtein(text: str, reference: str) -> int:
-    """Edit distance; each row is one numpy step, so a thousand characters take milliseconds."""
+    """Returns the edit distance; each row is one numpy step, so a thousand characters take
+    milliseconds.
+    """
     if not text or not reference:
         return len(text) or len(reference)
     columns = np.array([ord(character) for character in reference])

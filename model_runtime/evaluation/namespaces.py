@@ -55,7 +55,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Run the command confined; exits with its status, or 128 + the signal that ended it."""
+    """Runs the command confined; exits with its status, or 128 + the signal that ended it."""
     # By hand: argparse or json would double the time that a program takes to start.
     first_of = {name: arguments.index(name) for name in ("--read-only", "--devices", "--")}
     read_only = arguments[first_of["--read-only"] + 1 : first_of["--devices"]]
@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _die_with_parent() -> None:
-    """Nothing that was started may go on when the evaluation itself is killed."""
+    """Ends everything that was started when the evaluation itself is killed."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0), "die with the parent")
 
 
@@ -108,7 +108,7 @@ def _enter_namespaces(is_root: bool) -> None:
 
 
 def _build_file_system(read_only: list[str], devices: list[str], file_bytes: int) -> None:
-    """Make a memory file system the root, with `read_only`, `devices` and a writable /tmp."""
+    """Makes a memory file system the root, with `read_only`, `devices` and a writable /tmp."""
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m")
     os.mkdir("/tmp" + _OLD)
@@ -130,7 +130,7 @@ def _build_file_system(read_only: list[str], devices: list[str], file_bytes: int
 
 
 def _bind(path: str, attributes: int) -> None:
-    """Show the old root's `path` at the same place, with all that is mounted below it."""
+    """Shows the old root's `path` at the same place, with all that is mounted below it."""
     if os.path.isdir(_OLD + path):
         os.makedirs(path, exist_ok=True)
     else:
@@ -141,7 +141,7 @@ def _bind(path: str, attributes: int) -> None:
 
 
 def _drop_privileges(is_root: bool) -> None:
-    """No capabilities, none to be had by executing something; for root a user without files."""
+    """Gives up all capabilities, also those that executing something gives; root becomes nobody."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):
             break  # past the last one that this kernel knows
@@ -198,7 +198,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _close_all_but_stderr() -> None:
-    """The supervisor reads until no process can write; only the command may be able to."""
+    """Closes what only the command may write to: the supervisor reads until nobody can write."""
     os.closerange(3, 1 << 16)
 
 

@@ -1,25 +1,20 @@
-"""Pictures of training runs beside each other: loss, bits per byte, pass@k, against tokens.
+"""Draws training runs: beside each other, or those that followed each other as one curve.
 
-Runs with one label, such as the seeds of an arm, share a colour.  What a folder does not hold is
+Runs with one label, such as the seeds of a variant, share a color.  What a folder does not hold is
 not drawn: without scores there is no panel for them.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from model_runtime.evaluation.errors import EvaluationError
-from model_runtime.evaluation.metrics import Interval
+from model_runtime.evaluation.training_curve import ConsecutiveRuns, TrainingCurve
 
-LOG = "training_log.jsonl"
-_PLACES = ("", "train", "export")
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which the colour-blind can tell apart."""
-_SMOOTHED_REPORTS = 15
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colors of Okabe and Ito, which the color-blind can tell apart."""
 _STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -35,101 +30,35 @@ _STYLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A figure after so many tokens."""
-
-    tokens: float
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """pass@k of a model that has seen so many tokens."""
-
-    tokens: float
-    k: int
-    value: Interval
-    floor: float
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One training run, and what was scored along it."""
-
-    label: str
-    loss: tuple[Point, ...]
-    """Nats per token, a running mean of the reports."""
-    middle: tuple[Point, ...]
-    """Bits per byte of held-out middles."""
-    left_to_right: tuple[Point, ...]
-    """Bits per byte of held-out text."""
-    scores: tuple[Score, ...] = ()
-
-
-def read_course(label: str, folder: Path) -> Course:
-    """A run of `fim-runtime train`, or a bundle that keeps its log, and the reports below it.
-
-    Raises:
-        EvaluationError: there is no training log, or it is damaged.
-    """
-    logs = [path for place in _PLACES if (path := folder / place / LOG).is_file()]
-    if not logs:
-        raise EvaluationError(
-            f"{folder} holds no {LOG}; give the folder of a training run, or LABEL=FOLDER"
-        )
-    try:
-        text = logs[0].read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]  # a run in progress may be writing its last line
-        lines = [json.loads(line) for line in whole.splitlines()]
-        reports = [line for line in lines if "event" not in line]
-        valid = [line for line in lines if line.get("event") == "valid"]
-        return Course(
-            label,
-            loss=tuple(_smooth([Point(line["tokens"], line["loss"]) for line in reports])),
-            middle=_points(valid, "mid_bpb"),
-            left_to_right=_points(valid, "ltr_bpb"),
-            scores=tuple(sorted(_scores(folder), key=lambda score: (score.k, score.tokens))),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvaluationError(f"{logs[0]} or a report below it is damaged ({error!r})") from error
-
-
-def draw(courses: Sequence[Course], path: Path, title: str = "") -> tuple[Path, Path]:
-    """Write `path` with the endings .svg and .png.
+def draw(curves: Sequence[TrainingCurve], path: Path, title: str = "") -> tuple[Path, Path]:
+    """Writes `path` with the endings .svg and .png.
 
     Raises:
         EvaluationError: matplotlib is not installed, or there is nothing to draw.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError(
-            f"a picture needs matplotlib ({error}); install it with: pip install 'fim-lsp[eval]'"
-        ) from error
+    rc_context, new_figure = _matplotlib()
     panels = [
         panel
         for panel, has_data in (
-            (_draw_loss, any(course.loss for course in courses)),
-            (_draw_bits, any(course.middle or course.left_to_right for course in courses)),
-            (_draw_scores, any(course.scores for course in courses)),
+            (_draw_loss, any(curve.loss for curve in curves)),
+            (_draw_bits, any(curve.middle or curve.left_to_right for curve in curves)),
+            (_draw_scores, any(curve.scores for curve in curves)),
         )
         if has_data
     ]
     if not panels:
         raise EvaluationError("the training logs hold no figure to draw yet")
-    labels = list(dict.fromkeys(course.label for course in courses))
-    colours = {label: _COLOURS[i % len(_COLOURS)] for i, label in enumerate(labels)}
+    labels = list(dict.fromkeys(curve.label for curve in curves))
+    colors = {label: _COLORS[i % len(_COLORS)] for i, label in enumerate(labels)}
     with rc_context(_STYLE):
-        figure = Figure(figsize=(4.2 * len(panels), 3.9), layout="constrained")
-        unit, name = _unit(courses)
+        figure = new_figure(figsize=(4.2 * len(panels), 3.9), layout="constrained")
+        unit, name = _unit(curves)
         for place, panel in enumerate(panels, 1):
             axes = figure.add_subplot(1, len(panels), place)
-            panel(axes, courses, colours, unit)
+            panel(axes, curves, colors, unit)
             axes.set_xlabel(f"{name} tokens")
             axes.set_xlim(0, 1.05 * axes.dataLim.x1)  # a single point would stand on the edge
-        _legend(figure, colours)
+        _legend(figure, colors)
         if title:
             figure.suptitle(title, x=0.01, ha="left")
         pictures = path.with_suffix(".svg"), path.with_suffix(".png")
@@ -139,36 +68,80 @@ def draw(courses: Sequence[Course], path: Path, title: str = "") -> tuple[Path, 
     return pictures
 
 
-def _draw_loss(axes: Any, courses: Sequence[Course], colours: dict[str, str], unit: float) -> None:
+def draw_consecutive_runs(runs: ConsecutiveRuns, path: Path, title: str) -> None:
+    """Writes a picture of bits per byte against the tokens of runs that followed each other.
+
+    Raises:
+        EvaluationError: matplotlib is not installed, or there is nothing to draw.
+    """
+    rc_context, new_figure = _matplotlib()
+    if not runs.train and not runs.middle:
+        raise EvaluationError("the training logs hold no figure to draw yet")
+    with rc_context(_STYLE):
+        figure = new_figure(figsize=(7.2, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        x = [point.tokens / 1e6 for point in runs.train]
+        y = [point.value for point in runs.train]
+        axes.plot(x, y, color=_COLORS[0], linewidth=1.2, label="training (running mean)")
+        x = [point.tokens / 1e6 for point in runs.middle]
+        y = [point.value for point in runs.middle]
+        axes.plot(x, y, "o", color=_COLORS[1], markersize=4, label="middles of held-out packages")
+        for end in runs.ends[:-1]:
+            axes.axvline(end / 1e6, color="#9ca3af", linewidth=1, linestyle="--")
+        axes.set_xlim(left=0)
+        axes.set_ylim(top=min(4.0, axes.get_ylim()[1]))  # the first steps would flatten the rest
+        axes.set_title(f"{title}: bits per byte", loc="left")
+        axes.set_xlabel("million tokens")
+        axes.legend(loc="upper right")
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    """Returns matplotlib's context of settings and its class of figures."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EvaluationError(
+            f"a picture needs matplotlib ({error}); install it with: pip install 'fim-lsp[train]'"
+        ) from error
+    return rc_context, Figure
+
+
+def _draw_loss(
+    axes: Any, curves: Sequence[TrainingCurve], colors: dict[str, str], unit: float
+) -> None:
     axes.set_title("training loss, nats per token", loc="left")
-    for course in courses:
-        x = [point.tokens / unit for point in course.loss]
-        y = [point.value for point in course.loss]
-        axes.plot(x, y, color=colours[course.label], linewidth=1.2, alpha=0.85)
+    for curve in curves:
+        x = [point.tokens / unit for point in curve.loss]
+        y = [point.value for point in curve.loss]
+        axes.plot(x, y, color=colors[curve.label], linewidth=1.2, alpha=0.85)
 
 
-def _draw_bits(axes: Any, courses: Sequence[Course], colours: dict[str, str], unit: float) -> None:
+def _draw_bits(
+    axes: Any, curves: Sequence[TrainingCurve], colors: dict[str, str], unit: float
+) -> None:
     axes.set_title("held-out bits per byte", loc="left")
-    for course in courses:
-        for points, line in ((course.middle, "-"), (course.left_to_right, "--")):
+    for curve in curves:
+        for points, line in ((curve.middle, "-"), (curve.left_to_right, "--")):
             x = [point.tokens / unit for point in points]
             y = [point.value for point in points]
-            axes.plot(x, y, line, marker="o", markersize=3, color=colours[course.label], alpha=0.85)
+            axes.plot(x, y, line, marker="o", markersize=3, color=colors[curve.label], alpha=0.85)
     for line, name in (("-", "middles"), ("--", "left to right")):
         axes.plot([], [], line, color="#4b5563", label=name)
     axes.legend(loc="upper right")
 
 
 def _draw_scores(
-    axes: Any, courses: Sequence[Course], colours: dict[str, str], unit: float
+    axes: Any, curves: Sequence[TrainingCurve], colors: dict[str, str], unit: float
 ) -> None:
-    ks = sorted({score.k for course in courses for score in course.scores})
+    ks = sorted({score.k for curve in curves for score in curve.scores})
     axes.set_title("HumanEval-infilling, % (95 %)", loc="left")
     markers = dict(zip(ks, "os^", strict=False))
-    floors = {score.k: score.floor for course in courses for score in course.scores}
-    for course in courses:
+    floors = {score.k: score.floor for curve in curves for score in curve.scores}
+    for curve in curves:
         for k in ks:
-            found = [score for score in course.scores if score.k == k]
+            found = [score for score in curve.scores if score.k == k]
             means = [100 * score.value.mean for score in found]
             below = [100 * (score.value.mean - score.value.low) for score in found]
             above = [100 * (score.value.high - score.value.mean) for score in found]
@@ -180,7 +153,7 @@ def _draw_scores(
                 markersize=4,
                 linewidth=1.2,
                 capsize=2,
-                color=colours[course.label],
+                color=colors[curve.label],
                 alpha=0.85,
             )
     for k in ks:
@@ -191,43 +164,18 @@ def _draw_scores(
     axes.legend(loc="best")
 
 
-def _legend(figure: Any, colours: dict[str, str]) -> None:
+def _legend(figure: Any, colors: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
-    figure.legend(lines, list(colours), loc="outside lower left", ncols=len(lines))
+    lines = [Line2D([], [], color=color, linewidth=2) for color in colors.values()]
+    figure.legend(lines, list(colors), loc="outside lower left", ncols=len(lines))
 
 
-def _unit(courses: Sequence[Course]) -> tuple[float, str]:
-    points = [point for course in courses for point in (*course.loss, *course.middle)]
+def _unit(curves: Sequence[TrainingCurve]) -> tuple[float, str]:
+    points = [point for curve in curves for point in (*curve.loss, *curve.middle)]
     most = max(
         [point.tokens for point in points]
-        + [score.tokens for course in courses for score in course.scores]
+        + [score.tokens for curve in curves for score in curve.scores]
     )
     units = ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
     return next(((unit, name) for unit, name in units if most >= unit), (1.0, ""))
-
-
-def _points(lines: Iterable[dict[str, Any]], name: str) -> tuple[Point, ...]:
-    return tuple(Point(line["tokens"], line[name]) for line in lines if name in line)
-
-
-def _smooth(points: Sequence[Point]) -> list[Point]:
-    found, recent = [], list[float]()
-    for point in points:
-        recent = [*recent, point.value][-_SMOOTHED_REPORTS:]
-        found.append(Point(point.tokens, sum(recent) / len(recent)))
-    return found
-
-
-def _scores(folder: Path) -> Iterable[Score]:
-    """Of every infilling report below a run that says how many tokens its model has seen."""
-    for path in sorted(folder.rglob("report.json")):
-        report = json.loads(path.read_text(encoding="utf-8"))
-        tokens = report.get("terms", {}).get("tokens_seen")
-        by_label = {score["label"]: score["pass_at"] for score in report.get("scores", ())}
-        if tokens is None or not by_label.get("raw"):
-            continue
-        for k, value in by_label["raw"].items():
-            floor = by_label["floor"][k]["mean"]
-            yield Score(float(tokens), int(k), Interval(**value), floor)

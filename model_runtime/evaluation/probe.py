@@ -11,11 +11,11 @@ import time
 
 
 def probe(folder: str, prefix: str, abstract_socket: str, processes: int, memory_mb: int) -> None:
-    """Raise an AssertionError that names the first restriction which does not hold.
+    """Raises an AssertionError that names the first restriction which does not hold.
 
     Args:
-        folder: exists outside.
-        prefix: of the interpreter; visible inside, and must not be writable.
+        folder: a folder that exists outside.
+        prefix: folder of the interpreter; visible inside, and must not be writable.
         abstract_socket: name on which the supervisor listens, in its own network namespace.
         processes, memory_mb: the limits that were set.
     """

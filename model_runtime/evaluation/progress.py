@@ -1,4 +1,6 @@
-"""A bar on a terminal, nothing elsewhere; on standard error, since results own the other."""
+"""Shows progress on a terminal, and nothing elsewhere; on standard error, since results own the
+other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ T = TypeVar("T")
 
 
 def tracked(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Yield `items`, showing how many of `total` have come and when the last one will."""
+    """Yields `items`, showing how many of `total` have come and when the last one will."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,4 +1,4 @@
-"""A folder in which an evaluation can be broken off and resumed: its settings, and JSON lines.
+"""Keeps an evaluation in a folder, so that it can be broken off and resumed.
 
 run.json         what was asked for; another question in the same folder is refused
 samples.jsonl    what the model wrote, a line for each sample
@@ -26,7 +26,8 @@ class JsonLines:
         self.path = path
 
     def read(self) -> list[dict[str, Any]]:
-        """All records.  A last line that was not finished is dropped, from the file as well.
+        """Returns all records.  A last line that was not finished is dropped, from the file as
+        well.
 
         Raises:
             EvaluationError: another line is damaged, so the file cannot be trusted.
@@ -48,7 +49,7 @@ class JsonLines:
         return records
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record, so that it outlives this process."""
+        """Writes one record, so that it outlives this process."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -57,7 +58,7 @@ class RunFolder:
     """The files of one run."""
 
     def __init__(self, folder: Path, question: Mapping[str, Any]) -> None:
-        """Open or begin a run.
+        """Opens or begin a run.
 
         Args:
             folder: made if it does not exist.
@@ -91,7 +92,7 @@ class RunFolder:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
+    """Writes a whole file or nothing."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

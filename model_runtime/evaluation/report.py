@@ -1,8 +1,8 @@
-"""What is kept of an evaluation (JSON) and read of it (Markdown): no score without its terms.
+"""Reports an infilling evaluation, as JSON and Markdown: no score without its terms.
 
 Beside every score stand its interval, the floor on the same rows, and all that it depends on: the
 model and its prompt order, the engine, split, rows, samples, temperature, top-p, token limit, what
-cut the completions, seed, and the judge's isolation, limits and Python.
+cut the completions, seed, and the sandbox's isolation, limits and Python.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_runtime.evaluation.labels import LABELS
 from model_runtime.evaluation.likelihood import BitsPerByte
 from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.scoring import Score
@@ -21,39 +22,33 @@ _TEXTS = {
     "middle_ltr": "middles, after their prefix alone, left to right",
     "program_ltr": "whole programs, left to right",
 }
-WAYS = {
-    "floor": "empty answer (the floor)",
-    "raw": "uncut: the model stops by itself",
-    "line": "cut after the first line end",
-    "server": "cut by the server's stop rules",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """The result of one run."""
+class InfillingReport:
+    """The result of one infilling evaluation."""
 
     benchmark: str
     model: str
     scores: tuple[Score, ...]
-    """The floor first."""
+    """Scores by label, the floor first."""
     bits: tuple[BitsPerByte, ...]
-    """How well the model expects the benchmark's own text."""
+    """Bits per byte: how well the model expects the benchmark's own text."""
     terms: Mapping[str, Any]
-    """What the scores depend on, name -> JSON value; all of it is shown."""
+    """Circumstances that the scores depend on, name -> JSON value; all of them are shown."""
     cost: Mapping[str, float]
-    """What the samples took: tokens, milliseconds, the share that stopped by itself."""
+    """Cost of the samples: tokens, milliseconds, the share that stopped by itself."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Everything, for programs; intervals are objects with mean, low and high."""
+        """Returns everything, for programs; intervals are objects with mean, low and high."""
         content = asdict(self)
         for score in content["scores"]:
             del score["by_task"]
         return json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """The table and its terms, for people."""
+        """Returns the table and its terms, for people."""
         lines = [f"# {self.benchmark}: {self.model}", ""]
         lines += [f"> **{warning}**" for warning in self.warnings] + [""] * bool(self.warnings)
         lines += [*_table(self.scores), ""]
@@ -66,7 +61,7 @@ class Report:
             *_pairs("Cost", self.cost),
         ]
         reasons = [
-            f"- {WAYS.get(score.label, score.label)}: "
+            f"- {LABELS.get(score.label, score.label)}: "
             + ", ".join(f"{name} {count}" for name, count in list(score.failures.items())[:8])
             for score in self.scores
             if score.failures
@@ -83,7 +78,7 @@ def _table(scores: Sequence[Score]) -> list[str]:
     names += ["exact match", "edit similarity", "empty", "length / reference"]
     rows = []
     for score in scores:
-        row = [WAYS.get(score.label, score.label)]
+        row = [LABELS.get(score.label, score.label)]
         row += [_percent(score.pass_at.get(k)) for k in ks]
         row += [_percent(score.above_floor, signed=True)] * bool(ks)
         row += [_percent(score.exact_match), _number(score.edit_similarity)]
@@ -123,7 +118,7 @@ def _pairs(title: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has neither named tuples nor numbers as keys."""
+    """Returns a value without named tuples and numbers as keys, which JSON does not have."""
     if isinstance(value, Interval):
         return value._asdict()
     if isinstance(value, Mapping):

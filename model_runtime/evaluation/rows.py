@@ -1,4 +1,4 @@
-"""Every measure of every row of an evaluation: what a paired comparison of two models needs.
+"""Keeps every measure of every row of an evaluation, for paired comparisons of two models.
 
 rows.json: {"rows": {measure: {row: [sum, weight]}}, "clusters": {row: cluster}}.  A measure is
 sum(sums) / sum(weights): a mean where every weight is 1, bits per byte where it is bytes.
@@ -20,7 +20,7 @@ FILE = "rows.json"
 
 
 @dataclass(slots=True)
-class Rows:
+class MeasuredRows:
     """Measure -> row -> (sum, weight), and the cluster of each row."""
 
     values: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
@@ -29,12 +29,12 @@ class Rows:
     def add(
         self, measure: str, row: str, value: float, *, cluster: Hashable, weight: float = 1.0
     ) -> None:
-        """Note one value."""
+        """Notes one value."""
         self.values.setdefault(measure, {})[row] = (float(value), float(weight))
         self.clusters[row] = cluster
 
     def interval(self, measure: str, rows: Sequence[str] | None = None) -> Interval:
-        """A measure over some of its rows, or all of them."""
+        """Returns a measure over some of its rows, or all of them."""
         values = self.values[measure]
         chosen = list(values if rows is None else rows)
         return cluster_ratio(
@@ -43,8 +43,8 @@ class Rows:
             [self.clusters[row] for row in chosen],
         )
 
-    def difference(self, other: Rows, measure: str) -> Interval:
-        """One arm less another on the rows that both have.
+    def difference(self, other: MeasuredRows, measure: str) -> Interval:
+        """Returns a measure less that of another run, on the rows that both have.
 
         Raises:
             EvaluationError: they have none in common.
@@ -59,23 +59,23 @@ class Rows:
             [self.clusters[row] for row in shared],
         )
 
-    def shared_with(self, other: Rows, measure: str) -> list[str]:
-        """Rows of a measure that both have; none if one lacks it."""
+    def shared_with(self, other: MeasuredRows, measure: str) -> list[str]:
+        """Returns the rows of a measure that both have; none if one lacks it."""
         return sorted(self.values.get(measure, {}).keys() & other.values.get(measure, {}).keys())
 
     def write(self, folder: Path) -> None:
-        """Into `rows.json` of a run's folder."""
+        """Writes `rows.json` into a run's folder."""
         content = {"rows": self.values, "clusters": self.clusters}
         write_text(folder / FILE, json.dumps(content) + "\n")
 
 
-def pooled(runs: Sequence[Rows]) -> Rows:
-    """Several runs of one question as one: what all of them measured, summed row by row.
+def pooled(runs: Sequence[MeasuredRows]) -> MeasuredRows:
+    """Returns several runs of one question as one: what all of them measured, summed row by row.
 
     With equal weights a row's value is thus the mean over the runs, such as those of several seeds.
     """
     first, *others = runs
-    found = Rows(clusters=dict(first.clusters))
+    found = MeasuredRows(clusters=dict(first.clusters))
     for measure, rows in first.values.items():
         for row in rows:
             pairs = [run.values.get(measure, {}).get(row) for run in runs]
@@ -91,8 +91,8 @@ def pooled(runs: Sequence[Rows]) -> Rows:
     return found
 
 
-def read_rows(folder: Path) -> Rows:
-    """Of a run's folder.
+def read_rows(folder: Path) -> MeasuredRows:
+    """Returns the rows in a run's folder.
 
     Raises:
         EvaluationError: there are none, or they are damaged.
@@ -111,4 +111,4 @@ def read_rows(folder: Path) -> Rows:
         ) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise EvaluationError(f"{path} is damaged; run the evaluation again") from error
-    return Rows(values, dict(clusters))
+    return MeasuredRows(values, dict(clusters))

@@ -1,4 +1,4 @@
-"""One infilling evaluation, from a bundle to a report; breaking it off loses nothing.
+"""Runs one infilling evaluation, from a bundle to a report; breaking it off loses nothing.
 
 tasks -> samples (infilling), bits (likelihood) -> cuts (cutting) -> verdicts (scoring, sandbox)
 -> report
@@ -18,27 +18,30 @@ from typing import Any
 
 import numpy as np
 
+from model_runtime.engines import registry
 from model_runtime.engines.protocol import Engine
 from model_runtime.evaluation import cutting
 from model_runtime.evaluation.infilling import DrawSettings, Sample, draw_samples
-from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
+from model_runtime.evaluation.labels import CUT_RULES, FLOOR, RAW
+from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarize
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import RunFolder, write_text
-from model_runtime.evaluation.report import Report
-from model_runtime.evaluation.rows import Rows
+from model_runtime.evaluation.report import InfillingReport
+from model_runtime.evaluation.rows import MeasuredRows
 from model_runtime.evaluation.sandbox import Limits, Sandbox
-from model_runtime.evaluation.scoring import Judge, Score, score
-from model_runtime.evaluation.tasks import SPLITS, Split, Task, choose, read_split
+from model_runtime.evaluation.scorer import scorer_of
+from model_runtime.evaluation.scoring import ProgramChecker, Score, score
+from model_runtime.evaluation.splits import SPLITS, Split
+from model_runtime.evaluation.tasks import Task, choose, read_split
 from model_runtime.models.bundle import ModelBundle
 
 BENCHMARK = "HumanEval-infilling"
-FLOOR = "floor"
-_ENOUGH_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies most
+_MIN_SAMPLES = 20  # for pass@10; with as few as k samples the estimate varies most
 
 
 @dataclass(frozen=True, slots=True)
 class InfillingOptions:
-    """What to evaluate on, and how."""
+    """Settings of an infilling evaluation."""
 
     data: Path
     """Folder with the benchmark's files."""
@@ -46,19 +49,20 @@ class InfillingOptions:
     """Folder for samples, verdicts and the report; a run found there is resumed."""
     split: str = "single-line"
     tasks: int | None = None
-    """Only so many, spread over the problems."""
+    """Number of tasks, spread over the problems; None: all."""
     draw: DrawSettings = field(default_factory=DrawSettings)
-    cuts: tuple[str, ...] = tuple(cutting.RULES)
-    """Rules to score as well; see `cutting`."""
+    cuts: tuple[str, ...] = CUT_RULES
+    """Rules to score by as well; see `cutting`."""
     limits: Limits = field(default_factory=Limits)
     batch: int = 16
-    """Prompts decoded at once; changes the time alone, not the tokens (in float32)."""
+    """Number of prompts decoded at once; changes the time alone, not the tokens (in float32)."""
 
 
 def evaluate_infilling(
     bundle: ModelBundle, engine: Engine, options: InfillingOptions, sandbox: Sandbox | None
-) -> Report:
-    """Draw samples, execute them where a sandbox is given, and write the report into `options.out`.
+) -> InfillingReport:
+    """Draws samples, executes them where a sandbox is given, and writes the report into
+    `options.out`.
 
     Raises:
         EvaluationError: the data, the folder or the settings cannot be used.
@@ -77,33 +81,42 @@ def evaluate_tasks(
     options: InfillingOptions,
     sandbox: Sandbox | None,
     benchmark: str = BENCHMARK,
-) -> Report:
-    """The same for tasks of any origin; those without tests go without a sandbox.
+) -> InfillingReport:
+    """Evaluates tasks of any origin; those without tests go without a sandbox.
 
     Raises:
-        As `evaluate_infilling`.
+        EvaluationError: the folder or the settings cannot be used.
+        EngineError: the engine broke; the same call goes on where this one ended.
     """
+    scorer = scorer_of(engine)
     terms = _terms(bundle, engine, split, options)
     folder = RunFolder(options.out, terms)
     drawn = draw_samples(bundle, engine, tasks, options.draw, folder.samples, options.batch)
     samples = list(tracked(drawn, "filling", len(tasks) * options.draw.samples))
-    scorings = score_texts(bundle, engine, tasks, folder.bits)
+    scorings = score_texts(bundle, scorer, tasks, folder.bits)
     texts = list(tracked(scorings, "expecting", len(plan(tasks))))
-    arms = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
-    for rule in (cutting.RAW, *options.cuts):
-        arms[rule] = _cut(rule, bundle, split, tasks, samples)
-    judge = None
+    answers_by_label = {FLOOR: {task.id: [""] * options.draw.samples for task in tasks}}
+    for rule in (RAW, *options.cuts):
+        answers_by_label[rule] = _cut(rule, bundle, split, tasks, samples)
+    checker = None
     if sandbox is not None:
-        judge = Judge(sandbox, folder.verdicts)
-        answers = [(task, text) for arm in arms.values() for task in tasks for text in arm[task.id]]
-        for _ in tracked(judge.run(answers), "executing", len(judge.pending(answers))):
+        checker = ProgramChecker(sandbox, folder.verdicts)
+        answers = [
+            (task, text)
+            for by_task in answers_by_label.values()
+            for task in tasks
+            for text in by_task[task.id]
+        ]
+        for _ in tracked(checker.run(answers), "executing", len(checker.pending(answers))):
             pass
-    scores = tuple(score(label, tasks, arm, judge) for label, arm in arms.items())
-    report = Report(
+    scores = tuple(
+        score(label, tasks, by_task, checker) for label, by_task in answers_by_label.items()
+    )
+    report = InfillingReport(
         benchmark=f"{benchmark}, {split.name}",
         model=bundle.manifest.name,
         scores=scores,
-        bits=summarise(texts),
+        bits=summarize(texts),
         terms={
             "rows": f"{len(tasks)} of {split.rows}",
             "problems": len({task.problem for task in tasks}),
@@ -124,8 +137,8 @@ def evaluate_tasks(
     return report
 
 
-def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored]) -> Rows:
-    rows = Rows()
+def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored]) -> MeasuredRows:
+    rows = MeasuredRows()
     for found in scores:
         for measure, values in found.by_task.items():
             for task, value in zip(tasks, values, strict=True):
@@ -145,7 +158,7 @@ def _rows(tasks: Sequence[Task], scores: Sequence[Score], texts: Sequence[Scored
 def _terms(
     bundle: ModelBundle, engine: Engine, split: Split, options: InfillingOptions
 ) -> dict[str, Any]:
-    """All that a single sample or verdict depends on; not how many of them there are."""
+    """Returns all that a single sample or verdict depends on; not how many of them there are."""
     manifest = bundle.manifest
     draw = asdict(options.draw)
     del draw["samples"]
@@ -155,7 +168,7 @@ def _terms(
         "model": manifest.name,
         "weights_sha256": manifest.weights.sha256,
         "parameters": manifest.parameters,
-        "order": manifest.order.value,
+        "order": manifest.prompt.name,
         "engine": engine.name,
         "context": engine.context_length,
         **draw,
@@ -166,7 +179,7 @@ def _terms(
 
 
 def _circumstances() -> dict[str, str]:
-    """What the times depend on, and when they were taken."""
+    """Returns what the times depend on, and when they were taken."""
     try:
         version = metadata.version("fim-lsp")
     except metadata.PackageNotFoundError:
@@ -181,8 +194,8 @@ def _circumstances() -> dict[str, str]:
 def _cut(
     rule: str, bundle: ModelBundle, split: Split, tasks: Sequence[Task], samples: Sequence[Sample]
 ) -> dict[str, list[str]]:
-    """Every sample's text under a rule, by task and in the order of their numbers."""
-    places = {task.id: cutting.Place(task.hole, split.is_whole_lines) for task in tasks}
+    """Returns every sample's text under a rule, by task and in the order of their numbers."""
+    places = {task.id: cutting.HoleContext(task.hole, split.is_whole_lines) for task in tasks}
     answers: dict[str, list[str]] = {task.id: [] for task in tasks}
     for sample in sorted(samples, key=lambda sample: sample.number):
         text = cutting.apply(rule, places[sample.task], bundle.tokenizer, sample.ids, sample.text)
@@ -209,20 +222,20 @@ def _warnings(
     engine: Engine,
     options: InfillingOptions,
 ) -> tuple[str, ...]:
-    """What a reader of the scores has to know."""
+    """Returns what a reader of the scores has to know."""
     found = []
     floor = scores[0].pass_at
     if floor and len(tasks) == split.rows:
         passed = round(floor[1].mean * split.rows)
         if passed != split.empty_passes:
             found.append(
-                f"the judge is off: {passed} empty answers pass in place of {split.empty_passes}, "
-                "so these scores compare with no others"
+                f"the evaluation is off: {passed} empty answers pass in place of "
+                f"{split.empty_passes}, so these scores compare with no others"
             )
     if cut := sum(sample.is_prompt_cut for sample in samples):
         found.append(f"{cut} of {len(samples)} prompts did not fit into the context whole")
-    if options.draw.temperature and engine.name == "ctranslate2":
-        found.append("CTranslate2 ignores seeds, so other runs will draw other samples")
-    if 10 <= options.draw.samples < _ENOUGH_SAMPLES:
-        found.append(f"pass@10 from fewer than {_ENOUGH_SAMPLES} samples a task varies most")
+    if options.draw.temperature and registry.ignores_seeds(engine.name):
+        found.append(f"{engine.name} ignores seeds, so other runs will draw other samples")
+    if 10 <= options.draw.samples < _MIN_SAMPLES:
+        found.append(f"pass@10 from fewer than {_MIN_SAMPLES} samples a task varies most")
     return tuple(found)

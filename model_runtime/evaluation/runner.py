@@ -21,11 +21,11 @@ import os
 import resource
 import sys
 
-_LONGEST_REASON = 300  # characters of an error's text that are reported
+_MAX_REASON = 300  # characters of an error's text that are reported
 
 
 def main() -> None:
-    """Entry point; never returns."""
+    """Runs the program and writes its verdict; never returns."""
     # The program may replace anything in `os`; what is needed after it is taken now.
     write, read, leave, describe = os.write, os.read, os._exit, _describe
     getpid, own_pid = os.getpid, os.getpid()
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _limit(name: str, value: int) -> None:
-    """Lower one of the `RLIMIT_*`, soft and hard, so that it cannot be raised again."""
+    """Lowers one of the `RLIMIT_*`, soft and hard, so that it cannot be raised again."""
     kind = getattr(resource, f"RLIMIT_{name}", None)
     if kind is None:
         return  # the supervisor's self-test finds out whether that matters
@@ -71,7 +71,7 @@ def _describe(error: BaseException) -> bytes:
         text = f"{type(error).__name__}: {error}".replace("\n", " ").rstrip(": ")
     except BaseException:  # a program's own __str__
         text = type(error).__name__
-    return text[:_LONGEST_REASON].encode("utf-8", "replace")
+    return text[:_MAX_REASON].encode("utf-8", "replace")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Runs model-written Python programs, each in a fresh confined process, and judges them.
+"""Runs model-written Python programs, each in a fresh confined process, and says which have passed.
 
     Sandbox.open().run(program) -> Outcome
 
     this process --> isolation.py's command --> runner.py --> the program, then a nonce
 
-Which isolation holds is found out by running a program that tries to get out (probe.py), once per
-process. The nonce, written after the program's last statement, is the only proof of success.
+The isolation is chosen by running a program that tries to get out (probe.py), once per process.
+The nonce, written after the program's last statement, is the only proof of success.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use."""
+    """The resources that one program may use."""
 
     seconds: float = 3.0
     """Wall clock from the program's first statement; human-eval-infilling gives 3."""
@@ -52,11 +52,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one program."""
+    """The end of one program."""
 
     passed: bool
     reason: str
-    """Why it did not pass: an error's name and text, `time limit`, `ended early`; else empty."""
+    """Reason why it did not pass: an error's name and text, `time limit`, `ended early`; else
+    empty.
+    """
     seconds: float
     """Wall clock, with the start of the sandbox."""
 
@@ -70,7 +72,7 @@ class Sandbox:
 
     @classmethod
     def open(cls, limits: Limits | None = None, *, allow_unsandboxed: bool = False) -> Sandbox:
-        """A sandbox with the best isolation that works here.
+        """Returns a sandbox with the best isolation that works here.
 
         Raises:
             SandboxUnavailable: none works, and `allow_unsandboxed` was not given.
@@ -85,7 +87,7 @@ class Sandbox:
         return cls(isolation, limits or Limits())
 
     def run(self, program: str) -> Outcome:
-        """Run `program` to its end or its limits.
+        """Runs `program` to its end or its limits.
 
         It has passed if its last statement was executed; ending in any other way is a failure.
 
@@ -115,7 +117,7 @@ class Sandbox:
     def _supervise(
         self, job: IO[bytes], proof: IO[bytes], complaints: IO[bytes]
     ) -> tuple[bytes, str]:
-        """Start the runner; return what it wrote and how it ended."""
+        """Starts the runner; returns what it wrote and how it ended."""
         result_end, result_target = os.pipe()
         with open(result_end, "rb", buffering=0) as result:
             with open(result_target, "wb", buffering=0) as target:
@@ -150,7 +152,7 @@ class Sandbox:
 
 
 def _file(content: bytes) -> IO[bytes]:
-    """An unnamed temporary file, positioned at its start."""
+    """Returns an unnamed temporary file, positioned at its start."""
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's `with` closes it
     file.write(content)
     file.seek(0)
@@ -158,7 +160,8 @@ def _file(content: bytes) -> IO[bytes]:
 
 
 def _read(descriptor: int, seconds: float) -> tuple[bytes, str]:
-    """What arrives until the end of the stream, and what prevented that end, if anything did.
+    """Returns what arrives until the end of the stream, and what prevented that end, if anything
+    did.
 
     Time runs from the start line on; before it there is only the start of an interpreter.
     """
@@ -187,7 +190,7 @@ def _reason(verdict: bytes, status: str) -> str:
 
 
 def _runner(descriptors: tuple[int, int, int], limits: Limits) -> list[str]:
-    """The command inside, whatever the isolation."""
+    """Returns the command that runs inside, whatever the isolation."""
     resources = {
         "AS": limits.memory_mb << 20,
         "CPU": math.ceil(limits.seconds)
@@ -208,7 +211,7 @@ def _source(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _working_isolation() -> tuple[Isolation, tuple[str, ...]]:
-    """The first isolation that holds, and why those before it do not."""
+    """Returns the first isolation that holds, and why those before it do not."""
     reasons: list[str] = []
     for isolation in (Isolation.BUBBLEWRAP, Isolation.NAMESPACES):
         problem = weakness(isolation)
@@ -219,7 +222,7 @@ def _working_isolation() -> tuple[Isolation, tuple[str, ...]]:
 
 
 def weakness(isolation: Isolation) -> str:
-    """What a program under `isolation` can do that it must not; empty if nothing was found."""
+    """Says what a program under `isolation` can do that it must not; empty if nothing was found."""
     if not sys.platform.startswith("linux"):
         return f"not on {sys.platform}"
     if isolation is Isolation.BUBBLEWRAP and shutil.which("bwrap") is None:

@@ -1,4 +1,4 @@
-"""Turns completions into scores: by execution, and by comparison with what was cut out.
+"""Scores completions: by execution, and by comparison with what was cut out.
 
 The floor is scored like a model that always answers with the empty text, on the same rows.
 """
@@ -24,37 +24,38 @@ from model_runtime.evaluation.sandbox import Sandbox
 from model_runtime.evaluation.tasks import Task
 
 KS = (1, 10, 100)
-"""pass@k is given for those of which every task has enough samples."""
+"""Values of k; pass@k is given for those of which every task has enough samples."""
 
 Answers = Mapping[str, Sequence[str]]
 """Task id -> its completions."""
 
 Comparison = Callable[[str, str], float]
-"""From a completion and what was cut out."""
+"""Compares a completion with what was cut out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How one way of answering did on a set of tasks; every interval is clustered by problem."""
+    """The score of one label on a set of tasks; every interval is clustered by problem."""
 
     label: str
     pass_at: dict[int, Interval]
     """k -> unbiased pass@k; empty where nothing was executed."""
     above_floor: Interval | None
-    """pass@1 less that of the empty answer, paired by task; None where nothing was executed."""
+    """Mean pass@1 less that of the empty answer, paired by task; None where nothing was executed.
+    """
     exact_match: Interval
     edit_similarity: Interval
     empty_share: float
-    """Of samples that are empty or white space."""
+    """Share of samples that are empty or white space."""
     length_ratio: float
     """Characters written / characters cut out, over all rows."""
     failures: dict[str, int]
-    """Samples that failed, by the error's name, most frequent first."""
+    """Error's name -> number of samples that failed by it, most frequent first."""
     by_task: dict[str, list[float]]
     """Measure -> its value for each task, in their order; kept in rows.json, not in the report."""
 
 
-class Judge:
+class ProgramChecker:
     """Runs programs in a sandbox, each only once, and remembers the verdicts in a file."""
 
     def __init__(self, sandbox: Sandbox, store: JsonLines, *, workers: int = 2) -> None:
@@ -64,7 +65,7 @@ class Judge:
         }
 
     def run(self, answers: Sequence[tuple[Task, str]]) -> Iterator[None]:
-        """Judge all answers not judged before; yields after each.
+        """Runs all answers that have no verdict yet; yields after each.
 
         Raises:
             SandboxBroken: no verdict on one of them is possible; those before it are kept.
@@ -86,12 +87,12 @@ class Judge:
             pool.shutdown(cancel_futures=True)
 
     def pending(self, answers: Sequence[tuple[Task, str]]) -> list[tuple[Task, str]]:
-        """Those of `answers` that have no verdict yet, each once."""
+        """Returns the answers that have no verdict yet, each once."""
         unique = {(task.id, text): (task, text) for task, text in answers}
         return [answer for key, answer in unique.items() if key not in self._reasons]
 
     def reason(self, task: Task, text: str) -> str:
-        """Why an answer failed; empty if it passed.
+        """Returns why an answer failed; empty if it passed.
 
         Raises:
             KeyError: it was not run.
@@ -99,8 +100,12 @@ class Judge:
         return self._reasons[task.id, text]
 
 
-def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | None) -> Score:
-    """Score one arm.  With a judge, all `answers` and the empty ones must have been run.
+def score(
+    label: str, tasks: Sequence[Task], answers: Answers, checker: ProgramChecker | None
+) -> Score:
+    """Scores the answers of one label.
+
+    With a checker, all `answers` and the empty ones must have been run.
 
     Raises:
         EvaluationError: a task has no answer, or tasks have different numbers of them.
@@ -126,10 +131,10 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
 
     pass_at, above_floor = {}, None
     reasons: Counter[str] = Counter()
-    if judge is not None:
+    if checker is not None:
         passed = {}
         for task in tasks:
-            found = [judge.reason(task, text) for text in answers[task.id]]
+            found = [checker.reason(task, text) for text in answers[task.id]]
             passed[task.id] = found.count("")
             reasons.update(reason.partition(":")[0] for reason in found if reason)
         for k in KS:
@@ -139,7 +144,7 @@ def score(label: str, tasks: Sequence[Task], answers: Answers, judge: Judge | No
                 pass_at[k] = mean(values)
         above_floor = paired_difference(
             {task: count / samples for task, count in passed.items()},
-            {task.id: float(not judge.reason(task, "")) for task in tasks},
+            {task.id: float(not checker.reason(task, "")) for task in tasks},
             problems,
         )
     texts = [text for task in tasks for text in answers[task.id]]

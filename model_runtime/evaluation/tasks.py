@@ -1,4 +1,4 @@
-"""HumanEval-infilling: its four splits as tasks, and the program that judges an answer.
+"""Reads HumanEval-infilling as tasks, and writes the program that checks an answer.
 
     program = prompt + completion + suffix, a line end, the tests, a line end, check(entry_point)
 
@@ -22,87 +22,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_runtime.evaluation.errors import DataError, EvaluationError
+from model_runtime.evaluation.splits import Split
 from model_runtime.prompt.encoder import Hole
 
 LANGUAGE = "python"
-"""Of every problem, by the id that editors send."""
+"""Language of every problem, by the id that editors send."""
 _SOURCE = "the folder data/ of https://github.com/openai/human-eval-infilling"
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """One file of the benchmark, and what is known about it."""
-
-    name: str
-    file: str
-    sha256: str
-    rows: int
-    is_whole_lines: bool
-    """Lines were cut out, not characters, so that a middle ends in a line end."""
-    empty_passes: int
-    """Rows whose checks an empty completion passes: the floor, and a known answer for the judge."""
-
-
-SPLITS = {
-    split.name: split
-    for split in (
-        Split(
-            "single-line",
-            "HumanEval-SingleLineInfilling.jsonl.gz",
-            "1277073e7ddce163ef68598c2bca777f688a53df99422f097e37362090f88e1f",
-            rows=1033,
-            is_whole_lines=True,
-            empty_passes=27,
-        ),
-        Split(
-            "multi-line",
-            "HumanEval-MultiLineInfilling.jsonl.gz",
-            "2f341612eee1d35da1357a4f365e0c0b3ba6e2b62eb491e88aaefa4855af0349",
-            rows=5815,
-            is_whole_lines=True,
-            empty_passes=55,
-        ),
-        Split(
-            "random-span",
-            "HumanEval-RandomSpanInfilling.jsonl.gz",
-            "b4f330d8a8ff97bf85d9def497dffcae4d741e506449386a877236e422e33e8d",
-            rows=1640,
-            is_whole_lines=False,
-            empty_passes=30,
-        ),
-        Split(
-            "random-span-light",
-            "HumanEval-RandomSpanInfillingLight.jsonl.gz",
-            "1432250ecac0cb56e6f97f8faf0970419ef892a98fda7e1f5aa4c4b87209b760",
-            rows=164,
-            is_whole_lines=False,
-            empty_passes=0,
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
-    """One hole, what stood in it, and how an answer is checked."""
+    """One hole, the text that stood in it, and the check of an answer."""
 
     id: str
     problem: int
-    """The unit that is resampled for an interval; of HumanEval 0 to 163."""
+    """Number of the problem, 0 to 163 for HumanEval: the unit that is resampled for an interval."""
     hole: Hole
     middle: str
-    """What was cut out."""
+    """Text that was cut out."""
     test: str
     entry_point: str
 
     def program(self, completion: str) -> str:
-        """The program whose running to its end means that `completion` is right."""
+        """Returns the program whose running to its end means that `completion` is right."""
         document = self.hole.prefix + completion + self.hole.suffix
         return f"{document}\n{self.test}\ncheck({self.entry_point})"
 
 
 def read_split(folder: Path, split: Split) -> list[Task]:
-    """All tasks of a split, in the file's order.
+    """Returns all tasks of a split, in the file's order.
 
     Raises:
         DataError: the file is missing, or is not the published one.
@@ -124,7 +72,8 @@ def read_split(folder: Path, split: Split) -> list[Task]:
 
 
 def choose(tasks: Sequence[Task], number: int | None, seed: int = 0) -> list[Task]:
-    """`number` tasks in their given order, each problem with its share of rows, to within one.
+    """Returns `number` tasks in their given order, each problem with its share of rows, to within
+    one.
 
     So the score of a choice estimates that of all tasks.  It depends on the seed and the ids alone,
     and the choice of 300 contains that of 200, so a run can be extended.

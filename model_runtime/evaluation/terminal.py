@@ -1,4 +1,4 @@
-"""Tables for a person at a terminal."""
+"""Shows comparisons as tables to a person at a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PIPED_WIDTH = 160
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Print a table of paired differences; those that are sure are bold."""
+    """Prints a table of paired differences; those that are sure are bold."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     base = comparison.runs[0].label
     for name in ("measure", base):
@@ -47,12 +47,12 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def signed(interval: Interval) -> str:
-    """+0.0120 (-0.0010 to +0.0250)."""
+    """Returns an interval as `+0.0120 (-0.0010 to +0.0250)`."""
     mean, low, high = (f"{part:+.4f}" for part in interval)
     return f"{mean} ({low} to {high})"
 
 
 def console_of() -> Console:
-    """As wide as the terminal; wide enough for a table where the output is piped."""
+    """Returns a console as wide as the terminal; wide enough for a table where it is piped."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)

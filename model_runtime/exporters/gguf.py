@@ -1,17 +1,15 @@
 """A bundle -> one GGUF file for llama.cpp, with weights, tokenizer and sentinels.
 
-The architecture is GGUF's `gptneox` (llama.cpp's src/models/gptneox.cpp; ggml's docs/gguf.md for
-the keys).  It knows rotary positions, whole or partial, and both kinds of residual, but neither
-ALiBi nor ReLU; its GELU is the tanh approximation.  Matrices are converted one at a time, so memory
-stays at a few of the largest.
+Which of llama.cpp's architectures runs it, and what its tensors are called there, `gguf_network`
+says.  Matrices are converted one at a time, so memory stays at a few of the largest.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +17,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from model_runtime.engines.qkv import rows_by_kind
 from model_runtime.errors import GgufError
 from model_runtime.exporters.gguf_names import fim_token_ids
+from model_runtime.exporters.gguf_network import (
+    GgufArchitecture,
+    GgufTensor,
+    add_network,
+    architecture_for,
+    gguf_tensors,
+)
 from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
 from model_runtime.models.bundle import TOKENIZER, ModelBundle
-from model_runtime.models.decoder import EMBEDDING, HEAD
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.progress import OnStep, ignore_step
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import Order
+from model_runtime.prompt.template import Slot
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType, GGUFWriter
@@ -36,54 +42,38 @@ _QUANTISED_BLOCK = 32
 
 
 class _Infill(NamedTuple):
-    """A prompt as text, and how llama-server's /infill comes to write it."""
+    """Says how llama-server's /infill comes to write a prompt."""
 
-    prompt: str
     flag: str
     when: str
 
 
 _INFILL = {
-    Order.SPM1: _Infill("{suffix}AFTER{prefix}BEFORE{middle}", "--spm-infill", "with --spm-infill"),
-    Order.SPM2: _Infill(
-        "{prefix}{suffix}AFTER{middle}BEFORE", "", "in no way; send the prompt whole"
-    ),
-    Order.PSM: _Infill("{prefix}BEFORE{suffix}AFTER{middle}", "", "as it is"),
+    Order.SPM1: _Infill("--spm-infill", "with --spm-infill"),
+    Order.PSM: _Infill("", "as it is"),
 }
-
-Progress = Callable[[str], None]
-
-
-class _Tensor(NamedTuple):
-    """One tensor of the file."""
-
-    name: str
-    """GGUF's."""
-    source: str
-    """Hugging Face's, as in the bundle."""
-    shape: tuple[int, ...]
-    type: GGMLQuantizationType
+_NO_INFILL = _Infill("", "in no way; send the prompt whole")
 
 
 @dataclass(frozen=True, slots=True)
 class GgufReport:
-    """What was written, for people to read."""
+    """Says what was written, for people to read."""
 
     path: Path
     type: str
     bytes: int
     pre_tokenizer: str
     agreement: float
-    """See `GgufVocabulary`."""
+    """Share of ids that llama.cpp's pre-tokenizer gives as well, as in `GgufVocabulary`."""
     command: str
-    """Starts llama.cpp's server with it."""
+    """Command that starts llama.cpp's server with the file."""
     seconds: float
 
 
 def export_gguf(
-    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: Progress | None = None
+    bundle: ModelBundle, target: Path, type_: str = "q8_0", progress: OnStep = ignore_step
 ) -> GgufReport:
-    """Write `target`, whole or not at all.
+    """Writes `target`, whole or not at all.
 
     Args:
         bundle: the model.
@@ -97,19 +87,18 @@ def export_gguf(
         BundleError: the weights are damaged.
     """
     started = time.perf_counter()
-    say = progress or _silent
-    _check(bundle)
+    architecture = _architecture(bundle)
     writer_class = _writer_class()
-    say("choosing a pre-tokenizer")
-    vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.architecture.vocab)
+    progress("choosing a pre-tokenizer")
+    vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.decoder.vocab)
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with closing(writer_class(work, "gptneox")) as writer:
+        with closing(writer_class(work, architecture.name)) as writer:
             _add_metadata(writer, bundle, type_)
-            _add_architecture(writer, bundle)
-            _add_vocabulary(writer, vocabulary, bundle.manifest.tokens)
-            _write_tensors(writer, bundle, type_, say)
+            add_network(writer, bundle.manifest.decoder, bundle.manifest.context_length)
+            _add_vocabulary(writer, vocabulary, bundle.manifest.prompt)
+            _write_tensors(writer, bundle, architecture, type_, progress)
         work.replace(target)
     except OSError as error:
         raise GgufError(f"cannot write {target} ({error})") from error
@@ -122,27 +111,18 @@ def export_gguf(
         target.stat().st_size,
         vocabulary.pre_tokenizer,
         vocabulary.agreement,
-        f"llama-server --model {target} {_INFILL[bundle.manifest.order].flag}".rstrip(),
+        f"llama-server --model {target} {_infill(bundle).flag}".rstrip(),
         time.perf_counter() - started,
     )
 
 
-def _silent(_: str) -> None:
-    pass
-
-
-def _check(bundle: ModelBundle) -> None:
-    manifest = bundle.manifest
-    if manifest.position_embedding == "alibi":
+def _architecture(bundle: ModelBundle) -> GgufArchitecture:
+    found = architecture_for(bundle.manifest.decoder)
+    if isinstance(found, str):
         raise GgufError(
-            f"{manifest.name} was trained with ALiBi, and llama.cpp's gptneox would rotate its "
-            "heads; run it with fim-lsp's own engines"
+            f"{found}, which {bundle.manifest.name} needs; run it with fim-lsp's own engines"
         )
-    if manifest.architecture.activation == "relu":
-        raise GgufError(
-            f"{manifest.name} uses ReLU, and llama.cpp's gptneox knows GELU alone; "
-            "run it with fim-lsp's own engines"
-        )
+    return found
 
 
 def _writer_class() -> type[GGUFWriter]:
@@ -168,94 +148,82 @@ def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:
     writer.add_file_type(LlamaFileType[_FILE_TYPES[type_]])
     writer.add_quantization_version(GGML_QUANT_VERSION)
     # No standard key says in which order the parts of a prompt stand.
-    writer.add_string("fim_lsp.order", manifest.order.value)
-    writer.add_string("fim_lsp.hole_start", manifest.hole_start.value)
+    writer.add_string("fim_lsp.order", manifest.prompt.name)
+    writer.add_string("fim_lsp.prompt", json.dumps(manifest.prompt.to_json()))
     writer.add_string("fim_lsp.weights_sha256", manifest.weights.sha256)
 
 
 def _how_to_prompt(bundle: ModelBundle) -> str:
-    """The prompt as text, and whether llama.cpp's /infill writes it."""
-    order, ids = bundle.manifest.order, bundle.manifest.tokens
-    sentinels = {
-        role: bundle.tokenizer.decode([getattr(ids, role)])
-        for role in ("suffix", "prefix", "middle")
-    }
-    infill = _INFILL[order]
+    """Returns the prompt as text, and whether llama.cpp's /infill writes it."""
+    form = bundle.manifest.prompt
+    prompt = "".join(form.spelled(bundle.tokenizer.token_of, prefix="BEFORE", suffix="AFTER"))
     return (
-        f"Fills in the middle of code.  Prompt, order {order.value}: "
-        f"{infill.prompt.format(**sentinels)}.  llama-server's /infill writes it {infill.when}."
+        f"Fills in the middle of code.  Prompt, order {form.name}: {prompt}.  "
+        f"llama-server's /infill writes it {_infill(bundle).when}."
     )
 
 
-def _add_architecture(writer: GGUFWriter, bundle: ModelBundle) -> None:
-    a = bundle.manifest.architecture
-    writer.add_context_length(bundle.manifest.context_length)
-    writer.add_embedding_length(a.hidden)
-    writer.add_block_count(a.layers)
-    writer.add_feed_forward_length(a.intermediate)
-    writer.add_head_count(a.heads)
-    writer.add_rope_dimension_count(a.rotary_dim)
-    writer.add_rope_freq_base(a.rotary_base)
-    writer.add_parallel_residual(a.parallel_residual)
-    writer.add_layer_norm_eps(a.norm_epsilon)
+def _infill(bundle: ModelBundle) -> _Infill:
+    order = bundle.manifest.prompt.order
+    return _NO_INFILL if order is None else _INFILL.get(order, _NO_INFILL)
 
 
-def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, ids: FimTokens) -> None:
+def _add_vocabulary(writer: GGUFWriter, vocabulary: GgufVocabulary, form: PromptFormat) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.pre_tokenizer)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.types)
     writer.add_token_merges(vocabulary.merges)
-    for add in (writer.add_bos_token_id, writer.add_eos_token_id, writer.add_eot_token_id):
-        add(ids.end)
-    if ids.pad is not None:
-        writer.add_pad_token_id(ids.pad)
-    writer.add_add_bos_token(False)
+    writer.add_bos_token_id(form.text_start)
+    for add in (writer.add_eos_token_id, writer.add_eot_token_id):
+        add(form.end)
+    if form.pad is not None:
+        writer.add_pad_token_id(form.pad)
+    writer.add_add_bos_token(form.bos is not None)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
-    for name, id_ in fim_token_ids(ids).items():
-        # With a file separator /infill would put `<|file|>filename` before the suffix, where
+    roles = form.roles
+    if form.template[0] is not Slot.CONTEXT:
+        # With a file separator /infill would put `<|file|>filename` before the sentinels, where
         # training never has it.
-        if id_ != ids.file:
-            writer.add_uint32(f"tokenizer.ggml.{name}", id_)
+        roles.pop("file", None)
+    for name, id_ in fim_token_ids(roles).items():
+        writer.add_uint32(f"tokenizer.ggml.{name}", id_)
 
 
-def _write_tensors(writer: GGUFWriter, bundle: ModelBundle, type_: str, say: Progress) -> None:
-    """Header, keys and tensors, one tensor at a time in memory."""
+def _write_tensors(
+    writer: GGUFWriter,
+    bundle: ModelBundle,
+    architecture: GgufArchitecture,
+    type_: str,
+    progress: OnStep,
+) -> None:
+    """Writes header, keys and tensors, with one tensor at a time in memory."""
     from gguf import GGML_QUANT_SIZES, quantize
 
-    tensors = list(_tensors(bundle, type_))
+    tensors = list(gguf_tensors(bundle.manifest.decoder, architecture))
     for tensor in tensors:
-        block, size = GGML_QUANT_SIZES[tensor.type]
+        kind = _type(tensor, type_)
+        block, size = GGML_QUANT_SIZES[kind]
         count = math.prod(tensor.shape)
         writer.add_tensor_info(
-            tensor.name, tensor.shape, np.dtype(np.float32), count // block * size, tensor.type
+            tensor.name, tensor.shape, np.dtype(np.float32), count // block * size, kind
         )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    weights, rows = bundle.open_weights(), rows_by_kind(bundle.manifest.architecture)
+    weights = bundle.open_weights()
     for number, tensor in enumerate(tensors, 1):
-        say(f"writing {type_} tensor {number} of {len(tensors)}")
-        values = weights.float32(tensor.source)
-        if ".query_key_value." in tensor.source:
-            values = values[rows]
-        writer.write_tensor_data(quantize(values, tensor.type))
+        progress(f"writing {type_} tensor {number} of {len(tensors)}")
+        values = weights.float32(tensor.source)[tensor.rows]
+        writer.write_tensor_data(quantize(values, _type(tensor, type_)))
 
 
-def _tensors(bundle: ModelBundle, type_: str) -> Iterator[_Tensor]:
-    """Every tensor of the file; a tied output matrix is one, for gptneox asks for it."""
-    from gguf import MODEL_ARCH, GGMLQuantizationType, get_tensor_name_map
+def _type(tensor: GgufTensor, type_: str) -> GGMLQuantizationType:
+    """Returns the type of a tensor where matrices are asked for as `type_`."""
+    from gguf import GGMLQuantizationType
 
-    a = bundle.manifest.architecture
-    names = get_tensor_name_map(MODEL_ARCH.GPTNEOX, a.layers)
-    shapes = a.tensor_shapes()
-    sources = dict.fromkeys(shapes) | {HEAD: EMBEDDING if a.tied else None}
-    for source, stands_for in sources.items():
-        name = names.get_name(source, try_suffixes=(".weight", ".bias"))
-        assert name is not None, source
-        shape = shapes[stands_for or source]
-        kind = "f32" if len(shape) == 1 else type_
-        if kind.startswith("q") and shape[-1] % _QUANTISED_BLOCK:
-            kind = "f16"
-        yield _Tensor(name, stands_for or source, shape, GGMLQuantizationType[kind.upper()])
+    kind = "f32" if len(tensor.shape) == 1 else type_
+    if kind.startswith("q") and tensor.shape[-1] % _QUANTISED_BLOCK:
+        kind = "f16"
+    return GGMLQuantizationType[kind.upper()]

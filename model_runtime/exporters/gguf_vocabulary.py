@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GgufVocabulary:
-    """What the keys `tokenizer.ggml.*` hold."""
+    """The values of the keys `tokenizer.ggml.*`."""
 
     tokens: list[str]
     types: list[int]
@@ -35,7 +35,7 @@ class GgufVocabulary:
 
 
 def gguf_vocabulary(path: Path, size: int) -> GgufVocabulary:
-    """Read a `tokenizer.json`; rows of the embedding without a token get an unused one.
+    """Reads a `tokenizer.json`; rows of the embedding without a token get an unused one.
 
     Args:
         path: of the file.
@@ -65,7 +65,7 @@ def gguf_vocabulary(path: Path, size: int) -> GgufVocabulary:
 
 
 def _pre_tokenizer(raw: dict[str, Any]) -> tuple[str, float]:
-    """The name whose patterns give the most ids of the sample as they are, and their share."""
+    """Returns the name whose patterns give the most ids of the sample, and their share."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(json.dumps({**raw, "normalizer": None}))
@@ -87,7 +87,7 @@ def _located_ids(tokenizer: Tokenizer) -> set[tuple[int, int, int]]:
 
 @cache
 def _sample() -> str:
-    """Code, numbers and other scripts: modules beside this one, and some more."""
+    """Returns code, numbers and other scripts: modules beside this one, and some more."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     texts = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     return texts[:_SAMPLE] + _MORE

@@ -1,4 +1,4 @@
-"""What a model folder says of its fill-in-the-middle training: order, sentinels, context, ALiBi.
+"""Reads from a model folder how it must be prompted: format, hole, context, ALiBi.
 
 No standard field of a Hugging Face folder holds this.  In this order of precedence:
 
@@ -6,6 +6,8 @@ No standard field of a Hugging Face folder holds this.  In this order of precede
 2. `fim_config.json`, or the block `fim` of tokenizer_config.json, as our training writes them:
        {"format_version": 1, "order": "spm1", "hole_start": "line", "context": 1024, "arm": "fim",
         "tokens": {"end": "<|endoftext|>", "suffix": "<|SUF|>", ...}}     strings or ids
+   or, for other formats, with the entry "prompt" of a manifest in place of order, tokens and
+   hole_start; tokens may be named by their texts there;
 3. a tokenizer that has the seed model's sentinels at exactly the seed's ids.
 
 Otherwise the answer is a refusal: a wrong order gives bad completions and no error.
@@ -19,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ConversionError, shown
+from model_runtime.importers.config import read_json
 from model_runtime.model_files import MAX_JSON_BYTES, source_file
-from model_runtime.models.decoder import read_json
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat, read_hole_start
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.published import published_format
 from model_runtime.prompt.tokenizer import SEED_SENTINELS, FimTokenizer
 
 END_STRING = "<|endoftext|>"
@@ -31,20 +35,19 @@ _ORDERS = ", ".join(order.value for order in Order)
 
 @dataclass(frozen=True, slots=True)
 class FimConfig:
-    """What was found, and where."""
+    """Holds what was found, and where."""
 
-    order: Order
-    tokens: FimTokens
+    prompt: PromptFormat
     context_length: int | None
     alibi: bool
     source: str
-    """For people: who said what the order is."""
+    """For people: who said what the format is."""
     license: str
     languages: tuple[str, ...]
     training: Mapping[str, Any]
-    """How it was trained, for people."""
+    """Summary of the training, for people."""
     hole_start: HoleStart | None = None
-    """Where the hole begins that the model was taught to fill; None where nothing says it."""
+    """Beginning of the hole that the model was taught to fill; None where nothing says it."""
 
 
 def read_fim_config(
@@ -53,37 +56,27 @@ def read_fim_config(
     *,
     order: Order | str | None = None,
     tokens: FimTokens | Mapping[str, int | str | None] | None = None,
+    prompt_format: str | None = None,
 ) -> FimConfig:
-    """Find out how to prompt the model in `folder`; arguments override what it says itself.
+    """Finds out how to prompt the model in `folder`; arguments override what it says itself.
+
+    Args:
+        folder: of the model.
+        tokenizer: of the model.
+        order: of the parts of a prompt.
+        tokens: the sentinels by role, as ids or strings.
+        prompt_format: the name of a published format, in place of both.
 
     Raises:
         ConversionError: nothing says what the order or the sentinels are, or it cannot be so.
     """
     found, source = _declared(folder)
-    if order is None and not found and _is_seed(tokenizer):
-        order, source = Order.SPM1, "the tokenizer has the seed's sentinels at the seed's ids"
-        tokens = tokens or _SEED_TOKENS
-    elif order is not None:
-        source = "the caller"
-    spelled = order if order is not None else found.get("order")
-    if spelled is None:
-        raise ConversionError(
-            f"{folder} does not say in which order the model was trained to read the parts of a "
-            f"prompt; give it with --order ({_ORDERS}), as the model's documentation states it"
-        )
-    try:
-        chosen = Order(spelled)
-    except ValueError as error:
-        raise ConversionError(
-            f"{folder}: the order {shown(spelled)} is not one of {_ORDERS}"
-        ) from error
-    sentinels = _sentinels(tokens if tokens is not None else found.get("tokens"), tokenizer)
-    languages = found.get("languages", [])
     for name, fits, kind in (
         ("license", isinstance(found.get("license", ""), str), "text"),
         (
             "languages",
-            isinstance(languages, list) and all(isinstance(one, str) for one in languages),
+            isinstance(languages := found.get("languages", []), list)
+            and all(isinstance(one, str) for one in languages),
             "a list of names",
         ),
         ("training", isinstance(found.get("training", {}), dict), "a JSON object"),
@@ -95,24 +88,57 @@ def read_fim_config(
     context = found.get("context")
     if context is not None and (isinstance(context, bool) or not isinstance(context, int)):
         raise ConversionError(f"{folder}: the context {shown(context)} is no number of tokens")
+    declared = found.get("prompt")
+    stated = declared if isinstance(declared, dict) else found
     try:
-        hole_start = HoleStart(found["hole_start"]) if "hole_start" in found else None
-    except (ValueError, TypeError) as error:
-        starts = ", ".join(one.value for one in HoleStart)
-        raise ConversionError(
-            f"{folder}: hole_start is {shown(found['hole_start'])}, not one of {starts}"
-        ) from error
+        hole_start = read_hole_start(stated["hole_start"]) if "hole_start" in stated else None
+        if prompt_format is not None:
+            prompt, source = published_format(prompt_format, tokenizer.id_of), "the caller"
+        elif order is None and tokens is None and declared is not None:
+            prompt = PromptFormat.from_json(declared, tokenizer.id_of)
+        else:
+            prompt, source = _ordered(folder, tokenizer, found, source, order, tokens)
+    except ValueError as error:
+        raise ConversionError(f"{folder}: {error}") from error
     return FimConfig(
-        order=chosen,
+        prompt=prompt,
         hole_start=hole_start,
-        tokens=sentinels,
         context_length=context,
         alibi="alibi" in (found.get("arm"), found.get("position_embedding")),
         source=source,
         license=found.get("license", "unknown"),
-        languages=tuple(languages),
+        languages=tuple(found.get("languages", [])),
         training=found.get("training", {}),
     )
+
+
+def _ordered(
+    folder: Path,
+    tokenizer: FimTokenizer,
+    found: Mapping[str, Any],
+    source: str,
+    order: Order | str | None,
+    tokens: FimTokens | Mapping[str, int | str | None] | None,
+) -> tuple[PromptFormat, str]:
+    """Returns the format of an order, and who said it."""
+    if order is None and not found and _is_seed(tokenizer):
+        order, source = Order.SPM1, "the tokenizer has the seed's sentinels at the seed's ids"
+        tokens = tokens or _SEED_TOKENS
+    elif order is not None:
+        source = "the caller"
+    spelled = order if order is not None else found.get("order")
+    if spelled is None:
+        raise ConversionError(
+            f"{folder} does not say in which order the model was trained to read the parts of a "
+            f"prompt; give it with --order ({_ORDERS}) or --prompt-format, as the model's "
+            "documentation states it"
+        )
+    try:
+        chosen = Order(spelled)
+    except ValueError:
+        raise ValueError(f"the order {shown(spelled)} is not one of {_ORDERS}") from None
+    sentinels = _sentinels(tokens if tokens is not None else found.get("tokens"), tokenizer)
+    return PromptFormat.of_order(chosen, sentinels), source
 
 
 def _declared(folder: Path) -> tuple[dict[str, Any], str]:
@@ -135,13 +161,7 @@ def _declared(folder: Path) -> tuple[dict[str, Any], str]:
 
 def _is_seed(tokenizer: FimTokenizer) -> bool:
     strings = (END_STRING, *SEED_SENTINELS)
-    wanted = (
-        _SEED_TOKENS.end,
-        _SEED_TOKENS.suffix,
-        _SEED_TOKENS.prefix,
-        _SEED_TOKENS.middle,
-    )
-    return tuple(tokenizer.id_of(string) for string in strings) == wanted
+    return tuple(tokenizer.id_of(string) for string in strings) == _SEED_TOKENS.all()
 
 
 def _sentinels(given: object, tokenizer: FimTokenizer) -> FimTokens:

@@ -7,12 +7,13 @@ A .bin file is a pickle, and unpickling can run any code.  So it is read only by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ConversionError
 from model_runtime.models.weights import DTYPES, Array, TensorLayout, write_weights
+from model_runtime.progress import OnStep
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SINGLE, INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
 
-def rewrite_as_safetensors(source: Path, target: Path, say: Callable[[str], None]) -> None:
+def rewrite_as_safetensors(source: Path, target: Path, say: OnStep) -> None:
     """Write the float tensors of one .bin file; others (masks of old checkpoints) are left out.
 
     Raises:

@@ -13,13 +13,14 @@ engine derives its own form from them once, under their hash.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime.errors import BundleError
+from model_runtime.errors import BundleError, shown
 from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
+from model_runtime.models.families.registry import by_name
 from model_runtime.models.manifest import Canary, FileFacts, Manifest
 from model_runtime.prompt.encoder import (
     Hole,
@@ -28,16 +29,18 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
     Snippet,
 )
+from model_runtime.prompt.template import ContextFormat
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 if TYPE_CHECKING:
-    from model_runtime.models.weights import Float32, WeightsFile
+    from model_runtime.models.tensors import BundleTensors
+    from model_runtime.models.weights import Float32
 
 MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.json"
 FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
 
 _CANARY_BUDGET = PromptBudget(tokens=4096)
-"""Ample, so that the canary tests the format and not where a window is cut."""
+"""An ample budget, so that the canary tests the format and not where a window is cut."""
 _CANARY_PREFIX = (
     "import os\n\n\ndef área(breite: float, höhe: float) -> float:\n"
     '\t"""Fläche in m²; <|MID|> is only text here. 🙂"""\n    return '
@@ -56,7 +59,7 @@ class ModelBundle:
 
     @classmethod
     def open(cls, path: Path | str) -> ModelBundle:
-        """Read a bundle's folder and check everything but the content of the weights.
+        """Reads a bundle's folder and checks everything but the content of the weights.
 
         Raises:
             BundleError: it is incomplete, damaged, or made for another version of the format;
@@ -68,12 +71,12 @@ class ModelBundle:
         _check_size(path / TOKENIZER, manifest.tokenizer)
         _check_hash(path / TOKENIZER, manifest.tokenizer)
         tokenizer = FimTokenizer.from_file(path / TOKENIZER)
-        if tokenizer.size > manifest.architecture.vocab:
+        if tokenizer.size > manifest.decoder.vocab:
             raise BundleError(
                 f"{path}: the tokenizer has {tokenizer.size} ids and the model only "
-                f"{manifest.architecture.vocab}; they do not belong together"
+                f"{manifest.decoder.vocab}; they do not belong together"
             )
-        encoder = PromptEncoder(tokenizer, manifest.tokens, manifest.order, manifest.hole_start)
+        encoder = PromptEncoder(tokenizer, manifest.prompt)
         if canary_ids(encoder, manifest.canary) != manifest.canary.ids:
             raise BundleError(
                 f"{path}: this version of fim-lsp writes prompts that the model was not trained on "
@@ -83,81 +86,82 @@ class ModelBundle:
 
     @property
     def tokenizer(self) -> FimTokenizer:
-        """Text <-> ids."""
+        """The tokenizer, which turns text into ids and back."""
         return self.encoder.tokenizer
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Ids at which an answer ends: END, and every other sentinel."""
-        return frozenset(self.manifest.tokens.all())
+        return self.manifest.prompt.stop_ids
 
     def verify_weights(self) -> None:
-        """Hash the weights file; about 30 ms for 50 MB.
+        """Hashes the weights file, in about 30 ms for 50 MB.
 
         Raises:
             BundleError: its content is not what the manifest says.
         """
         _check_hash(self.path / WEIGHTS, self.manifest.weights)
 
-    def open_weights(self) -> WeightsFile:
-        """The weights, hashed and with every tensor of the architecture present, not yet read.
+    def open_weights(self) -> BundleTensors:
+        """Returns the weights by canonical names, hashed and complete, but not yet read.
 
         Raises:
             BundleError: damaged, or of another shape than the manifest says.
         """
-        from model_runtime.models.weights import SCALE_SUFFIX, UnreadableWeights, WeightsFile
+        from model_runtime.models.tensors import BundleTensors
+        from model_runtime.models.weights import UnreadableWeights, WeightsFile
 
         self.verify_weights()
+        spec, recipes = self.manifest.decoder, None
+        if name := self.manifest.weights.family:
+            family = by_name(name)
+            if family is None:
+                raise BundleError(
+                    f"{self.path}: its weights are named as in {shown(name)} checkpoints, which "
+                    "this version of fim-lsp does not know; update fim-lsp, or add the model again"
+                )
+            recipes = family.tensors(spec)
         try:
-            weights = WeightsFile(self.path / WEIGHTS)
+            return BundleTensors(WeightsFile(self.path / WEIGHTS), spec, recipes)
         except UnreadableWeights as error:
-            raise BundleError(f"{self.path / WEIGHTS} is unreadable ({error}); {_AGAIN}") from error
-        for name, shape in self.manifest.architecture.tensor_shapes().items():
-            wanted = {name: shape}
-            if name in weights.layout and weights.layout[name].dtype == "I8":
-                wanted[name + SCALE_SUFFIX] = shape[:1]
-            for tensor, size in wanted.items():
-                found = weights.layout[tensor].shape if tensor in weights.layout else None
-                if found != size:
-                    raise BundleError(
-                        f"{self.path / WEIGHTS}: {tensor} has the shape {found} in place of {size}"
-                    )
-        return weights
+            raise BundleError(f"{self.path / WEIGHTS} is unreadable: {error}; {_AGAIN}") from error
 
     def weights(self) -> Mapping[str, Float32]:
-        """All weights as float32, dequantised; name -> array, under Hugging Face's names.
+        """Returns all weights as float32, dequantised: canonical name -> array.
 
         Raises:
             BundleError: as `open_weights`.
         """
-        weights = self.open_weights()
-        return {name: weights.float32(name) for name in self.manifest.architecture.tensor_shapes()}
+        tensors = self.open_weights()
+        return {name: tensors.float32(name) for name in tensors.shapes}
 
 
 _AGAIN = "add the model again"
 
 
 def make_canary(encoder: PromptEncoder) -> Canary:
-    """The canary of a new bundle.  Snippets are part of it where the model has a token for them."""
-    tokens = encoder.tokens
-    path, snippets = ("pkg/area.py", _CANARY_SNIPPETS) if tokens.file is not None else ("", ())
-    request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=(), path=path, snippets=snippets)
-    ids = canary_ids(encoder, request)
-    return Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=ids, path=path, snippets=snippets)
+    """Returns the canary of a new bundle; with snippets where the format states their form."""
+    request = Canary(_CANARY_PREFIX, _CANARY_SUFFIX, ids=())
+    if encoder.format.context != ContextFormat():
+        request = replace(
+            request, path="pkg/area.py", snippets=_CANARY_SNIPPETS, repository="shapes"
+        )
+    return replace(request, ids=canary_ids(encoder, request))
 
 
 def canary_ids(encoder: PromptEncoder, canary: Canary) -> tuple[int, ...]:
-    """The prompt that this version writes for a canary's request."""
+    """Returns the prompt that this version writes for a canary's request."""
     request = PromptRequest(
         Hole(canary.prefix, canary.suffix),
         canary.path,
         tuple(Snippet(path, text) for path, text in canary.snippets),
+        canary.repository,
     )
     return tuple(encoder.prompt(request, _CANARY_BUDGET).ids)
 
 
 def write_manifest(folder: Path, text: str) -> None:
-    """Put another manifest into a bundle's folder, whole or not at all.
+    """Puts another manifest into a bundle's folder, whole or not at all.
 
     Raises:
         OSError: it cannot be written.

@@ -1,4 +1,4 @@
-"""From the dial `eagerness` to the probability from which on a suggestion is shown.
+"""The calibration of a model: the confidence threshold at each value of the setting `eagerness`.
 
 A model that is right as often as it is sure needs no table but the general one.  Small models are
 surer than they should be, each in its own way; so replay measures at which probability how much of
@@ -19,19 +19,19 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPoint:
-    """One setting of the dial."""
+    """The threshold at one value of `eagerness`, and what it was measured to bring."""
 
     eagerness: float
-    """0 to 1."""
+    """Value of the setting, 0 to 1."""
     probability: float
-    """That the model must give to a suggestion's first line; above 0, at most 1."""
+    """Probability that the model must give to a suggestion's first line; above 0, at most 1."""
     acceptance: float
-    """Share that is right of what is shown at this setting, 0 to 1."""
+    """Share of what is shown at this setting that is right, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Settings of the dial in order; between them all is interpolated.
+    """Points in the order of `eagerness`; between them all is interpolated.
 
     Raises:
         ValueError: the points are not in order; the message says what is wrong.
@@ -39,7 +39,7 @@ class Calibration:
 
     points: tuple[CalibrationPoint, ...]
     measured: str = ""
-    """On what, and when, in words."""
+    """Data and date of the measurement, in words."""
     languages: Mapping[str, tuple[CalibrationPoint, ...]] = field(default_factory=dict)
     """Points of single languages, by LSP's id."""
 
@@ -64,32 +64,32 @@ class Calibration:
         return self if points is None else Calibration(points, self.measured)
 
     def least_probability(self, eagerness: float) -> float:
-        """Probability of its first line below which nothing is shown unasked.
+        """Returns the probability of its first line below which nothing is shown unasked.
 
-        Interpolated in the logarithm, in which users feel it.
+        It is interpolated in the logarithm, in which users feel it.
         """
         low, high, part = self._around(eagerness)
         return float(low.probability * (high.probability / low.probability) ** part)
 
     def acceptance(self, eagerness: float) -> float:
-        """Share that is expected to be right of what is shown."""
+        """Returns the share of what is shown that is expected to be right."""
         low, high, part = self._around(eagerness)
         return low.acceptance + (high.acceptance - low.acceptance) * part
 
     def eagerness_for(self, probability: float) -> float | None:
-        """The lowest setting, in hundredths, that shows what has this probability; None: none."""
+        """Returns the lowest setting, to a hundredth, that shows this probability, or None."""
         steps = (step / 100 for step in range(101))
         return next((one for one in steps if self.least_probability(one) <= probability), None)
 
     def _around(self, eagerness: float) -> tuple[CalibrationPoint, CalibrationPoint, float]:
-        """The points before and behind a setting, and how far it is from one to the other."""
+        """Returns the points before and behind a setting, and its place between them, 0 to 1."""
         place = min(max(eagerness, 0.0), 1.0)
         low, high = next(pair for pair in pairwise(self.points) if place <= pair[1].eagerness)
         return low, high, (place - low.eagerness) / (high.eagerness - low.eagerness)
 
 
 def table(rows: Sequence[tuple[float, float, float]], measured: str = "") -> Calibration:
-    """A calibration of rows (eagerness, probability, acceptance)."""
+    """Returns a calibration of rows (eagerness, probability, acceptance)."""
     return Calibration(tuple(CalibrationPoint(*row) for row in rows), measured)
 
 
@@ -100,4 +100,4 @@ UNCALIBRATED = table(
     [(0, 0.8, 0.8), (0.25, 0.5, 0.5), (0.5, 0.25, 0.25), (0.75, 0.08, 0.08), (1, 0.02, 0.02)],
     "assumed: a model that is right as often as it is sure",
 )
-"""From nearly certain over one in four to one in fifty; for models that were never measured."""
+"""The calibration of models that were never measured: nearly certain, one in four, one in fifty."""

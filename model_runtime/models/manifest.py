@@ -1,37 +1,35 @@
 """`manifest.json`: what a bundle says of itself, so that serving need not guess anything.
 
-{"format_version": 1, "name": "default", "order": "spm1", "hole_start": "line",
- "tokens": {"end": 0, "suffix": 1, "prefix": 2, "middle": 3, "pad": 4, "file": 5},
- "context_length": 1024, "position_embedding": "rotary", "architecture": {"layers": 8, ...},
- "parameters": 33600000, "weights": {"dtype": "int8", "sha256": "...", "size": 33800000},
+{"format_version": 2, "name": "default",
+ "prompt": {"template": [1, {"slot": "suffix"}, 2, ..., 3], "end": 0, ..., "hole_start": "line"},
+ "context_length": 1024, "decoder": {"layers": 8, ...}, "parameters": 33600000,
+ "weights": {"dtype": "int8", "family": "", "sha256": "...", "size": 33800000},
  "tokenizer": {"sha256": "...", "size": 1200000}, "license": "Apache-2.0",
  "languages": ["python"], "training": {...}, "canary": {"prefix": "...", ..., "ids": [...]},
  "calibration": {"points": [{"eagerness": 0.5, "probability": 0.6, "acceptance": 0.2}, ...], ...},
  "content_sha256": "..."}
 
 The last entry is a hash of all others, so that one changed digit is noticed, which no engine could
-see: another number of heads gives other answers, and no error.
+see: another number of heads gives other answers, and no error.  Manifests of version 1 are read as
+well (`manifest_v1`); what is written is always version 2.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here: cattrs drops the ranges of those that are only text.
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from model_runtime.errors import BundleError, shown
 from model_runtime.model_files import UnusableFile, parse_json
-from model_runtime.models.calibration import Calibration, CalibrationPoint
-from model_runtime.models.decoder import MAX_CONTEXT, Architecture
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.models.calibration import Calibration
+from model_runtime.models.decoder import DecoderSpec
+from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT, Between
+from model_runtime.prompt.format import PromptFormat
 
-FORMAT_VERSION = 1
-MIN_CONTEXT = 8
-"""Tokens of a context; a prompt without any text has four."""
-POSITION_EMBEDDINGS = ("rotary", "alibi")
+FORMAT_VERSION = 2
 WEIGHT_DTYPES = ("int8", "float16", "bfloat16", "float32")
 
 
@@ -40,15 +38,19 @@ class FileFacts:
     """Identifies a file of the bundle."""
 
     sha256: str
-    size: int
+    size: Annotated[int, Between(0, 2**50)]
     """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFacts(FileFacts):
-    """Identifies the weights file, and says how its matrices are stored."""
+    """Identifies the weights file, and says how its tensors are stored."""
 
-    dtype: str
+    dtype: Literal["int8", "float16", "bfloat16", "float32"]
+    """Number type of the matrices; vectors are float32 always."""
+    family: str = ""
+    """Name of the family whose checkpoints' names and row orders the file keeps; empty where it has
+    the canonical ones of `decoder`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Canary:
     path: str = ""
     snippets: tuple[tuple[str, str], ...] = ()
     """(path, text) of each; none for a model that was not trained with snippets."""
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,13 @@ class Manifest:
     """A validated `manifest.json`."""
 
     name: str
-    order: Order
-    tokens: FimTokens
-    context_length: int
+    prompt: PromptFormat
+    """How prompts are written, and what ends an answer."""
+    context_length: Annotated[int, Between(MIN_CONTEXT, MAX_CONTEXT)]
     """Most ids that prompt and answer may have together."""
-    position_embedding: str
-    architecture: Architecture
+    decoder: DecoderSpec
     parameters: int
+    """Number of weights, for people; must be that of `decoder`."""
     weights: WeightsFacts
     tokenizer: FileFacts
     canary: Canary
@@ -86,8 +89,6 @@ class Manifest:
     languages: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
-    hole_start: HoleStart = HoleStart.CURSOR
-    """Where the hole begins that the model is asked to fill."""
     calibration: Calibration | None = None
     """How sure the model must be at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
@@ -96,13 +97,10 @@ class Manifest:
     """
 
     def to_json(self) -> str:
-        """The text of `manifest.json`."""
-        values = {
-            "format_version": FORMAT_VERSION,
-            **asdict(self),
-            "order": self.order.value,
-            "hole_start": self.hole_start.value,
-        }
+        """Returns the text of `manifest.json`."""
+        from model_runtime.models import schema  # see `from_json`
+
+        values = {"format_version": FORMAT_VERSION, **schema.write(self)}
         if self.calibration is None:
             del values["calibration"]
         elif not self.calibration.languages:
@@ -112,20 +110,23 @@ class Manifest:
         return signed(values)
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest:
-        """Parse and check.
+    def from_json(cls, text: str) -> "Manifest":
+        """Parses and checks the text of `manifest.json`.
 
         Raises:
             BundleError: it cannot be used; the message names every problem that was found.
         """
+        # cattrs is loaded when a bundle is opened; a server has it from pygls by then.
+        from model_runtime.models import manifest_v1, schema
+
         try:
             raw = parse_json(text)
         except UnusableFile as error:
             raise BundleError(str(error)) from error
         version = raw.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in (1, FORMAT_VERSION) or isinstance(version, bool):
             raise BundleError(
-                f"its format_version is {shown(version)} and this version of fim-lsp reads "
+                f"its format_version is {shown(version)} and this version of fim-lsp reads 1 and "
                 f"{FORMAT_VERSION}; update fim-lsp, or add the model again"
             )
         if _HASH in raw and raw.pop(_HASH) != _hash(raw):  # earlier versions wrote none
@@ -134,18 +135,35 @@ class Manifest:
                 "changed it yourself, confirm that with: fim-runtime models sign FOLDER"
             )
         del raw["format_version"]
-        reader = _Reader()
-        manifest = reader.manifest(raw)
-        if manifest is None or reader.problems:
-            raise BundleError("; ".join(reader.problems))
+        try:
+            manifest = schema.read(manifest_v1.upgraded(raw) if version == 1 else raw, cls)
+        except schema.Problems as error:
+            raise BundleError(str(error)) from error
+        if problems := manifest._conflicts():
+            raise BundleError("; ".join(problems))
         return manifest
+
+    def _conflicts(self) -> list[str]:
+        """Returns what does not fit together, though each entry is possible by itself."""
+        found = [f"decoder: {problem}" for problem in self.decoder.conflicts()]
+        if not self.name.isprintable():
+            found.append(f"name {shown(self.name)} has characters that cannot be printed")
+        found += [
+            f"sentinel id {shown(id_)} is not in the vocabulary of {self.decoder.vocab} ids; "
+            "correct it where the format is stated"
+            for id_ in sorted(self.prompt.special_ids)
+            if not 0 <= id_ < self.decoder.vocab
+        ]
+        if not found and self.parameters != (count := self.decoder.count_parameters()):
+            found.append(f"parameters says {shown(self.parameters)}, the decoder has {count}")
+        return found
 
 
 _HASH = "content_sha256"
 
 
 def signed(raw: Mapping[str, Any]) -> str:
-    """The text of a manifest with these entries and the hash that belongs to them."""
+    """Returns the text of a manifest with these entries and the hash that belongs to them."""
     content = {name: value for name, value in raw.items() if name != _HASH}
     return json.dumps({**content, _HASH: _hash(content)}, indent=1, ensure_ascii=False) + "\n"
 
@@ -154,208 +172,3 @@ def _hash(content: Mapping[str, Any]) -> str:
     """Hex SHA-256 of the entries as JSON in one spelling: sorted, and without white space."""
     spelled = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(spelled.encode()).hexdigest()
-
-
-class _Reader:
-    """Takes a JSON object apart and collects what is wrong with it."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def manifest(self, raw: dict[str, Any]) -> Manifest | None:
-        known = {entry.name for entry in fields(Manifest)}
-        self.problems += [f"unknown entry {shown(name)}" for name in sorted(set(raw) - known)]
-        order = self._order(raw.get("order"))
-        hole_start = self._hole_start(raw.get("hole_start", HoleStart.CURSOR.value))
-        tokens = self._record(raw, "tokens", FimTokens)
-        architecture = self._record(raw, "architecture", Architecture)
-        if architecture is not None:
-            self.problems += [f"architecture: {problem}" for problem in architecture.problems()]
-        weights = self._record(raw, "weights", WeightsFacts)
-        tokenizer = self._record(raw, "tokenizer", FileFacts)
-        canary = self._canary(raw.get("canary"))
-        name = self._value(raw, "name", str)
-        context_length = self._value(raw, "context_length", int)
-        parameters = self._value(raw, "parameters", int)
-        positions = self._choice(raw.get("position_embedding"), "position_embedding")
-        license_ = self._value(raw, "license", str)
-        languages = raw.get("languages", [])
-        if not _is_list_of(languages, str):
-            self.problems.append("languages must be a list of names")
-        training = raw.get("training", {})
-        if not isinstance(training, dict):
-            self.problems.append("training must be an object")
-        calibration = self._calibration(raw.get("calibration"))
-        context_sources = raw.get("context_sources", [])
-        if not _is_list_of(context_sources, str):
-            self.problems.append("context_sources must be a list of names")
-        if weights is not None and weights.dtype not in WEIGHT_DTYPES:
-            self.problems.append(
-                f"weights.dtype {shown(weights.dtype)} is not one of {WEIGHT_DTYPES}"
-            )
-        if isinstance(context_length, int) and not MIN_CONTEXT <= context_length <= MAX_CONTEXT:
-            self.problems.append(
-                f"context_length {shown(context_length)} is not between {MIN_CONTEXT} and "
-                f"{MAX_CONTEXT}"
-            )
-        if isinstance(name, str) and not name.isprintable():
-            self.problems.append(f"name {shown(name)} has characters that cannot be printed")
-        if tokens is not None and architecture is not None:
-            outside = [id_ for id_ in tokens.all() if not 0 <= id_ < architecture.vocab]
-            self.problems += [
-                f"sentinel id {shown(id_)} is not in the vocabulary" for id_ in outside
-            ]
-        if self.problems:
-            return None
-        if parameters != architecture.count_parameters():
-            self.problems.append(
-                f"parameters says {shown(parameters)}, the architecture has "
-                f"{architecture.count_parameters()}"
-            )
-        return Manifest(
-            name=name,
-            order=order,
-            hole_start=hole_start,
-            tokens=tokens,
-            context_length=context_length,
-            position_embedding=positions,
-            architecture=architecture,
-            parameters=parameters,
-            weights=weights,
-            tokenizer=tokenizer,
-            canary=canary,
-            license=license_,
-            languages=tuple(languages),
-            training=training,
-            calibration=calibration,
-            context_sources=tuple(context_sources),
-        )
-
-    def _order(self, value: object) -> Any:
-        try:
-            return Order(value)
-        except ValueError:
-            known = ", ".join(order.value for order in Order)
-            self.problems.append(
-                f"order is {shown(value)}, not one of {known}; it is never guessed"
-            )
-            return None
-
-    def _hole_start(self, value: object) -> Any:
-        try:
-            return HoleStart(value)
-        except ValueError:
-            known = ", ".join(one.value for one in HoleStart)
-            self.problems.append(f"hole_start is {shown(value)}, not one of {known}")
-            return None
-
-    def _choice(self, value: object, name: str) -> str:
-        if value not in POSITION_EMBEDDINGS:
-            self.problems.append(f"{name} is {shown(value)}, not one of {POSITION_EMBEDDINGS}")
-        return str(value)
-
-    def _value(self, raw: Mapping[str, Any], name: str, kind: type) -> Any:
-        value = raw.get(name)
-        if not _is(value, kind):
-            self.problems.append(f"{name} must be {_CALLED[kind.__name__]}, not {shown(value)}")
-        return value
-
-    def _record(self, raw: Mapping[str, Any], name: str, kind: type) -> Any:
-        """A flat dataclass from a JSON object; None (and a problem) if that does not fit."""
-        value = raw.get(name)
-        if not isinstance(value, dict):
-            self.problems.append(f"{name} must be an object, not {shown(value)}")
-            return None
-        before = len(self.problems)
-        known = {entry.name: str(entry.type) for entry in fields(kind)}
-        self.problems += [
-            f"unknown entry {name}.{shown(key)}" for key in sorted(set(value) - set(known))
-        ]
-        for key, type_ in known.items():
-            given = value.get(key)
-            accepted = type_.split(" | ")
-            if not any(_is(given, _TYPES[one]) for one in accepted):
-                called = _CALLED[accepted[0]]
-                self.problems.append(f"{name}.{key} must be {called}, not {shown(given)}")
-        if len(self.problems) > before:
-            return None
-        try:
-            return kind(**value)
-        except ValueError as error:
-            self.problems.append(f"{name}: {error}")
-            return None
-
-    def _canary(self, value: object) -> Any:
-        if not (
-            isinstance(value, dict)
-            and isinstance(value.get("prefix"), str)
-            and isinstance(value.get("suffix"), str)
-            and isinstance(value.get("path", ""), str)
-            and _is_list_of(value.get("ids"), int)
-            and _is_list_of(value.get("snippets", []), list)
-            and all(_is_list_of(one, str) and len(one) == 2 for one in value.get("snippets", []))
-        ):
-            self.problems.append("canary must be an object of prefix, suffix, ids, path, snippets")
-            return None
-        return Canary(
-            prefix=value["prefix"],
-            suffix=value["suffix"],
-            ids=tuple(value["ids"]),
-            path=value.get("path", ""),
-            snippets=tuple((path, text) for path, text in value.get("snippets", [])),
-        )
-
-    def _calibration(self, value: object) -> Calibration | None:
-        if value is None:
-            return None
-        before = len(self.problems)
-        raw = value if isinstance(value, dict) else {}
-        points: Any = raw.get("points")
-        measured = raw.get("measured", "")
-        languages: Any = raw.get("languages", {})
-        if (
-            not _is_list_of(points, dict)
-            or not _is(measured, str)
-            or not isinstance(languages, dict)
-            or not all(_is_list_of(of_one, dict) for of_one in languages.values())
-        ):
-            self.problems.append("calibration must be an object of points, measured and languages")
-            return None
-        read = self._points(points, "calibration.points")
-        of_languages = {
-            name: self._points(of_one, f"calibration.languages.{name}")
-            for name, of_one in languages.items()
-        }
-        if len(self.problems) > before:
-            return None
-        try:
-            return Calibration(read, measured, of_languages)
-        except ValueError as error:
-            self.problems.append(f"calibration: {error}")
-            return None
-
-    def _points(self, points: Sequence[Any], name: str) -> tuple[Any, ...]:
-        named = [{f"{name}[{number}]": point} for number, point in enumerate(points)]
-        return tuple(self._record(one, key, CalibrationPoint) for one in named for key in one)
-
-
-_TYPES: dict[str, type] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "None": type(None),
-}
-_CALLED = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
-
-
-def _is(value: object, kind: type) -> bool:
-    if isinstance(value, bool) and kind is not bool:
-        return False
-    if kind is float:
-        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    return isinstance(value, kind)
-
-
-def _is_list_of(value: object, kind: type) -> bool:
-    return isinstance(value, list) and all(_is(one, kind) for one in value)

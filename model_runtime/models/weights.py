@@ -30,10 +30,10 @@ Float32 = NDArray[np.float32]
 SCALE_SUFFIX = ".scale"
 QUANTISED = "int8"
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int8": "I8"}
-"""Our names, as in manifests, and those of the safetensors format."""
+"""Number types: our names, as in manifests, and those of the safetensors format."""
 
 _MAX_HEADER_BYTES = 16 * 2**20
-"""A model of 1,024 layers, the most that is read, has 2 MB."""
+"""Bytes of a header; a model of 1,024 layers, the most that is read, has 2 MB."""
 _NUMPY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
 
 
@@ -42,16 +42,16 @@ class UnreadableWeights(ValueError):
 
 
 class TensorLayout(NamedTuple):
-    """What the header of a safetensors file says of one tensor."""
+    """Type and shape of one tensor, as the header of a safetensors file says."""
 
     dtype: str
-    """As the format writes it: F32, BF16, I8, ..."""
+    """Number type as the format writes it: F32, BF16, I8, ..."""
     shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What identifies a file that was just written."""
+    """Identifies a file that was just written."""
 
     sha256: str
     size: int
@@ -62,7 +62,7 @@ class WeightsFile:
     """A safetensors file, mapped into memory."""
 
     def __init__(self, path: Path) -> None:
-        """Open and check the header.
+        """Opens the file and checks its header.
 
         Raises:
             UnreadableWeights: it is not a complete, valid safetensors file.
@@ -90,7 +90,7 @@ class WeightsFile:
         }
 
     def raw(self, name: str) -> Array:
-        """The tensor as it is stored, a view of the file; bfloat16 shows as uint16."""
+        """Returns the tensor as it is stored, a view of the file; bfloat16 shows as uint16."""
         dtype, shape = self.layout[name]
         if dtype not in _NUMPY_TYPES:
             raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
@@ -100,13 +100,13 @@ class WeightsFile:
         return flat.reshape(shape)
 
     def _count(self, name: str) -> None:
-        """Whoever reads a file from end to end is that far with what it makes of it."""
+        """Reports progress: whoever reads a file is as far as the share that was read."""
         if self._unread.pop(name, None) is not None:
             left = sum(end - start for start, end in self._unread.values())
             advance(1 - left / max(1, len(self._bytes)))
 
     def float32(self, name: str) -> Float32:
-        """The tensor as float32: widened, or multiplied by its scales where it is quantised."""
+        """Returns the tensor as float32: widened, or multiplied by its scales."""
         stored = self.raw(name)
         dtype = self.layout[name].dtype
         if dtype == "I8":
@@ -122,7 +122,7 @@ class WeightsFile:
 
 
 def quantise_rows(matrix: Float32) -> tuple[NDArray[np.int8], Float32]:
-    """Symmetric int8 with one scale per row: (int8 [rows, columns], scale float32 [rows]).
+    """Rounds to symmetric int8: (int8 [rows, columns], one scale a row, float32 [rows]).
 
     A row of zeros gets the scale 1.
     """
@@ -133,14 +133,14 @@ def quantise_rows(matrix: Float32) -> tuple[NDArray[np.int8], Float32]:
 
 
 def dequantise_rows(quantised: Array, scale: Array) -> Float32:
-    """The inverse of `quantise_rows`, up to rounding."""
+    """Inverts `quantise_rows`, up to rounding."""
     return quantised.astype(np.float32) * scale.astype(np.float32)[:, None]
 
 
 def write_weights(
     path: Path, layout: Mapping[str, TensorLayout], tensors: Iterable[tuple[str, Array]]
 ) -> Written:
-    """Write a safetensors file; `tensors` yields (name, array) in the order of `layout`.
+    """Writes a safetensors file; `tensors` yields (name, array) in the order of `layout`.
 
     Each array must already have its stored type (bfloat16 as uint16).  Only one is held at a time.
     """

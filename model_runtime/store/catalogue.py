@@ -1,4 +1,4 @@
-"""The models on this machine: find one by name, list them, add another.
+"""Finds the models of this machine by name, lists them, adds and removes some.
 
 default                     shipped inside the package
 <user data>/fim-lsp/models  what `add_model` has put there, one bundle per folder
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from dataclasses import dataclass, replace
 from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path, user_data_path
 
@@ -23,27 +23,24 @@ from model_runtime.errors import (
     ModelRuntimeError,
     shown,
 )
-from model_runtime.files import building, sweep
-from model_runtime.importers.huggingface import ConversionReport, Progress, convert_folder
+from model_runtime.files import sweep
 from model_runtime.model_files import (
-    MAX_JSON_BYTES,
-    MAX_TEXT_BYTES,
     UnusableFile,
     read_json,
-    source_file,
 )
 from model_runtime.models.bundle import (
-    FOR_PEOPLE,
     MANIFEST,
-    TOKENIZER,
-    WEIGHTS,
     ModelBundle,
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
-from model_runtime.prompt.format import Order
-from model_runtime.store.hole_probe import choose_hole_start
+from model_runtime.progress import OnStep, ignore_step
+from model_runtime.prompt.orders import Order
+from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.names import is_path
+
+if TYPE_CHECKING:
+    from model_runtime.importers.huggingface import ConversionReport
 
 DEFAULT = "default"
 
@@ -65,17 +62,17 @@ class ModelEntry:
 
 
 def default_folder() -> Path:
-    """The bundle inside the package."""
+    """Returns the folder of the bundle inside the package."""
     return Path(__file__).parents[1] / "bundles" / DEFAULT
 
 
 def models_folder() -> Path:
-    """Where `add_model` puts bundles.  It need not exist."""
+    """Returns the folder that added bundles are put into; it need not exist."""
     return user_data_path("fim-lsp", appauthor=False) / "models"
 
 
 def list_models() -> list[ModelEntry]:
-    """Every model that has a name, the default first, unusable ones with their problem.
+    """Returns every model that has a name, the default first, unusable ones with their problem.
 
     What killed processes have left of models is removed.
     """
@@ -86,7 +83,7 @@ def list_models() -> list[ModelEntry]:
 
 
 def find(name_or_path: str) -> ModelBundle:
-    """Open a model by name ("default", or as it was added) or by the path of its folder.
+    """Opens a model by name ("default", or as it was added) or by the path of its folder.
 
     A path has a separator or begins with ~: "./mine", not "mine".
 
@@ -103,16 +100,18 @@ def add_model(
     name: str | None = None,
     quantization: str = "int8",
     order: Order | str | None = None,
-    progress: Progress | None = None,
+    prompt_format: str | None = None,
+    progress: OnStep = ignore_step,
 ) -> ConversionReport:
-    """Put a model into the user's models folder, in place of an earlier one of that name.
+    """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
-        source: a Hugging Face GPT-NeoX folder, a bundle's folder, or ORG/NAME on the Hugging Face
-            hub, which is downloaded once.
+        source: a Hugging Face folder, a bundle's folder, or ORG/NAME on the Hugging Face hub,
+            which is downloaded once.
         name: under which to find it; by default the last part of `source`.
         quantization: "int8", "float16" or "float32"; a bundle stays as it is.
         order: of the parts of a prompt, where the folder itself does not say.
+        prompt_format: name of a published format, in place of `order`.
         progress: called with a sentence at each step.
 
     Raises:
@@ -129,20 +128,18 @@ def add_model(
         )
     target = models_folder() / chosen
     if isfile(folder / MANIFEST):
-        return _copy_bundle(folder, target, chosen)
+        return copy_bundle(folder, target, chosen)
     if isdir(folder):
-        return _converted(folder, target, quantization, order, progress)
+        return _converted(folder, target, quantization, order, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
             f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
         )
 
-    from model_runtime.store.hub import (
-        fetched,  # huggingface_hub is slow to import and rarely needed
-    )
+    from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
 
     with fetched(str(source), progress) as folder:
-        return _converted(folder, target, quantization, order, progress)
+        return _converted(folder, target, quantization, order, prompt_format, progress)
 
 
 def _converted(
@@ -150,26 +147,48 @@ def _converted(
     target: Path,
     quantization: str,
     order: Order | str | None,
-    progress: Progress | None,
+    prompt_format: str | None,
+    progress: OnStep,
 ) -> ConversionReport:
     """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
+    from model_runtime.importers.huggingface import convert_folder  # with these, every start of
+    from model_runtime.store.hole_probe import choose_hole_start  # the server would be slower
+
     report = convert_folder(
         source,
         target,
         name=target.name,
         quantization=quantization,
         order=order,
+        prompt_format=prompt_format,
         progress=progress,
     )
     if report.hole_start is not None:
         return report
-    if progress is not None:
-        progress("measuring where holes should begin")
+    progress("measuring where holes should begin")
     return replace(report, hole_start=choose_hole_start(target))
 
 
+def remove_model(name: str) -> Path:
+    """Deletes an added model; returns the folder that it was in.
+
+    Raises:
+        ModelNotFound: no added model has the name; the one inside the package cannot be removed.
+        ConversionError: its files cannot be deleted.
+    """
+    folder = models_folder() / name
+    if not _NAME.fullmatch(name) or not isdir(folder):
+        names = ", ".join(added.name for added in _added()) or "none"
+        raise ModelNotFound(f"no added model has the name {name!r}; there are: {names}")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ConversionError(f"{folder} cannot be deleted ({error.strerror})") from error
+    return folder
+
+
 def sign(name_or_path: str) -> Manifest:
-    """Write the hash of a manifest anew that its owner has changed by hand.
+    """Writes the hash of a manifest anew that its owner has changed by hand.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -239,45 +258,3 @@ def _locate(name_or_path: str) -> Path:
         f"no model has the {what} {name_or_path!r}; {there_are}; a folder is named by its path, as "
         "in ./mine or ~/mine"
     )
-
-
-def _copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
-    started = time.perf_counter()
-    files = _bundle_files(source)
-    bundle = ModelBundle.open(source)
-    bundle.verify_weights()
-    manifest = replace(bundle.manifest, name=name)
-    try:
-        with building(target) as folder:
-            for file in files:
-                shutil.copyfile(source / file, folder / file)
-            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    except OSError as error:
-        raise ConversionError(f"cannot write {target} ({error})") from error
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    return ConversionReport(
-        name=name,
-        path=target,
-        parameters=manifest.parameters,
-        order=manifest.order.value,
-        order_source="the bundle's manifest",
-        position_embedding=manifest.position_embedding,
-        context_length=manifest.context_length,
-        quantization=manifest.weights.dtype,
-        source_bytes=size,
-        bundle_bytes=size,
-        seconds=time.perf_counter() - started,
-        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
-        hole_start=manifest.hole_start,
-    )
-
-
-def _bundle_files(source: Path) -> list[str]:
-    """Names of the files that a bundle's folder is copied by; all else in it stays behind.
-
-    Raises:
-        ConversionError: one of them is a link, or no regular file, or far too large.
-    """
-    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
-    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
-    return [name for name in names if source_file(source, name, most.get(name)) is not None]

@@ -13,15 +13,21 @@ from pathlib import Path
 
 from model_runtime.decoding.generate import generate_text
 from model_runtime.decoding.stop_rules import StopRules
-from model_runtime.engines import open_engine
+from model_runtime.engines import open_engine, registry
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
-from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.prompt.encoder import (
+    MAX_REREAD_TOKENS,
+    Hole,
+    PromptBudget,
+    PromptEncoder,
+    PromptRequest,
+)
 from model_runtime.prompt.format import HoleStart
 
 _NEW_TOKENS = 24
 _PREFERENCE = 0.02
-"""By so much similarity the cursor must be better to be chosen: at every key it costs more ids."""
+"""Similarity by which the cursor must be better to be chosen: it costs more ids at every key."""
 
 _TEXT = '''\
 import json
@@ -78,7 +84,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class HoleStartScore:
-    """How well a model completes lines in one form."""
+    """Says how well a model completes lines in one form."""
 
     hole_start: HoleStart
     similarity: float
@@ -93,7 +99,7 @@ def choose_hole_start(folder: Path) -> HoleStart:
         OSError: the manifest cannot be written.
     """
     bundle = ModelBundle.open(folder)
-    engine = open_engine(bundle)
+    engine = open_engine(bundle, engine=registry.reference())
     try:
         best = measure_hole_starts(bundle, engine)[0].hole_start
     finally:
@@ -113,7 +119,7 @@ def measure_hole_starts(bundle: ModelBundle, engine: Engine) -> list[HoleStartSc
     scores = []
     for hole_start in HoleStart:
         encoder = PromptEncoder(
-            bundle.tokenizer, bundle.manifest.tokens, bundle.manifest.order, hole_start
+            bundle.tokenizer, replace(bundle.manifest.prompt, hole_start=hole_start)
         )
         found = [
             SequenceMatcher(None, _written(bundle, engine, encoder, hole), rest).ratio()
@@ -130,8 +136,8 @@ def with_hole_start(bundle: ModelBundle, hole_start: HoleStart) -> ModelBundle:
         OSError: the manifest cannot be written.
     """
     manifest = bundle.manifest
-    encoder = PromptEncoder(bundle.tokenizer, manifest.tokens, manifest.order, hole_start)
-    changed = replace(manifest, hole_start=hole_start, canary=make_canary(encoder))
+    encoder = PromptEncoder(bundle.tokenizer, replace(manifest.prompt, hole_start=hole_start))
+    changed = replace(manifest, prompt=encoder.format, canary=make_canary(encoder))
     write_manifest(bundle.path, changed.to_json())
     return ModelBundle.open(bundle.path)
 
@@ -151,7 +157,7 @@ def _holes() -> Iterator[tuple[Hole, str]]:
 
 
 def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: Hole) -> str:
-    budget = PromptBudget(engine.context_length - _NEW_TOKENS)
+    budget = PromptBudget(engine.context_length - _NEW_TOKENS, reread_tokens=MAX_REREAD_TOKENS)
     prompt = encoder.prompt(PromptRequest(hole), budget)
     generation = generate_text(
         engine,
@@ -159,6 +165,7 @@ def _written(bundle: ModelBundle, engine: Engine, encoder: PromptEncoder, hole: 
         prompt.ids,
         SamplingParams(_NEW_TOKENS, bundle.stop_ids),
         forced_text=prompt.forced_text,
+        stop_strings=bundle.manifest.prompt.stop_strings,
         stop=StopRules(hole, single_line=True).cut,
     )
     return generation.text

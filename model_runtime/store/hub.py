@@ -7,7 +7,7 @@ and removed when the caller has made a bundle of them.  Only data is fetched, ne
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 
 from model_runtime.errors import ConversionError
 from model_runtime.files import sha256_of
+from model_runtime.progress import OnStep, ignore_step
 from model_runtime.telemetry import import_silenced
 
 _TEXTS = (
@@ -31,26 +32,25 @@ _SAFETENSORS, _PICKLES = "*.safetensors", "pytorch_model*.bin"
 
 @contextmanager
 def fetched(
-    repository: str, progress: Callable[[str], None] | None = None, *, endpoint: str | None = None
+    repository: str, progress: OnStep = ignore_step, *, endpoint: str | None = None
 ) -> Iterator[Path]:
-    """The folder of `repository` ("ORG/NAME"); removed after the block unless that fails.
+    """Downloads a repository and yields its folder, which is removed unless the block fails.
 
     Args:
-        repository: on the hub.
+        repository: its name on the hub, ORG/NAME.
         progress: called with a sentence at each step; the hub's library draws its own bars.
         endpoint: address of another hub.
 
     Raises:
         ConversionError: no network, no such repository, no access, or a damaged download.
     """
-    say = progress or (lambda _: None)
     target = user_cache_path("fim-lsp", appauthor=False) / "hub" / repository.replace("/", "--")
     info = _ask(repository, endpoint)
     files = [sibling.rfilename for sibling in info.siblings]
     # Pickles are fetched only where there is nothing better; reading them needs the extra `torch`.
     has_safetensors = any(name.endswith(".safetensors") and "/" not in name for name in files)
     weights = _SAFETENSORS if has_safetensors else _PICKLES
-    say(f"fetching {repository} at {info.sha[:10]}")
+    progress(f"fetching {repository} at {info.sha[:10]}")
     with _translated(repository):
         import_silenced("huggingface_hub").snapshot_download(
             repository,
@@ -60,7 +60,7 @@ def fetched(
             ignore_patterns=["*/*"],  # subfolders hold other formats, or training states
             endpoint=endpoint,
         )
-    _check_hashes(target, info, say)
+    _check_hashes(target, info, progress)
     yield target
     shutil.rmtree(target, ignore_errors=True)
 
@@ -73,7 +73,7 @@ def _ask(repository: str, endpoint: str | None) -> Any:
 
 @contextmanager
 def _translated(repository: str) -> Iterator[None]:
-    """Errors of the hub's library in our words; they come from several HTTP libraries."""
+    """Raises errors of the hub's library, and of HTTP libraries below it, in our words."""
     errors = import_silenced("huggingface_hub.errors")
     try:
         yield
@@ -93,12 +93,12 @@ def _translated(repository: str) -> Iterator[None]:
         ) from error
 
 
-def _check_hashes(folder: Path, info: Any, say: Callable[[str], None]) -> None:
+def _check_hashes(folder: Path, info: Any, progress: OnStep) -> None:
     for sibling in info.siblings:
         path = folder / sibling.rfilename
         if sibling.lfs is None or not path.is_file():
             continue
-        say(f"checking {sibling.rfilename}")
+        progress(f"checking {sibling.rfilename}")
         if sha256_of(path) != sibling.lfs.sha256:
             path.unlink()
             raise ConversionError(f"{path} was damaged on its way and is removed; run this again")

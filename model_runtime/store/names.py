@@ -1,4 +1,4 @@
-"""How a model is named: by its name, or by the path of its folder, and never one for the other."""
+"""Tells names of models from paths of their folders; one is never taken for the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def is_path(name_or_path: str) -> bool:
-    """Whether it is a path, which has a separator or begins with ~, as "./mine" and "~/mine".
+    """Tells whether a text is a path, which has a separator or begins with ~, as "./mine" does.
 
     A plain name must not be one: a project could hold a folder of that name.
 
@@ -24,7 +24,7 @@ def is_path(name_or_path: str) -> bool:
 
 
 def depends_on_the_working_folder(name_or_path: str) -> bool:
-    """Whether it is a path that means another folder for a program that was started elsewhere."""
+    """Tells whether a text is a path that means another folder in another working folder."""
     return is_path(name_or_path) and not (
         name_or_path.startswith("~") or Path(name_or_path).is_absolute()
     )

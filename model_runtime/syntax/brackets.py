@@ -1,6 +1,7 @@
-"""Where a text stands after its last character: which brackets are open, and what it is inside of.
+"""Tracks open brackets, strings and comments at the end of a text.
 
-A scan by marks, not a parser: it holds for half-finished code in any language, and never fails.
+The scan goes by marks and is no parser: it holds for half-finished code in any language, and never
+fails.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import NamedTuple
 from model_runtime.syntax.languages import UNKNOWN, Language
 
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
-"""The closing bracket of each opening one."""
+"""Opening bracket -> its closing one."""
 _MULTI_LINE_QUOTES = ('"""', "'''", "`")
 
 
 class Scan(NamedTuple):
-    """The state after a text."""
+    """The state of a scan at the end of a text."""
 
     open: str = ""
     """Brackets that are open, the innermost last."""
@@ -28,7 +29,7 @@ class Scan(NamedTuple):
     unmatched: int = -1
     """Offset of the first closer that closes nothing; -1 for none."""
     surplus: int = 0
-    """How many closers closed nothing."""
+    """Number of closers that closed nothing."""
 
     @property
     def is_code(self) -> bool:
@@ -37,7 +38,9 @@ class Scan(NamedTuple):
 
 
 def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) -> Scan:
-    """Scan `text`, which goes on from the state `before`; offsets count in `text`.
+    """Returns the state after `text`, which goes on from the state `before`.
+
+    Offsets count in `text`.
 
     >>> scan("f(a, [1, 2], {")
     Scan(open='({', quote='', comment='', unmatched=-1, surplus=0)
@@ -78,12 +81,14 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
 
 @lru_cache(maxsize=8)
 def scan_prefix(prefix: str, language: Language = UNKNOWN) -> Scan:
-    """The state at a cursor; remembered, for a completion asks at each token."""
+    """Returns the state at a cursor; remembered, since a completion asks for it at each token."""
     return scan(prefix[-_MAX_CHARACTERS:], language)
 
 
 _MAX_CHARACTERS = 20_000
-"""Before the cursor; a bound on the time (about 1 ms), and further brackets say little."""
+"""Characters before the cursor that are scanned: a bound on the time (about 1 ms), and further
+brackets say little.
+"""
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,6 @@
-"""What a cursor is in, and where a statement ends, by the syntax tree of a window before it.
+"""Tells what a cursor is in, and where a statement ends, by the syntax tree of a window before it.
 
-Where there is no grammar, or the window does not parse, the answer is None and the text rules
-decide.
+Without a grammar, or where the window does not parse, the answer is None and the text rules decide.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from model_runtime.syntax.tree_sitter import encoded, tree_of
 _BEFORE = 1200
 """Characters before the cursor; sound code takes a third of a millisecond, no code 15."""
 _PLACEHOLDER = "x"
-"""A name at the cursor, which makes a whole of most half-finished code."""
+"""Name at the cursor, which makes a whole of most half-finished code."""
 _KINDS = (
     ("comment", re.compile(r".*comment.*")),
     ("string", re.compile(r".*string.*|.*heredoc.*|char.*literal")),
@@ -33,7 +32,7 @@ _COMPOUND = re.compile(
 
 
 def kind_at(prefix: str, language: Language) -> str | None:
-    """What the end of `prefix` is in: comment, string, arguments, statement, or block.
+    """Returns what the end of `prefix` is in: comment, string, arguments, statement, or block.
 
     A block is where a new statement begins.  None where no tree says.
 
@@ -56,10 +55,12 @@ def kind_at(prefix: str, language: Language) -> str | None:
 
 
 def statement_ends(prefix: str, text: str, language: Language) -> bool:
-    r"""Whether the statement that the cursor is in ends with `text`, and no line can go on with it.
+    r"""Tells whether the statement at the cursor ends with `text`, and no line can go on with it.
 
     Args:
-        text: what was written after `prefix`, up to the end of a line.
+        prefix: text before the cursor.
+        text: text written after `prefix`, up to the end of a line.
+        language: language of both.
     """
     window = _window(prefix)
     root = _tree(window + text, language)
@@ -82,7 +83,7 @@ def _is_simple(node: Any) -> bool:
 
 @lru_cache(maxsize=8)
 def _tree(code: str, language: Language) -> Any | None:
-    """The tree of code whose open brackets are closed behind it."""
+    """Returns the tree of code whose open brackets are closed behind it."""
     closers = (CLOSER_OF[bracket] for bracket in reversed(scan(code, language).open))
     return tree_of(f"{code}\n{''.join(closers)}", language)
 
@@ -94,7 +95,7 @@ def _up(node: Any | None) -> Iterator[Any]:
 
 
 def _window(prefix: str) -> str:
-    """The end of it, from the beginning of a line."""
+    """Returns the end of a prefix, from the beginning of a line."""
     if len(prefix) <= _BEFORE:
         return prefix
     window = prefix[-_BEFORE:]

@@ -1,4 +1,4 @@
-"""What the rules know of each language: its files, comments, indentation, grammar.  One table.
+"""Holds the facts that rules use of each language: its files, comments and grammar, in one table.
 
 A language that is not here is `UNKNOWN`: the rules then go by the text alone.
 """
@@ -19,12 +19,10 @@ class Language:
     block_comment: tuple[str, str] | None = None
     quotes: str = "\"'"
     """Characters that begin and end a string."""
-    indent: str = "    "
-    """One level, where neither the document nor the editor says."""
     is_prose: bool = False
-    """Brackets, quotes and statements mean nothing there."""
+    """Whether brackets, quotes and statements mean nothing in it."""
     grammar: str = ""
-    """tree-sitter's, as `package:function`; empty for a language that text rules must do for."""
+    """Grammar of tree-sitter, as `package:function`; empty where text rules must do."""
     ends_statements_at_newline: bool = False
     """Whether no line goes on with a statement that is whole at the end of the line before."""
 
@@ -35,15 +33,13 @@ class Language:
 
 
 UNKNOWN = Language("", line_comments=("#",), quotes="\"'`")
-"""Any other language."""
+"""Stands for any other language."""
 
 _C_BLOCK = ("/*", "*/")
 
 
-def _c_like(
-    id_: str, *extensions: str, quotes: str = "\"'", indent: str = "    ", grammar: str = ""
-) -> Language:
-    return Language(id_, extensions, ("//",), _C_BLOCK, quotes, indent, grammar=grammar)
+def _c_like(id_: str, *extensions: str, quotes: str = "\"'", grammar: str = "") -> Language:
+    return Language(id_, extensions, ("//",), _C_BLOCK, quotes, grammar=grammar)
 
 
 _TABLE = (
@@ -60,14 +56,12 @@ _TABLE = (
         ".mjs",
         ".cjs",
         quotes="\"'`",
-        indent="  ",
         grammar="tree_sitter_javascript:language",
     ),
     _c_like(
         "javascriptreact",
         ".jsx",
         quotes="\"'`",
-        indent="  ",
         grammar="tree_sitter_javascript:language",
     ),
     _c_like(
@@ -76,60 +70,57 @@ _TABLE = (
         ".mts",
         ".cts",
         quotes="\"'`",
-        indent="  ",
         grammar="tree_sitter_typescript:language_typescript",
     ),
     _c_like(
         "typescriptreact",
         ".tsx",
         quotes="\"'`",
-        indent="  ",
         grammar="tree_sitter_typescript:language_tsx",
     ),
     _c_like("c", ".c", ".h", grammar="tree_sitter_c:language"),
     _c_like("cpp", ".cpp", ".cc", ".cxx", ".hpp", ".hh", grammar="tree_sitter_cpp:language"),
     _c_like("csharp", ".cs", grammar="tree_sitter_c_sharp:language"),
     _c_like("java", ".java", grammar="tree_sitter_java:language"),
-    _c_like("go", ".go", quotes="\"'`", indent="\t", grammar="tree_sitter_go:language"),
+    _c_like("go", ".go", quotes="\"'`", grammar="tree_sitter_go:language"),
     # 'a is a lifetime in Rust, so the single quote says nothing there.
     _c_like("rust", ".rs", quotes='"', grammar="tree_sitter_rust:language"),
     _c_like("kotlin", ".kt", ".kts"),
     _c_like("swift", ".swift", quotes='"'),
-    _c_like("scala", ".scala", quotes='"', indent="  "),
-    _c_like("dart", ".dart", indent="  "),
+    _c_like("scala", ".scala", quotes='"'),
+    _c_like("dart", ".dart"),
     Language("php", (".php",), ("//", "#"), _C_BLOCK, grammar="tree_sitter_php:language_php"),
-    Language("ruby", (".rb",), ("#",), indent="  ", grammar="tree_sitter_ruby:language"),
+    Language("ruby", (".rb",), ("#",), grammar="tree_sitter_ruby:language"),
     Language(
         "shellscript",
         (".sh", ".bash", ".zsh"),
         ("#",),
-        indent="  ",
         grammar="tree_sitter_bash:language",
     ),
-    Language("lua", (".lua",), ("--",), ("--[[", "]]"), indent="  "),
-    Language("sql", (".sql",), ("--",), _C_BLOCK, indent="  ", grammar="tree_sitter_sql:language"),
-    Language("haskell", (".hs",), ("--",), ("{-", "-}"), quotes='"', indent="  "),
-    Language("r", (".r", ".R"), ("#",), indent="  "),
+    Language("lua", (".lua",), ("--",), ("--[[", "]]")),
+    Language("sql", (".sql",), ("--",), _C_BLOCK, grammar="tree_sitter_sql:language"),
+    Language("haskell", (".hs",), ("--",), ("{-", "-}"), quotes='"'),
+    Language("r", (".r", ".R"), ("#",)),
     Language("perl", (".pl", ".pm"), ("#",)),
     Language("julia", (".jl",), ("#",), ("#=", "=#"), quotes='"'),
-    Language("elixir", (".ex", ".exs"), ("#",), indent="  "),
-    Language("vim", (".vim",), ('"',), quotes="'", indent="  "),
-    Language("clojure", (".clj", ".cljs"), (";",), quotes='"', indent="  "),
-    Language("lisp", (".lisp",), (";",), quotes='"', indent="  "),
-    Language("emacs-lisp", (".el",), (";",), quotes='"', indent="  "),
-    Language("css", (".css",), (), _C_BLOCK, indent="  "),
-    Language("scss", (".scss",), ("//",), _C_BLOCK, indent="  "),
-    Language("html", (".html", ".htm"), (), ("<!--", "-->"), indent="  "),
-    Language("xml", (".xml", ".svg"), (), ("<!--", "-->"), indent="  "),
-    Language("json", (".json",), (), quotes='"', indent="  "),
-    Language("jsonc", (".jsonc",), ("//",), _C_BLOCK, quotes='"', indent="  "),
+    Language("elixir", (".ex", ".exs"), ("#",)),
+    Language("vim", (".vim",), ('"',), quotes="'"),
+    Language("clojure", (".clj", ".cljs"), (";",), quotes='"'),
+    Language("lisp", (".lisp",), (";",), quotes='"'),
+    Language("emacs-lisp", (".el",), (";",), quotes='"'),
+    Language("css", (".css",), (), _C_BLOCK),
+    Language("scss", (".scss",), ("//",), _C_BLOCK),
+    Language("html", (".html", ".htm"), (), ("<!--", "-->")),
+    Language("xml", (".xml", ".svg"), (), ("<!--", "-->")),
+    Language("json", (".json",), (), quotes='"'),
+    Language("jsonc", (".jsonc",), ("//",), _C_BLOCK, quotes='"'),
     Language("toml", (".toml",), ("#",)),
-    Language("yaml", (".yaml", ".yml"), ("#",), indent="  "),
-    Language("makefile", (".mk",), ("#",), indent="\t"),
+    Language("yaml", (".yaml", ".yml"), ("#",)),
+    Language("makefile", (".mk",), ("#",)),
     Language("dockerfile", (), ("#",)),
     Language("tex", (".tex",), ("%",), quotes="", is_prose=True),
     Language("latex", (), ("%",), quotes="", is_prose=True),
-    Language("markdown", (".md",), (), ("<!--", "-->"), quotes="", indent="  ", is_prose=True),
+    Language("markdown", (".md",), (), ("<!--", "-->"), quotes="", is_prose=True),
     Language("plaintext", (".txt",), (), quotes="", is_prose=True),
 )
 
@@ -141,7 +132,7 @@ _ID_BY_NAME = {"Makefile": "makefile", "Dockerfile": "dockerfile"}
 
 
 def language(id_: str) -> Language:
-    """Facts about the language of that id.
+    """Returns the facts about the language of an id.
 
     >>> language("go").line_comment, language("never heard of") is UNKNOWN
     ('//', True)
@@ -150,7 +141,7 @@ def language(id_: str) -> Language:
 
 
 def language_id(name: str) -> str:
-    """Id of the language of a file, by its name, as editors send it.
+    """Returns the id of a file's language, by the file's name, as editors send it.
 
     >>> language_id("main.go"), language_id("Makefile"), language_id("notes")
     ('go', 'makefile', 'plaintext')
@@ -161,5 +152,5 @@ def language_id(name: str) -> str:
 
 
 def language_ids() -> tuple[str, ...]:
-    """Every id in the table."""
+    """Returns every id in the table."""
     return tuple(_BY_ID)

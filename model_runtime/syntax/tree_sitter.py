@@ -1,4 +1,4 @@
-"""tree-sitter's reading of a text: a tree, or None where there is no grammar.
+"""Reads texts with tree-sitter: a tree, or None where there is no grammar.
 
 Grammars come with the extra `syntax`; without them the text rules do.  tree-sitter reads what does
 not parse, too, and marks it.
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def load(language: Language) -> Any:
-    """The grammar of a language that names one, as `tree_sitter.Language`.
+    """Returns the grammar of a language that names one, as `tree_sitter.Language`.
 
     Raises:
         ImportError: it is not installed.
@@ -32,7 +32,7 @@ def load(language: Language) -> Any:
 
 @cache
 def grammar_of(language: Language) -> Any | None:
-    """The grammar of a language, or None; why it is missing where it could be there is logged."""
+    """Returns the grammar of a language, or None; logs why it is missing where there is one."""
     if not language.grammar:
         return None
     try:
@@ -43,7 +43,7 @@ def grammar_of(language: Language) -> Any | None:
 
 
 def tree_of(text: str, language: Language) -> Any | None:
-    """The root node of `text` in `language`; None where nothing can read it.
+    """Returns the root node of `text` in `language`; None where nothing can read it.
 
     The time grows with the length of what does not parse: callers give a window.  Offsets of nodes
     are bytes of `encoded(text)`.
@@ -53,12 +53,12 @@ def tree_of(text: str, language: Language) -> Any | None:
 
 
 def encoded(text: str) -> bytes:
-    """UTF-8 of any text, lone surrogates too."""
+    """Returns the UTF-8 of any text, lone surrogates too."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def parse(data: bytes, grammar: Any) -> Any:
-    """The tree of `data` (UTF-8) by a grammar that is loaded."""
+    """Returns the tree of `data` (UTF-8) by a grammar that is loaded."""
     from tree_sitter import Parser
 
     return Parser(grammar).parse(data)

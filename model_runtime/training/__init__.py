@@ -1,1 +1,1 @@
-"""From wheels of source code to a fill-in-the-middle model; `pipeline.py` names the stages."""
+"""Makes a fill-in-the-middle model of source code; `stages.py` names the stages."""

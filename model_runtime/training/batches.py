@@ -1,9 +1,9 @@
-"""The endless stream of rows, and where it stands.
+"""Makes the endless stream of rows that a run is trained on.
 
-The documents of an epoch are permuted by (seed, epoch) and dealt into blocks; the sequences of a
-block are packed together.  A place in the stream is one integer: a checkpoint needs nothing else.
-Training processes and their workers only decide who makes a block, not what is in it: each process
-makes its share of the blocks and shows them to the others, so all see the same stream.
+The documents of an epoch are permuted by (seed, epoch) and divided into blocks; the examples of a
+block are packed together.  A position in the stream is one integer: a checkpoint needs nothing
+else.  Training processes and their workers only decide who makes a block, not what is in it: each
+process makes its share of the blocks and shows them to the others, so all see the same stream.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ import os
 import queue as queues_module
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from attrs import frozen
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
-from model_runtime.training.contexts import contexts
+from model_runtime.training.context_rows import contexts
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.documents import Documents
-from model_runtime.training.draws import Draws
-from model_runtime.training.encode import TOO_LONG, Encoder, Sequence
-from model_runtime.training.packing import Rows, join, lay, pack
+from model_runtime.training.encode import TOO_LONG, Encoder, Example
+from model_runtime.training.keyed_random import KeyedRandom
+from model_runtime.training.packing import PackedRows, join, pack, rows_from
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import DataRecipe
 
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Source:
-    """All that decides which rows come; a worker builds its own readers from it."""
+@frozen
+class RowSource:
+    """Everything that decides which rows come; a worker builds its own readers from it."""
 
     folder: Path
-    """Unpacked corpus."""
+    """Folder of the unpacked corpus."""
     tokenizer: Path
     tokens: FimTokens
     data: DataRecipe
@@ -51,57 +51,57 @@ class Source:
     block_mb: float
     seed: int
 
-    def open(self, kind: str = "train") -> Blocks:
-        """Readers of this source."""
+    def open(self, kind: str = "train") -> BlockBuilder:
+        """Returns a builder of blocks over the documents of this kind (`train` or `valid`)."""
         documents = Documents(self.folder, kind)
         tokenizer = FimTokenizer.from_file(self.tokenizer)
-        return Blocks(
+        return BlockBuilder(
             self, Encoder(documents, tokenizer, self.tokens, self.data, self.context, self.seed)
         )
 
 
-class Place(NamedTuple):
-    """Of the next row."""
+class StreamPosition(NamedTuple):
+    """Position of the next row in the stream."""
 
     block: int
-    """Counts through all epochs."""
+    """Number of the block, counted through all epochs."""
     row: int
 
     @property
     def number(self) -> int:
-        """The place as one integer.
+        """The position as one integer.
 
-        >>> Place.at(Place(7, 11).number)
-        Place(block=7, row=11)
+        >>> StreamPosition.at(StreamPosition(7, 11).number)
+        StreamPosition(block=7, row=11)
         """
         return self.block * _MAX_ROWS + self.row
 
     @classmethod
-    def at(cls, number: int) -> Place:
-        """From its number."""
+    def at(cls, number: int) -> StreamPosition:
+        """Returns the position of a number that `number` gave."""
         return cls(*divmod(number, _MAX_ROWS))
 
 
 _MAX_ROWS = 1 << 24
-"""Of a block."""
-START = Place(0, 0)
+"""Limit on the rows of a block."""
+START = StreamPosition(0, 0)
 
 
 class Block(NamedTuple):
-    """Rows that were packed together."""
+    """PackedRows that were packed together."""
 
-    rows: Rows
+    rows: PackedRows
     bytes_per_token: float
     too_long: int
-    """Windows left out because their middle did not fit into the context."""
+    """Number of windows left out because their middle did not fit into the context."""
     per_epoch: int
-    """Blocks in which each document comes once."""
+    """Number of blocks in which each document comes once."""
 
 
-class Blocks:
-    """Any block by its number."""
+class BlockBuilder:
+    """Builds any block by its number."""
 
-    def __init__(self, source: Source, encoder: Encoder) -> None:
+    def __init__(self, source: RowSource, encoder: Encoder) -> None:
         self.source, self.encoder = source, encoder
         entries = encoder.documents.entries
         self._chosen = np.array(
@@ -118,7 +118,7 @@ class Blocks:
         """Epoch, its documents in order, and the block of each."""
 
     def documents_of(self, number: int) -> list[int]:
-        """Documents of a block; the blocks of an epoch hold each document once."""
+        """Returns the documents of a block; the blocks of an epoch hold each document once."""
         epoch, place = divmod(number, self.per_epoch)
         if self._dealt is None or self._dealt[0] != epoch:
             order = np.random.default_rng([self.source.seed, epoch]).permutation(len(self._chosen))
@@ -129,14 +129,14 @@ class Blocks:
         return [int(document) for document in documents[first:last]]
 
     def make(self, number: int) -> Block:
-        """Rows of a block; there may be none."""
-        rng = Draws(self.source.seed, "block", number)
+        """Returns the rows of a block; there may be none."""
+        rng = KeyedRandom(self.source.seed, "block", number)
         pad, length = self.source.tokens.pad or 0, self.source.context
         if self.source.data.level == "context":
             drawn = self._contexts(number)
             members = [[sequence.ids for sequence in row if sequence.ids] for row in drawn]
             rng.shuffle(members)
-            rows = lay(members, length, pad)
+            rows = rows_from(members, length, pad)
         else:
             drawn = [self._sequences(number)]
             ids = [sequence.ids for sequence in drawn[0] if sequence.ids]
@@ -146,7 +146,7 @@ class Blocks:
         too_long = sum(sequence.kind == TOO_LONG for row in drawn for sequence in row)
         return Block(rows, text_bytes / max(1, num_tokens), too_long, self.per_epoch)
 
-    def _sequences(self, number: int) -> list[Sequence]:
+    def _sequences(self, number: int) -> list[Example]:
         epoch = number // self.per_epoch
         return [
             sequence
@@ -154,38 +154,43 @@ class Blocks:
             for sequence in self.encoder.sequences(document, epoch)
         ]
 
-    def _contexts(self, number: int) -> list[list[Sequence]]:
+    def _contexts(self, number: int) -> list[list[Example]]:
         epoch = number // self.per_epoch
         return list(contexts(self.encoder, self.documents_of(number), epoch))
 
 
 class RowStream:
-    """Rows in order, made by worker processes ahead of time, or here if there are none.
+    """Yields rows in order, made by worker processes ahead of time, or by this one if there are
+    none.
 
     All training processes must take the same rows at the same time: `take` may talk to them.
     """
 
     def __init__(
-        self, source: Source, place: Place, workers: int, training: Processes | None = None
+        self,
+        source: RowSource,
+        place: StreamPosition,
+        workers: int,
+        training: Processes | None = None,
     ) -> None:
         self.place = place
-        """Of the next row that `take` gives."""
+        """Position of the next row that `take` gives."""
         self.bytes_per_token = 1.0
-        """Of the block read last."""
+        """Bytes per token of the block read last."""
         self.too_long = 0
-        """Windows left out of the blocks read since the start; their middle did not fit."""
+        """Windows left out of the blocks read since the start, since their middle did not fit."""
         self.waited = 0.0
         """Seconds in which `take` had nothing to give."""
         self._empty = 0
         """Blocks without a row since the last one that had some."""
-        self._ready: Rows | None = None
+        self._ready: PackedRows | None = None
         self._processes: list[Any] = []
         self._training = training or Processes()
         own = self._from_workers(source, workers) if workers else self._here(source)
         self._blocks = itertools.chain.from_iterable(map(self._training.gather, own))
 
-    def take(self, count: int) -> Rows:
-        """The next rows.
+    def take(self, count: int) -> PackedRows:
+        """Returns the next rows.
 
         Raises:
             CorpusError: no document of a whole epoch gave a row, so that none ever would come.
@@ -202,14 +207,14 @@ class RowStream:
                 if self._empty >= block.per_epoch:
                     raise CorpusError(
                         "no document gave a row in a whole epoch: data.skip_stubs, "
-                        "data.least_docstrings and data.test_share leave all of them out, or no "
+                        "data.min_docstrings and data.test_share leave all of them out, or no "
                         "middle fits into the context"
                     )
             piece = self._ready.take(self.place.row, self.place.row + count)
             count -= len(piece)
-            self.place = Place(self.place.block, self.place.row + len(piece))
+            self.place = StreamPosition(self.place.block, self.place.row + len(piece))
             if self.place.row >= len(self._ready):
-                self.place, self._ready = Place(self.place.block + 1, 0), None
+                self.place, self._ready = StreamPosition(self.place.block + 1, 0), None
             taken.append(piece)
         return join(taken)
 
@@ -227,12 +232,12 @@ class RowStream:
         for process in self._processes:
             process.join()
 
-    def _here(self, source: Source) -> Iterator[Block]:
+    def _here(self, source: RowSource) -> Iterator[Block]:
         blocks, training = source.open(), self._training
         first = self.place.block + training.rank
         return map(blocks.make, itertools.count(first, training.size))
 
-    def _from_workers(self, source: Source, workers: int) -> Iterator[Block]:
+    def _from_workers(self, source: RowSource, workers: int) -> Iterator[Block]:
         # spawn: a fork of a process whose torch has threads may hang
         context = multiprocessing.get_context("spawn")
         queues = [context.Queue(2) for _ in range(workers)]
@@ -261,7 +266,7 @@ class RowStream:
                         ) from None
 
 
-def _work(source: Source, first: int, stride: int, queue: Any, parent: int) -> None:
+def _work(source: RowSource, first: int, stride: int, queue: Any, parent: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core each
     try:
         blocks = source.open()

@@ -1,12 +1,13 @@
-"""Checkpoints: folders that are whole or not there, written by all processes together.
+"""Writes and reads checkpoints: folders that are whole or not there.
 
     TRAIN/checkpoints/step-00001200/
         progress.json         what is counted, and the fingerprints of recipe, corpus and tokenizer
-        .metadata, *.distcp   weights and optimiser state (torch.distributed.checkpoint)
+        .metadata, *.distcp   weights and optimizer state (torch.distributed.checkpoint)
 
-Each process writes its share into `.step-00001200.unfinished`; when all are done the folder is
-renamed.  Any number of processes reads what any other number has written.  Everything that is read
-back consists of numbers: pickled objects other than the format's own description are refused.
+All processes write together: each writes its share into `.step-00001200.unfinished`, and when all
+are done the folder is renamed.  Any number of processes reads what any other number has written.
+Everything that is read back consists of numbers: pickled objects other than the format's own
+description are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -25,39 +25,39 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.training.checkpoint_reader import CheckpointError, CheckpointReader
 from model_runtime.training.parallel import Processes
 from model_runtime.training.recipe import TrainRecipe
 
 FORMAT = 2
 PROGRESS = "progress.json"
 _UNFINISHED = ".unfinished"
-
-
-class CheckpointError(ModelRuntimeError):
-    """A checkpoint that cannot be written, or that this run cannot go on with."""
+# Names of format 2, kept so that runs of earlier versions go on.
+_STEP_FILTER = "guard"
+_OPTIMIZER = "optimiser"
 
 
 @dataclass
-class Progress:
-    """What a run counts."""
+class RunProgress:
+    """The counters of a run."""
 
     step: int = 0
     tokens: int = 0
-    """Trained on, padding left out."""
+    """Number of tokens trained on, padding left out."""
     seconds: float = 0.0
-    """Spent in the training loop, all starts together."""
+    """Seconds spent in the training loop, all starts together."""
     row: int = 0
-    """Where the stream of rows stands: all that the data needs to go on."""
-    guard: dict[str, Any] = field(default_factory=dict)
+    """Position in the stream of rows, as one integer: all that the data needs to go on."""
+    step_filter: dict[str, Any] = field(default_factory=dict)
+    """State of the filter that skips steps."""
 
     def share(self, train: TrainRecipe) -> float:
-        """Of the budget, 0 to 1 and beyond; below 1 the learning rate has not decayed."""
+        """Returns the used share of the budget, 0 to 1 and beyond."""
         if train.budget_seconds:
             return self.seconds / train.budget_seconds
         if train.budget_tokens:
@@ -67,14 +67,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Identity:
-    """What must stay the same within a run."""
+    """Facts that must stay the same within a run."""
 
     recipe: dict[str, Any]
     corpus: str
     tokenizer: str
 
     def check(self, found: dict[str, Any], folder: Path) -> None:
-        """Refuse a checkpoint of something else.
+        """Refuses a checkpoint of another recipe, corpus or tokenizer.
+
+        Args:
+            found: the identity that the checkpoint holds.
+            folder: the checkpoint, for the message.
 
         Raises:
             CheckpointError: names what differs.
@@ -82,7 +86,9 @@ class Identity:
         advice = "give each its own folder with --out, or put the old one back"
         for section, values in self.recipe.items():
             for key, value in values.items():
-                other = found["recipe"].get(section, {}).get(key)
+                if key not in found["recipe"].get(section, {}):
+                    continue  # the version that wrote the checkpoint did not know this setting
+                other = found["recipe"][section][key]
                 if json.loads(json.dumps(value)) != other:
                     raise CheckpointError(
                         f"{folder} belongs to another recipe: {section}.{key} is {other!r} there "
@@ -95,37 +101,41 @@ class Identity:
                 )
 
 
-def tensors_of(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """`network/NAME` and `optimiser/NAME/KEY`; they share the memory of the run."""
+def tensors_of(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Returns the tensors of a checkpoint by name; they share the memory of the run.
+
+    The names are `network/NAME` and `optimiser/NAME/KEY`.
+    """
     tensors: dict[str, Tensor] = {}
     for name, weight in network.named_parameters():
         tensors[f"network/{name}"] = weight.detach()
-        for optimiser in optimisers:
-            for key, value in optimiser.state.get(weight, {}).items():
-                tensors[f"optimiser/{name}/{key}"] = value
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(weight, {}).items():
+                tensors[f"{_OPTIMIZER}/{name}/{key}"] = value
     return tensors
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Those of one run."""
+    """The checkpoints of one training run."""
 
     folder: Path
     processes: Processes = field(default_factory=Processes)
     keep: int = 2
 
     def newest(self) -> Path | None:
-        """The last whole one."""
+        """Returns the newest whole checkpoint, or None."""
         return newest(self.folder)
 
     def save(
         self,
         tensors: dict[str, Tensor],
-        progress: Progress,
+        progress: RunProgress,
         identity: Identity,
         name: str | None = None,
     ) -> Path:
-        """Write one, then remove the oldest of more than `keep`; one with a name is kept.
+        """Writes a checkpoint, then removes the oldest of more than `keep`; one with a name is
+        kept.
 
         Raises:
             CheckpointError: on every process, if any of them could not write.
@@ -144,6 +154,9 @@ class Checkpoints:
                 save(tensors, storage_writer=writer, no_dist=self.processes.size == 1)
             if self.processes.is_main:
                 content = {"format": FORMAT, **asdict(progress), "identity": asdict(identity)}
+                content[_STEP_FILTER] = content.pop("step_filter")
+                sections = content["identity"]["recipe"]
+                sections[_OPTIMIZER] = sections.pop("optimizer")
                 _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
                 shutil.rmtree(target, ignore_errors=True)
                 os.rename(work, target)
@@ -169,13 +182,13 @@ class Checkpoints:
 
 
 def newest(folder: Path) -> Path | None:
-    """The last whole checkpoint in a folder of them."""
+    """Returns the newest whole checkpoint in a folder of them, or None."""
     whole = [path for path in folder.glob("step-*") if (path / PROGRESS).exists()]
     return max(whole, default=None)
 
 
-def read_progress(folder: Path) -> tuple[Progress, dict[str, Any]]:
-    """What was counted, and the identity of the run.
+def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
+    """Returns the counters of a checkpoint, and the identity of its run.
 
     Raises:
         CheckpointError: not a checkpoint that this version reads.
@@ -187,18 +200,20 @@ def read_progress(folder: Path) -> tuple[Progress, dict[str, Any]]:
     if (found := content.pop("format", None)) != FORMAT:
         raise CheckpointError(f"{folder} has format {found}; this version reads {FORMAT}")
     identity = content.pop("identity")
-    return Progress(**content), identity
+    identity["recipe"]["optimizer"] = identity["recipe"].pop(_OPTIMIZER)
+    step_filter = content.pop(_STEP_FILTER)
+    return RunProgress(**content, step_filter=step_filter), identity
 
 
 def restore(folder: Path, tensors: dict[str, Tensor], alone: bool) -> None:
-    """Read a checkpoint into these tensors, whoever wrote it."""
+    """Reads a checkpoint into these tensors, whoever wrote it."""
     with _alone_is_meant():
-        load(tensors, storage_reader=_Reader(folder), no_dist=alone)
+        load(tensors, storage_reader=CheckpointReader(folder), no_dist=alone)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint, whole, on the processor."""
-    reader = _Reader(folder)
+    """Returns the weights of a checkpoint, whole, on the processor."""
+    reader = CheckpointReader(folder)
     tensors = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
         for name, entry in reader.read_metadata().state_dict_metadata.items()
@@ -210,7 +225,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def find(path: Path) -> Path:
-    """A checkpoint: the folder itself, or the newest one of a run or of its train stage.
+    """Returns a checkpoint: the folder itself, or the newest one of a run or of its train stage.
 
     Raises:
         CheckpointError: there is none.
@@ -223,45 +238,9 @@ def find(path: Path) -> Path:
     raise CheckpointError(f"there is no checkpoint in {path}")
 
 
-class _Reader(FileSystemReader):
-    """Reads a description that consists of the format's own classes, and nothing else."""
-
-    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        path = Path(self.path) / ".metadata"
-        try:
-            with open(path, "rb") as file:
-                metadata: Metadata = _Description(file).load()
-        except (OSError, pickle.UnpicklingError, EOFError) as error:
-            raise CheckpointError(f"{path} is not readable ({error})") from error
-        if metadata.storage_meta is not None:
-            metadata.storage_meta.load_id = self.load_id
-        return metadata
-
-
-class _Description(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        # A dotted name would walk from a module into what it imports.
-        plain = module.startswith("torch.distributed.checkpoint.") and "." not in name
-        if plain or (module, name) in _ALLOWED:
-            found = super().find_class(module, name)
-            if isinstance(found, type) or (module, name) in _ALLOWED:
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
-
-
-_ALLOWED = {
-    ("torch", "Size"),
-    ("torch", "device"),
-    ("torch.serialization", "_get_layout"),
-    ("pathlib", "PosixPath"),
-    ("collections", "OrderedDict"),
-    *(("torch", name) for name in ("float32", "float64", "bfloat16", "float16", "int64", "int32")),
-}
-
-
 @contextlib.contextmanager
 def _alone_is_meant() -> Iterator[None]:
-    """Torch warns of a single process even where it is told that there is one."""
+    """Silences torch, which warns of a single process even where it is told that there is one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
@@ -275,7 +254,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _root(error: BaseException) -> str:
-    """What the system said, if it did: `No space left on device` rather than what came of it."""
+    """Returns the system's own words, such as `No space left on device`, rather than what came of
+    them.
+    """
     if isinstance(error, CheckpointException) and error.failures:
         error = next(iter(error.failures.values()))[0]
     chain = [error]

@@ -1,4 +1,4 @@
-"""What a person sees of a run: log lines, and on a terminal one live line with the time left."""
+"""Shows a run to a person: log lines, and on a terminal a progress line with the time left."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 @functools.cache
 def console() -> Console:
-    """Standard error; lines and the live line must go through the same object."""
+    """Returns the console on standard error; log lines and the progress line must share it."""
     return Console(stderr=True)
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """Log lines with the time; above the live line where there is one."""
+    """Logs lines with the time; above the progress line where there is one."""
     if console().is_terminal:
         handler: logging.Handler = RichHandler(
             console=console(), show_path=False, show_level=False, log_time_format="%H:%M:%S"
@@ -29,7 +29,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Short, with two units at most.
+    """Returns a duration in words, with two units at most.
 
     >>> [duration(s) for s in (0.2, 75, 7_500, 200_000)]
     ['0 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
@@ -45,8 +45,8 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-class LiveLine:
-    """Bar, figures, time left; nothing where standard error is no terminal."""
+class ProgressLine:
+    """Shows bar, figures and time left; nothing where standard error is no terminal."""
 
     def __init__(self, shown: bool, name: str) -> None:
         self._progress = Progress(
@@ -61,14 +61,14 @@ class LiveLine:
 
     @property
     def visible(self) -> bool:
-        """Whether anybody sees it."""
+        """Whether anybody sees the line."""
         return not self._progress.disable
 
     def show(self, share: float, figures: str) -> None:
-        """Share of the budget that is used, 0 to 1."""
+        """Shows the share of the budget that is used, 0 to 1, and the figures."""
         self._progress.update(self._task, completed=min(1.0, share), figures=figures)
 
-    def __enter__(self) -> LiveLine:
+    def __enter__(self) -> ProgressLine:
         self._progress.start()
         return self
 

@@ -1,6 +1,6 @@
-"""A built corpus as numbered documents, read through memory maps.
+"""Reads a built corpus as numbered documents, through memory maps.
 
-A corpus folder holds parts, each a pair of files (`corpus.py` writes them):
+A corpus folder holds parts, each a pair of files (`corpus/parts.py` writes them):
 
     train-000.txt.xz   documents, UTF-8, each one ended by a NUL
     train-000.tsv.xz   one line a document, in the same order:
@@ -31,37 +31,37 @@ class Entry(NamedTuple):
     """One document's line in the index."""
 
     sha1: str
-    """First 16 digits; the key of everything that is drawn for the document."""
+    """First 16 digits of the hash; the key of everything that is drawn for the document."""
     package: str
     version: str
     path: str
     licence: str
     size: int
-    """Bytes of UTF-8."""
+    """Number of bytes in UTF-8."""
 
     @classmethod
     def parse(cls, line: str) -> Entry:
-        """From a line of a `.tsv` part."""
+        """Returns the entry of a line of a `.tsv` part."""
         sha1, package, version, path, licence, size = line.split("\t")
         return cls(sha1, package, version, path, licence, int(size))
 
     def line(self) -> str:
-        """The line of a `.tsv` part, newline included."""
+        """Returns the line of a `.tsv` part, newline included."""
         return "\t".join((*self[:5], str(self.size))) + "\n"
 
     @property
     def is_stub(self) -> bool:
-        """A `.pyi` file."""
+        """Whether it is a `.pyi` file."""
         return self.path.endswith(".pyi")
 
     @property
     def is_test(self) -> bool:
-        """Judged by the path alone."""
+        """Whether it is a test, judged by the path alone."""
         return TEST_PATH.search(self.path) is not None
 
 
 def unpack(corpus: Path, folder: Path) -> None:
-    """Decompress the parts that are not in `folder` yet; safe to repeat after a kill."""
+    """Decompresses the parts that are not in `folder` yet; safe to repeat after a kill."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in sorted(corpus.glob("*.t[xs][tv].xz")):
         target = folder / part.name.removesuffix(".xz")
@@ -83,7 +83,7 @@ class Documents:
     def __init__(self, folder: Path, kind: str) -> None:
         self.entries: list[Entry] = []
         self.of_package: dict[str, list[int]] = defaultdict(list)
-        """Numbers of a package's documents."""
+        """Package -> the numbers of its documents."""
         self._maps: list[mmap.mmap] = []
         self._places: list[tuple[int, int]] = []
         for part, path in enumerate(sorted(folder.glob(f"{kind}-*.txt"))):
@@ -108,6 +108,6 @@ class Documents:
         return np.array([entry.size for entry in self.entries], np.int64)
 
     def text(self, number: int) -> str:
-        """The document itself."""
+        """Returns the text of a document."""
         part, start = self._places[number]
         return self._maps[part][start : start + self.entries[number].size].decode("utf-8")

@@ -1,4 +1,4 @@
-"""From documents to training sequences, through the prompt code that serving uses.
+"""Turns documents into training examples, through the prompt code that serving uses.
 
     with a hole      PromptEncoder.example: the serving prompt, the middle, END
     without          END text, and END where the document ends
@@ -21,29 +21,31 @@ import numpy.typing as npt
 
 from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.encoder import Hole, PromptEncoder, PromptRequest, Snippet
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import windows
 from model_runtime.training.documents import Documents, Entry
-from model_runtime.training.draws import Draws
 from model_runtime.training.holes import Holes
+from model_runtime.training.keyed_random import KeyedRandom
 from model_runtime.training.recipe import DataRecipe
 from model_runtime.training.syntax import Span, Syntax
 
-LARGEST_PARSED = 200_000
-"""Characters; larger documents get no syntax holes."""
+MAX_PARSED_CHARACTERS = 200_000
+"""Longest document that is parsed, in characters; larger ones get no syntax holes."""
 LEFT_TO_RIGHT, TOO_LONG = "ltr", "too long"
 _WORD = re.compile(r"[^\W\d]\w{2,}")
 _DOCSTRING = re.compile(r'^\s*[rR]?"""', re.MULTILINE)
 
 
-class Sequence(NamedTuple):
-    """Ids of one example."""
+class Example(NamedTuple):
+    """The ids of one training example."""
 
     ids: list[int]
     kind: str
-    """Of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle is
-    never cut, so there are no ids then."""
+    """Kind of the hole, or `ltr`; `too long` for a middle that the context cannot hold.  A middle
+    is never cut, so there are no ids then.
+    """
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Makes the sequences of a document."""
+    """Makes the training examples of a document."""
 
     documents: Documents
     tokenizer: FimTokenizer
@@ -68,8 +70,8 @@ class Encoder:
     context: int
     seed: int
 
-    def sequences(self, number: int, epoch: int) -> Iterator[Sequence]:
-        """Every sequence of one document in one epoch, windows one after the other."""
+    def sequences(self, number: int, epoch: int) -> Iterator[Example]:
+        """Yields every example of one document in one epoch, windows one after the other."""
         reading = self.read(number, epoch)
         if reading is None:
             return
@@ -77,23 +79,24 @@ class Encoder:
             yield from self.of_window(reading, window, self.context)
 
     def read(self, number: int, epoch: int) -> Reading | None:
-        """A document and its draws; None where the recipe leaves it out of this epoch."""
+        """Returns a document and its draws; None where the recipe leaves it out of this epoch."""
         entry = self.documents.entries[number]
-        rng, text = Draws(self.seed, epoch, entry.sha1), self.documents.text(number)
+        rng, text = KeyedRandom(self.seed, epoch, entry.sha1), self.documents.text(number)
         if not text or self._is_left_out(text, entry.is_test, rng):
             return None
-        parsed = text if self._needs_syntax and len(text) <= LARGEST_PARSED else ""
+        parsed = text if self._needs_syntax and len(text) <= MAX_PARSED_CHARACTERS else ""
         return Reading(number, entry, text, Syntax(parsed, entry.path), rng)
 
     def of_window(
-        self, reading: Reading, window: Span, most_tokens: int, begins: bool = True
-    ) -> Iterator[Sequence]:
-        """One sequence; several where a window without a hole is longer than so many ids.
+        self, reading: Reading, window: Span, max_tokens: int, begins: bool = True
+    ) -> Iterator[Example]:
+        """Yields the example of a window; several where one without a hole is longer than so many
+        ids.
 
         Args:
             reading: the document.
-            window: offsets in it.
-            most_tokens: of a sequence.
+            window: offsets in the document.
+            max_tokens: largest number of ids of an example.
             begins: whether END stands before text without a hole.
         """
         rng = reading.rng
@@ -103,41 +106,42 @@ class Encoder:
         if rng.random() >= self.data.fim_rate:
             ids = self.tokenizer.encode(reading.text[slice(*window)])
             ends = window[1] == len(reading.text)
-            for piece in left_to_right(self.tokens, ids, most_tokens, begins, ends):
-                yield Sequence(piece, LEFT_TO_RIGHT)
+            for piece in left_to_right(self.tokens, ids, max_tokens, begins, ends):
+                yield Example(piece, LEFT_TO_RIGHT)
             return
         cut = self.holes.draw(reading.text, window, reading.syntax, rng)
         request = PromptRequest(Hole(cut.prefix, cut.suffix), reading.entry.path, snippets)
         order = rng.choices(list(self.data.orders), list(self.data.orders.values()))[0]
         try:
-            yield Sequence(self._example(order, request, cut.middle, most_tokens), cut.kind)
+            yield Example(self._example_ids(order, request, cut.middle, max_tokens), cut.kind)
         except PromptTooLong:
-            yield Sequence([], TOO_LONG)
+            yield Example([], TOO_LONG)
 
-    def _example(
-        self, order: str, request: PromptRequest, middle: str, most_tokens: int
+    def _example_ids(
+        self, order: str, request: PromptRequest, middle: str, max_tokens: int
     ) -> list[int]:
-        """All of the text if that fits, to the last id; else what serving would send of it.
+        """Returns all of the text if that fits, to the last id; else what serving would send of it.
 
         The shares of a prompt change in steps, so that ids stay stable while somebody types; a
         budget that is just large enough would lose some text to that.
         """
-        whole = self.prompts[order].example(request, middle, 2 * most_tokens).ids
-        if len(whole) <= most_tokens:
+        whole = self.prompts[order].example(request, middle, 2 * max_tokens).ids
+        if len(whole) <= max_tokens:
             return whole
-        return self.prompts[order].example(request, middle, most_tokens).ids
+        return self.prompts[order].example(request, middle, max_tokens).ids
 
     @cached_property
     def holes(self) -> Holes:
-        """The recipe's mix."""
+        """The mix of holes of the recipe."""
         return Holes(self.data.spans, self.data.no_suffix_rate, self._borders)
 
     @cached_property
     def prompts(self) -> dict[str, PromptEncoder]:
-        """For each order of the recipe."""
+        """Order of the recipe -> the encoder of its prompts."""
+        start = HoleStart(self.data.hole_start)
         return {
             name: PromptEncoder(
-                self.tokenizer, self.tokens, Order(name), HoleStart(self.data.hole_start)
+                self.tokenizer, PromptFormat.of_order(Order(name), self.tokens, start)
             )
             for name in self.data.orders
         }
@@ -160,11 +164,11 @@ class Encoder:
     def _is_left_out(self, text: str, is_test: bool, rng: random.Random) -> bool:
         if is_test and rng.random() >= self.data.test_share:
             return True
-        wanted = self.data.least_docstrings
+        wanted = self.data.min_docstrings
         return wanted > 0 and len(_DOCSTRING.findall(text)) < wanted
 
     def windows(self, reading: Reading) -> Iterator[Span]:
-        """Those of a document, as offsets."""
+        """Returns the windows of a document, as offsets."""
         data = self.data
         text, rng = reading.text, reading.rng
         if data.windows_per_document == 0:
@@ -179,7 +183,7 @@ class Encoder:
         )
 
     def _snippets(self, number: int, window: str, rng: random.Random) -> tuple[Snippet, ...]:
-        """Up to two pieces of other files of the package: of four drawn, the most alike."""
+        """Returns up to two pieces of other files of the package: of four drawn, the most alike."""
         entries, words = self.documents.entries, set(_WORD.findall(window))
         others = self.documents.of_package[entries[number].package]
         drawn = {others[rng.randrange(len(others))] for _ in range(4)} - {number}
@@ -197,11 +201,11 @@ class Encoder:
 
 
 def left_to_right(
-    tokens: FimTokens, text: list[int], most_tokens: int, begins: bool, ends: bool
+    tokens: FimTokens, text: list[int], max_tokens: int, begins: bool, ends: bool
 ) -> Iterator[list[int]]:
-    """Text without a hole, END in front of it, and END behind it if the document ends there.
+    """Yields text without a hole, END in front of it, and END behind it if the document ends there.
 
-    What is longer than `most_tokens`, 3 or more, comes in several pieces; the last one has the
+    Text longer than `max_tokens`, which is 3 or more, comes in several pieces; the last one has the
     END behind it, and nothing is lost.
 
     >>> tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
@@ -209,9 +213,9 @@ def left_to_right(
     [[0, 7, 8], [0, 9, 0]]
     """
     front, at = [tokens.end] * begins, 0
-    while len(front) + len(text) - at + ends > most_tokens:
+    while len(front) + len(text) - at + ends > max_tokens:
         # END never stands alone: one id is left for the last piece.
-        taken = min(most_tokens - len(front), len(text) - at - 1)
+        taken = min(max_tokens - len(front), len(text) - at - 1)
         yield [*front, *text[at : at + taken]]
         front, at = [tokens.end], at + taken
     yield [*front, *text[at:], *[tokens.end] * ends]

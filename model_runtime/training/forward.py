@@ -1,4 +1,4 @@
-"""From packed rows to what the network and the loss take."""
+"""Turns packed rows into what the network and the loss take."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_runtime.training.alibi import Parts, Sentinels, parts_of
 from model_runtime.training.loss import IGNORED
-from model_runtime.training.network import Network, Segments
-from model_runtime.training.packing import Rows
+from model_runtime.training.network import Segments, TrainingNetwork
+from model_runtime.training.packing import PackedRows
 
 
 @dataclass(frozen=True)
@@ -20,22 +19,22 @@ class Batch:
 
     ids_N: Tensor
     targets_N: Tensor
-    """The next id of the same example; `IGNORED` at the last one and on padding."""
+    """Next id of the same example; `IGNORED` at the last one and on padding."""
     places_N: Tensor
     segments: Segments
     num_tokens: int
-    """Without padding."""
-    parts: Parts | None = None
+    """Number of tokens without padding."""
 
     @classmethod
     def of(
         cls,
-        rows: Rows,
+        rows: PackedRows,
         per_row: bool,
         device: torch.device,
-        sentinels: Sentinels | None = None,
     ) -> Batch:
-        """Tensors of these rows; a segment is a row with `per_row`, else an example or padding."""
+        """Returns the tensors of rows; a segment is a row with `per_row`, else an example or
+        padding.
+        """
         T = rows.ids_RT.shape[1]
         flat = rows.ids_RT.reshape(-1).astype(np.int64)
         targets = np.full_like(flat, IGNORED)
@@ -58,11 +57,10 @@ class Batch:
             places_N=tensor(np.concatenate(places)),
             segments=T if per_row else segments,
             num_tokens=sum(sum(lengths) for lengths in rows.lengths),
-            parts=parts_of(rows.ids_RT, rows.lengths, sentinels).to(device) if sentinels else None,
         )
 
 
-def hidden_states(network: Network, batch: Batch, dtype: torch.dtype) -> Tensor:
-    """[N, d]."""
-    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype, batch.parts)
+def hidden_states(network: TrainingNetwork, batch: Batch, dtype: torch.dtype) -> Tensor:
+    """Returns the hidden states [N, d] of a batch."""
+    hidden: Tensor = network(batch.ids_N, batch.places_N, batch.segments, dtype)
     return hidden

@@ -1,4 +1,4 @@
-"""Plain functions: those that a reader understands without the rest of their file.
+"""Finds plain functions: those that a reader understands without the rest of their file.
 
 A model that sees few tokens learns most from text of little surprise.  A plain function stands at
 the margin, is short, has a body with some control flow, and speaks of its own names and of builtins
@@ -23,18 +23,18 @@ _CONTROL = (ast.For, ast.While, ast.If, ast.comprehension, ast.IfExp)
 
 
 def plain_functions(text: str, recipe: SelectionRecipe) -> Iterator[str]:
-    """Plain functions of a Python document, each with its docstring and a last newline."""
+    """Yields the plain functions of a Python document, each with docstring and last newline."""
     for match in _DEFINITION.finditer(text):
         end = _NEXT_AT_MARGIN.search(text, match.end())
         # A signature may be closed at the margin: `) -> int:` is no new statement.
         source = text[match.start() : end.start() if end else len(text)].rstrip() + "\n"
-        is_short = MIN_CHARACTERS <= len(source) <= recipe.most_characters
-        if is_short and is_plain(source, recipe.most_attributes):
+        is_short = MIN_CHARACTERS <= len(source) <= recipe.max_characters
+        if is_short and is_plain(source, recipe.max_attributes):
             yield source
 
 
-def is_plain(source: str, most_attributes: float) -> bool:
-    """Whether the source of one function is plain; False for what does not parse."""
+def is_plain(source: str, max_attributes: float) -> bool:
+    """Tells whether the source of one function is plain; False for what does not parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -49,6 +49,6 @@ def is_plain(source: str, most_attributes: float) -> bool:
         statements >= MIN_STATEMENTS
         and any(isinstance(node, _CONTROL) for node in nodes)
         and any(isinstance(node, ast.Return | ast.Yield) for node in nodes)
-        and attributes <= most_attributes * names
+        and attributes <= max_attributes * names
         and not any(isinstance(node, _SCOPES) for node in nodes[1:])
     )

@@ -1,4 +1,4 @@
-"""Which nodes of tree-sitter's grammars may be holes.
+"""Decides which nodes of tree-sitter's grammars may be holes.
 
 Grammars name the kinds of their nodes much alike (`if_statement`, `binary_expression`,
 `argument_list`), so the rules below go by the names and need no table for each language.
@@ -48,7 +48,7 @@ _EXPRESSION = re.compile(
 
 
 class GrammarMissing(ModelRuntimeError):
-    """A language whose grammar is not installed."""
+    """The grammar of a language is not installed."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Grammar:
 
     language: Any
     query: Any
-    """Captures `statement`, `expression`, `arguments` and `function`."""
+    """Query that captures `statement`, `expression`, `arguments` and `function`."""
 
     def captures(self, data: bytes) -> tuple[bool, dict[str, list[Any]]]:
-        """Whether the text has errors, and its nodes by capture."""
+        """Returns whether the text has errors, and its nodes by capture."""
         from tree_sitter import QueryCursor
 
         root = parse(data, self.language).root_node
@@ -69,7 +69,7 @@ class Grammar:
 
 @cache
 def grammar(language_id: str) -> Grammar | None:
-    """The grammar of a language; None for one that has none here.
+    """Returns the grammar of a language; None for one that has none here.
 
     Raises:
         GrammarMissing: it has one, which is not installed.  Holes may not depend on that.
@@ -100,7 +100,7 @@ def grammar(language_id: str) -> Grammar | None:
 
 
 def roles(kind: str) -> list[str]:
-    """What a node of this kind counts as.
+    """Returns what a node of this kind counts as.
 
     >>> roles("if_statement"), roles("function_item"), roles("argument_list"), roles("identifier")
     (['statement'], ['statement', 'function'], ['arguments'], [])

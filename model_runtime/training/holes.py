@@ -1,7 +1,8 @@
-"""Where to cut a window into prefix, middle and suffix.
+"""Draws where a window is cut into prefix, middle and suffix.
 
     character      two free cuts, each uniform in [0, n]: the transform of Bavarian et al. 2022
-                   (arXiv:2207.14255, section 3) and of the seed; each part is n / 3 on average
+                   (arXiv:2207.14255, section 3) and of the reference model; each part is n / 3
+                   on average
     token          the same, at borders of tokens
     short-run      up to 200 characters from anywhere
     rest-of-line   what a cursor sees: the rest of its line
@@ -15,7 +16,8 @@ Half of the line holes contain their indentation and newline, as in HumanEval-in
 neither, as behind the indentation in an editor.  A node that begins its line, too, takes its
 indentation along half of the times.  A window without nodes gets a line hole for a syntax hole.
 
-Pure functions of the text and a random generator; the generator's key is made in `encode.py`.
+The functions depend on the text and a random generator alone; `encode.py` makes the key of the
+generator.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ from dataclasses import dataclass
 
 from model_runtime.training.syntax import Span, Syntax
 
-LONGEST_RUN = 200
-"""Characters of a `short-run`; short ones are as likely as long ones by ratio."""
+MAX_RUN_CHARACTERS = 200
+"""Longest `short-run` in characters; short ones are as likely as long ones by ratio."""
 MAX_BLOCK_LINES = 8
-"""Of a `typed-line` that goes on to the end of its block."""
+"""Most lines of a `typed-line` that goes on to the end of its block."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class WindowParts:
     """A window in three parts, which join to it again unless `suffix` was dropped."""
 
     prefix: str
@@ -48,13 +50,13 @@ class Holes:
     """The mix of holes of a recipe."""
 
     weights: Mapping[str, float]
-    """Of each kind."""
+    """Weight of each kind."""
     no_suffix_rate: float
     borders: Callable[[str], Sequence[int]]
-    """Offsets of a text at which a token begins, and its end; at least one."""
+    """Gives the offsets of a text at which a token begins, and its end; at least one."""
 
-    def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> Cut:
-        """One hole in `text[window]`."""
+    def draw(self, text: str, window: Span, syntax: Syntax, rng: random.Random) -> WindowParts:
+        """Draws one hole in `text[window]`."""
         start, end = window
         piece = text[start:end]
         kind = rng.choices(list(self.weights), list(self.weights.values()))[0]
@@ -69,29 +71,31 @@ class Holes:
             span = CHARACTER_KINDS[kind](piece, rng)
         assert span is not None, kind
         suffix = "" if rng.random() < self.no_suffix_rate else piece[span[1] :]
-        return Cut(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
+        return WindowParts(piece[: span[0]], piece[span[0] : span[1]], suffix, kind)
 
 
 def character_span(text: str, rng: random.Random) -> Span:
-    """Two free cuts: empty with probability 1 / (n + 1)."""
+    """Returns two free cuts: empty with probability 1 / (n + 1)."""
     first, second = rng.randint(0, len(text)), rng.randint(0, len(text))
     return min(first, second), max(first, second)
 
 
 def token_span(borders: Sequence[int], rng: random.Random) -> Span:
-    """Two free cuts at borders of tokens."""
+    """Returns two free cuts at borders of tokens."""
     first, second = rng.choice(borders), rng.choice(borders)
     return min(first, second), max(first, second)
 
 
 def short_run(text: str, rng: random.Random) -> Span:
-    """A few characters from anywhere."""
+    """Returns a span of a few characters from anywhere."""
     start = rng.randint(0, len(text))
-    return start, min(len(text), start + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+    return start, min(
+        len(text), start + int(math.exp(rng.uniform(0, math.log(MAX_RUN_CHARACTERS))))
+    )
 
 
 def rest_of_line(text: str, rng: random.Random) -> Span:
-    """From a cursor anywhere to the end of its line."""
+    """Returns the span from a cursor anywhere to the end of its line."""
     return to_line_end(text, rng.randint(0, len(text)), rng)
 
 
@@ -104,7 +108,7 @@ CHARACTER_KINDS: Mapping[str, Callable[[str, random.Random], Span]] = {
 
 
 def to_line_end(text: str, start: int, rng: random.Random) -> Span:
-    """From a cursor to the end of its line; at the end of a line mostly the next one."""
+    """Returns the span from a cursor to its line's end; at a line's end mostly the next line."""
     end = text.find("\n", start)
     if 0 <= end == start and rng.random() < 0.8:
         end = text.find("\n", start + 1)
@@ -112,7 +116,7 @@ def to_line_end(text: str, start: int, rng: random.Random) -> Span:
 
 
 def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
-    """Whole lines, mostly a single one; with both indentation and newline, or without both."""
+    """Returns whole lines, mostly one; with both indentation and newline, or without both."""
     start = end = _line_start(text, rng, within)
     for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 6)):
         end = _next(text, end)
@@ -124,10 +128,10 @@ def line_span(text: str, rng: random.Random, within: Span | None = None) -> Span
 
 
 def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -> Span:
-    """A span from the start of a line that is not empty, without the newline at its end.
+    """Returns a span from the start of a line that is not empty, without the newline at its end.
 
     Half end with their line, a quarter with their block; the others within the line, or up to
-    `LONGEST_RUN` characters behind it.
+    `MAX_RUN_CHARACTERS` characters behind it.
     """
     start = _line_start(text, rng, within)
     end = start + len(text[start : _next(text, start)].rstrip("\n"))
@@ -138,7 +142,7 @@ def typed_line_span(text: str, rng: random.Random, within: Span | None = None) -
         return start, rng.randint(min(start + _indentation(text, start) + 1, end), end)
     if drawn < 0.9:
         return start, _block_end(text, start, rng.randint(2, MAX_BLOCK_LINES))
-    return start, min(len(text), end + int(math.exp(rng.uniform(0, math.log(LONGEST_RUN)))))
+    return start, min(len(text), end + int(math.exp(rng.uniform(0, math.log(MAX_RUN_CHARACTERS)))))
 
 
 LINE_KINDS: Mapping[str, Callable[[str, random.Random, Span | None], Span]] = {
@@ -149,7 +153,7 @@ LINE_KINDS: Mapping[str, Callable[[str, random.Random, Span | None], Span]] = {
 
 
 def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
-    """Start of a line that is not empty; 0 where there is none."""
+    """Returns the start of a line that is not empty; 0 where there is none."""
     first, last = within or (0, len(text))
     starts = [0] if first == 0 else []
     at = text.find("\n", max(0, first - 1)) + 1
@@ -160,11 +164,13 @@ def _line_start(text: str, rng: random.Random, within: Span | None) -> int:
     return rng.choice(starts)
 
 
-def _block_end(text: str, start: int, most_lines: int) -> int:
-    """End of the last line, at most so many on, that is indented as far as the first one."""
+def _block_end(text: str, start: int, max_lines: int) -> int:
+    """Returns the end of the last of at most so many lines that are indented as far as the first
+    one.
+    """
     margin = _indentation(text, start)
     at = end = start
-    for _ in range(most_lines):
+    for _ in range(max_lines):
         line = text[at : _next(text, at)]
         if line.strip():
             if _indentation(text, at) < margin:
@@ -175,13 +181,13 @@ def _block_end(text: str, start: int, most_lines: int) -> int:
 
 
 def _indentation(text: str, start: int) -> int:
-    """Characters of white space at the start of a line."""
+    """Returns the number of characters of white space at the start of a line."""
     line = text[start : _next(text, start)]
     return len(line) - len(line.lstrip())
 
 
 def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """A node as offsets in the window; half of those that begin a line with its indentation."""
+    """Returns a node as offsets in the window; half of those that begin a line are indented."""
     found = syntax.draw(*window, rng)
     if found is None:
         return None
@@ -193,7 +199,9 @@ def _syntax_span(text: str, window: Span, syntax: Syntax, rng: random.Random) ->
 
 
 def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | None:
-    """Two of three times the code of a function, without docstring, as offsets in the window."""
+    """Returns a function's code, without docstring, as offsets in the window; in a third of cases
+    None.
+    """
     bodies = [body for body in syntax.bodies(*window) if body[0] < window[1]]
     if not bodies or rng.random() < 1 / 3:
         return None
@@ -202,5 +210,5 @@ def _body_within(window: Span, syntax: Syntax, rng: random.Random) -> Span | Non
 
 
 def _next(text: str, start: int) -> int:
-    """Start of the next line."""
+    """Returns the start of the next line."""
     return text.find("\n", start) + 1 or len(text)

@@ -1,4 +1,4 @@
-"""Mean cross-entropy over a large vocabulary, a chunk of tokens at a time.
+"""Computes the mean cross-entropy over a large vocabulary, a chunk of tokens at a time.
 
     N = tokens of a batch     C = tokens of a chunk     d = width     V = vocabulary
 
@@ -16,17 +16,20 @@ from torch import Tensor
 IGNORED = -100
 """Target of a place that the loss leaves out: padding, and the last token of an example."""
 _TINY = torch.finfo(torch.float32).tiny
-"""A target that is less probable costs no more than this one, 87 nats; its gradient is exact."""
+"""Smallest probability: a less probable target costs no more than this one, 87 nats; its gradient
+is exact.
+"""
 
 
 def mean_cross_entropy(hidden_Nd: Tensor, head_Vd: Tensor, targets_N: Tensor, chunk: int) -> Tensor:
-    """Mean over all targets but `IGNORED`, in nats per token, float32; 0 if there is none.
+    """Returns the mean over all targets but `IGNORED`, in nats per token, float32; 0 if there is
+    none.
 
     Args:
-        hidden_Nd: in the type of the products; float32 inside the softmax.
+        hidden_Nd: hidden states, in the type of the products; float32 inside the softmax.
         head_Vd: weight of the output head, float32.
         targets_N: int64, the next token of each place.
-        chunk: most tokens whose logits exist at the same time.
+        chunk: largest number of tokens whose logits exist at the same time.
     """
     loss = _ChunkedLoss.apply(hidden_Nd, head_Vd, targets_N, chunk)
     assert isinstance(loss, Tensor)
@@ -59,7 +62,7 @@ class _ChunkedLoss(torch.autograd.Function):
 
 
 def _chunk(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
-    """Summed loss of a chunk; its logits become the gradient of that sum, in place."""
+    """Returns the summed loss of a chunk; its logits become the gradient of that sum, in place."""
     # A processor keeps 64 rows of float32 in its cache: four times as fast as 1024.
     rows = 64 if logits_CV.device.type == "cpu" else len(logits_CV)
     ignored_C = targets_C == IGNORED

@@ -1,4 +1,6 @@
-"""The log of a run: one JSON object a line, the same in words, and for TensorBoard if wanted."""
+"""Writes the log of a run: one JSON object a line, the same in words, and for TensorBoard if
+wanted.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.evaluation.training_curve import LOG
 
 logger = logging.getLogger(__name__)
-LOG = "training_log.jsonl"
 
 
 class MetricsLog:
@@ -24,7 +26,7 @@ class MetricsLog:
         self._events = _open_events(folder / "tensorboard") if tensorboard else None
 
     def write(self, **entry: float | int | str) -> None:
-        """Five digits of every figure."""
+        """Appends an entry, with five digits of every figure."""
         short = {
             key: float(f"{value:.5g}") if isinstance(value, float) else value
             for key, value in entry.items()
@@ -40,12 +42,12 @@ class MetricsLog:
                     self._events.add_scalar(f"{group}/{key}", value, entry.get("step", 0))
 
     def close(self) -> None:
-        """Everything is on the disk afterwards."""
+        """Puts everything on the disk."""
         if self._events is not None:
             self._events.close()
 
     def forget_after(self, step: int) -> None:
-        """Drop the lines of steps that a run was stopped in and will now repeat."""
+        """Drops the lines of steps that a run was stopped in and will now repeat."""
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and _step(line) <= step]

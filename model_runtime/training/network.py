@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from model_runtime.training.alibi import Parts, Sentinels, alibi_bias, plain_distances
+from model_runtime.training.alibi import alibi_bias
 from model_runtime.training.segment_attention import rotary_attention
 
 Segments = int | Sequence[int]
@@ -29,7 +29,7 @@ Segments = int | Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What has to be known to build the network."""
+    """The sizes and switches from which the network is built."""
 
     layers: int
     width: int
@@ -37,20 +37,18 @@ class Shape:
     vocabulary: int
     context: int
     positions: str = "rotary"
-    """`rotary`, or `alibi` (an arm for ablations; needs rows of one length)."""
-    sentinels: Sentinels | None = None
-    """Where ALiBi's distances begin again; None: nowhere."""
+    """`rotary`, or `alibi`, which needs rows of one length."""
     rotary_share: float = 1.0
     """Share of each head that is rotated."""
     rotary_base: float = 10_000.0
     tied: bool = True
     """Whether the output head is the embedding."""
     parallel_residual: bool = True
-    """Attention and feed-forward beside each other, else one after the other."""
+    """Whether attention and feed-forward stand beside each other; else one follows the other."""
 
     @property
     def head_width(self) -> int:
-        """K."""
+        """Width of a head."""
         return self.width // self.heads
 
     @property
@@ -69,7 +67,7 @@ class Attention(nn.Module):
         self.dense = nn.Linear(shape.width, shape.width)
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
-        """Mix each token with the tokens before it in its segment."""
+        """Mixes each token with the tokens before it in its segment."""
         H, k = self.shape.heads, self.shape.head_width
         # GPT-NeoX lays the outputs out per head: q, k, v of head 0, then those of head 1.
         qkv_NH3k = self.query_key_value(x_Nd).view(-1, H, 3 * k)
@@ -86,7 +84,7 @@ class Attention(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, length: int, bias: Tensor | None) -> Tensor:
-    """Attention of [N, H, k] tensors whose segments have one length, fused."""
+    """Returns the attention of [N, H, k] tensors whose segments have one length, fused."""
     q, k, v = (x.view(-1, length, *x.shape[1:]).transpose(1, 2) for x in (q, k, v))
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
     return mixed.transpose(1, 2).flatten(0, 1)
@@ -101,7 +99,7 @@ class FeedForward(nn.Module):
         self.dense_4h_to_h = nn.Linear(4 * shape.width, shape.width)
 
     def forward(self, x_Nd: Tensor) -> Tensor:
-        """The same for every token by itself."""
+        """Returns the result [N, d], which for each token depends on that token alone."""
         out_Nd: Tensor = self.dense_4h_to_h(F.gelu(self.dense_h_to_4h(x_Nd)))
         return out_Nd
 
@@ -120,7 +118,7 @@ class Layer(nn.Module):
         self.mlp = FeedForward(shape)
 
     def forward(self, x_Nd: Tensor, angles: Angles, segments: Segments) -> Tensor:
-        """Residual stream in, residual stream out."""
+        """Returns the residual stream [N, d] behind this layer."""
         if self.recompute and torch.is_grad_enabled():
             out_Nd: Tensor = checkpoint(self._mix, x_Nd, angles, segments, use_reentrant=False)
             return out_Nd
@@ -145,8 +143,8 @@ class Trunk(nn.Module):
         self.final_layer_norm = nn.LayerNorm(shape.width)
 
 
-class Network(nn.Module):
-    """Token ids -> hidden states."""
+class TrainingNetwork(nn.Module):
+    """The network as it is trained: token ids in, hidden states out."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -156,7 +154,7 @@ class Network(nn.Module):
         self.gpt_neox = Trunk(shape)
         if not shape.tied:
             self.embed_out = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        initialise(self, shape)
+        initialize(self, shape)
 
     @property
     def head(self) -> Tensor:
@@ -169,18 +167,16 @@ class Network(nn.Module):
         places_N: Tensor,
         segments: Segments,
         dtype: torch.dtype,
-        parts: Parts | None = None,
     ) -> Tensor:
-        """Hidden states [N, d] after the final norm, in `dtype`; logits are `hidden @ head.T`.
+        """Returns hidden states [N, d] after the final norm; logits are `hidden @ head.T`.
 
         Args:
             ids_N: int64.
             places_N: int64, place of each token in its segment, from 0.
             segments: lengths of the segments.
             dtype: of products and of the residual stream; sums inside norms are float32.
-            parts: of the prompts in the rows, where the shape has sentinels.
         """
-        angles = Angles.of(self.shape, places_N, segments, dtype, parts)
+        angles = Angles.of(self.shape, places_N, segments, dtype)
         with torch.autocast(ids_N.device.type, dtype, enabled=dtype is not torch.float32):
             x_Nd = self.gpt_neox.embed_in(ids_N).to(dtype)
             for layer in self.gpt_neox.layers:
@@ -191,7 +187,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Angles:
-    """Where the tokens are: cosines and sines to rotate by, or ALiBi's bias."""
+    """Positions of the tokens: cosines and sines to rotate by, or ALiBi's bias."""
 
     cos: Tensor | None
     sin: Tensor | None
@@ -204,23 +200,21 @@ class Angles:
         places_N: Tensor,
         segments: Segments,
         dtype: torch.dtype,
-        parts: Parts | None = None,
     ) -> Angles:
-        """For tokens at these places of their segments."""
+        """Returns the angles of tokens at these places of their segments."""
         if shape.positions == "alibi":
             if not isinstance(segments, int):
                 raise ValueError("ALiBi needs rows of one length")
-            plain = plain_distances(segments, places_N.device)
-            distances = plain if parts is None else parts.distances()
-            return cls(None, None, alibi_bias(shape.heads, distances).to(dtype))
+            return cls(None, None, alibi_bias(shape.heads, segments, places_N.device).to(dtype))
         half = torch.arange(0, shape.rotated, 2, device=places_N.device).float() / shape.rotated
         angle_Nr = places_N[:, None].float() * (1.0 / shape.rotary_base**half)
         angle_N1r = torch.cat((angle_Nr, angle_Nr), dim=-1)[:, None]
         return cls(angle_N1r.cos().to(dtype), angle_N1r.sin().to(dtype))
 
     def of_half(self) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of the first half of the rotated dimensions, [N, r / 2]; the second
-        half has the same ones.
+        """Returns the cosines and sines of the first half of the rotated dimensions, [N, r / 2].
+
+        The second half has the same ones.
         """
         if self.cos is None or self.sin is None:
             raise ValueError("there are no rotary positions")
@@ -228,7 +222,9 @@ class Angles:
         return self.cos[:, 0, :half], self.sin[:, 0, :half]
 
     def rotate(self, x_NHk: Tensor) -> Tensor:
-        """Rotary embedding (arXiv:2104.09864) in the half-split layout of GPT-NeoX."""
+        """Returns [N, H, k] after the rotary embedding (arXiv:2104.09864), half-split as in GPT-
+        NeoX.
+        """
         if self.cos is None or self.sin is None:
             return x_NHk
         r = self.cos.shape[-1]
@@ -238,8 +234,10 @@ class Angles:
         return torch.cat((turned, kept), dim=-1) if kept.shape[-1] else turned
 
 
-def initialise(network: Network, shape: Shape) -> None:
-    """Small, and Wang's for what writes to the residual stream, as in GPT-NeoX's code base."""
+def initialize(network: TrainingNetwork, shape: Shape) -> None:
+    """Draws the weights: small ones, and Wang's for what writes to the residual stream, as GPT-NeoX
+    does.
+    """
     small = math.sqrt(2 / (5 * shape.width))
     output = 2 / (shape.layers * math.sqrt(shape.width))
     for name, weight in network.named_parameters():
@@ -251,6 +249,6 @@ def initialise(network: Network, shape: Shape) -> None:
 
 
 def flops_per_token(shape: Shape, length: float) -> float:
-    """6 x weights in products, head included, + 12 x layers x width x length."""
+    """Returns 6 x weights in products, head included, + 12 x layers x width x length."""
     weights = 12 * shape.layers * shape.width**2 + shape.vocabulary * shape.width
     return 6 * weights + 12 * shape.layers * shape.width * length

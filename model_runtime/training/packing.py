@@ -1,4 +1,4 @@
-"""Whole examples into rows of one length: best fit, longest first; none is ever split."""
+"""Packs whole examples into rows of one length: best fit, longest first; none is ever split."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True)
-class Rows:
-    """R rows of T places."""
+class PackedRows:
+    """R rows of T places, and where their examples end."""
 
     ids_RT: npt.NDArray[np.int32]
-    """What stays free at the end of a row is the padding id."""
+    """Ids of the rows; the padding id fills what stays free at the end of a row."""
     lengths: list[list[int]]
-    """Of the examples in each row; their sum is at most T."""
+    """Lengths of the examples in each row; their sum is at most T."""
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def take(self, start: int, stop: int) -> Rows:
-        """Some of the rows."""
-        return Rows(self.ids_RT[start:stop], self.lengths[start:stop])
+    def take(self, start: int, stop: int) -> PackedRows:
+        """Returns some of the rows."""
+        return PackedRows(self.ids_RT[start:stop], self.lengths[start:stop])
 
-    def dealt(self, rank: int, size: int) -> Rows:
-        """Every `size`-th row, as cards are dealt."""
-        return Rows(self.ids_RT[rank::size], self.lengths[rank::size])
+    def shard(self, rank: int, size: int) -> PackedRows:
+        """Returns every `size`-th row, from the row `rank` on."""
+        return PackedRows(self.ids_RT[rank::size], self.lengths[rank::size])
 
 
-def join(pieces: Sequence[Rows]) -> Rows:
-    """Rows one after the other."""
+def join(pieces: Sequence[PackedRows]) -> PackedRows:
+    """Returns the rows of several pieces, one after the other."""
     ids = np.concatenate([piece.ids_RT for piece in pieces])
-    return Rows(ids, [lengths for piece in pieces for lengths in piece.lengths])
+    return PackedRows(ids, [lengths for piece in pieces for lengths in piece.lengths])
 
 
-def pack(sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.Random) -> Rows:
-    """Rows in random order, the examples of a row in random order.
+def pack(
+    sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.Random
+) -> PackedRows:
+    """Returns rows in random order, the examples of a row in random order.
 
     Raises:
         ValueError: a sequence is empty or longer than a row.
@@ -59,13 +61,13 @@ def pack(sequences: Sequence[Sequence[int]], length: int, pad: int, rng: random.
     rng.shuffle(rows)
     for members in rows:
         rng.shuffle(members)
-    return lay(rows, length, pad)
+    return rows_from(rows, length, pad)
 
 
-def lay(rows: Sequence[Sequence[Sequence[int]]], length: int, pad: int) -> Rows:
-    """A table of rows whose examples are known and in order."""
+def rows_from(rows: Sequence[Sequence[Sequence[int]]], length: int, pad: int) -> PackedRows:
+    """Returns a table of rows whose examples are known and in order."""
     table = np.full((len(rows), length), pad, np.int32)
     for line, members in zip(table, rows, strict=True):
         flat = [id_ for ids in members for id_ in ids]
         line[: len(flat)] = flat
-    return Rows(table, [[len(ids) for ids in members] for members in rows])
+    return PackedRows(table, [[len(ids) for ids in members] for members in rows])

@@ -1,4 +1,4 @@
-"""Several processes at one network: who they are, how they agree, how they share the weights.
+"""Joins several processes at one network: who they are, how they agree, how they share the weights.
 
 torchrun starts the processes and tells each its place through the environment (RANK, WORLD_SIZE,
 LOCAL_RANK, LOCAL_WORLD_SIZE).  Without it there is one process, and nothing here talks to anybody.
@@ -7,10 +7,11 @@ LOCAL_RANK, LOCAL_WORLD_SIZE).  Without it there is one process, and nothing her
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.training.network import Network
+from model_runtime.training.network import TrainingNetwork
 from model_runtime.training.recipe import ParallelRecipe
 
 Thing = TypeVar("Thing")
@@ -41,20 +42,20 @@ class Processes:
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
-    """On this machine."""
+    """Number of processes on this machine."""
     strategy: str = "none"
     store: Store | None = None
-    """Small facts that the processes leave for each other."""
+    """Store for small facts that the processes leave for each other."""
 
     @classmethod
     def join(cls, recipe: ParallelRecipe, device: str = "cpu") -> Processes:
-        """Find the others that torchrun has started; alone if there are none.
+        """Finds the others that torchrun has started; alone if there are none.
 
         Messages between processors go over gloo, those between accelerators over nccl.
 
         Raises:
             ProcessLost: the others were not found.
-            ModelRuntimeError: several processes, but the recipe's strategy is `none`.
+            ModelRuntimeError: there are several processes, but the recipe's strategy is `none`.
         """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
@@ -82,18 +83,18 @@ class Processes:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes the log and the verdicts."""
+        """Whether this process writes the log and decides for all."""
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """The one of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
+        """Returns the device of this process: `cuda` becomes `cuda:LOCAL_RANK`."""
         device = torch.device(name)
         if self.size > 1 and name == "cuda":
             return torch.device("cuda", self.local_rank)
         return device
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Each value summed over all processes; every process gets the same bits."""
+        """Returns each value summed over all processes; every process gets the same bits."""
         if self.size == 1:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64)
@@ -101,7 +102,7 @@ class Processes:
         return summed.tolist()
 
     def gather(self, thing: Thing) -> list[Thing]:
-        """What every process has given, in the order of ranks."""
+        """Returns what every process has given, in the order of ranks."""
         if self.size == 1:
             return [thing]
         things: list[Thing | None] = [None] * self.size
@@ -109,11 +110,11 @@ class Processes:
         return things  # type: ignore[return-value]
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Waits until all processes are here."""
         self.sum([0.0])
 
     def wait_long(self, name: str) -> None:
-        """Until the main process comes here, too, even if that takes days; once for each name."""
+        """Waits until the main process comes here, even if that takes days; once for each name."""
         if self.store is None:
             return
         if self.is_main:
@@ -121,23 +122,23 @@ class Processes:
         else:
             self.store.wait([name], timedelta(days=30))
 
-    def wrap(self, network: Network, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
-        """What is called in place of `objective` (which holds `network`) to get a loss.
+    def wrap(self, network: TrainingNetwork, objective: nn.Module, dtype: torch.dtype) -> nn.Module:
+        """Returns what is called in place of `objective` (which holds `network`) to get a loss.
 
         Gradients come out as *sums* over the processes: the caller weighs the losses.
         """
         if self.strategy == "ddp":
             return DistributedDataParallel(objective)
         if self.strategy == "fsdp2":
-            shard(network, dtype, self.size)
+            shard_weights(network, dtype, self.size)
         return objective
 
     def loss_weight(self) -> float:
-        """Makes a sum of what the reduction of gradients leaves: DDP takes the mean."""
+        """Returns the factor that makes a sum of a reduction of gradients: DDP takes the mean."""
         return float(self.size) if self.strategy == "ddp" else 1.0
 
     def local_only(self, wrapped: nn.Module) -> AbstractContextManager[None]:
-        """Gradients of this block stay here until a backward pass outside of one.
+        """Keeps the gradients of this block here until a backward pass outside of one.
 
         FSDP2 reduces every micro-batch instead, so that whole gradients are never kept.
         """
@@ -146,8 +147,8 @@ class Processes:
         return nullcontext()
 
 
-def shard(network: Network, dtype: torch.dtype, size: int) -> None:
-    """Each process keeps one part of every weight; layers are gathered one by one (FSDP2).
+def shard_weights(network: TrainingNetwork, dtype: torch.dtype, size: int) -> None:
+    """Gives each process one part of every weight; layers are gathered one by one (FSDP2).
 
     Products see weights in `dtype`; gradients are summed in float32.
     """
@@ -168,7 +169,40 @@ def shard(network: Network, dtype: torch.dtype, size: int) -> None:
             module.set_force_sum_reduction_for_comms(True)
 
 
+@contextmanager
+def telling_of_lost_processes(
+    processes: Processes, newest: Callable[[], Path | None]
+) -> Iterator[None]:
+    """Turns the many errors by which torch tells of a dead process into one sentence.
+
+    Args:
+        processes: the processes of the run.
+        newest: gives the newest checkpoint of the run.
+
+    Raises:
+        ProcessLost: another process of the run has ended; names the checkpoint to go on from.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        words = str(error)
+        if processes.size == 1 or not any(
+            word in words for word in ("onnection", "gloo", "NCCL", "imed out")
+        ):
+            raise
+        checkpoint = newest()
+        raise ProcessLost(
+            "another process of this run has ended or is not heard of any more; its own last "
+            "lines say why. The same command goes on "
+            + (
+                f"from {checkpoint}"
+                if checkpoint
+                else "from the start, as no checkpoint was written"
+            )
+        ) from error
+
+
 def leave() -> None:
-    """Say goodbye to the other processes."""
+    """Says goodbye to the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()

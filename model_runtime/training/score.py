@@ -1,4 +1,4 @@
-"""The last stage: how well the bundle fills holes, on the engine that the server uses.
+"""The last stage: scores how well the bundle fills holes, on the engine that the server uses.
 
     OUT/score/held-out       lines of the corpus's held-out documents; nothing is executed
     OUT/score/single-line    HumanEval-infilling, where the folder of benchmarks has it; executed in
@@ -16,12 +16,13 @@ import random
 import shutil
 from pathlib import Path
 
-from model_runtime.engines import open_engine
+from model_runtime.engines import open_engine, registry
 from model_runtime.evaluation.records import write_text
-from model_runtime.evaluation.report import Report
+from model_runtime.evaluation.report import InfillingReport
 from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling, evaluate_tasks
 from model_runtime.evaluation.sandbox import Sandbox
-from model_runtime.evaluation.tasks import SPLITS, Split, Task
+from model_runtime.evaluation.splits import SPLITS, Split
+from model_runtime.evaluation.tasks import Task
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole
 from model_runtime.training import windows
@@ -31,21 +32,21 @@ logger = logging.getLogger(__name__)
 TASKS = 200
 WINDOW_TOKENS = (100, 400)
 MIN_CHARACTERS = 8
-"""Of a line that is worth asking for."""
+"""Fewest characters of a line that is worth asking for."""
 OF = "weights.txt"
 
 
 def score_bundle(
     bundle_folder: Path, corpus: Path, benchmarks: Path | None, out: Path, sandbox: Sandbox | None
 ) -> None:
-    """Write the reports.
+    """Writes the reports.
 
     Args:
         bundle_folder: the model.
-        corpus: with its held-out part.
+        corpus: folder of a corpus with its held-out part.
         benchmarks: may hold HumanEval-infilling; None scores held-out lines alone.
-        out: the folder; what it holds of other weights is removed.
-        sandbox: where model-written code runs; None: it does not.
+        out: the folder to write; what it holds of other weights is removed.
+        sandbox: runs model-written code; None: it is not run.
     """
     bundle = ModelBundle.open(bundle_folder)
     weights = bundle.manifest.weights.sha256
@@ -55,7 +56,7 @@ def score_bundle(
         out.mkdir(parents=True)
         known.write_text(weights, encoding="utf-8")
     tasks = held_out_tasks(corpus, out / "documents")
-    engine = open_engine(bundle)
+    engine = open_engine(bundle, engine=registry.reference())
     try:
         reports = [
             evaluate_tasks(
@@ -80,7 +81,7 @@ def score_bundle(
 
 
 def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
-    """Single lines of held-out documents, the same for every model of a corpus."""
+    """Returns single lines of held-out documents, the same for every model of a corpus."""
     unpack(corpus, folder)
     documents, rng = Documents(folder, "valid"), random.Random(0)
     tasks: list[Task] = []
@@ -98,8 +99,8 @@ def held_out_tasks(corpus: Path, folder: Path) -> list[Task]:
     return tasks
 
 
-def summary(report: Report) -> str:
-    """One line for the log: floor against what the server would show."""
+def summary(report: InfillingReport) -> str:
+    """Returns one line for the log: the floor against what the server would show."""
     floor, shown = report.scores[0], report.scores[-1]
     parts = []
     if 1 in shown.pass_at:

@@ -1,4 +1,4 @@
-"""Rotary attention within segments of unequal length, for processors.
+"""Computes rotary attention within segments of unequal length, for processors.
 
     N = tokens of a batch     H = heads     k = width of a head     r = rotated dimensions of it
     T = tokens of a segment   S = queries of a block
@@ -24,12 +24,12 @@ BLOCK = 128
 def rotary_attention(
     qkv_NH3k: Tensor, cos_Nr: Tensor, sin_Nr: Tensor, segments: Sequence[int]
 ) -> Tensor:
-    """Causal attention after rotating queries and keys, [N, H, k].
+    """Returns causal attention [N, H, k] after rotating queries and keys.
 
     Args:
         qkv_NH3k: queries, keys and values of each head.
         cos_Nr: cosines of the first half of the rotated dimensions, [N, r / 2].
-        sin_Nr: likewise the sines.
+        sin_Nr: sines of the same.
         segments: lengths, which sum to N; no token sees another segment.
     """
     mixed = _RotaryAttention.apply(qkv_NH3k, cos_Nr, sin_Nr, tuple(segments))
@@ -85,7 +85,9 @@ class _RotaryAttention(torch.autograd.Function):
 
 
 def blocks(segments: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """First token of the segment, first and end of the queries, of every block."""
+    """Yields the first token of the segment, and the first and the end of the queries, of every
+    block.
+    """
     first = 0
     for length in segments:
         for start in range(first, first + length, BLOCK):
@@ -94,7 +96,7 @@ def blocks(segments: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def turn(x_HNk: Tensor, cos_Nr: Tensor, sin_Nr: Tensor) -> None:
-    """Rotate in place, in the half-split layout of GPT-NeoX."""
+    """Rotates in place, in the half-split layout of GPT-NeoX."""
     half = cos_Nr.shape[-1]
     first, second = x_HNk[..., :half], x_HNk[..., half : 2 * half]
     old = first.clone()

@@ -1,4 +1,4 @@
-"""Optional stage between corpus and training: text from which little training learns most.
+"""Optional stage between corpus and training: selects text from which little training learns most.
 
     OUT/corpus -> OUT/selection: every plain function as a document, and a sample of whole files
 
@@ -15,8 +15,9 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
+
+from attrs import asdict
 
 from model_runtime.training.corpus.parts import INDEX, TEXT, Stored, write_parts
 from model_runtime.training.corpus.source import CorpusError
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
-    """Write the selection of a corpus; the manifest holds the counts.
+    """Writes the selection of a corpus; the manifest holds the counts.
 
     Raises:
         CorpusError: nothing was selected.

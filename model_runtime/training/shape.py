@@ -1,18 +1,14 @@
-"""From a recipe to the shape of its network."""
+"""Turns a recipe into the shape of its network."""
 
 from __future__ import annotations
 
-from model_runtime.prompt.format import FimTokens
-from model_runtime.training.alibi import Sentinels
 from model_runtime.training.network import Shape
 from model_runtime.training.recipe import Recipe
 
 
-def shape_of(recipe: Recipe, vocabulary: int, tokens: FimTokens | None = None) -> Shape:
-    """For a tokenizer of so many ids; the sentinels matter to restarted ALiBi alone."""
-    network, sentinels = recipe.network, None
-    if network.alibi_restart and tokens is not None:
-        sentinels = Sentinels(tokens.suffix, tokens.prefix, tokens.middle)
+def shape_of(recipe: Recipe, vocabulary: int) -> Shape:
+    """Returns the shape that a recipe asks for, with a tokenizer of `vocabulary` ids."""
+    network = recipe.network
     return Shape(
         layers=network.layers,
         width=network.width,
@@ -20,7 +16,6 @@ def shape_of(recipe: Recipe, vocabulary: int, tokens: FimTokens | None = None) -
         vocabulary=vocabulary,
         context=network.context,
         positions=network.positions,
-        sentinels=sentinels,
         rotary_share=network.rotary_share,
         rotary_base=network.rotary_base,
         tied=network.tied,

@@ -1,7 +1,7 @@
-"""Weights of a run as one small file, from which another run can begin.
+"""Writes the weights of a run as one small file, from which another run can begin.
 
-A checkpoint of `checkpoint.py` has the optimiser's state, too, and is six times as large.  What a
-snapshot leaves out must be learned again by a warm-up; what it keeps outlives the machine.
+A checkpoint of `checkpoint.py` has the optimizer's state, too, and is six times as large.  What a
+snapshot leaves out must be learned again by a warmup; what it keeps outlives the machine.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model_runtime.training import checkpoint as checkpoints
-from model_runtime.training.checkpoint import CheckpointError
+from model_runtime.training.checkpoint_reader import CheckpointError
 
 TOKENIZER = "tokenizer"
 """Key of the metadata: fingerprint of the tokenizer, as in `Identity`."""
 
 
 def write_snapshot(run: Path, target: Path) -> Path:
-    """Write the weights of a run's newest checkpoint in bfloat16; a run in progress goes on.
+    """Writes the weights of a run's newest checkpoint in bfloat16; a run in progress goes on.
 
     Args:
         run: folder of a run, of its train stage, or a checkpoint.
@@ -60,7 +60,7 @@ def write_snapshot(run: Path, target: Path) -> Path:
 
 
 def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
-    """Weights that a run begins with.
+    """Returns the weights that a run begins with.
 
     Args:
         path: a run's folder, one of its checkpoints, or a `.safetensors` file.
@@ -89,7 +89,7 @@ def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
 
 
 def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], where: Path) -> None:
-    """Refuse weights that another network has.
+    """Refuses weights that another network has.
 
     Raises:
         CheckpointError: names the first weight that differs.

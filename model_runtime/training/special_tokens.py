@@ -1,9 +1,9 @@
-"""Special tokens of the models that are trained here; their ids are the first ones."""
+"""Names the special tokens of the models that are trained here; their ids are the first ones."""
 
 from __future__ import annotations
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 NAMES = {
@@ -14,14 +14,14 @@ NAMES = {
     "pad": "<|pad|>",
     "file": "<|file|>",
 }
-"""The string of each role, in the order of their ids."""
+"""String of each role, in the order of their ids."""
 OPTIONAL = ("pad", "file")
-"""Roles that other tokenizers may lack, such as the seed's."""
+"""Roles that other tokenizers may lack, such as the reference model's."""
 RESERVED = ("<|reserved0|>", "<|reserved1|>")
 
 
 def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
-    """Ids of the roles in a tokenizer, looked up by string.
+    """Returns the ids of the roles in a tokenizer, looked up by string.
 
     Raises:
         ModelRuntimeError: a role that every model needs has no token.
@@ -33,5 +33,5 @@ def tokens_of(tokenizer: FimTokenizer) -> FimTokens:
             f"the tokenizer has no {', '.join(missing)}; train one with this pipeline"
         )
     tokens = FimTokens(**{role: id_ for role, id_ in ids.items() if id_ is not None})
-    tokenizer.check_sentinels(tokens)
+    tokenizer.check_special_ids(tokens.all())
     return tokens

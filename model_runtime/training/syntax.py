@@ -1,4 +1,4 @@
-"""Spans of syntax nodes in a document, in characters.
+"""Finds spans of syntax nodes in a document, in characters.
 
 tree-sitter reads what does not parse, too: spans then come from the parts that do.
 """
@@ -17,9 +17,9 @@ from model_runtime.training.grammars import grammar
 
 Span = tuple[int, int]
 KINDS = {"statement": 0.3, "expression": 0.25, "arguments": 0.25, "body": 0.2}
-"""What a hole may be, and how often it is tried first."""
-LONGEST = 700
-"""Characters of a hole; as Mellum's (arXiv:2510.05788)."""
+"""Kinds of nodes that may be holes, and how often each is tried first."""
+MAX_NODE_CHARACTERS = 700
+"""Most characters of a hole; as Mellum's (arXiv:2510.05788)."""
 _TRIES = 8
 
 
@@ -29,9 +29,9 @@ class Function(NamedTuple):
     start: int
     end: int
     body: Span
-    """The code after the docstring, without braces."""
+    """Span of the code after the docstring, without braces."""
     weight: float
-    """How much it looks like one that stands alone: at the margin, with a docstring."""
+    """Likeness to a function that stands alone: at the margin, with a docstring."""
 
 
 class Syntax:
@@ -60,19 +60,19 @@ class Syntax:
         self.spans["body"] = self._sorted(function.body for function in self.functions)
 
     def draw(self, start: int, end: int, rng: random.Random) -> Span | None:
-        """A node inside a window, as offsets in the document."""
+        """Draws a node inside a window, as offsets in the document; None if none fits."""
         first = rng.choices(list(KINDS), list(KINDS.values()))[0]
         for kind in (first, *KINDS):
             spans = self.spans[kind]
             low, high = bisect.bisect_left(spans, (start, 0)), bisect.bisect_left(spans, (end, 0))
             for _ in range(_TRIES if high > low else 0):
                 found = spans[rng.randrange(low, high)]
-                if found[1] <= end and found[1] - found[0] <= LONGEST:
+                if found[1] <= end and found[1] - found[0] <= MAX_NODE_CHARACTERS:
                     return found
         return None
 
     def bodies(self, start: int, end: int) -> list[Span]:
-        """Those of the functions that begin inside a window."""
+        """Returns the bodies of the functions that begin inside a window."""
         first = bisect.bisect_left(self.functions, (start,))
         last = bisect.bisect_left(self.functions, (end,))
         return [function.body for function in self.functions[first:last]]
@@ -85,14 +85,14 @@ class Syntax:
         return self._places[node.start_byte], self._places[node.end_byte]
 
     def _inside(self, node: Any) -> Span:
-        """Without the brackets and the white space behind and before them."""
+        """Returns the span between the brackets, without white space at its ends."""
         start, end = self._span(node)
         inside = self._text[start + 1 : end - 1]
         start += 1 + len(inside) - len(inside.lstrip())
         return start, start + len(inside.strip())
 
     def _function(self, node: Any) -> Function | None:
-        """None where there is nothing but a docstring, or no body."""
+        """Returns a function; None where there is nothing but a docstring, or no body."""
         body = node.child_by_field_name("body")
         if body is None:
             return None
@@ -119,7 +119,7 @@ def _is_decorated(node: Any) -> bool:
 
 
 def _is_docstring(statement: Any) -> bool:
-    """A statement that is a string and nothing else, as only Python's docstrings are."""
+    """Tells whether a statement is a string and nothing else, as only Python's docstrings are."""
     return (
         statement.type == "expression_statement"
         and statement.named_child_count == 1
@@ -128,7 +128,7 @@ def _is_docstring(statement: Any) -> bool:
 
 
 def _places(text: str, data: bytes) -> Sequence[int]:
-    """For every offset in UTF-8 the offset in characters."""
+    """Returns for every offset in UTF-8 the offset in characters."""
     if text.isascii():
         return range(len(data) + 1)
     begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80

@@ -1,4 +1,4 @@
-"""How much of a device's arithmetic a run uses.
+"""Measures how much of a device's arithmetic a run uses.
 
     MFU = tokens per second x FLOPs per token / (processes x peak)
 
@@ -28,11 +28,11 @@ PEAK_TFLOPS = {
     "RTX 4090": 165.2,
     "RTX 3090": 71.0,
 }
-"""By a part of the name that torch gives; the first that fits counts."""
+"""Part of the name that torch gives -> peak; the first that fits counts."""
 
 
 class Peak(NamedTuple):
-    """Most floating-point operations per second of one device."""
+    """The most floating-point operations per second of one device."""
 
     flops: float
     source: str
@@ -40,7 +40,7 @@ class Peak(NamedTuple):
 
 
 def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
-    """Of the device that a process uses; some tenths of a second where it must be measured."""
+    """Returns the peak of a device; some tenths of a second where it must be measured."""
     if device.type == "cuda" and dtype is torch.bfloat16:
         known = data_sheet(torch.cuda.get_device_name(device))
         if known is not None:
@@ -49,12 +49,12 @@ def peak_of(device: torch.device, dtype: torch.dtype) -> Peak:
 
 
 def data_sheet(name: str) -> float | None:
-    """Peak in TFLOP/s of an accelerator by its name; None if it is not in the table."""
+    """Returns the peak in TFLOP/s of an accelerator by its name; None if it is not in the table."""
     return next((tflops for part, tflops in PEAK_TFLOPS.items() if part in name), None)
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations per second of products of two square matrices, the best of twelve."""
+    """Returns the operations per second of products of two square matrices, the best of twelve."""
     side = 1024 if device.type == "cpu" else 8192
     a = torch.ones(side, side, device=device, dtype=dtype)
     best = float("inf")

@@ -1,6 +1,6 @@
-"""Stage 2: a byte-level BPE tokenizer for code, or one that there is.
+"""Stage 2: trains a byte-level BPE tokenizer for code, or takes one that there is.
 
-Special tokens have the lowest ids.  There is no normaliser, so every text comes back as it went in.
+Special tokens have the lowest ids.  There is no normalizer, so every text comes back as it went in.
 Before BPE, text is split into pieces that suit code: a newline with its indentation is one piece,
 digits stand alone, an identifier takes the one space before it, a run of operators stays together.
 """
@@ -22,8 +22,8 @@ from model_runtime.training.recipe import TokenizerRecipe
 from model_runtime.training.special_tokens import NAMES, OPTIONAL, RESERVED, tokens_of
 
 PIECES = r"\n[ \t]*|[^\S\n]?[^\W\d]\w*|\d| ?[^\s\w]+|[^\S\n]+|\s"
-LONGEST_TOKEN = 32
-"""Characters; longer pieces are licences and rulers, not words."""
+MAX_TOKEN_CHARACTERS = 32
+"""Longest token in characters; longer pieces are licences and rulers, not words."""
 MIN_COUNT = 3
 
 
@@ -32,10 +32,10 @@ class TokenizerDefect(ModelRuntimeError):
 
 
 def make_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
-    """Write `tokenizer.json`; bytes per token on held-out documents.
+    """Writes `tokenizer.json`; returns its bytes per token on held-out documents.
 
     Raises:
-        TokenizerDefect: what was trained or taken is not fit; says why.
+        TokenizerDefect: the tokenizer that was trained or taken is not fit; says why.
     """
     if recipe.file:
         take(recipe, path)
@@ -47,7 +47,7 @@ def make_tokenizer(recipe: TokenizerRecipe, corpus: Path, path: Path) -> float:
 
 
 def take(recipe: TokenizerRecipe, path: Path) -> None:
-    """Copy a tokenizer, with the sentinels that it lacks behind its ids.
+    """Copies a tokenizer, with the sentinels that it lacks behind its ids.
 
     Raises:
         TokenizerDefect: it is none, or has another number of ids than the recipe says.
@@ -67,7 +67,7 @@ def take(recipe: TokenizerRecipe, path: Path) -> None:
 
 
 def read_texts(corpus: Path, kind: str) -> Iterator[str]:
-    """Documents of all parts of a kind."""
+    """Yields the documents of all parts of a kind."""
     for part in sorted(corpus.glob(f"{kind}-*.txt.xz")):
         unfinished = ""
         with lzma.open(part, "rt", encoding="utf-8", newline="") as file:
@@ -77,7 +77,7 @@ def read_texts(corpus: Path, kind: str) -> Iterator[str]:
 
 
 def draw_sample(texts: Iterable[str], total: int, recipe: TokenizerRecipe) -> list[str]:
-    """Random documents of about `sample_mb`, out of `total` that are only looked at in passing."""
+    """Draws documents of about `sample_mb`, out of `total` that are only looked at in passing."""
     order = list(range(total))
     random.Random(recipe.seed).shuffle(order)
     rank = {number: place for place, number in enumerate(order)}
@@ -94,7 +94,7 @@ def draw_sample(texts: Iterable[str], total: int, recipe: TokenizerRecipe) -> li
 
 
 def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
-    """Train BPE on these texts; the sentinels count towards the vocabulary."""
+    """Trains BPE on these texts; the sentinels count towards the vocabulary."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -111,7 +111,7 @@ def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         min_frequency=MIN_COUNT,
-        max_token_length=LONGEST_TOKEN,
+        max_token_length=MAX_TOKEN_CHARACTERS,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
@@ -119,7 +119,7 @@ def build(vocabulary: int, texts: Iterable[str]) -> Tokenizer:
 
 
 def check(tokenizer: FimTokenizer, texts: list[str]) -> float:
-    """Bytes per token of these texts.
+    """Returns the bytes per token of these texts.
 
     Raises:
         TokenizerDefect: a text does not come back, or plain text gives a special id.
@@ -152,4 +152,4 @@ ODD_TEXTS = (
     "x=1234.5e-10_000",
     "".join(map(chr, range(0x2FF))),
 )
-"""What a normaliser or a careless split would change."""
+"""Texts that a normalizer or a careless split would change."""

@@ -1,15 +1,11 @@
-"""The training loop: one network on one process or many, resumable at every checkpoint."""
+"""Runs the training loop: one network on one process or many, resumable at every checkpoint."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-import shutil
 import signal
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +13,27 @@ import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.tensor import DTensor
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training import checkpoint as checkpoints
-from model_runtime.training.batches import Place, RowStream, Source
-from model_runtime.training.checkpoint import Checkpoints, Identity, Progress
-from model_runtime.training.display import LiveLine
-from model_runtime.training.documents import unpack
+from model_runtime.training.batches import RowSource, RowStream, StreamPosition
+from model_runtime.training.checkpoint import Checkpoints, RunProgress
+from model_runtime.training.display import ProgressLine
 from model_runtime.training.gradients import Gradients
-from model_runtime.training.guard import Guard
-from model_runtime.training.interrupt import Interrupt, TrainingStopped
 from model_runtime.training.metrics import MetricsLog
-from model_runtime.training.network import Layer, Network
-from model_runtime.training.optimisers import build_optimisers, current_rate, set_learning_rate
-from model_runtime.training.packing import Rows
-from model_runtime.training.parallel import Processes, ProcessLost
+from model_runtime.training.network import Layer, TrainingNetwork
+from model_runtime.training.optimizers import build_optimizers, current_rate, set_learning_rate
+from model_runtime.training.packing import PackedRows
+from model_runtime.training.parallel import Processes, telling_of_lost_processes
 from model_runtime.training.recipe import Recipe, TrainRecipe
-from model_runtime.training.report import Report, StepResult
+from model_runtime.training.run_identity import identity_of, unpack_for
 from model_runtime.training.schedule import Due, rate_factor
 from model_runtime.training.shape import shape_of
 from model_runtime.training.snapshot import check_shapes, read_initial
 from model_runtime.training.special_tokens import tokens_of
+from model_runtime.training.step_filter import StepFilter
+from model_runtime.training.step_reporter import StepReporter, StepResult
+from model_runtime.training.stop_signal import StopSignal, TrainingStopped
 from model_runtime.training.throughput import peak_of
 from model_runtime.training.validation import Validation
 
@@ -45,21 +41,12 @@ logger = logging.getLogger(__name__)
 CHECKPOINTS = "checkpoints"
 
 
-def identity_of(recipe: Recipe, corpus: Path, tokenizer: Path) -> Identity:
-    """What must stay the same within a run; budgets and speeds may change."""
-    fixed = {
-        "network": asdict(recipe.network),
-        "data": asdict(recipe.data),
-        "selection": asdict(recipe.selection),
-        "optimiser": {"name": recipe.optimiser.name},
-        "train": {"seed": recipe.train.seed, "block_mb": recipe.train.block_mb},
-    }
-    # The index of a corpus holds the hash of every document.
-    return Identity(fixed, _digest(sorted(corpus.glob("*.tsv*"))), _digest([tokenizer]))
-
-
 class Trainer:
-    """A network in training."""
+    """A network in training, with everything that moves it.
+
+    Raises:
+        CheckpointError: the state belongs to another recipe, corpus or tokenizer.
+    """
 
     def __init__(
         self,
@@ -80,12 +67,12 @@ class Trainer:
         self.checkpoints = Checkpoints(state / CHECKPOINTS, self.processes, recipe.train.keep)
         self.identity = identity_of(recipe, corpus, tokenizer)
         newest = self.checkpoints.newest()
-        self.progress = Progress()
+        self.progress = RunProgress()
         if newest is not None:
             self.progress, found = checkpoints.read_progress(newest)
             self.identity.check(found, newest)
-        self._unpack(corpus)
-        self.source = Source(
+        unpack_for(self.identity, corpus, state / "corpus", self.processes)
+        self.source = RowSource(
             folder=state / "corpus",
             tokenizer=tokenizer,
             tokens=self.tokens,
@@ -97,24 +84,24 @@ class Trainer:
         self.dtype: torch.dtype = getattr(torch, recipe.train.dtype)
         self.per_row = recipe.data.attention_within == "row"
         torch.manual_seed(recipe.train.seed)
-        self.network = Network(shape_of(recipe, words.size, self.tokens)).to(self.device)
+        self.network = TrainingNetwork(shape_of(recipe, words.size)).to(self.device)
         self.size = sum(weight.numel() for weight in self.network.parameters())
         prepare_layers(self.network, recipe.train)
         self.gradients = Gradients(
             self.network, recipe.train, self.per_row, self.device, self.processes
         )
-        self.optimisers = build_optimisers(self.network, recipe.optimiser)
+        self.optimizers = build_optimizers(self.network, recipe.optimizer)
         self.weights = list(self.network.parameters())
-        self.guard = Guard(recipe.train.spike_sigmas, recipe.train.most_bad_steps)
+        self.step_filter = StepFilter(recipe.train.spike_sigmas, recipe.train.max_skipped_steps)
         # Collected once: later FSDP2 may show gathered weights in place of this process's share.
-        self.tensors = checkpoints.tensors_of(self.network, self.optimisers)
+        self.tensors = checkpoints.tensors_of(self.network, self.optimizers)
         if newest is not None:
             checkpoints.restore(newest, self.tensors, alone=self.processes.size == 1)
-            self.guard.restore(self.progress.guard)
+            self.step_filter.restore(self.progress.step_filter)
             logger.info("going on from step %d (%s)", self.progress.step, newest)
 
     def begin_with(self, weights: Path) -> None:
-        """Take over weights, unless this run has begun already.
+        """Takes over weights, unless this run has begun already.
 
         Args:
             weights: a run's folder, one of its checkpoints, or a `.safetensors` file.
@@ -129,8 +116,8 @@ class Trainer:
         set_model_state_dict(self.network, found, options=StateDictOptions(full_state_dict=True))
         logger.info("the weights are those of %s", weights)
 
-    def run(self, most_steps: int | None = None) -> None:
-        """Train to the end of the budget, or for so many steps; then validate and save.
+    def run(self, max_steps: int | None = None) -> None:
+        """Trains to the end of the budget, or for so many steps; then validate and saves.
 
         Raises:
             TrainingStopped: SIGTERM or Ctrl-C was heard; the state is saved.
@@ -141,7 +128,7 @@ class Trainer:
         train = self.recipe.train
         self._log = self._open_log()
         validation = Validation(self.source, train.valid_examples)
-        names = [type(optimiser).__name__ for optimiser in self.optimisers]
+        names = [type(optimizer).__name__ for optimizer in self.optimizers]
         logger.info(
             "%s parameters on %s, %d process(es), %s, %s",
             f"{self.size:,}",
@@ -150,47 +137,47 @@ class Trainer:
             self.processes.strategy,
             names,
         )
-        place = Place.at(self.progress.row)
+        place = StreamPosition.at(self.progress.row)
         with (
-            self._hearing_of_lost_processes(),
+            telling_of_lost_processes(self.processes, self.checkpoints.newest),
             contextlib.closing(self._log) if self._log else contextlib.nullcontext(),
-            Interrupt() as interrupt,
+            StopSignal() as stop_signal,
             RowStream(self.source, place, train.workers, self.processes) as rows,
-            LiveLine(self.processes.is_main, self.recipe.name) as line,
+            ProgressLine(self.processes.is_main, self.recipe.name) as line,
         ):
-            number = self._loop(rows, validation, most_steps, interrupt, line)
+            number = self._loop(rows, validation, max_steps, stop_signal, line)
             if number:
                 raise TrainingStopped(number, self.progress.step, self.save())
             self._validate(validation)
             self.save()
 
     def check_finished(self) -> None:
-        """Raise TrainingStopped if some of the budget is left."""
+        """Raises TrainingStopped if some of the budget is left."""
         if self.progress.share(self.recipe.train) < 1:
             raise TrainingStopped(0, self.progress.step, self.checkpoints.newest())
 
-    def step(self, rows: Rows, seconds: float = 0.0, heard: int = 0) -> StepResult:
-        """One step of the optimisers, the same on every process.
+    def step(self, rows: PackedRows, seconds: float = 0.0, heard: int = 0) -> StepResult:
+        """Takes one step of the optimizers, the same on every process.
 
         Args:
-            rows: of all processes together.
-            seconds: since the last step; the main process's count.
-            heard: signal that this process has received.
+            rows: rows of all processes together.
+            seconds: seconds since the last step; the main process's count.
+            heard: number of the signal that this process has received, or 0.
         """
         recipe = self.recipe
-        factor = rate_factor(self.progress.share(recipe.train), recipe.optimiser)
-        set_learning_rate(self.optimisers, recipe.optimiser.learning_rate * factor)
+        factor = rate_factor(self.progress.share(recipe.train), recipe.optimizer)
+        set_learning_rate(self.optimizers, recipe.optimizer.learning_rate * factor)
         share = self.gradients.compute(rows)
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, recipe.optimiser.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, recipe.optimizer.clip)
         if isinstance(norm, DTensor):
             norm = norm.full_tensor()
         clock = seconds if self.processes.is_main else 0.0
         loss, seconds, signals = self.processes.sum([float(share), clock, float(heard)])
         try:
-            reason = self.guard.verdict(loss, float(norm))
+            reason = self.step_filter.reason_to_skip(loss, float(norm))
             if reason is None:
-                for optimiser in self.optimisers:
-                    optimiser.step()
+                for optimizer in self.optimizers:
+                    optimizer.step()
         finally:
             for weight in self.weights:
                 weight.grad = None
@@ -199,40 +186,40 @@ class Trainer:
         return StepResult(loss, float(norm), seconds, heard, reason)
 
     def save(self, name: str | None = None) -> Path:
-        """Write a checkpoint."""
-        self.progress.guard = self.guard.state()
+        """Writes a checkpoint."""
+        self.progress.step_filter = self.step_filter.state()
         return self.checkpoints.save(self.tensors, self.progress, self.identity, name)
 
     def _loop(
         self,
         rows: RowStream,
         validation: Validation,
-        most_steps: int | None,
-        interrupt: Interrupt,
-        line: LiveLine,
+        max_steps: int | None,
+        stop_signal: StopSignal,
+        line: ProgressLine,
     ) -> int:
-        """Number of the signal that ended it, or 0."""
+        """Trains until the budget is used; returns the number of the signal that ended it, or 0."""
         recipe, train, progress = self.recipe, self.recipe.train, self.progress
         report = self._report(line)
         valid = Due(train.valid_seconds, train.valid_steps, progress)
         saving = Due(train.save_seconds, train.save_steps, progress)
-        decay = recipe.optimiser.decay if recipe.optimiser.schedule == "wsd" else 0.0
+        decay = recipe.optimizer.decay if recipe.optimizer.schedule == "wsd" else 0.0
         decaying = progress.share(train) >= 1 - decay
         first_step, last = progress.step, time.monotonic()
         while progress.share(train) < 1:
-            if most_steps is not None and progress.step - first_step >= most_steps:
+            if max_steps is not None and progress.step - first_step >= max_steps:
                 return 0
             taken = rows.take(train.rows_per_step)
             now = time.monotonic()
-            result = self.step(taken, now - last, interrupt.signal)
+            result = self.step(taken, now - last, stop_signal.number)
             last = now
             progress.step += 1
             progress.tokens += sum(map(sum, taken.lengths))
             progress.seconds += result.seconds
             progress.row = rows.place.number
             if report:
-                skipped = self.guard.skipped
-                report.step(progress, result, rows, current_rate(self.optimisers), skipped)
+                skipped = self.step_filter.skipped
+                report.step(progress, result, rows, current_rate(self.optimizers), skipped)
             if result.heard:
                 return result.heard
             if not decaying and progress.share(train) >= 1 - decay:
@@ -266,56 +253,20 @@ class Trainer:
         log.forget_after(self.progress.step)
         return log
 
-    def _report(self, line: LiveLine) -> Report | None:
+    def _report(self, line: ProgressLine) -> StepReporter | None:
         if self._log is None:
             return None
         self._log.quiet = line.visible
         peak = peak_of(self.device, self.dtype)
         peak = peak._replace(flops=peak.flops * self.processes.size)
         logger.info("peak of all processes: %.3g TFLOP/s (%s)", peak.flops / 1e12, peak.source)
-        return Report(self.recipe, self.network.shape, peak, self._log, line, self.progress)
-
-    def _unpack(self, corpus: Path) -> None:
-        """Texts of the corpus as plain files; those of an earlier corpus are removed."""
-        if self.processes.is_main:
-            folder, mark = self.state / "corpus", self.state / "corpus" / "digest"
-            known = mark.read_text("utf-8") if mark.exists() else None
-            if known != self.identity.corpus:
-                shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            mark.write_text(self.identity.corpus, encoding="utf-8")
-            unpack(corpus, folder)
-        self.processes.wait()
-
-    @contextlib.contextmanager
-    def _hearing_of_lost_processes(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            words = str(error)
-            if self.processes.size == 1 or not any(
-                word in words for word in ("onnection", "gloo", "NCCL", "imed out")
-            ):
-                raise
-            newest = self.checkpoints.newest()
-            raise ProcessLost(
-                "another process of this run has ended or is not heard of any more; its own last "
-                "lines say why. The same command goes on "
-                + (f"from {newest}" if newest else "from the start, as no checkpoint was written")
-            ) from error
+        return StepReporter(self.recipe, self.network.shape, peak, self._log, line, self.progress)
 
 
-def prepare_layers(network: Network, recipe: TrainRecipe) -> None:
-    """Activation checkpointing and torch.compile, layer by layer."""
+def prepare_layers(network: TrainingNetwork, recipe: TrainRecipe) -> None:
+    """Sets up activation checkpointing and torch.compile, layer by layer."""
     for layer in network.gpt_neox.layers:
         assert isinstance(layer, Layer)
         layer.recompute = recipe.recompute
         if recipe.compile_layers:
             layer.compile(dynamic=False)
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]

@@ -1,9 +1,10 @@
-"""Held-out documents: how well a network writes what it has never seen.
+"""Measures how well a network writes held-out documents.
 
-ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line middles
+ltr_bpb, mid_bpb, line_bpb   bits per byte from left to right, of all middles, of whole-line
+                             middles
 eod                          share of middles after which END is the likeliest token
 exact_*                      share of middles that greedy decoding writes exactly, END included:
-                                 every token, and END after them, is the likeliest one
+                             every token, and END after them, is the likeliest one
 """
 
 from __future__ import annotations
@@ -18,40 +19,40 @@ from torch.nn import functional as F
 
 from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.encoder import Hole, PromptRequest
-from model_runtime.training.batches import Source
-from model_runtime.training.draws import Draws
+from model_runtime.training.batches import RowSource
 from model_runtime.training.encode import Encoder, left_to_right
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.holes import CHARACTER_KINDS, line_span, to_line_end
-from model_runtime.training.network import Network
-from model_runtime.training.packing import Rows
+from model_runtime.training.keyed_random import KeyedRandom
+from model_runtime.training.network import TrainingNetwork
+from model_runtime.training.packing import PackedRows
 from model_runtime.training.windows import whole
 
 KINDS = ("ltr", "line", "cursor", "character")
 WINDOW_TOKENS = (100, 600)
 CHARACTER_MIX = {"character": 0.2, "short-run": 0.2, "rest-of-line": 0.6}
-"""Of the figures named `character`."""
+"""Mix of the holes of the figures named `character`."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One example: ids, and from where on they count."""
+class ValidationExample:
+    """The ids of one example, and from where on they count."""
 
     kind: str
     ids: list[int]
     start: int
-    """First id that is scored; the last one is END unless the kind is `ltr`."""
+    """Index of the first id that is scored; the last one is END unless the kind is `ltr`."""
     text_bytes: int
 
 
 class Validation:
     """A fixed set of examples, the same for every run on the same corpus and tokenizer."""
 
-    def __init__(self, source: Source, count: int) -> None:
+    def __init__(self, source: RowSource, count: int) -> None:
         self.context = source.context
         encoder = source.open("valid").encoder
-        rng = Draws("validation")
-        self.examples: list[Judged] = []
+        rng = KeyedRandom("validation")
+        self.examples: list[ValidationExample] = []
         while len(self.examples) < count:
             kind = KINDS[len(self.examples) % len(KINDS)]
             if (example := draw(encoder, kind, rng)) is not None:
@@ -59,8 +60,10 @@ class Validation:
         self.examples.sort(key=lambda example: len(example.ids))
 
     @torch.no_grad()
-    def measure(self, network: Network, dtype: torch.dtype, per_row: bool) -> dict[str, float]:
-        """All figures, rounded to four digits."""
+    def measure(
+        self, network: TrainingNetwork, dtype: torch.dtype, per_row: bool
+    ) -> dict[str, float]:
+        """Returns all figures by name, rounded to four digits."""
         sums: dict[str, list[float]] = {}
         for start in range(0, len(self.examples), 16):
             group = self.examples[start : start + 16]
@@ -70,19 +73,23 @@ class Validation:
         return {name: round(part / max(1.0, whole), 4) for name, (part, whole) in sums.items()}
 
     def _hidden(
-        self, network: Network, group: list[Judged], dtype: torch.dtype, per_row: bool
+        self,
+        network: TrainingNetwork,
+        group: list[ValidationExample],
+        dtype: torch.dtype,
+        per_row: bool,
     ) -> list[Tensor]:
-        """For each example the states that predict its judged ids."""
+        """Returns for each example the states that predict its scored ids."""
         lengths = [len(example.ids) for example in group]
         if per_row:
             ids = torch.zeros(len(group), self.context, dtype=torch.int32)
             for row, example in zip(ids, group, strict=True):
                 row[: len(example.ids)] = torch.tensor(example.ids)
-            rows = Rows(ids.numpy(), [[length] for length in lengths])
+            rows = PackedRows(ids.numpy(), [[length] for length in lengths])
         else:
             flat = torch.tensor([[id_ for example in group for id_ in example.ids]])
-            rows = Rows(flat.int().numpy(), [lengths])
-        batch = Batch.of(rows, per_row, network.head.device, network.shape.sentinels)
+            rows = PackedRows(flat.int().numpy(), [lengths])
+        batch = Batch.of(rows, per_row, network.head.device)
         hidden_Nd = hidden_states(network, batch, dtype)
         sizes = [self.context] * len(group) if per_row else lengths
         starts = [sum(sizes[:i]) for i in range(len(group))]
@@ -92,8 +99,8 @@ class Validation:
         ]
 
 
-def score(example: Judged, logits_JV: Tensor, sums: dict[str, list[float]]) -> None:
-    """Add one example's figures to the sums of (part, whole) by name."""
+def score(example: ValidationExample, logits_JV: Tensor, sums: dict[str, list[float]]) -> None:
+    """Adds one example's figures to the sums of (part, whole) by name."""
     wanted_J = torch.tensor(example.ids[example.start :], device=logits_JV.device)
     nats_J = F.cross_entropy(logits_JV.float(), wanted_J, reduction="none")
     right_J = logits_JV.argmax(-1) == wanted_J
@@ -104,7 +111,7 @@ def score(example: Judged, logits_JV: Tensor, sums: dict[str, list[float]]) -> N
         entry[1] += whole
 
     is_hole = example.kind != "ltr"
-    # END has no bytes; it is judged by `eod`.
+    # END has no bytes; `eod` counts it.
     text_J = nats_J[:-1] if is_hole else nats_J
     bits = float(text_J.sum()) / math.log(2)
     add("mid_bpb" if is_hole else "ltr_bpb", bits, example.text_bytes)
@@ -115,8 +122,8 @@ def score(example: Judged, logits_JV: Tensor, sums: dict[str, list[float]]) -> N
         add("line_bpb", bits, example.text_bytes)
 
 
-def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
-    """An example of this kind from some held-out document; None if the drawn place is unfit."""
+def draw(encoder: Encoder, kind: str, rng: random.Random) -> ValidationExample | None:
+    """Draws an example of a kind from some held-out document; None if the drawn place is unfit."""
     documents = encoder.documents
     text = documents.text(rng.randrange(len(documents)))
     start, end = rng.choice(list(whole(text, WINDOW_TOKENS, rng)))
@@ -127,7 +134,7 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
         pieces = left_to_right(encoder.tokens, text_ids, encoder.context, begins=True, ends=False)
         ids = next(pieces)
         size = int(encoder.bytes_of_ids[ids].sum())
-        return Judged(kind, ids, 1, size) if len(ids) > 1 else None
+        return ValidationExample(kind, ids, 1, size) if len(ids) > 1 else None
     if kind == "character":
         drawn = rng.choices(list(CHARACTER_MIX), list(CHARACTER_MIX.values()))[0]
         first, last = CHARACTER_KINDS[drawn](window, rng)
@@ -149,4 +156,4 @@ def draw(encoder: Encoder, kind: str, rng: random.Random) -> Judged | None:
     except PromptTooLong:
         return None
     size = int(encoder.bytes_of_ids[example.ids[example.prompt_length :]].sum())
-    return Judged(kind, example.ids, example.prompt_length, size)
+    return ValidationExample(kind, example.ids, example.prompt_length, size)

@@ -1,4 +1,4 @@
-"""Which pieces of a document a model reads, as offsets; always whole lines."""
+"""Chooses which pieces of a document a model reads, as offsets; always whole lines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from model_runtime.training.syntax import Span, Syntax
 
 CHARACTERS_PER_TOKEN = 3.5
-"""For choosing sizes only; nothing depends on it being exact."""
+"""Estimate for choosing sizes only; nothing depends on it being exact."""
 
 
 def whole(text: str, tokens: tuple[int, int], rng: random.Random) -> Iterator[Span]:
-    """Cut all of a document at line ends into windows of about so many tokens."""
+    """Cuts all of a document at line ends into windows of about so many tokens."""
     start = 0
     while start < len(text):
         end = _line_end(text, start + _characters(tokens, rng))
@@ -29,7 +29,9 @@ def some(
     function_rate: float,
     rng: random.Random,
 ) -> Iterator[Span]:
-    """At most `count` windows that do not overlap; most begin at a function, some end with it."""
+    """Yields at most `count` windows that do not overlap; most begin at a function, some end with
+    it.
+    """
     taken: list[Span] = []
     for _ in range(count):
         size = _characters(tokens, rng)
@@ -56,12 +58,12 @@ def some(
 
 
 def _characters(tokens: tuple[int, int], rng: random.Random) -> int:
-    """A size between the two, short ones as likely as long ones by ratio."""
+    """Draws a size between the two, short ones as likely as long ones by ratio."""
     low, high = tokens
     drawn = math.exp(rng.uniform(math.log(low), math.log(high)))
     return int(drawn * CHARACTERS_PER_TOKEN)
 
 
 def _line_end(text: str, at: int) -> int:
-    """Behind the newline that ends the line at this offset, or the end of the text."""
+    """Returns the offset behind the newline that ends the line at `at`, or the end of the text."""
     return len(text) if at >= len(text) else (text.find("\n", max(0, at - 1)) + 1 or len(text))

@@ -51,6 +51,8 @@ return {
     'vim',
     'zig',
   },
+  -- Asks for `fimLsp/documentState`, which the statusline shows.
+  capabilities = { experimental = { fimLsp = { documentState = true } } },
   root_markers = { { '.git', '.hg', '.jj' } },
   on_exit = function(code)
     if code ~= 0 and vim.v.exiting == vim.NIL then

@@ -1,5 +1,5 @@
--- Key maps, the command and the statusline's state.  `g:fim_lsp_maps = v:false` leaves the keys alone.
--- Nothing is started here: `vim.lsp.enable('fim_lsp')` does that.
+-- Sets up key maps, the command and the handlers of the server's notifications.
+-- `g:fim_lsp_maps = v:false` leaves the keys alone.  Nothing is started here: `vim.lsp.enable('fim_lsp')` does that.
 
 if vim.g.loaded_fim_lsp or vim.fn.has('nvim-0.11') == 0 then
   return
@@ -13,7 +13,10 @@ local ACTIONS = {
 }
 
 vim.lsp.handlers['fimLsp/status'] = function(...)
-  require('fim_lsp').on_status(...)
+  require('fim_lsp.status').on_status(...)
+end
+vim.lsp.handlers['fimLsp/documentState'] = function(...)
+  require('fim_lsp.status').on_document_state(...)
 end
 
 ---@param previous table<string, any> What the key did before, as `maparg()` gives it.
@@ -69,7 +72,10 @@ end
 
 local group = vim.api.nvim_create_augroup('fim_lsp', {})
 
---- After Neovim's own, which draw: so they are made anew whenever insert mode begins.
+--- Hides what does not fit whenever the cursor moves.
+---
+--- These autocommands must run after Neovim's own, which draw, so they are made anew whenever insert
+--- mode begins.
 ---@param bufnr integer
 local function watch_typing(bufnr)
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr, event = { 'CursorMovedI', 'TextChangedP' } })
@@ -91,7 +97,7 @@ vim.api.nvim_create_autocmd('LspAttach', {
       return
     end
     local bufnr = event.buf
-    require('fim_lsp.requests').follow(client)
+    require('fim_lsp.requests').attach(client)
     map_keys(bufnr)
     watch_typing(bufnr)
     vim.api.nvim_create_autocmd('InsertEnter', {
@@ -108,6 +114,17 @@ vim.api.nvim_create_autocmd('LspAttach', {
         require('fim_lsp.requests').forget(bufnr)
       end,
     })
+  end,
+})
+
+vim.api.nvim_create_autocmd('LspDetach', {
+  group = group,
+  desc = 'fim-lsp: forget what the server said about a buffer',
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'fim_lsp' then
+      require('fim_lsp.status').forget(event.buf)
+    end
   end,
 })
 
@@ -143,8 +160,7 @@ local COMMANDS = {
     require('fim_lsp').explain()
   end,
   status = function()
-    local state = require('fim_lsp').state()
-    vim.notify(state and vim.inspect(state) or 'fim_lsp does not serve this buffer; :checkhealth fim_lsp says more')
+    require('fim_lsp').show_status()
   end,
 }
 
@@ -153,7 +169,8 @@ vim.api.nvim_create_user_command('FimLsp', function(arguments)
   if command then
     command()
   else
-    vim.notify('FimLsp ' .. arguments.args .. ': expected toggle, explain or status', vim.log.levels.ERROR)
+    local message = ('fim_lsp: there is no command %s; use toggle, explain or status'):format(arguments.args)
+    vim.notify(message, vim.log.levels.ERROR)
   end
 end, {
   nargs = 1,

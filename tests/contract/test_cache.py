@@ -51,14 +51,14 @@ def test_an_int8_model_decodes_the_same_cached_and_cold(bundle_of, engine_of):
 def test_cached_prompts_stay_within_their_memory(bundle_of, oracle_of):
     """CTranslate2 itself would keep them all; the oldest go when the budget is spent."""
     bundle = bundle_of("rotary quarter")
-    budget = bundle.manifest.architecture.kv_bytes(400)
+    budget = 400 * bundle.manifest.decoder.kv_bytes_per_token()
     engine = CTranslate2Engine.open(bundle, threads=1, cache_bytes=budget)
     for seed in (31, 32, 33, 31, 34):
         prompt = random_ids(200, seed)
         with engine.generate(prompt, FOUR) as stream:
             found = [token.id for token in stream]
         assert oracle_of("rotary quarter").next_ids(prompt, found) == found
-        assert engine._anchors.used_bytes <= budget
+        assert engine.cached_bytes <= budget
     engine.close()
 
 

@@ -22,7 +22,7 @@ TEXT = random_ids(12, seed=81)
 
 @pytest.fixture(params=DRAFTING_ENGINES)
 def engine(request, engine_of):
-    """It does not guess before a test says so, and after the test no more."""
+    """Makes an engine that guesses only while a test says so."""
     engine = engine_of(request.param, "rotary quarter")
     engine.drafting = None
     yield engine
@@ -67,7 +67,7 @@ def test_drafts_change_no_id_and_no_probability(engine_of, data):
     wrong_at = data.draw(st.integers(0, 24))
 
     def source(text):
-        """What will come, up to a wrong guess."""
+        """Guesses what will come, up to a wrong guess."""
         known = [id_ for id_ in prompt if id_ not in sampling.stop_ids]
         future = truth[len(text) - len(known) :]
         return [*future[:wrong_at], 9, 9]
@@ -139,7 +139,7 @@ def test_one_pass_verifies_a_draft(engine, prompt):
 
 @pytest.mark.parametrize(("kind", "within"), [("float32", 1e-3), ("int8-128", 0.05)])
 def test_the_embedded_model_answers_the_same_with_drafts(kind, within):
-    """With 8 bits a float's last digit may decide how an input is rounded, as in a prompt's parts."""
+    """The bound is wider with 8 bits: a float's last digit may decide how an input is rounded."""
     bundle = ModelBundle.open(catalogue.default_folder())
     engine = OnnxEngine.open(bundle, threads=1, kind=kind)
     sampling = SamplingParams(48, bundle.stop_ids)

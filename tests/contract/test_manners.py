@@ -1,4 +1,4 @@
-"""What every engine promises its caller, the scripted one included."""
+"""Promises of every engine to its caller, the scripted one included."""
 
 import threading
 import time

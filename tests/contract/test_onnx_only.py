@@ -1,4 +1,4 @@
-"""What only the ONNX engine promises."""
+"""Promises of the ONNX engine alone."""
 
 import threading
 from types import SimpleNamespace
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
-from model_runtime.engines.onnx.engine import OnnxEngine
-from model_runtime.engines.onnx.folder import KINDS
+from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
+from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.support.random_models import VARIANTS, Variant, make_bundle
 
-PASS = OnnxEngine.PASS
+PASS = OnnxPasses.max_ids
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
 
@@ -43,10 +43,10 @@ def ask(engine, prompt, sampling=FREE, cancel=None):
 @pytest.mark.parametrize("kind", QUANTISED)
 @pytest.mark.parametrize("history", ["typing", "jumping"])
 def test_block_quantised_models_decode_the_same_cached_and_cold(fresh, kind, history):
-    """In whatever parts the prompt has been run; only the order of float additions may differ."""
+    """The parts in which the prompt was run do not matter, but for the order of float additions."""
     warm, cold = fresh("tied", "int8", kind=kind), fresh("tied", "int8", kind=kind)
     for prompt in HISTORIES[history]:
-        cold._slots.held[:] = [[] for _ in cold._slots.held]
+        cold.forget()
         expected, none = ask(cold, prompt)
         found, _ = ask(warm, prompt)
 
@@ -93,14 +93,14 @@ def test_keys_in_an_editor_cost_their_own_tokens(fresh):
 
 
 def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
-    kv_bytes = bundle_of("rotary quarter").manifest.architecture.kv_bytes
-    engine = fresh(cache_bytes=3 * kv_bytes(512))
+    kv_bytes = bundle_of("rotary quarter").manifest.decoder.kv_bytes_per_token()
+    engine = fresh(cache_bytes=3 * 512 * kv_bytes)
     for seed in (61, 62, 63, 64, 61, 65, 64):
         prompt = random_ids(200, seed)
         ids = [token.id for token in ask(engine, prompt)[0]]
 
         assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
-    assert 3 == len(engine._texts)
+    assert 3 == engine.num_slots
     assert 199 == ask(engine, random_ids(200, 64))[1]
 
 
@@ -120,13 +120,13 @@ def slow_bundle(tmp_path_factory):
 
 
 def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch):
-    """What was run before is kept; the pass in which it came is not, and nothing else changes."""
+    """Ids that were run before are kept; those of the broken pass are not, and nothing else changes."""
     engine = OnnxEngine.open(slow_bundle, threads=1)
     prompt = random_ids(3 * PASS, seed=71)
     expected, _ = ask(engine, prompt)
-    engine._slots.held[0].clear()
+    engine.forget()
     cancel = threading.Event()
-    run, passes = engine._run, []
+    run, passes = engine.passes.run, []
 
     def cancel_in_the_second(text, start, ids, options=None, kept=1):
         passes.append(start)
@@ -134,7 +134,7 @@ def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch)
             cancel.set()
         return run(text, start, ids, options, kept)
 
-    monkeypatch.setattr(engine, "_run", cancel_in_the_second)
+    monkeypatch.setattr(engine.passes, "run", cancel_in_the_second)
     assert ([], 0) == ask(engine, prompt, FREE, cancel)
     assert [0, PASS] == passes
     monkeypatch.undo()
@@ -150,7 +150,7 @@ def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(fresh, mo
         raise RuntimeError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_session", SimpleNamespace(run_with_iobinding=break_down))
+        patch.setattr(engine.passes, "session", SimpleNamespace(run_with_iobinding=break_down))
         with pytest.raises(EngineError, match="ONNX Runtime failed"):
             ask(engine, [*prompt[:90], 9])
 

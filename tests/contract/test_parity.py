@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model_runtime.engines.protocol import SamplingParams
-from tests.contract.conftest import ENGINES, random_ids
-from tests.support.random_models import VARIANTS
+from model_runtime.errors import EngineUnavailable
+from tests.contract.conftest import ENGINES, MODELS, REFUSED, SUPPORTS, open_with, random_ids
 
 FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
 
@@ -27,16 +27,27 @@ def test_tokens_and_logprobs_are_those_of_a_plain_forward_pass(
     )
 
 
-def test_the_engines_decode_the_same_ids(engine_of, variant, prompt):
+def test_the_engines_decode_the_same_ids(engine_of, bundle_of, variant, prompt):
+    spec = bundle_of(variant).manifest.decoder
     answers = {
         tuple(token.id for token in engine_of(name, variant).generate(prompt, FREE))
         for name in ENGINES
+        if not SUPPORTS[name](spec)
     }
 
     assert 1 == len(answers)
 
 
-@pytest.mark.parametrize("variant", ["rotary quarter", "tied", "alibi"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "rotary quarter",
+        "tied",
+        "alibi",
+        "grouped heads, rms norm, gated",
+        "wide heads, scaled embedding",
+    ],
+)
 def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, engine_name, variant):
     """CTranslate2 and ONNX Runtime compute in int8, PyTorch with the dequantised weights; each close to both."""
     prompt = random_ids(150, seed=3)
@@ -50,6 +61,19 @@ def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, en
         expected = oracle_of(variant, quantization).logprobs([*prompt, *ids])[149:-1]
         differences = np.abs([token.logprob for token in tokens] - expected[chosen])
         assert differences.mean() < 0.15
+
+
+@pytest.mark.parametrize("variant", ["windows", "alibi, grouped", "post norms, soft-caps"])
+def test_a_prompt_of_several_passes_and_the_next_key_give_what_a_plain_pass_gives(
+    engine_of, oracle_of, engine_name, variant
+):
+    """A window reaches over the end of a pass, and into what is cached."""
+    engine, ids = engine_of(engine_name, variant), random_ids(402, seed=5)
+    for length in (400, 401, 402):
+        tokens = list(engine.generate(ids[:length], FREE))
+        answer = [token.id for token in tokens]
+
+        assert answer == oracle_of(variant).next_ids(ids[:length], answer)
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
@@ -83,17 +107,26 @@ def test_a_hot_model_does_not_repeat_itself(engine, prompt):
     assert len(samples) > 1
 
 
-def test_the_variants_differ(engine_of, prompt):
+def test_the_variants_differ(oracle_of, prompt):
     """Otherwise the tests above would prove little."""
-    answers = [
-        tuple(
-            round(token.logprob, 4)
-            for token in engine_of("ctranslate2", name).generate(prompt, FREE)
-        )
-        for name in VARIANTS
-    ]
+    answers = {tuple(oracle_of(name).logprobs(prompt)[-1].round(4).tolist()) for name in MODELS}
 
-    assert len(set(answers)) == len(VARIANTS)
+    assert len(answers) == len(MODELS)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_each_engine_refuses_just_what_is_listed(bundle_of, name):
+    refused = {it for it in MODELS if SUPPORTS[name](bundle_of(it).manifest.decoder)}
+
+    assert refused == REFUSED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"), [(name, it) for name, them in REFUSED.items() for it in sorted(them)]
+)
+def test_what_an_engine_does_not_compute_is_refused_in_one_sentence(bundle_of, name, refused):
+    with pytest.raises(EngineUnavailable, match="which random needs; choose another engine"):
+        open_with(name, bundle_of(refused))
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch"])  # CTranslate2 ignores seeds

@@ -1,4 +1,4 @@
-"""What the judge asks of every engine: how likely a text is, and many prompts at once."""
+"""Evaluation asks every engine how likely a text is, and to continue many prompts at once."""
 
 import numpy as np
 import pytest

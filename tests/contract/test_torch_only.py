@@ -1,4 +1,4 @@
-"""What only the PyTorch engine promises."""
+"""Promises of the PyTorch engine alone."""
 
 import threading
 
@@ -15,7 +15,7 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
     """A long prompt runs in chunks; those after the cancel are not run, those before are kept."""
     engine = open_with("torch", bundle_of("rotary quarter"))
     cancel = threading.Event()
-    run = engine._run
+    run = engine.passes.run
     passes = []
 
     def run_and_cancel(text, start, ids, options=None, kept=1):
@@ -23,7 +23,7 @@ def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
         cancel.set()
         return run(text, start, ids, options, kept)
 
-    monkeypatch.setattr(engine, "_run", run_and_cancel)
+    monkeypatch.setattr(engine.passes, "run", run_and_cancel)
     prompt = random_ids(500, seed=41)
 
     assert [] == list(engine.generate(prompt, SamplingParams(4, frozenset()), cancel))
@@ -95,7 +95,7 @@ def test_torch_without_a_gpu_says_so(bundle_of):
 
 @pytest.mark.gpu
 def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
-    """In bfloat16, so to a few hundredths."""
+    """The network runs in bfloat16, so the figures agree to a few hundredths."""
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
     from model_runtime.engines import open_engine
@@ -113,7 +113,7 @@ def test_a_gpu_decodes_nearly_what_the_cpu_does(bundle_of, oracle_of, prompt):
 @pytest.mark.gpu
 @pytest.mark.parametrize("variant", ["rotary quarter", "alibi"])
 def test_recorded_passes_on_a_gpu_decode_what_a_plain_network_does(bundle_of, oracle_of, variant):
-    """In float32, over several texts and tails of several lengths: each a CUDA graph of its own."""
+    """Several texts and tails of several lengths are run in float32, each a CUDA graph of its own."""
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
     from model_runtime.engines.speculative import Drafting

@@ -1,4 +1,4 @@
-"""Editors that the tests start, each in a home of its own."""
+"""Starts the editors of the tests, each in a home of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPTED = [sys.executable, str(ROOT / "tests" / "protocol" / "scripted_server.p
 
 
 def program(variable: str, name: str) -> str:
-    """An editor's program; `make test-editors` says where it is."""
+    """Returns the path of an editor's program, which `make test-editors` puts into a variable."""
     found = os.environ.get(variable)
     assert found, f"{name} is not installed; run the editor suite with: make test-editors"
     return found
@@ -27,13 +27,13 @@ def program(variable: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def path_with_server() -> str:
-    """PATH on which `fim-lsp` is the one under test."""
+    """Returns a PATH on which `fim-lsp` is the one under test."""
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture
 def home(tmp_path: Path, path_with_server: str) -> Path:
-    """A home in which the plugin was installed as docs/editors.md says."""
+    """Makes a home and installs the plugin in it as docs/editors.md says."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {**os.environ, "HOME": str(home), "PATH": path_with_server}
@@ -44,7 +44,7 @@ def home(tmp_path: Path, path_with_server: str) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path, home: Path, path_with_server: str) -> Iterator[Start]:
-    """Start Neovim with an init.lua, in a file `a.py` with a text."""
+    """Returns a function that starts Neovim with an init.lua, in a file `a.py` with a text."""
     started: list[Neovim] = []
 
     def start(init: str, text: str = "", variable: str = "FIM_LSP_NVIM") -> Neovim:

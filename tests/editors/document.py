@@ -1,4 +1,4 @@
-"""The snippets of docs/editors.md, for the tests to try exactly as written."""
+"""Reads the snippets of the pages in docs, which the tests try exactly as written."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EDITORS = ROOT / "docs" / "editors.md"
+DOCS = ROOT / "docs"
 
 
 def section(heading: str) -> str:
-    """What stands under a heading of the second level."""
-    text = EDITORS.read_text("utf-8")
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert found, f"docs/editors.md has no section {heading}"
-    return found[1]
+    """Returns the text under a page's title or a heading of its second level, up to the next one."""
+    pattern = re.compile(rf"(?:\A#|^##) {re.escape(heading)}\n(.*?)(?=^## |\Z)", re.M | re.S)
+    found = [
+        text for page in DOCS.glob("*.md") for text in pattern.findall(page.read_text("utf-8"))
+    ]
+    assert len(found) == 1, f"{len(found)} pages in docs have a heading {heading}"
+    return found[0]
 
 
 def snippets(heading: str, language: str) -> list[str]:
-    """The code blocks of a section, in their order."""
+    """Returns the code blocks of a section in one language, in their order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", section(heading), re.M | re.S)

@@ -1,4 +1,4 @@
-"""A real Emacs in a terminal, with a home of its own: keys go in through tmux, Lisp through a server."""
+"""Drives a real Emacs with a home of its own: keys go through tmux, Lisp through Emacs' server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PRELUDE = """
 
 
 class Emacs:
-    """One process; `close` it."""
+    """A running Emacs in a terminal; the caller closes it."""
 
     def __init__(self, home: Path, path: str, packages: str, init: str, file: Path) -> None:
         tmux = shutil.which("tmux")
@@ -53,21 +53,26 @@ class Emacs:
         self._run("send-keys", "-l", text)
 
     def press(self, *keys: str) -> None:
-        """Keys as tmux names them."""
+        """Presses keys, which are named as in tmux."""
         self._run("send-keys", *keys)
 
     def lisp(self, code: str) -> str:
-        """What a form gives, printed; empty while Emacs does not answer."""
+        """Returns the printed value of a form; empty while Emacs does not answer."""
         run = subprocess.run(
             [*self._client, code], capture_output=True, text=True, timeout=60, check=False
         )
         return run.stdout.strip()
 
     def screen(self) -> str:
-        """What a person sees."""
+        """Returns the text on the terminal."""
         return self._run("capture-pane", "-p")
 
     def until(self, what: Callable[[], object], wanted: str) -> None:
+        """Waits until `what()` is true.
+
+        Raises:
+            AssertionError: with the screen, if that does not come within the time limit.
+        """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             if what():

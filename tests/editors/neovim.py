@@ -1,4 +1,4 @@
-"""A real Neovim with a home of its own, driven over its API."""
+"""Drives a real Neovim with a home of its own over its API."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ _GHOST = """
   end
   return marks
 """
+_COUNT_REQUESTS = """
+  if not RequestsSent then
+    RequestsSent, RequestsDone = 0, 0
+    vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)
+      if event.data.request.type == 'pending' then
+        RequestsSent = RequestsSent + 1
+      else
+        RequestsDone = RequestsDone + 1
+      end
+    end })
+  end
+  return { RequestsSent, RequestsDone }
+"""
 _SCREEN = """
   vim.cmd.redraw()
   local rows = {}
@@ -40,7 +53,7 @@ _SCREEN = """
 
 
 class Neovim:
-    """One process; `close` it."""
+    """A running Neovim; the caller closes it."""
 
     def __init__(self, program: str, home: Path, environment: Mapping[str, str], *arguments: str):
         home.mkdir(parents=True, exist_ok=True)
@@ -55,11 +68,15 @@ class Neovim:
         return self.api.exec_lua(code, *arguments)
 
     def type(self, keys: str) -> None:
-        """Keys as the user presses them, `<Tab>` and the like included."""
+        """Presses keys, which are named as in Neovim's maps (`<Tab>`)."""
         self.api.input(keys)
 
     def until(self, what: Callable[[], Any], wanted: str) -> Any:
-        """What `what` gives, as soon as that is true."""
+        """Returns the first true value of `what()`.
+
+        Raises:
+            AssertionError: with messages and screen, if none comes within the time limit.
+        """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             found = what()
@@ -70,21 +87,26 @@ class Neovim:
         raise AssertionError(f"{wanted}: not seen; messages {self.messages()!r}; screen\n{screen}")
 
     def ready(self) -> None:
-        """Wait until the server has its model."""
+        """Waits until the server has loaded its model."""
         state = "local s = require('fim_lsp').state(); return s and s.state"
         self.until(lambda: self.lua(state) == "ready", "the server's word that it is ready")
+
+    def requests(self) -> tuple[int, int]:
+        """Returns how many requests were sent and how many of them ended since the first call."""
+        sent, done = self.lua(_COUNT_REQUESTS)
+        return sent, done
 
     def lines(self) -> list[str]:
         return list(self.api.current.buffer[:])
 
     def ghost(self) -> str:
-        """The ghost text, with the text of the further lines; empty when there is none."""
+        """Returns the ghost text, further lines included; empty when there is none."""
         marks = self.lua(_GHOST)
         assert len(marks) <= 1, marks
         return marks[0]["text"] if marks else ""
 
     def ghost_place(self) -> tuple[int, int]:
-        """Row and byte column of the ghost text."""
+        """Returns row and byte column of the ghost text, both from 0."""
         [mark] = self.lua(_GHOST)
         return mark["row"], mark["col"]
 
@@ -95,7 +117,7 @@ class Neovim:
         self.until(lambda: self.lines() == list(lines), f"the buffer {lines!r}")
 
     def screen(self) -> list[str]:
-        """What a person sees, row by row."""
+        """Returns the text on the screen, row by row."""
         rows: list[str] = self.lua(_SCREEN)
         return rows
 

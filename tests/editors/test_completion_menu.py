@@ -1,4 +1,4 @@
-"""`completionFallback` in Neovim's own completion menu: in 0.11, and in 0.12 without ghost text."""
+"""Tests `completionFallback` in Neovim's completion menu: in 0.11, and in 0.12 without ghost text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def init() -> str:
 
 
 def menu(editor: Neovim) -> list[str]:
-    """What the completion menu offers."""
+    """Returns the entries of the completion menu; none while it is closed."""
     if not editor.lua("return vim.fn.pumvisible()"):
         return []
     words: list[str] = editor.lua(WORDS)
@@ -86,9 +86,10 @@ def test_the_embedded_model_fills_the_menu(start: Start, init: str):
     editor.type("Goself.price = ")
 
     def offered() -> list[str]:
-        if not menu(editor):  # a model that needs longer has it at the next question
-            editor.type("<C-x><C-o>")
-            editor.lua("vim.wait(300)")
+        # What a slow model did not have ready at one request it has at a later one.
+        _, done = editor.requests()
+        editor.type("<C-x><C-o>")
+        editor.until(lambda: menu(editor) or editor.requests()[1] > done, "an answer")
         return menu(editor)
 
     editor.until(offered, "an entry")

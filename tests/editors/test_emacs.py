@@ -1,4 +1,4 @@
-"""Suggestions in a real Emacs, by the lines of docs/editors.md."""
+"""Tests suggestions in a real Emacs, configured by the lines of docs/editors.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_WARNING = (
 
 @pytest.fixture
 def start(tmp_path: Path, path_with_server: str) -> Iterator:
-    """Start Emacs with the lines of a section, in a file `a.py` with a text."""
+    """Returns a function that starts Emacs with a section's lines, in a file `a.py` with a text."""
     started: list[Emacs] = []
 
     def start(heading: str, text: str, edit=lambda lines: lines) -> Emacs:
@@ -46,7 +46,7 @@ def start(tmp_path: Path, path_with_server: str) -> Iterator:
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> str:
-    """The server that knows what the user is going to write, as one program."""
+    """Returns the path of a server that knows what the user is going to write."""
     file = tmp_path / "target.py"
     file.write_text(TARGET, "utf-8")
     server = tmp_path / "scripted"

@@ -1,10 +1,11 @@
-"""Ghost text in a real Neovim 0.12 or later, with the plugin in nvim-client."""
+"""Tests ghost text in a real Neovim 0.12 with the plugin in nvim-client."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import re
 import shlex
 import subprocess
 import sys
@@ -23,27 +24,29 @@ pytestmark = [pytest.mark.editor, pytest.mark.slow]
 BODY = '    """Add two numbers."""\n    result = first + second\n    return result'
 TARGET = f"import os\n\ndef add(first, second):\n{BODY}\n\nprint(add(1, 2))\n"
 CLASS = "class Shelf:\n    def __init__(self, name, price):\n        self.name = name\n"
-LAST_DECISION = """
+ACCEPTED = "accepted:"
+"""Start of the URI in the traces that the scripted server keeps of acceptances."""
+TRACES = """
   local client = vim.lsp.get_clients({ name = 'fim_lsp' })[1]
-  return client:request_sync('fimLsp/explain', nil, 5000).result
+  return client:request_sync('fimLsp/explain', vim.empty_dict(), 5000).result.traces
 """
 
 
 def with_command(command: list[str]) -> str:
-    """A line of Lua that makes this the server."""
+    """Returns a line of Lua that makes a command the server's."""
     words = ", ".join(map(json.dumps, command))
     return f"vim.lsp.config('fim_lsp', {{ cmd = {{ {words} }} }})"
 
 
 @pytest.fixture
 def init() -> str:
-    """The configuration of docs/editors.md."""
+    """Returns the configuration that the documentation shows."""
     return snippets("Neovim 0.12", "lua")[0]
 
 
 @pytest.fixture
 def write(start: Start, init: str, tmp_path: Path):
-    """An editor whose server knows what the user is going to write."""
+    """Returns a function that opens an editor whose server knows what the user is going to write."""
 
     def write(text: str, *arguments: str, target: str = TARGET, before: str = "") -> Neovim:
         file = tmp_path / "target.py"
@@ -58,10 +61,16 @@ def write(start: Start, init: str, tmp_path: Path):
     return write
 
 
+def traces(editor: Neovim) -> list[dict]:
+    """Returns the server's traces of the last requests, newest first."""
+    found: list[dict] = editor.lua(TRACES)
+    return found
+
+
 def accepted(editor: Neovim) -> list[str]:
-    """Ids of the suggestions that the server counts as accepted, oldest first."""
-    decisions = editor.lua(LAST_DECISION)
-    return [one["accepted"] for one in reversed(decisions) if "accepted" in one]
+    """Returns the ids of the suggestions that the server counts as accepted, oldest first."""
+    uris = [trace["uri"] for trace in reversed(traces(editor))]
+    return [uri.removeprefix(ACCEPTED) for uri in uris if uri.startswith(ACCEPTED)]
 
 
 def test_the_lines_of_the_document_give_ghost_text_by_the_embedded_model(start: Start, init: str):
@@ -84,19 +93,11 @@ def test_the_lines_without_the_plugin_give_ghost_text_too(start: Start, home: Pa
         link.unlink()
     lua = snippets("Neovim 0.12", "lua")[1]
     eager = "vim.lsp.config('fim_lsp', { init_options = { eagerness = 1 } })\n"
-    editor = start(lua + eager, CLASS)
-    client = "local c = vim.lsp.get_clients({bufnr = 0})[1]; return c and c.initialized"
-    editor.until(lambda: editor.lua(client), "the client")
+    state = "vim.lsp.handlers['fimLsp/status'] = function(_, now) vim.g.state = now.state end\n"
+    editor = start(lua + eager + state, CLASS)
+    editor.until(lambda: editor.lua("return vim.g.state") == "ready", "the model")
     editor.type("Goself.price = ")
-
-    def ghost() -> str:
-        last = editor.lua(LAST_DECISION)[:1]
-        # On a busy machine the keys may come before Neovim asks at all.
-        if not last or last[0]["reason"].startswith("loading"):
-            editor.lua("vim.api.nvim_exec_autocmds('CursorMovedI', {}); vim.wait(500)")
-        return editor.ghost()
-
-    text = editor.until(ghost, "ghost text")
+    text = editor.until(editor.ghost, "ghost text")
     before = editor.lines()
     editor.type("<Tab>")
     editor.until(lambda: "\n".join(editor.lines()) == "\n".join(before) + text, "the text")
@@ -210,7 +211,7 @@ def test_others_can_be_asked_for_and_gone_through(write):
     editor.type("ix =")
     editor.wait_for_ghost(" [1, 2]")
     editor.type("<M-]>")
-    editor.until(lambda: editor.lua(LAST_DECISION)[0]["outcome"] == "answered", "the answer")
+    editor.until(lambda: traces(editor)[0]["trigger"] == "invoked", "the answer")
 
     def next_one() -> bool:
         editor.type("<M-]>")
@@ -227,7 +228,7 @@ def test_others_can_be_asked_for_and_gone_through(write):
 
 
 def test_typing_through_keeps_what_fits_and_hides_what_does_not(write):
-    """In the gap before the next answer, which here never comes."""
+    # The next answer, for which the typed text would otherwise wait, never comes here.
     editor = write("import os\n\n\n", "--answer-ms", "0,60000")
     editor.type("idef add(")
     editor.wait_for_ghost(f"first, second):\n{BODY}")
@@ -276,7 +277,7 @@ def test_an_empty_list_takes_ghost_text_away(write):
 
 
 def test_null_leaves_ghost_text_as_it_is(write):
-    """The second request waits; the third overtakes it, and its answer null changes nothing."""
+    # The second request waits; the third overtakes it, and its answer null changes nothing.
     editor = write("import os\n\n\n", "--answer-ms", "0,60000,60000")
     editor.type("idef add(")
     editor.wait_for_ghost(f"first, second):\n{BODY}")
@@ -288,13 +289,13 @@ def test_null_leaves_ghost_text_as_it_is(write):
     editor.type("f")
     superseded = "superseded"
     editor.until(
-        lambda: any(d["outcome"] == superseded for d in editor.lua(LAST_DECISION)), superseded
+        lambda: any(trace["outcome"] == superseded for trace in traces(editor)), superseded
     )
     assert editor.ghost() == f"irst, second):\n{BODY}"
 
 
 def test_two_hundred_keys_at_thirty_milliseconds_leave_no_wrong_text(write):
-    """With pauses in which requests go out, and answers that take as long as several keys."""
+    # The user pauses often enough for requests, whose answers take as long as several keys.
     names = random.Random(7)
     lines = [f"value_{number} = {names.randrange(10**6)} + {number}" for number in range(12)]
     target = "import os\n\n" + "\n".join(lines) + "\n"
@@ -303,9 +304,13 @@ def test_two_hundred_keys_at_thirty_milliseconds_leave_no_wrong_text(write):
     keys = target.removeprefix("import os\n\n").rstrip("\n")[:200]
     typed, seen = "", 0
     for number, key in enumerate(keys):
+        sent, _ = editor.requests()
         editor.type("<CR>" if key == "\n" else key)
         typed += key
-        time.sleep(0.25 if number % 12 == 5 else 0.03)
+        if number % 12 == 5:
+            editor.until(lambda sent=sent: editor.requests()[0] > sent, "a request in the pause")
+        else:
+            time.sleep(0.03)  # the pace of the keys
         if number % 25 == 24:  # and to be typed through
             editor.until(editor.ghost, "ghost text")
         ghost = editor.ghost()
@@ -321,7 +326,7 @@ def test_two_hundred_keys_at_thirty_milliseconds_leave_no_wrong_text(write):
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_letters_outside_ascii_and_windows_line_ends(write, line_end: str):
+def test_letters_outside_ascii_and_windows_line_ends_are_kept(write, line_end: str):
     start = f'# naïve 😀{line_end}é = "😀"{line_end}'
     target = '# naïve 😀\né = "😀"\nwörter = [é, "😀"]\n'
     editor = write(start, target=target)
@@ -336,13 +341,55 @@ def test_letters_outside_ascii_and_windows_line_ends(write, line_end: str):
     assert Path(editor.api.current.buffer.name).read_bytes().decode() == expected
 
 
-def test_the_reasons_can_be_read(write):
-    editor = write("import os\n\n\n")
-    editor.type("idef")
-    editor.until(editor.ghost, "ghost text")
+def test_explain_shows_the_servers_markdown_in_one_scratch_window(start: Start, init: str):
+    editor = start(init, CLASS)
+    editor.ready()
+    editor.type("Goself.price = ")
+    editor.until(lambda: traces(editor), "a request")
     editor.type("<Esc>")
-    editor.api.command("FimLsp explain")
-    editor.until(lambda: "answered" in "\n".join(editor.lines()), "the decisions")
+    for _ in range(2):  # the second one takes the window of the first
+        editor.api.command("FimLsp explain")
+        editor.until(lambda: editor.lines()[0] == "# Explain last suggestion", "the explanation")
+        editor.api.command("wincmd p")
+    assert len(editor.api.windows) == 2
+    editor.api.command("wincmd p")
+    assert editor.api.current.buffer.options["filetype"] == "markdown"
+    assert not editor.api.current.buffer.options["modifiable"]
+    assert any("a.py" in line for line in editor.lines())
+    editor.type("q")
+    editor.until(lambda: len(editor.api.windows) == 1, "the closed window")
+    assert editor.messages() == ""
+
+
+def test_the_statusline_says_that_a_file_is_excluded_and_status_says_why(start: Start, init: str):
+    editor = start(init.replace("eagerness = 0.5", "exclude = { '**/a.py' }"), CLASS)
+    status = "return require('fim_lsp').status()"
+    editor.until(lambda: editor.lua(status) == "FIM off", "the document's state")
+    editor.ready()
+    editor.api.command("FimLsp status")
+    languages = re.search(
+        "fim_lsp: ready; embedded.*; suggests while you type in ([a-z, ]+);", editor.messages()
+    )
+    assert languages
+    assert "python" in languages[1]
+    assert "this buffer: excluded: fimLsp.exclude names **/a.py" in editor.messages()
+
+
+NEXT_VERSION = """
+  local version = vim.version
+  vim.version = setmetatable({}, { __index = version, __call = function() return version.parse('0.13.0') end })
+"""
+
+
+def test_private_parts_of_a_later_neovim_are_left_alone_and_the_log_says_so_once(write):
+    editor = write("import os\n\n\n", before=NEXT_VERSION)
+    editor.type("idef add(")
+    editor.wait_for_ghost(f"first, second):\n{BODY}")
+    editor.type("<Tab>")
+    editor.wait_for_lines(*f"import os\n\ndef add(first, second):\n{BODY}".split("\n"))
+    log = Path(editor.lua("return vim.lsp.log.get_filename()")).read_text("utf-8")
+    assert log.count("fim_lsp: tried with Neovim 0.12, not with 0.13.0") == 1
+    assert editor.messages() == ""
 
 
 def test_the_health_check_finds_everything_in_order(start: Start, init: str):

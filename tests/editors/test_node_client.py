@@ -1,4 +1,4 @@
-"""The wire as the authors of the LSP types read it, independently of pygls."""
+"""Tests the server with the client of the LSP authors, independently of pygls."""
 
 import json
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.editor
 
 
 def check(*server: str) -> subprocess.CompletedProcess[str]:
-    """Run the Node client on a server.  `make test-editors` installs the client."""
+    """Runs the Node client, which `make test-editors` installs, on a server."""
     node, modules = shutil.which("node"), os.environ.get("FIM_LSP_NODE_MODULES")
     assert node, "node is missing; run the editor suite with: make test-editors"
     assert modules, "the client is not installed; run the editor suite with: make test-editors"
@@ -33,7 +33,7 @@ def check(*server: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def seen() -> dict:
-    """What the client saw of the scripted server."""
+    """Returns what the client saw of the scripted server."""
     run = check("tests.protocol.scripted_server")
     assert 0 == run.returncode, run.stderr
     return json.loads(run.stdout)
@@ -68,9 +68,11 @@ def test_a_cancelled_request_is_answered_with_its_code(seen):
     assert -32800 == seen["cancelled"]
 
 
-def test_status_and_reasons_are_told(seen):
+def test_the_client_gets_the_status_the_documents_state_and_explanations(seen):
     assert "ready" in seen["statuses"]
-    assert seen["decisions"] >= 4
+    assert seen["documentStates"] == ["disabled"]
+    assert seen["traces"] >= 4
+    assert seen["markdown"].startswith("# Explain last suggestion\n")
 
 
 def test_the_server_leaves_with_0(seen):

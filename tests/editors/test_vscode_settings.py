@@ -2,12 +2,13 @@
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from fim_lsp.settings import CLIENT_KEYS, SECTION, Settings
+from fim_lsp.setting import SetBy
+from fim_lsp.settings import CLIENT_KEYS, SECTION, SETTINGS, Settings
+from scripts.settings_reference import NOT_FOR_VSCODE
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = json.loads((ROOT / "vscode-client" / "package.json").read_text("utf-8"))
@@ -16,27 +17,35 @@ OFFERED = {
     for name, schema in PACKAGE["contributes"]["configuration"]["properties"].items()
 }
 OF_THE_CLIENT = {name for name in OFFERED if name.partition(".")[0] in CLIENT_KEYS}
-NOT_FOR_VSCODE = {"completionFallback"}  # for editors without inline completion
-
-
-def camel_case(name: str) -> str:
-    return re.sub("_(.)", lambda match: match[1].upper(), name)
-
-
-def outside(default: object, name: str) -> object:
-    return {} if name == "languages" else list(default) if isinstance(default, tuple) else default
 
 
 def test_vscode_offers_each_setting_with_its_default():
     expected = {
-        name: outside(field.default, name)
-        for field in fields(Settings)
-        if (name := camel_case(field.name)) not in NOT_FOR_VSCODE
+        key: setting.as_json(setting.default)
+        for key, setting in SETTINGS.items()
+        if key not in NOT_FOR_VSCODE
     }
 
     assert expected == {
         name: schema["default"] for name, schema in OFFERED.items() if name not in OF_THE_CLIENT
     }
+
+
+def test_a_folder_that_is_not_trusted_makes_no_setting_that_needs_trust():
+    restricted = PACKAGE["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
+
+    assert {f"{SECTION}.{name}" for name in ("interpreter", "command", "address")} <= set(
+        restricted
+    )
+    for key, setting in SETTINGS.items():
+        assert (f"{SECTION}.{key}" in restricted) is (setting.set_by is SetBy.TRUSTED_PROJECT)
+
+
+def test_the_extensions_own_settings_come_last_and_are_no_settings_of_the_server():
+    names = sorted(OFFERED, key=lambda name: OFFERED[name]["order"])
+
+    assert set(names[-len(OF_THE_CLIENT) :]) == OF_THE_CLIENT
+    assert len({schema["order"] for schema in OFFERED.values()}) == len(OFFERED)
 
 
 def allowed(schema: dict) -> list[object]:
@@ -67,7 +76,7 @@ def test_the_extension_and_the_server_have_the_same_version_and_oldest_python():
     interpreter = (ROOT / "vscode-client" / "src" / "interpreter.ts").read_text("utf-8")
 
     assert f'version = "{PACKAGE["version"]}"' in project
-    oldest = re.search(r"OLDEST_PYTHON = '(.+)'", interpreter)[1]
+    oldest = re.search(r"MIN_PYTHON = '(.+)'", interpreter)[1]
     assert f'requires-python = ">={oldest}"' in project
 
 

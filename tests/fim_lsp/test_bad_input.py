@@ -33,7 +33,7 @@ PLACES = {
 
 
 def steps(work) -> int:
-    """How many lines of Python run; what C code does in one of them is bounded by its arguments."""
+    """Counts the lines of Python that run; C code within one of them is bounded by its arguments."""
     count = 0
 
     def trace(frame, event, argument):

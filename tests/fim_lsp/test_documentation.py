@@ -1,30 +1,53 @@
-"""What the documents promise is what the code does."""
+"""The code does what the documents promise."""
 
 import ast
 import json
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from fim_lsp.settings import Settings
+from scripts import settings_reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_every_setting_is_documented_with_its_default():
-    text = (DOCS / "settings.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", text, re.MULTILINE))
-    documented = {re.sub("[A-Z]", lambda c: f"_{c[0].lower()}", name): rows[name] for name in rows}
-    expected = {field.name: json.dumps(field.default) for field in fields(Settings)}
-    expected["languages"] = "{}"  # kept as pairs, written as an object
+@pytest.mark.parametrize("name", settings_reference.FILES)
+def test_what_is_generated_is_up_to_date(name):
+    text = (settings_reference.ROOT / name).read_text(encoding="utf-8")
 
-    assert expected == {name: documented[name] for name in expected}
+    assert text == settings_reference.FILES[name](text), "run `make generate` and commit the files"
+
+
+def test_what_is_written_by_hand_around_the_generated_table_is_kept():
+    text = (
+        f"# Mine\n\n{settings_reference.BEGIN}\noutdated\n{settings_reference.END}\n\nMy words.\n"
+    )
+    page = settings_reference.page(text)
+
+    assert page.startswith("# Mine\n")
+    assert page.endswith("\nMy words.\n")
+    assert '| `debounceMs` | `"auto"` |' in page
+    assert "outdated" not in page
+
+
+@pytest.mark.parametrize("mark", [settings_reference.BEGIN, settings_reference.END])
+def test_a_page_without_a_mark_is_not_overwritten(mark):
+    text = f"{settings_reference.BEGIN}\n{settings_reference.END}\n".replace(mark, "")
+
+    with pytest.raises(ValueError, match=re.escape(mark)):
+        settings_reference.page(text)
+
+
+def test_the_page_of_the_settings_can_be_read_at_once():
+    assert len((DOCS / "settings.md").read_text(encoding="utf-8").split()) <= 800
 
 
 def test_a_python_that_is_too_old_is_told_so_in_one_sentence():
-    """What is read before that sentence is read by old Pythons too."""
+    """Old Pythons can read all that is read before that sentence."""
     package = DOCS.parent / "fim_lsp"
     for name in ("__init__.py", "__main__.py"):
         ast.parse((package / name).read_text("utf-8"), feature_version=(3, 7))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo import place, printed, quoted, without_figures
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
+from tests.support.demo import place, printed, quoted, without_figures
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "inventory.py"
@@ -162,11 +162,11 @@ async def test_one_more_key_reuses_the_state_of_the_prompt():
         await provider.complete(
             CompletionRequest(snapshot(end, version), Trigger.INVOKED, SETTINGS)
         )
-    typed, cold = provider.explain()
+    typed, cold = (trace.generation for trace in provider.log.newest())
     host.close()
 
-    assert 0 == cold["cachedTokens"]
-    assert typed["cachedTokens"] > cold["promptTokens"] / 2
+    assert 0 == cold.decoding.cached_tokens
+    assert typed.decoding.cached_tokens > cold.prompt.prompt_tokens / 2
 
 
 @pytest.mark.parametrize("engine", ["onnx", "ctranslate2"])
@@ -176,13 +176,14 @@ async def test_several_candidates_read_the_prompt_once(engine):
     await host.ready(settings)
     provider = CompletionProvider(host)
     await provider.complete(CompletionRequest(snapshot(2500), Trigger.INVOKED, settings))
-    (told,) = provider.explain()
+    (trace,) = provider.log.newest()
     host.close()
-    first, *others = told["candidates"]
+    first, *others = trace.generation.candidates
 
-    assert 0 == first["cachedTokens"]
+    assert 0 == first.cached_tokens
     assert others
-    assert all(other["cachedTokens"] > told["promptTokens"] * 0.8 for other in others)
+    prompt_tokens = trace.generation.prompt.prompt_tokens
+    assert all(other.cached_tokens > prompt_tokens * 0.8 for other in others)
 
 
 async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
@@ -201,8 +202,8 @@ async def test_two_editors_with_two_files_each_pay_for_their_own_keys():
                 text = TEXT[start : start + cursor + version] + TEXT[start + cursor + 50 :]
                 shot = DocumentSnapshot(uri, "python", version, text, cursor + version)
                 await editor.complete(CompletionRequest(shot, Trigger.INVOKED, settings))
-                told = editor.explain()[0]
-                costs.append(told["promptTokens"] - told["cachedTokens"])
+                told = editor.log.newest()[0].generation
+                costs.append(told.prompt.prompt_tokens - told.decoding.cached_tokens)
         return costs
 
     prefills = await type_a_key(0)
@@ -228,10 +229,9 @@ async def test_the_event_loop_turns_while_the_model_works(record_property):
         now = time.perf_counter()
         turns, longest, before = turns + 1, max(longest, now - before), now
     await asking
-    told = provider.explain()[0]
+    trace = provider.log.newest()[0]
     host.close()
     record_property("longest_gap_ms", round(longest * 1e3, 2))
 
-    assert told["newTokens"] > 0
-    # One blocking call would leave a turn or two; waiting in the loop leaves one per millisecond.
-    assert turns > told["timingsMs"]["total"] / 20
+    assert trace.generation.decoding.new_tokens > 0
+    assert turns > 10  # one blocking call would leave a turn or two

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo import place
+from tests.support.demo import place
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ["onnx", "ctranslate2"]
@@ -20,7 +20,7 @@ GIBIBYTE = 2**30
 
 
 def complete(cache, *arguments, before=lambda: None, **environment):
-    """What `fim-lsp complete --json` prints in a process of its own, with a cache folder of its own."""
+    """Returns what `fim-lsp complete --json` prints in a process with a cache folder of its own."""
     done = subprocess.run(
         [*COMMAND, "--json", *arguments],
         capture_output=True,
@@ -69,7 +69,7 @@ def test_more_threads_than_cores_are_as_good_as_there_are_cores(usual, engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_gibibyte_of_address_space_is_enough(usual, engine):
-    """Which is more than the memory that is used: libraries are counted whole."""
+    """Address space is more than the memory that is used: libraries are counted whole."""
     cache, expected = usual
 
     def with_little_memory():
@@ -81,7 +81,7 @@ def test_a_gibibyte_of_address_space_is_enough(usual, engine):
 
 
 def test_ctranslate2_completes_with_the_kernels_for_processors_without_avx(usual):
-    """Its own switch; docs/engines.md says how both engines were tried on such a processor."""
+    """Runs with its generic kernels; docs/notes/poor-machines.md has what else was tried."""
     cache, _ = usual
     told = complete(cache, "--engine", "ctranslate2", CT2_FORCE_CPU_ISA="GENERIC")
 
@@ -102,7 +102,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(usual, tmp_path, engine,
 
 
 def test_a_read_only_cache_that_is_filled_is_used(usual, tmp_path):
-    """As an administrator may provide it."""
+    """Makes the cache read-only, as an administrator may provide it."""
     cache, expected = usual
     folders = [cache, *(path for path in cache.rglob("*") if path.is_dir())]
     modes = {folder: folder.stat().st_mode for folder in folders}

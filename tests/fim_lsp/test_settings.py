@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import re
-from dataclasses import fields
-from pathlib import Path
-
 import pytest
 
-from fim_lsp.settings import _RULES, Settings, section_of
+from fim_lsp.context import Source
+from fim_lsp.setting import Scope
+from fim_lsp.settings import CONTEXT_SOURCES, SETTINGS, Settings, section_of
 
 GOOD = {
     "enabled": (False, False),
@@ -39,12 +37,36 @@ def test_every_setting_is_read_under_its_outside_name(name):
     given, kept = GOOD[name]
     settings, problems = Settings.parse({name: given})
     assert problems == []
-    assert getattr(settings, re.sub("[A-Z]", lambda c: "_" + c[0].lower(), name)) == kept
+    assert getattr(settings, SETTINGS[name].name) == kept
 
 
-def test_every_field_has_a_case_and_a_rule():
-    assert set(GOOD) == set(_RULES)
-    assert len(GOOD) == len(fields(Settings))
+def test_every_setting_has_a_case():
+    assert set(GOOD) == set(SETTINGS)
+
+
+def test_every_kind_of_context_can_be_set():
+    assert CONTEXT_SOURCES == tuple(source.value for source in Source)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_kept_value_is_kept_when_it_is_read_again(name):
+    _, kept = GOOD[name]
+    assert SETTINGS[name].type.read(kept) == kept
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_default_is_right_as_a_user_would_write_it(name):
+    setting = SETTINGS[name]
+    assert Settings.parse({name: setting.as_json(setting.default)}) == (Settings(), [])
+
+
+def test_a_shared_server_decides_on_what_its_process_has_once():
+    server = Settings(model="theirs", threads=2, log_level="debug", candidates=1)
+    ours, replaced = Settings(model="mine", threads=2, candidates=5).shared_with(server)
+
+    assert Settings(model="theirs", threads=2, log_level="debug", candidates=5) == ours
+    assert ["model", "logLevel"] == replaced
+    assert all(SETTINGS[key].scope is Scope.PROCESS for key in replaced)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +176,12 @@ def test_settings_can_be_compared_and_hashed():
     assert hash(first) == hash(second)
 
 
-def test_every_field_is_documented_in_the_source():
-    source = Path(__file__).parents[2].joinpath("fim_lsp", "settings.py").read_text("utf-8")
-    for field in fields(Settings):
-        assert re.search(rf'^    {field.name}: .*\n    """', source, re.MULTILINE), field.name
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_documented_in_sentences_without_links(name):
+    text = SETTINGS[name].documentation
+    assert text.endswith(".")
+    assert "](" not in text
+    assert "|" not in text, "it stands in a table"
 
 
 def test_a_glob_that_is_none_is_named_and_the_others_count():

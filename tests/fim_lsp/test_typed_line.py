@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
@@ -40,7 +41,7 @@ async def ask(provider, text, trigger=Trigger.AUTOMATIC, language="python", **mo
     snapshot = DocumentSnapshot("file:///a", language, 1, before + after, len(before))
     settings = more.pop("settings", NO_PAUSE)
     found = await provider.complete(CompletionRequest(snapshot, trigger, settings, **more))
-    return [one.text for one in found], provider.explain()[0]
+    return [one.text for one in found], provider.log.newest()[0]
 
 
 async def test_the_prompt_of_a_line_stays_while_it_is_typed(open_provider):
@@ -57,19 +58,20 @@ async def test_a_suggestion_goes_on_behind_what_is_typed(open_provider):
     provider, _ = await open_provider(hole_start=HoleStart.LINE)
 
     assert ["a + b"] == (await ask(provider, "total = |\n"))[0]
-    assert "line" == provider.explain()[0]["holeStart"]
+    assert HoleStart.LINE is provider.log.newest()[0].generation.prompt.hole_start
 
 
 @pytest.mark.parametrize(
-    ("hole_start", "outcome"), [(HoleStart.LINE, "shown"), (HoleStart.CURSOR, "nothing")]
+    ("hole_start", "outcome"),
+    [(HoleStart.LINE, RequestOutcome.SHOWN), (HoleStart.CURSOR, RequestOutcome.NOTHING)],
 )
 async def test_inside_a_word_only_a_model_that_sees_its_beginning_suggests(
     open_provider, hole_start, outcome
 ):
     provider, _ = await open_provider(hole_start=hole_start)
-    _, decision = await ask(provider, "na|me = 1\n")
+    _, trace = await ask(provider, "na|me = 1\n")
 
-    assert outcome == decision["outcome"]
+    assert outcome is trace.outcome
 
 
 async def test_an_entry_of_the_popup_is_forced_like_what_is_typed(open_provider):
@@ -95,11 +97,11 @@ async def test_a_model_suggests_unasked_only_where_it_is_right_often_enough(
     open_provider, language, options, is_silent
 ):
     provider, _ = await open_provider(**options)
-    texts, decision = await ask(provider, "x = |\n", language=language)
+    texts, trace = await ask(provider, "x = |\n", language=language)
+    not_learned = Silence(Reason.NOT_LEARNED, language="go", model="scripted")
 
     assert is_silent is (texts == [])
-    assert is_silent is decision["reason"].startswith("not learned: scripted is rarely right in go")
-    assert not is_silent or "fimLsp.languages" in decision["remedy"]
+    assert (not_learned if is_silent else None) == trace.silence
 
 
 async def test_a_language_that_the_user_has_switched_on_is_completed(open_provider):
@@ -121,4 +123,4 @@ async def test_a_language_has_its_own_threshold(open_provider):
     _, python = await ask(provider, "x = |\n")
     _, go = await ask(provider, "y = |\n", language="go")
 
-    assert go["leastProbability"] > python["leastProbability"]
+    assert go.confidence.least_probability > python.confidence.least_probability

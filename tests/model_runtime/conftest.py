@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer, with_sentinels
 
 DATA = Path(__file__).parents[1] / "data"
@@ -18,5 +19,5 @@ def seed_tokenizer() -> FimTokenizer:
 
 @pytest.fixture(scope="session")
 def seed_encoder(seed_tokenizer: FimTokenizer) -> PromptEncoder:
-    """What the seed model was prompted with."""
-    return PromptEncoder(seed_tokenizer, SEED_TOKENS, Order.SPM1)
+    """Returns the encoder of the reference model's prompts."""
+    return PromptEncoder(seed_tokenizer, PromptFormat.of_order(Order.SPM1, SEED_TOKENS))

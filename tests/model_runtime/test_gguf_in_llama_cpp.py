@@ -43,7 +43,7 @@ def code():
 
 def test_the_embedded_model_gives_the_same_greedy_answers(embedded, llama):
     engine = OnnxEngine.open(embedded, threads=1, kind="float32")
-    sampling = SamplingParams(24, stop_ids=frozenset({embedded.manifest.tokens.end}))
+    sampling = SamplingParams(24, stop_ids=frozenset({embedded.manifest.prompt.end}))
     chance = random.Random(0)
     ended = 0
     for text in code():
@@ -65,7 +65,7 @@ def test_each_kind_of_network_gives_the_same_greedy_answers(name, tmp_path):
     chance = random.Random(0)
     with LlamaCpp.start(bundle, "f32", threads=1, float32_cache=True) as llama:
         for length in (1, 17, 60):
-            prompt = chance.choices(range(8, bundle.manifest.architecture.vocab), k=length)
+            prompt = chance.choices(range(8, bundle.manifest.decoder.vocab), k=length)
             answer = llama.complete(prompt, 24, ignore_end=True)
             logprobs = oracle.logprobs([*prompt, *answer])[length - 1 : -1]
             assert 24 == len(answer)
@@ -87,7 +87,7 @@ def ids_in_llama_cpp(llama, text, special=False):
 
 
 def test_text_gets_nearly_the_ids_of_the_embedded_models_tokenizer(embedded, llama):
-    """It splits text in a way that llama.cpp lacks."""
+    """Returns a tokenizer that splits text in a way that llama.cpp lacks."""
     same = every = 0
     for line in "".join(code()).splitlines(keepends=True):
         ids = embedded.tokenizer.encode(line)
@@ -104,9 +104,8 @@ def test_text_gets_the_ids_of_a_tokenizer_that_splits_as_gpt_2(tmp_path):
 
 
 def test_the_sentinels_are_special_tokens_and_no_text(embedded, llama):
-    tokens = embedded.manifest.tokens
     text = "<|SUF|><|PRE|><|MID|>"
-    assert [tokens.suffix, tokens.prefix, tokens.middle] == ids_in_llama_cpp(llama, text, True)
+    assert list(embedded.manifest.prompt.sentinels) == ids_in_llama_cpp(llama, text, True)
     assert len(ids_in_llama_cpp(llama, text)) > 3
 
 

@@ -204,10 +204,10 @@ def remade(**changes):
     return edit
 
 
-def architecture(**changes):
+def decoder(**changes):
     def edit(folder: Path) -> None:
         raw = json.loads((folder / "manifest.json").read_text())
-        remade(architecture=raw["architecture"] | changes)(folder)
+        remade(decoder=raw["decoder"] | changes)(folder)
 
     return edit
 
@@ -225,9 +225,14 @@ def with_weights_of_no_float(folder: Path) -> None:
 
 
 BUNDLES = {
-    "layers": (architecture(layers=10**9), "layers must be at least 1"),
-    "huge base": (architecture(rotary_base=10**4000), "rotary_base must be positive"),
-    "context": (remade(context_length=10**30), "is not between 8 and 1048576"),
+    "layers": (decoder(layers=10**9), "layers must be at least 1"),
+    "huge base": (
+        decoder(positions={"kind": "rope", "dim": 4, "base": 10**4000, "scaling": None}),
+        "decoder.positions.base must be a number",
+    ),
+    "windows": (decoder(windows=[1] * 10**5), "windows has 100000 entries for 2 layers"),
+    "head": (decoder(head_dim=2**40), "head_dim must be at least 1 and at most 4096"),
+    "context": (remade(context_length=10**30), "must be at least 8 and at most 1048576"),
     "deep": (holding("manifest.json", DEEP), "nested too deep"),
     "sparse manifest": (replaced("manifest.json", sparse(2**30)), "1,073,741,824 bytes"),
     "name with controls": (remade(name="\x1b[2J"), "cannot be printed"),
@@ -332,7 +337,7 @@ TEXTS = ["[/x]", "[/]", "[bold", "\x1b[2J\x1b]0;title\x07", "\x9b2J", "\u202etxt
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("command", [["list"], ["info", "hostile"], ["info", "hostile", "--json"]])
 def test_texts_of_a_model_neither_break_nor_steer_the_terminal(bundle, tmp_path, text, command):
-    remade(license=text, languages=[text], order="spm1", training={text: text})(bundle)
+    remade(license=text, languages=[text], training={text: text})(bundle)
     (bundle / "MODEL_CARD.md").write_text(f"# {text}\n\n[docs]({text})\n")
     shutil.copytree(bundle, tmp_path / "data" / "fim-lsp" / "models" / "hostile")
     done = run(tmp_path, "models", *command)
@@ -368,7 +373,7 @@ def test_a_path_of_markup_is_told_as_it_is(source, tmp_path):
 
 @pytest.mark.parametrize("command", ["list", "add"])
 def test_an_unusable_model_whose_problem_quotes_markup_is_told(bundle, tmp_path, command):
-    remade(order="[/x]")(bundle)
+    remade(prompt="[/x]")(bundle)
     shutil.copytree(bundle, tmp_path / "data" / "fim-lsp" / "models" / "hostile")
     done = run(tmp_path, "models", command, *([str(bundle)] if command == "add" else []))
 
@@ -377,7 +382,7 @@ def test_an_unusable_model_whose_problem_quotes_markup_is_told(bundle, tmp_path,
 
 
 def test_make_source_is_what_these_cases_spoil(tmp_path):
-    """As it is, the folder is added; so each refusal above is due to its harm."""
+    """The folder is added as it is, so each refusal above is due to its harm."""
     source = make_source(tmp_path / "source", TINY)
 
     assert 0 == run(tmp_path, "models", "add", str(source)).returncode

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
-from model_runtime.cli import main
+from model_runtime.cli import main, parser
 from model_runtime.models.manifest import signed
 from model_runtime.store import catalogue
 
@@ -67,3 +69,72 @@ def test_the_hubs_metadata_of_a_card_is_not_shown(copy, capsys):
     shown = capsys.readouterr().out
     assert "A card." in shown
     assert "license: mit" not in shown
+
+
+def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(catalogue, "models_folder", lambda: tmp_path / "models")
+    shutil.copytree(catalogue.default_folder(), tmp_path / "models" / "mine")
+
+    assert 0 == main(["models", "remove", "mine"])
+    assert "mine is removed" in capsys.readouterr().out
+    assert 1 == main(["models", "remove", "mine"])
+    assert "no added model has the name 'mine'; there are: none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([], "fim-runtime evaluate infilling default --help"),
+        (["models"], "models on this machine"),
+        (["models", "add"], "--quantization {int8,float16,float32}"),
+        (["models", "export"], "--type {"),
+        (["models", "remove"], "NAME"),
+        (["train"], "torchrun --nproc-per-node"),
+        (["evaluate"], "ablation"),
+        (["evaluate", "infilling"], "--samples N"),
+        (["evaluate", "ablation"], "--seeds N"),
+    ],
+)
+def test_every_command_teaches_itself_and_loads_nothing_heavy_for_that(command, said):
+    code = (
+        "import sys\nfrom model_runtime.cli import main\n"
+        "try:\n    main([*sys.argv[1:], '--help'])\n"
+        "except SystemExit:\n    print('loaded', *sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True
+    )
+    text, _, loaded = done.stdout.rpartition("loaded ")
+
+    assert said in text
+    assert set() == {"numpy", "torch", "tokenizers", "rich", "datatrove"} & set(loaded.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["a.toml b.toml --seeds 3", "--seeds 3 a.toml b.toml", "a.toml --seeds 3 b.toml"],
+)
+def test_arguments_of_a_command_may_stand_anywhere_between_its_options(arguments):
+    args = parser().parse_args(["evaluate", "ablation", *arguments.split()])
+
+    assert (["a.toml", "b.toml"], 3) == (args.recipes, args.seeds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["models"], "required: ACTION"),
+        (["models", "info"], "required: NAME"),
+        (["models", "info", "a", "b"], "unrecognized arguments: b"),
+        (["models", "export", "default"], "required: --gguf"),
+        (["models", "nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_wrong_usage_is_told_with_the_usage(capsys, arguments, said):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert 2 == exit_.value.code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("usage: fim-runtime")

@@ -1,4 +1,4 @@
-"""Who is told how far a preparation is."""
+"""Progress of a preparation reaches those who asked for it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What README promises of privacy, as the kernel sees it: every connection, name and file."""
+"""README's promises of privacy, as the kernel sees them: every connection, name and file."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def recorded(editor: str) -> dict[str, Any]:
-    """What that editor sends with `initialize`."""
+    """Returns what that editor sends with `initialize`."""
     text = (HERE / "fixtures" / f"initialize_{editor}.json").read_text("utf-8")
     params: dict[str, Any] = json.loads(text)
     return params
@@ -70,7 +70,7 @@ def server_command(pytestconfig: pytest.Config) -> list[str]:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Of the servers; their log file, their sockets and their tokens are not the user's."""
+    """Environment of the servers: their log, sockets and tokens are not the user's."""
     state = str(tmp_path_factory.mktemp("state"))
     python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with tempfile.TemporaryDirectory() as runtime:  # the path of a socket must be short
@@ -78,7 +78,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 def token_file(environment: dict[str, str], port: int) -> Path:
-    """Where a server in that environment leaves the token of a port."""
+    """Returns the file in which a server leaves the token of a port."""
     return Path(environment["XDG_RUNTIME_DIR"]) / "fim-lsp" / f"tcp-{port}.token"
 
 

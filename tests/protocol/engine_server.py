@@ -18,14 +18,15 @@ from functools import partial
 from pathlib import Path
 
 from fim_lsp.lsp.stdio import leave, serve_stdio
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from model_runtime import progress
 from model_runtime.errors import EngineError
+from model_runtime.served_model import ServedModel
 from tests.support.scripted_host import scripted_model
 
 
-def load(args: argparse.Namespace, settings: Settings) -> LoadedModel:
+def load(args: argparse.Namespace, settings: Settings) -> ServedModel:
     if args.prepare is not None:
         with progress.step("preparing scripted for tests, once"):
             while not args.prepare.exists():

@@ -18,7 +18,7 @@ The text before the cursor chooses the answer (its last line is enough):
     anything else   SAW:<text of the document>
 
 In a document of the language "dump" it is the whole text as JSON, for line ends in it to survive;
-after one in "endless" the decisions hold numbers that JSON does not have.
+after one in "endless" the traces hold numbers that JSON does not have.
 
 With --target the user is writing that file: the suggestion is what is missing of it up to the next
 empty line, or nothing where he has left it.  A closing bracket behind the cursor is swallowed when
@@ -37,12 +37,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fim_lsp.completion.reasons import ConfidenceFigures, RequestOutcome
 from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.trace import GenerationTrace, RequestLog, RequestTrace
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.exclusion.judge import is_excluded
 from fim_lsp.lsp import tcp, unix_socket
 from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.status import HostStatus, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Completion, Trigger
 
@@ -58,33 +61,33 @@ class ScriptedHost:
         answer_ms: Sequence[float] = (),
     ) -> None:
         self.target, self.answer_ms = target, answer_ms
-        self.state, self.model, self.engine, self.message = "starting", "", "", ""
-        self.warning, self.percent, self.loaded = "", None, None
         self._seconds, self._error = load_seconds, load_error
-        self._callbacks: list[Callable[[], None]] = []
+        self._publisher = StatusPublisher()
         self._is_asked = False
+        self.loaded = None
 
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+    @property
+    def status(self) -> HostStatus:
+        return self._publisher.current
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        return self._publisher.subscribe(subscriber)
 
     def apply(self, settings: Settings) -> None:
-        self.model = settings.model
+        self._publisher.change(model=settings.model)
         if not self._is_asked:
             self._is_asked = True
             if self._seconds:
-                asyncio.get_running_loop().call_later(self._seconds, self._loaded)
+                asyncio.get_running_loop().call_later(self._seconds, self._finish)
             else:
-                self._loaded()
+                self._finish()
 
     def close(self) -> None:
-        self._callbacks.clear()
+        self._publisher.close()
 
-    def _loaded(self) -> None:
-        self.state, self.message = ("error", self._error) if self._error else ("ready", "")
-        self.engine = "scripted"
-        for callback in list(self._callbacks):
-            callback()
+    def _finish(self) -> None:
+        state = "error" if self._error else "ready"
+        self._publisher.change(state=state, message=self._error, engine="scripted")
 
 
 class ScriptedProvider:
@@ -95,21 +98,22 @@ class ScriptedProvider:
         self._target = host.target
         self._answer_ms = list(host.answer_ms)
         self._pending: dict[str, asyncio.Future[None]] = {}
-        self._decisions: list[dict[str, object]] = []
+        self.log = RequestLog()
 
     async def complete(self, request: CompletionRequest) -> list[Completion] | None:
         snapshot = request.snapshot
         self.document_changed(snapshot.uri)
         superseded = self._pending[snapshot.uri] = asyncio.get_running_loop().create_future()
-        outcome = "cancelled"
+        trace = RequestTrace(snapshot.uri, request.trigger, outcome=RequestOutcome.CANCELLED)
         try:
             answer = await self._answer(request, superseded)
-            outcome = "superseded" if answer is None else "answered"
+            trace.outcome = RequestOutcome.SUPERSEDED if answer is None else RequestOutcome.SHOWN
             return answer
         finally:
-            self._decisions.insert(0, {"uri": snapshot.uri, "outcome": outcome})
             if snapshot.language_id == "endless":
-                self._decisions.insert(0, {"NaN": [float("nan"), float("-inf")]})
+                figures = ConfidenceFigures(float("nan"), float("-inf"), 0.5)
+                trace.generation = GenerationTrace(confidence=figures)
+            self.log.add(trace)
 
     async def _answer(
         self, request: CompletionRequest, superseded: asyncio.Future[None]
@@ -120,7 +124,7 @@ class ScriptedProvider:
             not settings.enabled
             or not settings.is_language_enabled(snapshot.language_id)
             or is_excluded(snapshot.uri, settings.exclude)
-            or self._host.state != "ready"
+            or self._host.status.state != "ready"
         ):
             return []
         before = snapshot.text[: snapshot.offset]
@@ -149,7 +153,7 @@ class ScriptedProvider:
         if before.endswith("surrogate"):
             text = "x\ud83d"
         if before.endswith("others"):
-            text = "OTHERS:" + ",".join(other.path for other in other_documents())
+            text = "OTHERS:" + ",".join(other.read().path for other in other_documents())
         if before.endswith("sample"):
             indentation = snapshot.indentation
             text = "SAW:" + json.dumps(
@@ -187,12 +191,12 @@ class ScriptedProvider:
             for number, text in enumerate(texts)
         ]
 
-    def document_changed(self, uri: str) -> None:
+    def document_changed(self, uri: str, *_: object) -> None:
         pending = self._pending.pop(uri, None)
         if pending is not None and not pending.done():
             pending.set_result(None)
 
-    document_closed = document_changed
+    document_closed = cancel = document_changed
 
     def close(self) -> None:
         pass
@@ -201,17 +205,13 @@ class ScriptedProvider:
         pass
 
     document_saved = folders_opened = file_gone = document_opened
-    schedule_idle_prefill = document_opened
 
     @property
     def lines(self) -> ScriptedProvider:
         return self
 
     def accepted(self, completion_id: str) -> None:
-        self._decisions.insert(0, {"accepted": completion_id})
-
-    def explain(self) -> list[dict[str, object]]:
-        return self._decisions
+        self.log.add(RequestTrace(f"accepted:{completion_id}", Trigger.INVOKED))
 
 
 def main() -> int:

@@ -74,7 +74,7 @@ def test_the_entry_replaces_the_word_before_the_cursor(plain: Wire):
     assert item["insertTextFormat"] == 1
     assert item["command"]["command"] == "fimLsp.accept"
     plain.result("workspace/executeCommand", item["command"])
-    assert plain.result("fimLsp/explain")[0] == {"accepted": "id-0"}
+    assert plain.traces()[0]["uri"] == "accepted:id-0"
 
 
 @pytest.mark.scripted
@@ -133,7 +133,7 @@ def test_a_cancelled_request_is_answered_so(plain: Wire):
     request = {"id": 903, "method": "textDocument/completion", "params": params(0, 4)}
     plain.send(request, cancel(903))
     assert plain.response(903)["error"]["code"] == REQUEST_CANCELLED
-    assert plain.result("fimLsp/explain")[0]["outcome"] == "superseded"
+    assert plain.traces()[0]["outcome"] == "superseded"
 
 
 @pytest.mark.scripted

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.protocol.conftest import StartStdio
-from tests.support.wire import TIMEOUT_SECONDS, Wire, ask, cancel, did_change, did_close, replace
+from tests.support.wire import Wire, ask, cancel, did_change, did_close, replace, wait_for_log
 
 pytestmark = pytest.mark.own
 
@@ -23,7 +22,7 @@ def server_command() -> list[str]:
 
 
 def shown(wire: Wire) -> list[str]:
-    """What the user has been shown in a window since the last look."""
+    """Returns what the user has been shown in a window since the last look."""
     return [m["params"]["message"] for m in wire.seen() if m.get("method") == SHOW]
 
 
@@ -56,9 +55,9 @@ def test_when_the_other_one_breaks_too_each_request_says_why(start: StartStdio):
 
     for _ in range(2):
         assert {"items": []} == wire.complete(0, 4, kind=1)
-        decision = wire.result("fimLsp/explain")[0]
-        assert "engine error: the GPU is gone" == decision["reason"]
-        assert decision["remedy"]
+        trace = wire.traces()[0]
+        assert "engine error: the GPU is gone" == trace["reason"]
+        assert trace["remedy"]
     assert 1 == len(shown(wire))
 
 
@@ -75,7 +74,7 @@ def test_when_the_other_one_breaks_too_each_request_says_why(start: StartStdio):
 def test_a_prefill_that_nobody_wants_any_more_is_interrupted(
     start: StartStdio, event, outcome, kind
 ):
-    """It would take ten minutes, and the next request is answered."""
+    """Reading would take ten minutes, and the next request is answered."""
     _, wire = start()
     wire.initialize()
     wire.notification("fimLsp/status", state="ready")
@@ -92,7 +91,7 @@ def test_a_prefill_that_nobody_wants_any_more_is_interrupted(
     )
     wire.open("y = \n", uri="file:///project/y.py")
     assert wire.complete(0, 4, uri="file:///project/y.py")["items"]
-    assert outcome == wire.result("fimLsp/explain")[1]["outcome"]
+    assert outcome == wire.traces()[1]["outcome"]
 
 
 def test_the_preparation_of_a_model_shows_how_far_it_is(start: StartStdio, tmp_path: Path):
@@ -111,7 +110,7 @@ def test_the_preparation_of_a_model_shows_how_far_it_is(start: StartStdio, tmp_p
     wire.notification("fimLsp/status", state="starting", message=message)
     wire.open("x = \n")
     assert {"items": []} == wire.complete(0, 4)
-    assert wire.result("fimLsp/explain")[0]["reason"].startswith("loading")
+    assert wire.traces()[0]["reason"].startswith("loading")
     go_on.touch()
 
     while (value := wire.notification("$/progress", token=token)["value"])["kind"] == "report":
@@ -128,15 +127,13 @@ def test_after_an_edit_the_model_reads_up_to_it_before_it_is_asked(start: StartS
     text = "import os\n\n" + "value = os.sep\n" * 40
     wire.open(text)
     wire.send(did_change(2, replace((42, 0), (42, 0), "x = ")))
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while "idle work took" not in read_log() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_log(read_log, "idle work took")
     assert wire.complete(42, 4)["items"]
 
-    (decision,) = wire.result("fimLsp/explain")
-    assert "model" == decision["source"]
-    assert decision["promptTokens"] > 100
-    assert 1 == decision["promptTokens"] - decision["cachedTokens"]
+    (trace,) = wire.traces()
+    assert "model" == trace["source"]
+    assert trace["promptTokens"] > 100
+    assert 1 == trace["promptTokens"] - trace["cachedTokens"]
 
 
 def test_switched_off_it_reads_nothing_before_it_is_asked(start: StartStdio, read_log):
@@ -162,7 +159,7 @@ def test_what_follows_an_accepted_suggestion_is_there_when_it_is_asked_for(start
     wire.result("workspace/executeCommand", item["command"])
 
     assert wire.complete(0, 16)["items"]
-    assert wire.result("fimLsp/explain")[0]["source"] in ("cache", "running")
+    assert wire.traces()[0]["source"] in ("cache", "running")
 
 
 @pytest.mark.parametrize("word", ["alpha", "alpha +"])
@@ -181,5 +178,5 @@ def test_after_a_word_is_accepted_the_rest_is_there_and_after_deleting_it_the_wh
     (whole,) = wire.complete(0, 2)["items"]
 
     assert item["insertText"] == word + rest["insertText"] == whole["insertText"]
-    decisions = wire.result("fimLsp/explain")
-    assert ["cache", "cache", "model"] == [decision["source"] for decision in decisions]
+    traces = wire.traces()
+    assert ["cache", "cache", "model"] == [trace["source"] for trace in traces]

@@ -1,4 +1,4 @@
-"""From the first message to the end of the process."""
+"""A connection lasts from the first message to the end of the process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.protocol.conftest import EDITORS, Connect, over_both_transports, recorded
-from tests.support.wire import Wire, ask, cancel, completion_params, did_open, frame
+from tests.support.wire import (
+    TIMEOUT_SECONDS,
+    Wire,
+    ask,
+    cancel,
+    completion_params,
+    did_open,
+    frame,
+    wait_for_log,
+)
 
 INVALID_REQUEST, NOT_INITIALIZED, METHOD_NOT_FOUND = -32600, -32002, -32601
 
@@ -121,7 +129,7 @@ def test_exit_before_initialize_ends_it_with_1(start):
 @over_both_transports
 @pytest.mark.scripted
 def test_shutdown_answers_what_is_pending_with_null(fresh: Wire):
-    """R3: -32800 is for `$/cancelRequest` alone."""
+    """The error -32800 is for `$/cancelRequest` alone."""
     fresh.initialize()
     fresh.open("hang")
     pending = fresh.start_completion(0, 4)
@@ -145,16 +153,14 @@ def test_after_shutdown_only_exit_is_served(fresh: Wire):
 
 @pytest.mark.scripted
 @pytest.mark.parametrize("text", ["x", "hang"], ids=["idle", "request in flight"])
-def test_the_end_of_the_input_ends_the_process_with_0_within_a_second(start, text: str):
+def test_the_end_of_the_input_ends_the_process_with_0(start, text: str):
     process, wire = start()
     wire.initialize()
     wire.open(text)
     wire.start_completion(0, 4)
     wire.result("fimLsp/explain")
-    started = time.monotonic()
     wire.close_input()
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 1.0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_the_end_of_the_input_inside_a_message_ends_it_too(start, read_log):
@@ -186,30 +192,29 @@ def test_an_editor_that_is_gone_before_its_answers_ends_it_quietly(
 
 @pytest.mark.own
 @pytest.mark.skipif(sys.platform == "win32", reason="the process is not watched on Windows")
-def test_when_the_editors_process_dies_the_server_ends_though_its_input_is_open(start):
+def test_when_the_editors_process_dies_the_server_ends_though_its_input_is_open(start, read_log):
     editor = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process, wire = start()
     wire.initialize({"processId": editor.pid})
-    time.sleep(1.5)  # it must have been seen alive once
-    assert process.poll() is None
+    wait_for_log(read_log, f"process {editor.pid}, which this server belongs to, is watched")
     editor.kill()
     editor.communicate()
     assert process.wait(5) == 0
 
 
+@pytest.mark.own
 @pytest.mark.skipif(sys.platform == "win32", reason="the process is not watched on Windows")
-def test_a_process_that_cannot_be_seen_from_here_is_not_watched(start):
+def test_a_process_that_cannot_be_seen_from_here_is_not_watched(start, read_log):
     """An editor outside the container that the server runs in."""
-    process, wire = start()
+    _, wire = start()
     wire.initialize({"processId": 2**22 + 12345})
-    time.sleep(2.2)  # longer than two looks
-    assert process.poll() is None
+    wait_for_log(read_log, "cannot be seen from here and is not watched")
     assert wire.complete(0, 0) == {"items": []}
 
 
 @pytest.mark.scripted
 def test_what_is_printed_or_read_by_a_library_does_not_reach_the_wire(start, read_log):
-    """Trap 15."""
+    """One line that a library prints there would break the framing of all that follow."""
     _, wire = start("--noisy")
     wire.initialize()
     wire.open("x")

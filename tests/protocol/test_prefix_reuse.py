@@ -1,6 +1,6 @@
-"""What movements in an editor cost the model, counted through the whole server with ONNX Runtime.
+"""Movements in an editor cost the model little, counted through the whole server with ONNX Runtime.
 
-`readTokens` of a decision are the tokens that were run before the first new one.
+`readTokens` of a trace are the tokens that were run before the first new one.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Editor:
 
     def cost(self, character: int = CHARACTER, line: int = LINE, uri: str = ONE) -> int:
         self.wire.complete(line, character, uri=uri, kind=1)
-        decision = self.wire.result("fimLsp/explain")[0]
-        assert decision["promptTokens"] > 200
-        return decision["readTokens"]
+        trace = self.wire.traces()[0]
+        assert trace["promptTokens"] > 200
+        return trace["readTokens"]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def connect_editor(port: int, environment: dict[str, str]) -> Iterator[Callable[
 
 @pytest.fixture
 def editor(connect_editor: Callable[[], Editor]) -> Editor:
-    """With the first file's end read."""
+    """Returns a session in which the end of the first file is read."""
     editor = connect_editor()
     editor.cost()
     return editor
@@ -154,7 +154,7 @@ def test_two_editors_do_not_cost_each_other_anything(connect_editor: Callable[[]
 def test_an_editor_is_not_told_what_another_one_has_made_the_model_read(
     connect_editor: Callable[[], Editor],
 ):
-    """It could find out a secret word by word: known beginnings would cost less."""
+    """Another editor could find out a secret word by word: known beginnings would cost less."""
     connect_editor().cost()
     other = connect_editor()
 

@@ -52,13 +52,13 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def recalled(wire: Wire, folder: Path) -> str:
-    """What the project's memory offers below `for item in items:` in a new file."""
+    """Returns what the project's lines suggest below `for item in items:` in a new file."""
     uri = (folder / "new.py").as_uri()
     wire.open("for item in items:\n    total += item.price", uri=uri)
     items = wire.complete(1, 23, kind=2, uri=uri)["items"]
-    decision = wire.result("fimLsp/explain")[0]
+    trace = wire.traces()[0]
     wire.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-    is_recalled = items and decision["source"] == "project memory"
+    is_recalled = items and trace["source"] == "project memory"
     return items[0]["insertText"] if is_recalled else ""
 
 
@@ -151,12 +151,12 @@ def test_a_secret_behind_a_link_is_neither_completed_nor_learnt(in_folder, tmp_p
     line = SECRET.count("\n")
 
     assert [] == wire.complete(line, 4, kind=1, uri=uri)["items"]
-    assert "excluded" in wire.result("fimLsp/explain")[0]["reason"]
+    assert "excluded" in wire.traces()[0]["reason"]
     assert "" == recalled(wire, tmp_path)
 
 
 def test_what_was_learnt_of_a_file_goes_when_it_is_renamed_to_a_secret(in_folder, tmp_path: Path):
-    """By an editor that closes and opens, on the disk first or last, or says that it renames."""
+    """An editor may close and open, on the disk first or last, or say that it renames."""
     wire = in_folder(tmp_path, 0)
     for number, way in enumerate(["close, move", "move, close", "say"]):
         name = f"settings{number}.py"
@@ -216,7 +216,7 @@ def test_a_file_that_git_ignores_is_no_context_for_others_opened_saved_or_closed
         wire.open(asked, uri=(tmp_path / "b.py").as_uri())
         wire.complete(3, 15, kind=1, uri=(tmp_path / "b.py").as_uri())
 
-        assert 0 == wire.result("fimLsp/explain")[0].get("snippetTokens", 0), state
+        assert 0 == wire.traces()[0].get("snippetTokens", 0), state
         assert "" == recalled(wire, tmp_path)
 
 

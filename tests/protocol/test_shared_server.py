@@ -63,7 +63,7 @@ def serve(server_command: list[str], environment: dict[str, str], log: BinaryIO)
 
 @pytest.fixture
 def path() -> Iterator[Path]:
-    """Of a socket, in a folder that is not there yet."""
+    """Path of a socket, in a folder that is not there yet."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / "new" / "server.sock"
 
@@ -85,7 +85,7 @@ def join(path: Path) -> Iterator[Callable[[], Wire]]:
 
 @pytest.fixture
 def port(serve: Serve, environment: dict[str, str]) -> int:
-    """Where a scripted server listens."""
+    """Returns the port at which a scripted server listens."""
     port = free_port()
     serve("--tcp", f"127.0.0.1:{port}")
     connect_socket(("127.0.0.1", port)).close()
@@ -264,7 +264,7 @@ def test_strangers_who_wait_keep_no_editor_out(port: int, environment: dict[str,
 
 
 def browsers_post(**options: str) -> bytes:
-    """As a web page sends it to any address without being asked for leave: no preflight."""
+    """Returns a request that a web page may send to any address without a preflight."""
     params = {**INITIALIZE, "initializationOptions": options}
     header, _, body = frame({"id": 1, "method": "initialize", "params": params}).partition(
         b"\r\n\r\n"

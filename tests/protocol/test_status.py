@@ -1,4 +1,4 @@
-"""What the client hears of the model."""
+"""The client is told of the model."""
 
 from __future__ import annotations
 
@@ -86,10 +86,43 @@ def test_shutdown_while_the_model_loads_ends_at_once(start):
 def test_numbers_that_json_does_not_have_are_null(wire: Wire):
     wire.open("x", language="endless")
     wire.complete(0, 1)
-    assert wire.result("fimLsp/explain")[0] == {"NaN": [None, None]}
+    trace = wire.traces()[0]
+    assert [None, None] == [trace["probability"], trace["leastProbability"]]
 
 
-def test_explain_tells_the_last_decisions(wire: Wire):
+def test_explain_tells_the_last_traces(wire: Wire):
     wire.open("x")
     wire.complete(0, 1)
-    assert wire.result("fimLsp/explain") == [{"uri": "file:///project/x.py", "outcome": "answered"}]
+    (trace,) = wire.traces()
+    assert ("file:///project/x.py", "shown") == (trace["uri"], trace["outcome"])
+
+
+def test_explain_tells_of_one_document_and_of_as_many_requests_as_are_wanted(wire: Wire):
+    for uri in ("file:///project/x.py", "file:///project/a%20b.py"):
+        wire.open("x", uri=uri)
+        wire.complete(0, 1, uri=uri)
+
+    assert [2] == [trace["number"] for trace in wire.traces(limit=1)]
+    assert [1] == [trace["number"] for trace in wire.traces(uri="file:///project/x.py")]
+    assert [2] == [trace["number"] for trace in wire.traces(uri="file:///project/a b.py")]
+    assert [] == wire.traces(uri="file:///project/other.py")
+
+
+@pytest.mark.parametrize("params", [None, [], {}, {"uri": 3, "limit": "all"}, {"limit": 0}])
+def test_explain_takes_strange_parameters_for_none(wire: Wire, params: object):
+    wire.open("x")
+    wire.complete(0, 1)
+    wire.send({"id": "explain", "method": "fimLsp/explain", "params": params})
+    answer = wire.response("explain")["result"]
+
+    assert 1 == len(answer["traces"])
+
+
+def test_explain_says_it_in_markdown_with_the_path_of_the_document(wire: Wire):
+    assert "Type something" in wire.result("fimLsp/explain", {})["markdown"]
+    wire.open("x")
+    wire.complete(0, 1)
+    text = wire.result("fimLsp/explain", {})["markdown"]
+
+    assert "**A suggestion was shown.**" in text
+    assert "- file: x.py" in text

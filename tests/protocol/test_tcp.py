@@ -38,7 +38,7 @@ def two(connect_tcp: Connect) -> tuple[Wire, Wire]:
 
 @pytest.mark.scripted
 def test_two_editors_have_the_same_file_open_and_see_their_own_text(two: tuple[Wire, Wire]):
-    """Trap 10: with one server object, the first would get the second's answers."""
+    """One server object for all connections would send the second's answers to the first."""
     first, second = two
     first.open("first")
     second.open("second")

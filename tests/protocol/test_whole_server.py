@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from tests.protocol.conftest import EDITORS, StartStdio, hang_up, recorded, token_file
 from tests.support.wire import (
+    TIMEOUT_SECONDS,
     URI,
     Wire,
     ask,
@@ -78,13 +78,13 @@ def test_files_that_were_never_opened_are_remembered_when_they_have_been_looked_
     (item,) = wire.complete(1, 4, kind=2, uri=(tmp_path / "new.py").as_uri())["items"]
 
     assert "total += item.price * item.count" == item["insertText"]
-    assert "project memory" == last_decision(wire)["source"]
+    assert "project memory" == last_trace(wire)["source"]
 
 
-def last_decision(wire: Wire) -> dict:
-    decisions = wire.result("fimLsp/explain")
-    assert isinstance(decisions[0], dict)
-    return decisions[0]
+def last_trace(wire: Wire) -> dict:
+    traces = wire.traces()
+    assert isinstance(traces[0], dict)
+    return traces[0]
 
 
 @pytest.mark.parametrize("editor", EDITORS)
@@ -106,7 +106,7 @@ def test_asking_gives_suggestions_that_every_editor_can_show(start: StartStdio, 
 
 
 def test_of_requests_in_one_breath_only_the_last_is_answered(ready: Wire):
-    """R1 and R2, as Neovim types: nothing is cancelled, each key is an edit and a request."""
+    """Neovim types so: nothing is cancelled, each key is an edit and a request."""
     messages = []
     for number, letter in enumerate("numb"):
         place = (LINE, CHARACTER + number)
@@ -137,7 +137,7 @@ def test_a_cancelled_request_is_answered_so_and_stops_the_model(ready: Wire, wor
     pending = ask_slowly(ready, working)
     ready.send(cancel(pending))
     assert ready.response(pending)["error"]["code"] == -32800
-    assert last_decision(ready)["outcome"] == "cancelled"
+    assert last_trace(ready)["outcome"] == "cancelled"
     assert ready.notification("fimLsp/status", state="ready")
 
 
@@ -151,7 +151,7 @@ def test_a_request_before_the_model_is_loaded_is_answered_empty_and_at_once(star
         ask("early", LINE, CHARACTER, kind=1),
     )
     assert wire.response("early")["result"] == {"items": []}
-    assert last_decision(wire)["reason"] == "loading: default"
+    assert last_trace(wire)["reason"] == "loading: default"
     wire.notification("fimLsp/status", state="ready")
     assert wire.complete(LINE, CHARACTER, kind=1)["items"]
 
@@ -169,12 +169,12 @@ def test_why_there_is_nothing_can_be_asked(ready: Wire, uri: str, settings: dict
     ready.notify("workspace/didChangeConfiguration", {"settings": {"fimLsp": settings}})
     ready.open(TEXT, uri=uri)
     assert ready.complete(LINE, CHARACTER, uri=uri, kind=1) == {"items": []}
-    decision = last_decision(ready)
-    assert decision["reason"].startswith(reason)
-    assert decision["remedy"]
+    trace = last_trace(ready)
+    assert trace["reason"].startswith(reason)
+    assert trace["remedy"]
 
 
-def test_the_end_of_the_input_while_the_model_works_ends_the_process_within_a_second(
+def test_the_end_of_the_input_while_the_model_works_ends_the_process(
     start: StartStdio,
 ):
     process, wire = start()
@@ -183,19 +183,15 @@ def test_the_end_of_the_input_while_the_model_works_ends_the_process_within_a_se
     wire.open(TEXT)
     wire.start_completion(LINE, CHARACTER, kind=1)
     wire.notification("fimLsp/status", state="busy")
-    started = time.monotonic()
     wire.close_input()
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 1.0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
-def test_exit_while_the_model_loads_ends_the_process_within_a_second(start: StartStdio):
+def test_exit_while_the_model_loads_ends_the_process(start: StartStdio):
     process, wire = start()
     wire.initialize()
-    started = time.monotonic()
     wire.shut_down()
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 1.0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_the_log_names_times_and_no_code(start: StartStdio, tmp_path: Path):
@@ -257,7 +253,7 @@ def test_many_changes_of_a_setting_in_one_go_load_the_model_twice_at_the_most(
 def tcp_port(
     server_command: list[str], environment: dict[str, str], tmp_path: Path
 ) -> Iterator[int]:
-    """Of a server that writes its log to `fim-lsp.log` in the test's folder."""
+    """Returns the log of a server that writes it to `fim-lsp.log` in the test's folder."""
     port = free_port()
     process = subprocess.Popen(
         [
@@ -286,7 +282,7 @@ def test_two_editors_share_one_model_and_nothing_else(
         pending = [wire.start_completion(LINE, CHARACTER, kind=1) for _, wire in connections]
         for (_, wire), number in zip(connections, pending, strict=True):
             assert wire.response(number)["result"]["items"]
-            assert len(wire.result("fimLsp/explain")) == 1
+            assert len(wire.traces()) == 1
         assert (tmp_path / "fim-lsp.log").read_text("utf-8").count("loaded ") == 1
     finally:
         for client, wire in connections:
@@ -310,7 +306,7 @@ def test_a_notebooks_cell_is_completed(ready: Wire):
         },
     )
     assert ready.complete(LINE, CHARACTER, uri=cell, kind=1)["items"]
-    assert last_decision(ready)["uri"] == cell
+    assert last_trace(ready)["uri"] == cell
     assert ready.complete(LINE, CHARACTER, uri=URI, kind=1)["items"]
 
 
@@ -327,7 +323,7 @@ def test_an_entry_of_the_popup_alone_is_no_suggestion(ready: Wire, entry: str, k
     items = ready.complete(1, 11, uri=OTHER, context=context)["items"]
 
     assert entry not in [item["insertText"] for item in items]
-    told = last_decision(ready)
+    told = last_trace(ready)
     assert ("shown" if items else "nothing") == told["outcome"]
 
 
@@ -344,7 +340,7 @@ def test_what_became_of_suggestions_is_in_the_file_when_the_server_has_gone(
     wire.send(did_change(2, {"text": f"{again}for item in items:\n    "}))
     (shown,) = wire.complete(line, 4)["items"]
     assert shown["insertText"] == "total += item.price"
-    assert last_decision(wire)["source"] == "project memory"
+    assert last_trace(wire)["source"] == "project memory"
     wire.send(did_change(3, {"text": f"{again}for item in items:\n    x = 1"}))
     wire.complete(line, 9)
     wire.shut_down()

@@ -1,4 +1,4 @@
-"""As much of the Hugging Face hub as downloading a model needs, on a loopback port."""
+"""Serves as much of the Hugging Face hub as a download needs, on a loopback port."""
 
 import hashlib
 import json

@@ -47,7 +47,7 @@ class NoLlamaCpp(Exception):
 
 @dataclass(frozen=True)
 class Timings:
-    """What the server says of one request."""
+    """The server's figures of one request."""
 
     cached: int
     """Ids of the prompt that were in the cache."""
@@ -145,7 +145,7 @@ class LlamaCpp:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 _wait_until_loaded(process, port, log)
-                server = cls(program.name, port, process.pid, bundle.manifest.tokens.end)
+                server = cls(program.name, port, process.pid, bundle.manifest.prompt.end)
                 try:
                     yield server
                 finally:

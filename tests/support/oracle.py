@@ -1,4 +1,4 @@
-"""GPT-NeoX in plain numpy, without a cache: slow, short, and what every engine is compared with."""
+"""A decoder in plain numpy, without a cache: slow, short, and what every engine is compared with."""
 
 import math
 from collections.abc import Sequence
@@ -6,74 +6,128 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, alibi_slopes, layer_prefix
+from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, DecoderSpec, layer_prefix
+from model_runtime.models.positions import Alibi, Rope, alibi_slopes
 
-# T = tokens, D = hidden, H = heads, W = width of a head, V = vocabulary
+# T = tokens, D = hidden, H = heads, G = heads of keys and values, W = width of a head, V = vocabulary
 
 
 class Oracle:
     """The network of one bundle."""
 
     def __init__(self, bundle: ModelBundle) -> None:
-        self._a = bundle.manifest.architecture
-        self._alibi = bundle.manifest.position_embedding == "alibi"
+        self._spec: DecoderSpec = bundle.manifest.decoder
         self._weights = bundle.weights()
 
     def logprobs(self, ids: Sequence[int]) -> np.ndarray:
-        """Natural log of the probability of each next token, float32 [T, V]."""
-        x_TD = self._weights[EMBEDDING][np.asarray(ids)]
-        for number in range(self._a.layers):
-            layer = layer_prefix(number)
-            after = x_TD + self._attention(self._norm(x_TD, layer + "input_layernorm"), layer)
-            source = x_TD if self._a.parallel_residual else after
-            x_TD = after + self._mlp(self._norm(source, layer + "post_attention_layernorm"), layer)
-        head = self._weights[EMBEDDING if self._a.tied else HEAD]
-        logits = self._norm(x_TD, FINAL_NORM) @ head.T
+        """Returns the natural log of the probability of each next token, float32 [T, V]."""
+        logits = self.logits(ids)
         shifted = logits - logits.max(-1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
     def next_ids(self, prompt: Sequence[int], answer: Sequence[int]) -> list[int]:
-        """The likeliest id at each place of `answer`; the same ids if it was decoded greedily."""
+        """Returns the likeliest id at each place of `answer`; the same ids if it is greedy."""
         logprobs = self.logprobs([*prompt, *answer])
         return logprobs[len(prompt) - 1 : -1].argmax(-1).tolist()
 
-    def _affine(self, x: np.ndarray, name: str) -> np.ndarray:
-        return x @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
+    def logits(self, ids: Sequence[int]) -> np.ndarray:
+        """Returns what follows each token, float32 [T, V]."""
+        spec = self._spec
+        x_TD = self._weights[EMBEDDING][np.asarray(ids)] * np.float32(spec.embedding_scale)
+        for number in range(spec.layers):
+            x_TD = self._layer(x_TD, number)
+        head = self._weights[EMBEDDING if spec.tied else HEAD]
+        return _capped(self._norm(x_TD, FINAL_NORM) @ head.T, spec.logit_softcap)
 
-    def _norm(self, x: np.ndarray, name: str) -> np.ndarray:
-        centred = x - x.mean(-1, keepdims=True)
-        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + self._a.norm_epsilon)
-        return scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+    def _layer(self, x_TD: np.ndarray, number: int) -> np.ndarray:
+        spec, layer = self._spec, layer_prefix(number)
+        attended = self._attention(self._norm(x_TD, f"{layer}attention_norm"), number)
+        if spec.post_norms:
+            attended = self._norm(attended, f"{layer}attention_post_norm")
+        source = x_TD if spec.residual == "parallel" else x_TD + attended
+        fed = self._mlp(self._norm(source, f"{layer}mlp_norm"), layer)
+        if spec.post_norms:
+            fed = self._norm(fed, f"{layer}mlp_post_norm")
+        return x_TD + attended + fed
 
-    def _attention(self, x_TD: np.ndarray, layer: str) -> np.ndarray:
-        length, heads, width = len(x_TD), self._a.heads, self._a.head_dim
-        qkv = self._affine(x_TD, layer + "attention.query_key_value")
-        q_HTW, k_HTW, v_HTW = qkv.reshape(length, heads, 3, width).transpose(2, 1, 0, 3)
-        scores = self._rotate(q_HTW) @ self._rotate(k_HTW).swapaxes(1, 2) / math.sqrt(width)
+    # --- attention ----------------------------------------------------------------------------
+
+    def _attention(self, x_TD: np.ndarray, number: int) -> np.ndarray:
+        spec, layer = self._spec, layer_prefix(number)
+        length = len(x_TD)
+        joined = self._affine(x_TD, f"{layer}attention.qkv")
+        parts = np.split(joined, [spec.q_rows, spec.q_rows + spec.kv_rows], axis=-1)
+        q_HTW, k_GTW, v_GTW = (
+            part.reshape(length, -1, spec.head_dim).transpose(1, 0, 2) for part in parts
+        )
+        if spec.qk_norm:
+            q_HTW = self._rms(q_HTW, f"{layer}attention.q_norm")
+            k_GTW = self._rms(k_GTW, f"{layer}attention.k_norm")
+        q_HTW, k_GTW = self._rotate(q_HTW), self._rotate(k_GTW)
+        groups = spec.heads // spec.kv_heads
+        k_HTW, v_HTW = np.repeat(k_GTW, groups, axis=0), np.repeat(v_GTW, groups, axis=0)
+        scores_HTT = q_HTW @ k_HTW.swapaxes(1, 2) * spec.score_scale
+        scores_HTT = self._placed(_capped(scores_HTT, spec.attention_softcap), spec.window(number))
+        mixed_HTW = _softmax(scores_HTT) @ v_HTW
+        flat = mixed_HTW.transpose(1, 0, 2).reshape(length, spec.q_rows).astype(np.float32)
+        return self._affine(flat, f"{layer}attention.out")
+
+    def _placed(self, scores_HTT: np.ndarray, window: int | None) -> np.ndarray:
+        """Scores with what positions take off them; minus infinity where nothing is seen."""
+        length = scores_HTT.shape[-1]
         query, key = np.arange(length)[:, None], np.arange(length)[None, :]
-        if self._alibi:
-            slopes = np.array(alibi_slopes(heads), np.float32)[:, None, None]
-            scores = scores + slopes * (key - query)
-        scores = np.where(key <= query, scores, -np.inf)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        mixed_HTW = scores / scores.sum(-1, keepdims=True) @ v_HTW
-        flat = mixed_HTW.transpose(1, 0, 2).reshape(length, self._a.hidden).astype(np.float32)
-        return self._affine(flat, layer + "attention.dense")
+        if isinstance(self._spec.positions, Alibi):
+            slopes = np.array(alibi_slopes(self._spec.heads), np.float32)[:, None, None]
+            scores_HTT = scores_HTT + slopes * (key - query)
+        is_seen = key <= query
+        if window is not None:
+            is_seen &= key > query - window
+        return np.where(is_seen, scores_HTT, -np.inf)
 
     def _rotate(self, x_HTW: np.ndarray) -> np.ndarray:
-        rotated = self._a.rotary_dim
-        half = rotated // 2
-        if not half:
+        rope = self._spec.positions
+        if not isinstance(rope, Rope):
             return x_HTW
-        frequencies = self._a.rotary_base ** (-np.arange(half) * 2.0 / rotated)
-        angles = np.outer(np.arange(x_HTW.shape[1]), frequencies)
-        cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-        a, b, rest = x_HTW[..., :half], x_HTW[..., half:rotated], x_HTW[..., rotated:]
+        half = rope.dim // 2
+        angles = np.outer(np.arange(x_HTW.shape[1]), rope.frequencies())
+        cos = (np.cos(angles) * rope.magnitude).astype(np.float32)
+        sin = (np.sin(angles) * rope.magnitude).astype(np.float32)
+        a, b, rest = x_HTW[..., :half], x_HTW[..., half : rope.dim], x_HTW[..., rope.dim :]
         return np.concatenate([a * cos - b * sin, b * cos + a * sin, rest], -1)
 
+    # --- the other parts ----------------------------------------------------------------------
+
     def _mlp(self, x: np.ndarray, layer: str) -> np.ndarray:
-        inner = self._affine(x, layer + "mlp.dense_h_to_4h")
-        return self._affine(_ACTIVATIONS[self._a.activation](inner), layer + "mlp.dense_4h_to_h")
+        activation = _ACTIVATIONS[self._spec.activation]
+        inner = self._affine(x, f"{layer}mlp.up")
+        if self._spec.mlp == "gated":
+            inner = activation(self._affine(x, f"{layer}mlp.gate")) * inner
+        else:
+            inner = activation(inner)
+        return self._affine(inner, f"{layer}mlp.down")
+
+    def _affine(self, x: np.ndarray, name: str) -> np.ndarray:
+        return x @ self._weights[f"{name}.weight"].T + self._weights.get(f"{name}.bias", 0)
+
+    def _norm(self, x: np.ndarray, name: str) -> np.ndarray:
+        if self._spec.norm == "rms":
+            return self._rms(x, name)
+        centred = x - x.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + self._spec.norm_epsilon)
+        return scaled * self._weights[f"{name}.weight"] + self._weights.get(f"{name}.bias", 0)
+
+    def _rms(self, x: np.ndarray, name: str) -> np.ndarray:
+        size = np.sqrt((x**2).mean(-1, keepdims=True) + self._spec.norm_epsilon)
+        return x / size * self._weights[f"{name}.weight"]
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    scores = np.exp(scores - scores.max(-1, keepdims=True))
+    return scores / scores.sum(-1, keepdims=True)
+
+
+def _capped(values: np.ndarray, cap: float | None) -> np.ndarray:
+    return values if cap is None else cap * np.tanh(values / cap)
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -81,7 +135,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    """To 1.5e-7; Abramowitz and Stegun 1964, formula 7.1.26.  Python's own takes numbers only."""
+    """Computes the error function to 1.5e-7 (Abramowitz and Stegun 1964, formula 7.1.26)."""
     t = 1 / (1 + 0.3275911 * np.abs(x))
     terms = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
     series = sum(factor * t ** (power + 1) for power, factor in enumerate(terms))
@@ -94,6 +148,7 @@ def _gelu_tanh(x: np.ndarray) -> np.ndarray:
 
 _ACTIVATIONS = {
     "gelu": _gelu,
-    "gelu_pytorch_tanh": _gelu_tanh,
+    "gelu_tanh": _gelu_tanh,
     "relu": lambda x: np.maximum(x, 0),
+    "silu": lambda x: x / (1 + np.exp(-x)),
 }

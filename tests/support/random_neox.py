@@ -20,10 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
+from model_runtime.models.families.neox import NEOX
+from model_runtime.models.families.settings import Settings
 from model_runtime.models.weights import DTYPES, Array, TensorLayout, write_weights
 from model_runtime.prompt.tokenizer import with_sentinels
 
+_TEXTS = sorted(Path(__file__).parents[2].glob("benchmarks/replay_set/*/*.py"))
+"""What tokenizers are trained on: with another text other ids come out, and costs in tests change."""
 SENTINELS = ("<|endoftext|>", "<|SUF|>", "<|PRE|>", "<|MID|>", "<|pad|>", "<|file|>")
 
 
@@ -53,20 +57,8 @@ class Variant:
     seed: int = 0
 
     @property
-    def architecture(self) -> Architecture:
-        return Architecture(
-            layers=self.layers,
-            hidden=self.hidden,
-            heads=self.heads,
-            vocab=self.vocab,
-            intermediate=self.intermediate or 4 * self.hidden,
-            activation=self.activation,
-            parallel_residual=not self.sequential,
-            norm_epsilon=1e-5,
-            rotary_dim=0 if self.alibi else int(self.rotary * (self.hidden // self.heads)),
-            rotary_base=self.rotary_base,
-            tied=self.tied,
-        )
+    def decoder(self) -> DecoderSpec:
+        return NEOX.spec(Settings(config(self), Path("config.json")))
 
 
 SEED_SHAPE = Variant(
@@ -88,7 +80,7 @@ def write_folder(target: Path, variant: Variant) -> None:
     """Write config.json and the weights; the tokenizer and fim_config.json are the caller's."""
     target.mkdir(parents=True, exist_ok=True)
     (target / "config.json").write_text(json.dumps(config(variant), indent=1), encoding="utf-8")
-    shapes = variant.architecture.tensor_shapes()
+    shapes = source_shapes(variant.decoder)
     names = list(shapes)
     per_shard = -(-len(names) // variant.shards)
     weight_map = {}
@@ -105,6 +97,12 @@ def write_folder(target: Path, variant: Variant) -> None:
         (target / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
+def source_shapes(decoder: DecoderSpec) -> dict[str, tuple[int, ...]]:
+    """Shapes of a GPT-NeoX checkpoint's tensors, by their names in it."""
+    recipes = NEOX.tensors(decoder)
+    return {recipes[name].sources[0]: shape for name, shape in decoder.tensor_shapes().items()}
+
+
 def config(variant: Variant) -> dict[str, object]:
     values: dict[str, object] = {
         "architectures": ["GPTNeoXForCausalLM"],
@@ -113,7 +111,7 @@ def config(variant: Variant) -> dict[str, object]:
         "hidden_size": variant.hidden,
         "num_hidden_layers": variant.layers,
         "num_attention_heads": variant.heads,
-        "intermediate_size": variant.architecture.intermediate,
+        "intermediate_size": variant.intermediate or 4 * variant.hidden,
         "hidden_act": variant.activation,
         "max_position_embeddings": variant.positions,
         "layer_norm_eps": 1e-5,
@@ -161,7 +159,7 @@ def _as_stored(values: Array, dtype: str) -> Array:
 
 
 def train_tokenizer(path: Path, vocab: int) -> None:
-    """A byte-level BPE of at most `vocab` ids with our sentinels, trained on this file's folder."""
+    """A byte-level BPE of at most `vocab` ids with our sentinels."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -173,12 +171,12 @@ def train_tokenizer(path: Path, vocab: int) -> None:
         show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
-    tokenizer.train_from_iterator([Path(__file__).read_text(encoding="utf-8")], trainer)
+    tokenizer.train_from_iterator((path.read_text(encoding="utf-8") for path in _TEXTS), trainer)
     tokenizer.save(str(path))
 
 
 def fim_config(context: int) -> dict[str, object]:
-    """As our training writes it, for a tokenizer of `train_tokenizer`."""
+    """Return a fim_config.json as our training writes it, for a tokenizer of `train_tokenizer`."""
     roles = ("end", "suffix", "prefix", "middle", "pad", "file")
     return {
         "format_version": 1,
@@ -223,7 +221,7 @@ def main() -> None:
         train_tokenizer(target / "tokenizer.json", variant.vocab)
         fim = json.dumps(fim_config(variant.positions), indent=1)
         (target / "fim_config.json").write_text(fim, encoding="utf-8")
-    print(f"{target}: {variant.architecture.count_parameters() / 1e6:.1f} M parameters")
+    print(f"{target}: {variant.decoder.count_parameters() / 1e6:.1f} M parameters")
 
 
 if __name__ == "__main__":

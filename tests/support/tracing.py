@@ -44,7 +44,7 @@ class Trace:
         }
 
     def command(self, *arguments: str) -> list[str]:
-        """What runs Python with these arguments, and all that it starts, under strace."""
+        """Returns the command that runs Python with these arguments, and all it starts, under strace."""
         strace = shutil.which("strace")
         assert strace is not None, "this test needs strace: apt-get install strace"
         calls = ",".join((*_NETWORK, *_PATHS, *_LINKS))
@@ -61,7 +61,7 @@ class Trace:
         ]
 
     def written(self) -> set[Path]:
-        """What was opened for writing, made, or renamed to."""
+        """Returns the paths that were opened for writing, made, or renamed to."""
         found = set()
         for name, rest in self._calls():
             if name in _NETWORK or (name.startswith("open") and not _is_writing(rest)):
@@ -73,7 +73,7 @@ class Trace:
         return found
 
     def written_elsewhere(self) -> set[Path]:
-        """What was written outside of the folders that the documentation names."""
+        """Returns the paths written outside of the folders that the documentation names."""
         own = [
             self.home / ".local" / "share" / "fim-lsp",
             self.home / ".local" / "state" / "fim-lsp",

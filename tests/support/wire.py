@@ -115,6 +115,11 @@ class Wire:
 
         return self.receive(wanted)["params"]
 
+    def traces(self, **params: Any) -> list[Message]:
+        """Returns the traces of the last requests, newest first."""
+        traces: list[Message] = self.result("fimLsp/explain", params)["traces"]
+        return traces
+
     def seen(self) -> list[Message]:
         """All that has come and was not asked for; empties the list."""
         self.request("fimLsp/explain")  # all that came before its answer is there now
@@ -249,7 +254,7 @@ def ask(number: Any, line: int, character: int, uri: str = URI, kind: int = 2) -
 
 
 def texts(result: Any) -> list[str]:
-    """What the items of a result would insert."""
+    """Returns the texts that the items of a result would insert."""
     return [item["insertText"] for item in result["items"]]
 
 
@@ -308,3 +313,12 @@ def send_while_taken(descriptor: int, data: bytes) -> int:
     while sent < len(data) and select.select([], [descriptor], [], NOTHING_TAKEN_SECONDS)[1]:
         sent += os.write(descriptor, data[sent : sent + 65_536])
     return sent
+
+
+def wait_for_log(read_log: Callable[[], str], text: str) -> None:
+    """Returns when a server's log contains a text."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while text not in read_log():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the log does not say {text!r}; it says:\n{read_log()}")
+        time.sleep(0.02)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createVSIX } from '@vscode/vsce';
 
-const MOST_BYTES = 1_000_000; // besides the wheel
+const MAX_BYTES = 1_000_000; // besides the wheel
 
 process.chdir(new URL('..', import.meta.url).pathname);
 const local = '../.venv/bin/python';
@@ -13,8 +13,8 @@ const python = process.env.PYTHON ?? (existsSync(local) ? local : 'python3');
 rmSync('wheels', { recursive: true, force: true });
 mkdirSync('wheels');
 if (!process.argv.includes('--without-wheel')) {
-  const pip = ['-m', 'pip', 'wheel', '--quiet', '--disable-pip-version-check', '--no-deps', '--wheel-dir', 'wheels', '..'];
-  execFileSync(python, pip, { stdio: 'inherit' });
+  const pip = ['-m', 'pip', 'wheel', '--quiet', '--disable-pip-version-check', '--no-deps'];
+  execFileSync(python, [...pip, '--wheel-dir', 'wheels', '..'], { stdio: 'inherit' });
 }
 mkdirSync('dist', { recursive: true });
 const vsix = 'dist/fim-lsp.vsix';
@@ -23,7 +23,7 @@ await createVSIX({ dependencies: false, packagePath: vsix, githubBranch: 'main' 
 const wheels = readdirSync('wheels').reduce((sum, name) => sum + statSync(`wheels/${name}`).size, 0);
 const rest = statSync(vsix).size - wheels;
 console.log(`${vsix}: ${(rest / 1e6).toFixed(2)} MB and the wheel of ${(wheels / 1e6).toFixed(1)} MB`);
-if (rest > MOST_BYTES) {
-  console.error(`the extension without the wheel is larger than ${MOST_BYTES / 1e6} MB; look at .vscodeignore`);
+if (rest > MAX_BYTES) {
+  console.error(`the extension without the wheel is larger than ${MAX_BYTES / 1e6} MB; look at .vscodeignore`);
   process.exit(1);
 }

@@ -1,8 +1,8 @@
 /**
- * Makes a private virtual environment with the server of the bundled wheel.
+ * Makes a private virtual environment and installs the server from the bundled wheel.
  *
- * Knows nothing of VS Code.  First without the network, from the bundled wheel and whatever wheels pip is told of;
- * only if that fails, from the package index.  A half-made environment is removed.
+ * The module does not import `vscode`.  Installation is tried without the network first, from the bundled wheel and
+ * the wheels that pip is configured to find, and then from the package index.  A half-made environment is removed.
  */
 
 import { spawn } from 'node:child_process';
@@ -10,24 +10,25 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { lastLine } from './interpreter.ts';
 
-/** An installation that failed, in one sentence with the next step; the log has all that pip said. */
+/** A failed installation, in one sentence with the next step; the log has all that pip printed. */
 export class InstallationError extends Error {}
 
+/** Inputs of an installation, and where it reports to. */
 export interface Installation {
   /** A Python with the module `venv`. */
   readonly base: string;
-  /** The folder of the environment; what is there is replaced. */
+  /** Folder of the environment; an existing one is replaced. */
   readonly environment: string;
-  /** The folder with the wheel of fim-lsp, and maybe with those that it needs. */
+  /** Folder with the wheel of fim-lsp, and maybe with wheels of its dependencies. */
   readonly wheels: string;
-  /** Called with what is being done. */
+  /** Receives the name of each step. */
   readonly report: (step: string) => void;
-  /** Called with each line that venv and pip print. */
+  /** Receives each line that venv and pip print. */
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** The Python inside an environment. */
+/** Returns the path of the Python inside an environment. */
 export function pythonOf(environment: string): string {
   return process.platform === 'win32'
     ? join(environment, 'Scripts', 'python.exe')
@@ -35,9 +36,9 @@ export function pythonOf(environment: string): string {
 }
 
 /**
- * Make the environment and install the server.
+ * Makes the environment and installs the server.
  *
- * @returns its Python.
+ * @returns the path of the environment's Python.
  * @throws InstallationError with what failed; an AbortError when the signal says so.
  */
 export async function install(work: Installation): Promise<string> {
@@ -67,7 +68,7 @@ export async function install(work: Installation): Promise<string> {
 }
 
 /**
- * The wheel of the server in a folder.
+ * Returns the path of the server's wheel in a folder.
  *
  * @throws InstallationError if there is none: the extension was built without it.
  */
@@ -83,7 +84,12 @@ export function bundledWheel(folder: string): string {
   return join(folder, name);
 }
 
-function run(work: Installation, program: string, args: readonly string[]): Promise<{ isGood: boolean; output: string }> {
+interface RunResult {
+  readonly isGood: boolean;
+  readonly output: string;
+}
+
+function run(work: Installation, program: string, args: readonly string[]): Promise<RunResult> {
   work.log(`> ${[program, ...args].join(' ')}`);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -126,8 +132,15 @@ function whyNoEnvironment(base: string, output: string): string {
     return `${base} cannot make virtual environments: its module venv is incomplete. ` +
       'On Debian and Ubuntu run: sudo apt install python3-venv, then try again.';
   }
-  return `No virtual environment could be made with ${base}: ${detail(output)}`;
+  return `No virtual environment could be made with ${base}: ${detail(output)}. ` +
+    'Name another Python in fimLsp.interpreter.';
 }
+
+const DAMAGE = /not a (?:valid|supported) wheel|is invalid|invalid wheel|BadZipFile|not a zip file|bad (?:wheel|CRC)/i;
+const NETWORK_ERRORS = new RegExp([
+  'NewConnectionError', 'Failed to establish', 'name resolution', 'ConnectTimeout', 'ProxyError', 'SSLError',
+  'getaddrinfo', 'Connection (?:refused|reset)',
+].join('|'));
 
 function whyNotInstalled(wheel: string, output: string): string {
   if (isDamaged(output)) return damaged(wheel);
@@ -136,7 +149,7 @@ function whyNotInstalled(wheel: string, output: string): string {
   if (python?.[1] !== undefined && python[2] !== undefined) {
     return `Python ${python[1]} does not fit: fim-lsp needs ${python[2].trim()}. Name another in fimLsp.interpreter.`;
   }
-  if (/NewConnectionError|Failed to establish|name resolution|ConnectTimeout|ProxyError|SSLError|getaddrinfo|Connection (?:refused|reset)/.test(output)) {
+  if (NETWORK_ERRORS.test(output)) {
     return 'The package index cannot be reached, and the packages are not on this machine. Go online and try again, ' +
       'or put the wheels into a folder and set PIP_FIND_LINKS to it.';
   }
@@ -144,11 +157,11 @@ function whyNotInstalled(wheel: string, output: string): string {
   if (missing !== undefined) {
     return `pip finds no ${missing} for this Python and machine. Name another Python in fimLsp.interpreter.`;
   }
-  return `pip failed: ${detail(output)}`;
+  return `pip failed: ${detail(output)}. The output has all that it printed.`;
 }
 
 function isDamaged(output: string): boolean {
-  return /is not a (?:valid|supported) wheel|is invalid|BadZipFile|not a zip file|bad (?:wheel|CRC)|Invalid wheel/i.test(output);
+  return DAMAGE.test(output);
 }
 
 function damaged(wheel: string): string {

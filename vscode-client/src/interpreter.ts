@@ -1,42 +1,43 @@
 /**
- * Finds a Python that can run the server, and says plainly why it found none.
+ * Finds a Python that can run the server, and explains why none was found.
  *
- * Knows nothing of VS Code.  A candidate is asked by running it: whether it starts, its version, and which of the
- * server's packages it lacks.
+ * The module does not import `vscode`.  Each candidate is run once and asked for its version and for the packages of
+ * the server that it lacks.  Engines are not among these packages: which one is needed depends on the model, and the
+ * server reports a missing one itself.
  */
 
 import { execFile } from 'node:child_process';
 import { lstatSync, readlinkSync } from 'node:fs';
 
 /** The `requires-python` of the server; a test compares the two. */
-export const OLDEST_PYTHON = '3.10';
+export const MIN_PYTHON = '3.10';
 
 const PROBE_TIMEOUT_MS = 30_000;
 
-/** A Python to try, and who named it. */
+/** A Python to try, and where its path came from. */
 export interface Candidate {
   readonly path: string;
   readonly origin: 'setting' | 'python extension' | 'private' | 'PATH';
 }
 
-/** What came of trying a candidate. */
-export type Probe =
+/** The result of running one candidate. */
+export type ProbeResult =
   | { readonly kind: 'usable'; readonly version: string }
   | { readonly kind: 'incomplete'; readonly version: string; readonly missing: readonly string[] }
   | { readonly kind: 'old'; readonly version: string }
   | { readonly kind: 'absent' }
   | { readonly kind: 'broken'; readonly why: string };
 
-/** A Python with the server, or what to tell the user; `base` is one that could get a private environment. */
-export type Search =
+/** The first Python with the server, or a message for the user; `base` is one that can make a private environment. */
+export type SearchResult =
   | { readonly kind: 'found'; readonly candidate: Candidate; readonly version: string }
-  | { readonly kind: 'trouble'; readonly message: string; readonly base: string | undefined };
+  | { readonly kind: 'not found'; readonly message: string; readonly base: string | undefined };
 
-// Understood by Python 2 as well, so that an old one can say its version.  The marker tells our line from what a
-// site customisation may print.
+// Python 2 understands it as well, so that an old one can state its version.  The marker tells the answer from what
+// a site customization may print.
 const PROBE_SCRIPT = `
 import sys
-names = ("fim_lsp", "model_runtime", "pygls", "lsprotocol", "ctranslate2", "tokenizers")
+names = ("fim_lsp", "model_runtime", "pygls", "lsprotocol", "tokenizers")
 missing = []
 if sys.version_info >= (3, 4):
     from importlib.util import find_spec
@@ -45,16 +46,17 @@ print("fim-lsp-probe %d.%d.%d %s" % (sys.version_info[:3] + (",".join(missing) o
 `;
 
 /**
- * Run a candidate and ask it.
+ * Runs a candidate and returns what it answered.
  *
- * @param folder where it runs: one without Python files, because Python imports from where it is run first.
+ * @param folder the working folder; it must hold no Python files, because Python imports from there first.
  */
-export function probe(path: string, folder: string, timeoutMs = PROBE_TIMEOUT_MS): Promise<Probe> {
+export function probe(path: string, folder: string, timeoutMs = PROBE_TIMEOUT_MS): Promise<ProbeResult> {
+  const options = { cwd: folder, timeout: timeoutMs, windowsHide: true };
   return new Promise((resolve) => {
-    execFile(path, ['-c', PROBE_SCRIPT], { cwd: folder, timeout: timeoutMs, windowsHide: true }, (error, stdout, stderr) => {
+    execFile(path, ['-c', PROBE_SCRIPT], options, (error, stdout, stderr) => {
       const answer = /^fim-lsp-probe (\S+) (\S+)\s*$/m.exec(stdout);
       if (answer?.[1] !== undefined && answer[2] !== undefined) {
-        resolve(judge(answer[1], answer[2] === '-' ? [] : answer[2].split(',')));
+        resolve(classify(answer[1], answer[2] === '-' ? [] : answer[2].split(',')));
       } else if (error?.code === 'ENOENT') {
         const target = danglingLink(path);
         resolve(target === undefined
@@ -65,64 +67,66 @@ export function probe(path: string, folder: string, timeoutMs = PROBE_TIMEOUT_MS
       } else if (error?.code === 'EACCES') {
         resolve({ kind: 'broken', why: 'it may not be executed' });
       } else {
-        resolve({ kind: 'broken', why: lastLine(stderr) ?? lastLine(error?.message ?? '') ?? 'it is no Python' });
+        resolve({ kind: 'broken', why: lastLine(stderr) ?? lastLine(error?.message ?? '') ?? 'it is not a Python' });
       }
     });
   });
 }
 
-/** Try candidates in order; the first that has the server wins. */
-export async function search(candidates: readonly Candidate[], folder: string): Promise<Search> {
-  const tried: { candidate: Candidate; outcome: Probe }[] = [];
+/** Tries candidates in order and returns the first that has the server. */
+export async function search(candidates: readonly Candidate[], folder: string): Promise<SearchResult> {
+  const tried: { candidate: Candidate; result: ProbeResult }[] = [];
   for (const candidate of candidates) {
-    const outcome = await probe(candidate.path, folder);
-    if (outcome.kind === 'usable') return { kind: 'found', candidate, version: outcome.version };
-    tried.push({ candidate, outcome });
-    // One that is named and cannot even be the base of a private environment is to be corrected, not replaced.
-    if (candidate.origin === 'setting' && outcome.kind !== 'incomplete') break;
+    const result = await probe(candidate.path, folder);
+    if (result.kind === 'usable') return { kind: 'found', candidate, version: result.version };
+    tried.push({ candidate, result });
+    // A Python that the user names and that cannot be the base of a private environment is to be corrected by the
+    // user, not replaced.
+    if (candidate.origin === 'setting' && result.kind !== 'incomplete') break;
   }
   const named = tried.find(({ candidate }) => candidate.origin === 'setting');
   if (named !== undefined) {
-    const base = named.outcome.kind === 'incomplete' ? named.candidate.path : undefined;
-    return { kind: 'trouble', message: `fimLsp.interpreter: ${sentence(named.candidate.path, named.outcome)}`, base };
+    const base = named.result.kind === 'incomplete' ? named.candidate.path : undefined;
+    return { kind: 'not found', message: `fimLsp.interpreter: ${describe(named.candidate.path, named.result)}`, base };
   }
-  // The most telling one: what could be mended by an installation, then what is there but of no use.
-  const order: Probe['kind'][] = ['incomplete', 'old', 'broken'];
+  // The most useful message first: what an installation would mend, then what is there but cannot be used.
+  const order: ProbeResult['kind'][] = ['incomplete', 'old', 'broken'];
   for (const kind of order) {
-    const best = tried.find(({ outcome }) => outcome.kind === kind);
+    const best = tried.find(({ result }) => result.kind === kind);
     if (best === undefined) continue;
     const base = kind === 'incomplete' ? best.candidate.path : undefined;
-    return { kind: 'trouble', message: sentence(best.candidate.path, best.outcome), base };
+    return { kind: 'not found', message: describe(best.candidate.path, best.result), base };
   }
   return {
-    kind: 'trouble',
-    message: `No Python was found on PATH. Install Python ${OLDEST_PYTHON} or later, or name one in fimLsp.interpreter.`,
+    kind: 'not found',
+    message: `No Python was found on PATH. Install Python ${MIN_PYTHON} or later, or name one in fimLsp.interpreter.`,
     base: undefined,
   };
 }
 
-function judge(version: string, missing: readonly string[]): Probe {
-  if (isOlder(version, OLDEST_PYTHON)) return { kind: 'old', version };
+function classify(version: string, missing: readonly string[]): ProbeResult {
+  if (isOlder(version, MIN_PYTHON)) return { kind: 'old', version };
   return missing.length === 0 ? { kind: 'usable', version } : { kind: 'incomplete', version, missing };
 }
 
-/** What is wrong with a candidate and what to do next. */
-function sentence(path: string, outcome: Probe): string {
-  switch (outcome.kind) {
+/** Says what is wrong with a candidate and what to do next. */
+function describe(path: string, result: ProbeResult): string {
+  switch (result.kind) {
     case 'usable':
       return `${path} can run the server.`;
     case 'incomplete':
-      return outcome.missing[0] === 'fim_lsp'
-        ? `fim-lsp is not installed for Python ${outcome.version} (${path}). Install it privately with the button, or run: ${path} -m pip install fim-lsp`
-        : `fim-lsp is incomplete for Python ${outcome.version} (${path}): ${outcome.missing.join(', ')} missing. ` +
+      return result.missing[0] === 'fim_lsp'
+        ? `fim-lsp is not installed for Python ${result.version} (${path}). ` +
+          `Install it privately with the button, or run: ${path} -m pip install fim-lsp`
+        : `fim-lsp is incomplete for Python ${result.version} (${path}): ${result.missing.join(', ')} missing. ` +
           `Run: ${path} -m pip install --force-reinstall fim-lsp`;
     case 'old':
-      return `Python ${outcome.version} (${path}) is too old: fim-lsp needs ${OLDEST_PYTHON} or later. ` +
+      return `Python ${result.version} (${path}) is too old: fim-lsp needs ${MIN_PYTHON} or later. ` +
         'Install a newer one, or name it in fimLsp.interpreter.';
     case 'absent':
       return `there is no ${path}. Correct the setting, or empty it to have a Python found.`;
     case 'broken':
-      return `${path} does not work: ${outcome.why}. Repair it, or name another Python in fimLsp.interpreter.`;
+      return `${path} does not work: ${result.why}. Repair it, or name another Python in fimLsp.interpreter.`;
   }
 }
 
@@ -132,6 +136,7 @@ function isOlder(version: string, oldest: string): boolean {
   return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
 }
 
+/** Returns where a symbolic link to nothing points to; undefined for everything else. */
 function danglingLink(path: string): string | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
@@ -140,7 +145,7 @@ function danglingLink(path: string): string | undefined {
   }
 }
 
-/** The last line that says something. */
+/** Returns the last line that is not blank; undefined if there is none. */
 export function lastLine(text: string): string | undefined {
   return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '').at(-1);
 }

@@ -1,4 +1,4 @@
-/** The models on this machine and how fast they are here, as the server's own programs tell.  No VS Code. */
+/** Lists the models on this machine and measures their speed, with the server's own programs; without `vscode`. */
 
 import { execFile } from 'node:child_process';
 import { lastLine } from './interpreter.ts';
@@ -6,30 +6,37 @@ import { lastLine } from './interpreter.ts';
 /** A model that `fim-runtime models list --json` names. */
 export interface Model {
   readonly name: string;
-  /** Why it cannot be used; else empty. */
+  /** Why it cannot be used; empty if it can. */
   readonly problem: string;
   readonly parameters: number;
   readonly bytes: number;
-  /** Of the weights: names the figures that were measured for them. */
+  /** Hash of the weights; names the figures that were measured for them. */
   readonly sha256: string;
 }
 
-/** What `fim-lsp doctor --json` measured. */
+/** Figures of `fim-lsp doctor --json`. */
 export interface Speed {
   readonly firstTokenMs: number;
   readonly tokensPerSecond: number;
 }
 
-/** A larger one is measured only when the user says so: it takes minutes and as much memory again. */
-export const MOST_BYTES_MEASURED_UNASKED = 200e6;
+/** Larger models are measured only when the user asks: that takes minutes and as much memory again. */
+export const MAX_BYTES_MEASURED_UNASKED = 200e6;
 
-/** @throws Error with a sentence, if the program failed. */
+/**
+ * Lists the models on this machine.
+ *
+ * @throws Error with the program's last line, if it failed.
+ */
 export async function listModels(python: string, folder: string): Promise<Model[]> {
-  const script = 'import sys; from model_runtime.cli import main; sys.exit(main())';
-  return parseModels(await run(python, ['-c', script, 'models', 'list', '--json'], folder));
+  return parseModels(await run(python, ['-m', 'model_runtime', 'models', 'list', '--json'], folder));
 }
 
-/** @throws Error with a sentence, if the model does not run. */
+/**
+ * Loads a model a second time and measures its speed.
+ *
+ * @throws Error with a sentence, if the model does not run.
+ */
 export async function measure(python: string, folder: string, model: string, signal: AbortSignal): Promise<Speed> {
   return parseSpeed(await run(python, ['-m', 'fim_lsp', 'doctor', '--json', '--model', model], folder, signal));
 }
@@ -60,14 +67,16 @@ export function parseSpeed(json: string): Speed {
   return { firstTokenMs: report.first_token_ms, tokensPerSecond: report.tokens_per_second };
 }
 
-/** Size for a list, short enough for its line: `10.2 M parameters, 10 MB`. */
-export function sizeOf(model: Model): string {
+/** Returns a model's size, or its problem, for one line of a list: `10.2 M parameters, 10 MB`. */
+export function formatSize(model: Model): string {
   if (model.problem !== '') return model.problem;
-  const parameters = model.parameters >= 1e9 ? `${(model.parameters / 1e9).toFixed(1)} G` : `${(model.parameters / 1e6).toFixed(1)} M`;
-  return `${parameters} parameters, ${(model.bytes / 1e6).toFixed(0)} MB`;
+  const { parameters } = model;
+  const count = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)} G` : `${(parameters / 1e6).toFixed(1)} M`;
+  return `${count} parameters, ${(model.bytes / 1e6).toFixed(0)} MB`;
 }
 
-export function speedOf(speed: Speed): string {
+/** Returns a speed for one line of a list: `first token in 69 ms, then 301 per second here`. */
+export function formatSpeed(speed: Speed): string {
   return `first token in ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} per second here`;
 }
 

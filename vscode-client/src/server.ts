@@ -1,60 +1,22 @@
-/** The life of the server: start, trouble, crash and restart.  Decides nothing about completions. */
+/** Starts the server, restarts it after a crash and reports failures; decides nothing about completions. */
 
 import * as vscode from 'vscode';
-import {
-  CloseAction,
-  ErrorAction,
-  LanguageClient,
-  RevealOutputChannelOn,
-  type LanguageClientOptions,
-  type Middleware,
-} from 'vscode-languageclient/node';
-import { Backoff, MOST_RESTARTS, WINDOW_MS } from './backoff.ts';
-import type { Decision } from './explain.ts';
-import type { Pythons } from './python.ts';
-import { changeForServer, settingsForServer } from './settings.ts';
+import type { LanguageClient, Middleware } from 'vscode-languageclient/node';
+import { Backoff, MAX_RESTARTS, WINDOW_MS } from './backoff.ts';
+import { readClientSettings } from './configuration.ts';
+import { Failure } from './failure.ts';
+import { createClient } from './language_client.ts';
+import type { PythonLocator } from './python_locator.ts';
 import { ConnectionError, startServer, type Connection } from './server_process.ts';
-import { SCHEMES, type Life, type ServerStatus } from './status.ts';
+import type { DocumentState, ProcessState, ServerStatus } from './status.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 2_000;
-const FAREWELL_MS = 1_000;
+const EXIT_MESSAGE_TIMEOUT_MS = 1_000;
 
-/** What a message about a failure offers. */
-export type Remedy = 'install' | 'output' | 'restart' | 'settings' | 'serve';
-
-/** A failure in the user's words. */
-export class Trouble extends Error {
-  readonly remedies: readonly Remedy[];
-
-  constructor(message: string, remedies: readonly Remedy[]) {
-    super(message);
-    this.remedies = remedies;
-  }
-}
-
-/** Keeps the server from looking through a folder that the user does not trust, whichever way settings reach it. */
-const TRUST: Middleware = {
-  sendNotification: (type, next, params) => {
-    const method = typeof type === 'string' ? type : type.method;
-    const isChange = method === 'workspace/didChangeConfiguration';
-    return next(type, isChange ? changeForServer(params, vscode.workspace.isTrusted) as typeof params : params);
-  },
-  workspace: {
-    configuration: async (params, token, next) => {
-      const answer: unknown = await next(params, token);
-      if (!Array.isArray(answer)) return [];
-      return answer.map((settings: unknown, index) => params.items[index]?.section === 'fimLsp' && typeof settings === 'object'
-        && settings !== null ? settingsForServer(settings, vscode.workspace.isTrusted) : settings);
-    },
-  },
-};
-
-/** Writes its failures to the output and shows none: the user is told once, in our words. */
-class QuietClient extends LanguageClient {
-  override error(message: string, data?: unknown): void {
-    super.error(message, data, false);
-  }
+/** Result of `fimLsp/explain`, as far as it is used. */
+interface Explanation {
+  readonly markdown: string;
 }
 
 interface Session {
@@ -63,89 +25,98 @@ interface Session {
 }
 
 export class Server {
-  private readonly pythons: Pythons;
+  private readonly locator: PythonLocator;
   private readonly output: vscode.LogOutputChannel;
   private readonly middleware: Middleware;
   private readonly backoff = new Backoff();
-  private readonly lives = new vscode.EventEmitter<Life>();
-  private readonly troubles = new vscode.EventEmitter<Trouble>();
+  private readonly stateChanges = new vscode.EventEmitter<ProcessState>();
+  private readonly failures = new vscode.EventEmitter<Failure>();
+  private readonly documentChanges = new vscode.EventEmitter<DocumentState>();
   private session: Session | undefined;
-  private restarting: NodeJS.Timeout | undefined;
-  /** Counts starts and stops; whoever finds it changed after a wait has been overtaken. */
-  private turn = 0;
-  private life: Life = { kind: 'starting', detail: 'not started yet' };
+  private restartTimer: NodeJS.Timeout | undefined;
+  /** Number of starts and stops; code that finds it changed after a wait has been overtaken and does nothing more. */
+  private attempt = 0;
+  private state: ProcessState = { kind: 'starting', detail: 'not started yet' };
 
-  /** Fires at each change. */
-  readonly onLife = this.lives.event;
+  readonly onDidChangeState = this.stateChanges.event;
   /** Fires once for each failure that the user should hear of. */
-  readonly onTrouble = this.troubles.event;
+  readonly onDidFail = this.failures.event;
+  /** Fires when the server says whether it completes a document. */
+  readonly onDidChangeDocument = this.documentChanges.event;
 
-  constructor(pythons: Pythons, output: vscode.LogOutputChannel, middleware: Middleware) {
-    this.pythons = pythons;
+  constructor(locator: PythonLocator, output: vscode.LogOutputChannel, middleware: Middleware) {
+    this.locator = locator;
     this.output = output;
     this.middleware = middleware;
   }
 
-  /** Whether there is a server that can be asked. */
-  get isRunning(): boolean {
-    return this.life.kind === 'running';
-  }
-
-  /** Start, or start again, because the user or the settings say so. */
+  /** Starts the server, or starts it again, because the user or the settings say so. */
   async start(): Promise<void> {
     this.backoff.reset();
-    await this.begin('starting');
+    await this.launch('starting');
   }
 
-  /** Start while the server that is to be connected to may still be on its way: a failure is tried again. */
+  /** Connects to a shared server that may not listen yet: a failure is tried again. */
   async startWhenListening(): Promise<void> {
     this.backoff.reset();
     this.backoff.next(Date.now());
-    await this.begin('waiting for the server');
+    await this.launch('waiting for the server');
   }
 
-  /** End the server; does not fail. Says what is done meanwhile, if it is to be started again. */
+  /** Ends the server and never fails; `detail` says what is done until it starts again. */
   async stop(detail?: string): Promise<void> {
-    this.turn++;
-    if (detail !== undefined) this.live({ kind: 'starting', detail });
-    clearTimeout(this.restarting);
-    await this.halt();
+    this.attempt++;
+    if (detail !== undefined) this.setState({ kind: 'starting', detail });
+    clearTimeout(this.restartTimer);
+    await this.closeSession();
   }
 
-  /** The last decisions, newest first. */
-  async explain(): Promise<Decision[]> {
-    if (this.session === undefined || !this.isRunning) return [];
-    return this.session.client.sendRequest<Decision[]>('fimLsp/explain', {});
+  /** Shows that there is no server and why; the caller tells the user. */
+  setFailed(message: string): void {
+    this.output.error(message);
+    this.setState({ kind: 'failed', message });
   }
 
-  private async begin(detail: string): Promise<void> {
-    const turn = ++this.turn;
-    clearTimeout(this.restarting);
-    this.live({ kind: 'starting', detail });
-    await this.halt();
+  /**
+   * Returns the server's explanation of recent requests, in Markdown; undefined while no server runs.
+   *
+   * @param uri the document whose requests are explained; all documents if undefined.
+   */
+  async explain(uri: vscode.Uri | undefined): Promise<string | undefined> {
+    if (this.session === undefined || this.state.kind !== 'running') return undefined;
+    const { client } = this.session;
+    const params = uri === undefined ? {} : { uri: client.code2ProtocolConverter.asUri(uri) };
+    return (await client.sendRequest<Explanation>('fimLsp/explain', params)).markdown;
+  }
+
+  private async launch(detail: string): Promise<void> {
+    const attempt = ++this.attempt;
+    clearTimeout(this.restartTimer);
+    this.setState({ kind: 'starting', detail });
+    await this.closeSession();
     let connection: Connection | undefined;
     try {
       connection = await this.connect();
-      if (turn !== this.turn) {
+      if (attempt !== this.attempt) {
         await connection.close();
         return;
       }
       const failure = await this.initialize(connection);
-      if (turn !== this.turn) return;
+      if (attempt !== this.attempt) return;
       if (failure !== undefined) throw new ConnectionError(failure);
     } catch (error) {
-      if (turn === this.turn) await this.failedToStart(error);
+      if (attempt === this.attempt) await this.handleStartFailure(error);
       return;
     }
-    void connection.ended.then((sentence) => this.ended(turn, sentence));
+    void connection.ended.then((message) => this.handleExit(attempt, message));
   }
 
   private async connect(): Promise<Connection> {
-    const { address, command } = this.pythons.settings;
+    const { address, command } = readClientSettings();
     const server = command.length > 0 ? command : await this.pythonCommand();
     const whole = address === '' ? server : [...server, 'connect', address];
     const [program = '', ...args] = whole;
-    const connection = await startServer([program, ...args], this.pythons.workingFolder, (line) => {
+    const connection = await startServer([program, ...args], this.locator.workingFolder, (line) => {
       this.output.info(`server: ${line}`);
     });
     this.output.info(`server process ${connection.pid ?? 'unknown'} started: ${whole.join(' ')}`);
@@ -153,23 +124,25 @@ export class Server {
   }
 
   private async pythonCommand(): Promise<string[]> {
-    const found = await this.pythons.find();
-    if (found.kind === 'trouble') {
-      throw new Trouble(found.message, found.base === undefined ? ['settings', 'restart'] : ['install', 'settings']);
+    const found = await this.locator.find();
+    if (found.kind === 'not found') {
+      throw new Failure(found.message, found.base === undefined ? ['settings', 'restart'] : ['install', 'settings']);
     }
     this.output.info(`Python ${found.version} (${found.candidate.path}, from ${found.candidate.origin})`);
     return [found.candidate.path, '-m', 'fim_lsp'];
   }
 
-  /** Speak with a new server until it is initialized; a sentence if that fails. */
+  /** Initializes a new server; returns a sentence if that fails. */
   private async initialize(connection: Connection): Promise<string | undefined> {
-    const { reader, writer, pid } = connection;
-    const { address } = this.pythons.settings;
-    const client = new QuietClient('fimLsp', 'FIM LSP', () => Promise.resolve({ reader, writer }), this.options());
+    const { address } = readClientSettings();
+    const where = address === '' ? `process ${connection.pid ?? 'unknown'}` : `shared, at ${address}`;
+    const client = createClient(connection, this.output, this.middleware);
     this.session = { client, connection };
-    const where = address === '' ? `process ${pid ?? 'unknown'}` : `shared, at ${address}`;
     client.onNotification('fimLsp/status', (status: ServerStatus) => {
-      if (this.session?.client === client) this.live({ kind: 'running', status, where });
+      if (this.session?.client === client) this.setState({ kind: 'running', status, where });
+    });
+    client.onNotification('fimLsp/documentState', (document: DocumentState) => {
+      if (this.session?.client === client) this.documentChanges.fire(document);
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
@@ -179,13 +152,13 @@ export class Server {
     });
     const started = client.start().then(
       () => undefined,
-      // That the process ended says more than that the connection did.
-      (error: unknown) => Promise.race([connection.ended, after(FAREWELL_MS, String(error))]),
+      // How the process ended says more than that the connection did.
+      (error: unknown) => Promise.race([connection.ended, resolveAfter(EXIT_MESSAGE_TIMEOUT_MS, String(error))]),
     );
     try {
       const failure = await Promise.race([started, connection.ended, late]);
-      if (failure === undefined && this.session.client === client && !this.isRunning) {
-        this.live({ kind: 'running', status: undefined, where });
+      if (failure === undefined && this.session.client === client && this.state.kind !== 'running') {
+        this.setState({ kind: 'running', status: undefined, where });
       }
       return failure;
     } finally {
@@ -193,70 +166,48 @@ export class Server {
     }
   }
 
-  private options(): LanguageClientOptions {
-    return {
-      documentSelector: SCHEMES.map((scheme) => ({ scheme })),
-      outputChannel: this.output,
-      revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: settingsForServer(vscode.workspace.getConfiguration('fimLsp'), vscode.workspace.isTrusted),
-      // The server takes settings that are pushed, and VS Code pushes them when they change.
-      synchronize: { configurationSection: 'fimLsp' },
-      middleware: { ...this.middleware, ...TRUST },
-      // Starting again is this class's work, and so is telling the user.
-      initializationFailedHandler: () => false,
-      errorHandler: {
-        error: () => ({ action: ErrorAction.Continue, handled: true }),
-        closed: () => ({ action: CloseAction.DoNotRestart, handled: true, message: 'the connection is closed' }),
-      },
-    };
-  }
-
-  private async failedToStart(error: unknown): Promise<void> {
-    await this.halt();
+  private async handleStartFailure(error: unknown): Promise<void> {
+    await this.closeSession();
     const message = error instanceof Error ? error.message : String(error);
     if (this.backoff.count > 0) {
-      this.recover(message);
-    } else if (error instanceof Trouble) {
+      this.restartLater(message);
+    } else if (error instanceof Failure) {
       this.fail(error);
     } else {
-      const isShared = this.pythons.settings.address !== '';
-      this.fail(new Trouble(message, isShared ? ['serve', 'restart', 'output'] : ['restart', 'output']));
+      const isShared = readClientSettings().address !== '';
+      this.fail(new Failure(message, isShared ? ['serve', 'restart', 'output'] : ['restart', 'output']));
     }
   }
 
-  private async ended(turn: number, sentence: string): Promise<void> {
-    if (turn !== this.turn) return;
-    await this.halt();
-    if (turn === this.turn) this.recover(sentence);
+  private async handleExit(attempt: number, message: string): Promise<void> {
+    if (attempt !== this.attempt) return;
+    await this.closeSession();
+    if (attempt === this.attempt) this.restartLater(message);
   }
 
-  private recover(sentence: string): void {
+  private restartLater(message: string): void {
     const delay = this.backoff.next(Date.now());
     if (delay === undefined) {
-      this.fail(new Trouble(
-        `${sentence} It was started again ${MOST_RESTARTS} times within ${WINDOW_MS / 60_000} minutes and is left alone now.`,
+      const minutes = WINDOW_MS / 60_000;
+      this.fail(new Failure(
+        `${message} It was restarted ${MAX_RESTARTS} times within ${minutes} minutes and is left alone now. ` +
+        'The output says more; Restart tries again.',
         ['restart', 'output'],
       ));
       return;
     }
-    this.output.warn(`${sentence} Starting again in ${delay / 1000} s (${this.backoff.count} of ${MOST_RESTARTS}).`);
-    const detail = `starting again, ${this.backoff.count} of ${MOST_RESTARTS}: ${sentence}`;
-    this.live({ kind: 'starting', detail });
-    this.restarting = setTimeout(() => void this.begin(detail), delay);
+    this.output.warn(`${message} Restarting in ${delay / 1000} s (${this.backoff.count} of ${MAX_RESTARTS}).`);
+    const detail = `restarting, ${this.backoff.count} of ${MAX_RESTARTS}: ${message}`;
+    this.setState({ kind: 'starting', detail });
+    this.restartTimer = setTimeout(() => void this.launch(detail), delay);
   }
 
-  /** Show that there is no server, and why; whoever calls tells the user. */
-  refuse(message: string): void {
-    this.output.error(message);
-    this.live({ kind: 'failed', message });
+  private fail(failure: Failure): void {
+    this.setFailed(failure.message);
+    this.failures.fire(failure);
   }
 
-  private fail(trouble: Trouble): void {
-    this.refuse(trouble.message);
-    this.troubles.fire(trouble);
-  }
-
-  private async halt(): Promise<void> {
+  private async closeSession(): Promise<void> {
     const { session } = this;
     this.session = undefined;
     if (session === undefined) return;
@@ -268,13 +219,13 @@ export class Server {
     await session.connection.close();
   }
 
-  private live(life: Life): void {
-    this.life = life;
-    this.lives.fire(life);
+  private setState(state: ProcessState): void {
+    this.state = state;
+    this.stateChanges.fire(state);
   }
 }
 
-function after<T>(ms: number, value: T): Promise<T> {
+function resolveAfter<T>(ms: number, value: T): Promise<T> {
   return new Promise((resolve) => {
     setTimeout(() => { resolve(value); }, ms);
   });

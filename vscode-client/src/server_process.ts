@@ -1,8 +1,8 @@
 /**
- * The server as a child process, or `fim-lsp connect`, which joins the window to a server that others share.
+ * Runs the server as a child process, or `fim-lsp connect`, which joins the window to a shared server.
  *
- * Knows nothing of VS Code.  Sees to what a language client does not: that only messages arrive on the server's
- * standard output, and that there is one sentence about how it ended.
+ * The module does not import `vscode`.  It does what a language client does not: it checks that only messages arrive
+ * on the server's standard output, and it describes in one sentence how the server ended.
  */
 
 import { spawn } from 'node:child_process';
@@ -12,15 +12,15 @@ import { lastLine } from './interpreter.ts';
 const KEPT_LINES = 20;
 const KILL_AFTER_MS = 2_000;
 
-/** The two directions of a conversation, and how it ends. */
+/** A running child process with the streams of its messages. */
 export interface Connection {
   readonly reader: NodeJS.ReadableStream;
   readonly writer: NodeJS.WritableStream;
-  /** Of the child; undefined if there is none any more. */
+  /** Id of the child; undefined once it is gone. */
   readonly pid: number | undefined;
-  /** Resolves with a sentence about the end, without the reader's help. */
+  /** Resolves with a sentence about the end, whether or not anybody reads. */
   readonly ended: Promise<string>;
-  /** End it, by force if need be; a shared server goes on. */
+  /** Ends the child, by force if need be; a shared server goes on. */
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface Connection {
 export class ConnectionError extends Error {}
 
 /**
- * Start a server on pipes.
+ * Starts a server on pipes.
  *
  * @param onLine called with each line of its standard error.
  * @throws ConnectionError if the program cannot be started.
@@ -53,12 +53,12 @@ export function startServer(
       errors.splice(0, errors.length - KEPT_LINES);
       onLine(line);
     });
-    // A server that is gone cannot be written to; that it is gone is said by `ended`.
+    // A server that is gone cannot be written to; `ended` tells that it is gone.
     child.stdin.on('error', () => undefined);
     const ended = new Promise<string>((end) => {
       // 'close' comes after the last line of standard error, 'exit' may come before.
       child.once('close', (code, signal) => {
-        end(farewell(program, code, signal, errors, garbage));
+        end(exitMessage(program, code, signal, errors, garbage));
       });
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
@@ -71,7 +71,7 @@ export function startServer(
   });
 }
 
-/** Passes bytes on as long as they begin as a message does; else hands over what came and passes nothing. */
+/** Passes bytes on once they begin as a message does; otherwise hands them to `onGarbage` and passes nothing. */
 class WireCheck extends Transform {
   private head: Buffer | undefined = Buffer.alloc(0);
   private isBroken = false;
@@ -102,7 +102,8 @@ class WireCheck extends Transform {
 
 const HEADER = 'content-';
 
-function farewell(
+/** Describes in one sentence how the server ended. */
+function exitMessage(
   program: string,
   code: number | null,
   signal: NodeJS.Signals | null,

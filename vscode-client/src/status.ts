@@ -1,97 +1,127 @@
-/** What the status bar says.  Knows nothing of VS Code: from facts to words. */
+/** Turns facts about the server and the document into the words of the status bar; without `vscode`. */
 
-import { isLanguageEnabled, type Languages } from './settings.ts';
-
-/** The notification `fimLsp/status`. */
+/** Parameters of the notification `fimLsp/status`. */
 export interface ServerStatus {
   readonly state: 'starting' | 'ready' | 'busy' | 'error' | 'disabled';
   readonly model: string;
   readonly engine: string;
   readonly message: string;
+  /** Ids of the languages in which the model suggests while the user types; missing if nobody knows. */
+  readonly languages?: readonly string[];
 }
 
-/** Where the server's process is in its life; `ready` is for the model to say. */
-export type Life =
+/** State of the server's process; `status` is what the process says of its model. */
+export type ProcessState =
   | { readonly kind: 'starting'; readonly detail: string }
   | { readonly kind: 'running'; readonly status: ServerStatus | undefined; readonly where: string }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** The document in front. */
-export interface Document {
+/** Parameters of the notification `fimLsp/documentState`. */
+export interface DocumentState {
+  readonly uri: string;
+  /** `onRequest`: nothing is suggested while the user types, but an explicit request is answered. */
+  readonly state: 'active' | 'disabled' | 'excluded' | 'onRequest';
+  /** Explanation for people; empty for `active`. */
+  readonly message: string;
+}
+
+/** The document in the active editor, with what the server says about it. */
+export interface ActiveDocument extends Pick<DocumentState, 'state' | 'message'> {
   readonly languageId: string;
   readonly scheme: string;
-  /** Why the server does not complete it, as far as it has said; else empty. */
-  readonly excluded: string;
 }
 
-export interface Facts {
-  readonly life: Life;
-  readonly isEnabled: boolean;
-  readonly languages: Languages;
-  /** When suggestions come back, in milliseconds since 1970; 0 for now. */
+/** Everything that the status bar depends on. */
+export interface StatusFacts {
+  readonly process: ProcessState;
+  /** End of the snooze in milliseconds since 1970; 0 if there was none. */
   readonly snoozedUntil: number;
-  readonly document: Document | undefined;
+  readonly document: ActiveDocument | undefined;
 }
 
-export type State = 'starting' | 'ready' | 'busy' | 'off' | 'error';
+export type Indicator = 'starting' | 'ready' | 'busy' | 'on request' | 'off' | 'error';
 
-export interface View {
-  readonly state: State;
-  /** With VS Code's names of icons. */
+/** Words of the status bar's item. */
+export interface StatusView {
+  readonly indicator: Indicator;
+  /** Text with VS Code's names of icons. */
   readonly text: string;
-  /** Read aloud, and waited for by the tests. */
+  /** Text for screen readers. */
   readonly label: string;
   readonly tooltip: readonly string[];
 }
 
-/** Schemes of documents that the server is told of. */
+/** Schemes of the documents that the server is told of. */
 export const SCHEMES = ['file', 'untitled', 'vscode-notebook-cell'] as const;
 
-const ICONS: Record<State, string> = {
+const ICONS: Record<Indicator, string> = {
   starting: '$(sync~spin)',
   ready: '$(sparkle)',
   busy: '$(loading~spin)',
+  'on request': '$(sparkle)',
   off: '$(circle-slash)',
   error: '$(error)',
 };
 
-/** Words for the facts, at a time (milliseconds since 1970). */
-export function view(facts: Facts, now: number): View {
-  const { life } = facts;
-  if (life.kind === 'failed') return words('error', 'FIM: error', life.message);
-  if (life.kind === 'starting') return words('starting', 'FIM: starting', life.detail);
-  const { status } = life;
-  if (status?.state === 'error') return words('error', 'FIM: error', status.message);
-  const off = whyOff(facts, now);
-  if (off !== undefined) return words('off', `FIM: off (${off.short})`, off.long);
+const MAX_LANGUAGES_SHOWN = 8;
+
+/** Returns the words for the facts at a time in milliseconds since 1970. */
+export function describeStatus(facts: StatusFacts, now: number): StatusView {
+  const { process } = facts;
+  if (process.kind === 'failed') return createView('error', 'FIM: error', process.message);
+  if (process.kind === 'starting') return createView('starting', 'FIM: starting', process.detail);
+  const { status } = process;
+  if (status?.state === 'error') return createView('error', 'FIM: error', status.message);
+  const off = findOffReason(facts, now);
+  if (off !== undefined) return createView('off', `FIM: off (${off.short})`, off.long);
   if (status === undefined || status.state === 'starting') {
-    return words('starting', 'FIM: starting', status?.message ?? 'waiting for the server');
+    return createView('starting', 'FIM: starting', status?.message ?? 'waiting for the server');
   }
-  const busy = status.state === 'busy';
-  const running = `${status.model} on ${status.engine}`;
-  // The server keeps an old model when a new one does not load, and says why.
-  return words(busy ? 'busy' : 'ready', 'FIM', ...(status.message === '' ? [] : [status.message]), running, life.where);
+  // The server keeps the old model when a new one does not load, and its message says why.
+  const message = status.message === '' ? [] : [status.message];
+  const lines = [...message, ...describeModel(process), process.where];
+  if (status.state === 'busy') return createView('busy', 'FIM', ...lines);
+  const { document } = facts;
+  if (document?.state === 'onRequest') return createView('on request', 'FIM: on request', document.message, ...lines);
+  return createView('ready', 'FIM', ...lines);
 }
 
-/** Why nothing is suggested here and now, or undefined. */
-export function whyOff(facts: Facts, now: number): { short: string; long: string } | undefined {
-  if (!facts.isEnabled) return { short: 'disabled', long: 'fimLsp.enabled is false' };
+/** Returns a line about the running model and one about its languages, as far as they are known. */
+export function describeModel(process: ProcessState): string[] {
+  if (process.kind !== 'running' || process.status === undefined || process.status.model === '') return [];
+  const { model, engine, languages = [] } = process.status;
+  const running = engine === '' ? model : `${model} on ${engine}`;
+  if (languages.length === 0) return [running];
+  const rest = languages.length - MAX_LANGUAGES_SHOWN;
+  const shown = languages.slice(0, MAX_LANGUAGES_SHOWN).join(', ');
+  return [running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+}
+
+/** Returns why nothing is suggested in the active document now, or undefined. */
+export function findOffReason(facts: StatusFacts, now: number): { short: string; long: string } | undefined {
   if (facts.snoozedUntil > now) {
     const time = new Date(facts.snoozedUntil).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
     return { short: `until ${time}`, long: `snoozed until ${time}` };
   }
-  const { document } = facts;
+  const { process, document } = facts;
+  if (process.kind === 'running' && process.status?.state === 'disabled') {
+    return { short: 'disabled', long: 'fimLsp.enabled is false' };
+  }
   if (document === undefined) return undefined;
   if (!SCHEMES.some((scheme) => scheme === document.scheme)) {
-    return { short: 'here', long: `off here: only files on a disk and untitled ones are completed, not ${document.scheme}:` };
+    const long = `off here: only files on a disk and untitled ones are completed, not ${document.scheme}:`;
+    return { short: 'here', long };
   }
-  if (!isLanguageEnabled(facts.languages, document.languageId)) {
-    return { short: document.languageId, long: `off here: fimLsp.languages switches ${document.languageId} off` };
+  const long = `off here: ${document.message}`;
+  switch (document.state) {
+    case 'disabled': return { short: document.languageId, long };  // the server is enabled, so the language is not
+    case 'excluded': return { short: 'excluded', long };
+    default: return undefined;
   }
-  return document.excluded === '' ? undefined : { short: 'here', long: `off here: ${document.excluded}` };
 }
 
-function words(state: State, text: string, ...tooltip: string[]): View {
-  const label = state === 'ready' || state === 'busy' ? `FIM LSP: ${state}` : `FIM LSP: ${text.slice('FIM: '.length)}`;
-  return { state, text: `${ICONS[state]} ${text}`, label, tooltip };
+function createView(indicator: Indicator, text: string, ...tooltip: string[]): StatusView {
+  const isRunning = indicator === 'ready' || indicator === 'busy';
+  const label = isRunning ? `FIM LSP: ${indicator}` : `FIM LSP: ${text.slice('FIM: '.length)}`;
+  return { indicator, text: `${ICONS[indicator]} ${text}`, label, tooltip };
 }

@@ -1,18 +1,24 @@
-/** The item in the status bar: shows what `status` says, for the document in front. */
+/** Shows in the status bar what `status` says about the active document. */
 
 import * as vscode from 'vscode';
-import { parseLanguages } from './settings.ts';
-import { view, whyOff, type Facts, type Life, type State } from './status.ts';
+import {
+  describeModel, describeStatus, findOffReason,
+  type DocumentState, type Indicator, type ProcessState, type StatusFacts,
+} from './status.ts';
 
-/** A shorter time at work is not shown: an icon that flickers at each key disturbs. */
+/** Shorter work is not shown: an icon that flickers at each key disturbs. */
 const SHOW_BUSY_AFTER_MS = 300;
+
+const BACKGROUNDS: Partial<Record<Indicator, vscode.ThemeColor>> = {
+  error: new vscode.ThemeColor('statusBarItem.errorBackground'),
+};
 
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
   private readonly subscriptions: { dispose(): unknown }[];
-  /** Documents that the server has said it does not complete, and why. */
-  private readonly excluded = new Map<string, string>();
-  private life: Life = { kind: 'starting', detail: '' };
+  /** States of documents that are not `active`, by their URI. */
+  private readonly documents = new Map<string, DocumentState>();
+  private process: ProcessState = { kind: 'starting', detail: '' };
   private snoozedUntil = 0;
   private wakeUp: NodeJS.Timeout | undefined;
   private busy: NodeJS.Timeout | undefined;
@@ -24,12 +30,7 @@ export class StatusBar implements vscode.Disposable {
       this.item,
       vscode.window.onDidChangeActiveTextEditor(() => { this.refresh(); }),
       vscode.workspace.onDidOpenTextDocument(() => { this.refresh(); }),  // also a change of the language
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.excluded.delete(uri.toString())),
-      vscode.workspace.onDidChangeConfiguration((change) => {
-        if (!change.affectsConfiguration('fimLsp')) return;
-        this.excluded.clear();
-        this.refresh();
-      }),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.documents.delete(uri.toString())),
     ];
     this.refresh();
     this.item.show();
@@ -41,21 +42,30 @@ export class StatusBar implements vscode.Disposable {
     vscode.Disposable.from(...this.subscriptions).dispose();
   }
 
-  /** Show another moment of the server's life. */
-  show(life: Life): void {
-    const isBusy = life.kind === 'running' && life.status?.state === 'busy';
+  /** Shows another state of the server's process. */
+  show(process: ProcessState): void {
+    const isBusy = process.kind === 'running' && process.status?.state === 'busy';
     clearTimeout(this.busy);
-    this.life = life;
+    this.process = process;
+    if (process.kind !== 'running') this.documents.clear();  // the next process sends its own
     if (isBusy) this.busy = setTimeout(() => { this.refresh(); }, SHOW_BUSY_AFTER_MS);
     else this.refresh();
   }
 
-  /** Whether suggestions are silenced for a while. */
+  /** Shows what the server says about a document. */
+  showDocument(document: DocumentState): void {
+    const key = vscode.Uri.parse(document.uri).toString();  // percent-escapes may differ
+    if (document.state === 'active') this.documents.delete(key);
+    else this.documents.set(key, document);
+    this.refresh();
+  }
+
+  /** Tells whether the user has silenced suggestions for a while. */
   get isSnoozed(): boolean {
     return this.snoozedUntil > Date.now();
   }
 
-  /** Silence suggestions for some milliseconds; 0 ends the silence. */
+  /** Silences suggestions for some milliseconds; 0 ends the silence. */
   snooze(ms: number): void {
     this.snoozedUntil = Date.now() + ms;
     clearTimeout(this.wakeUp);
@@ -63,49 +73,36 @@ export class StatusBar implements vscode.Disposable {
     this.refresh();
   }
 
-  /** Note that the server does not complete a document; an empty reason takes it back. */
-  exclude(document: vscode.TextDocument, reason: string): void {
-    const key = document.uri.toString();
-    if ((this.excluded.get(key) ?? '') === reason) return;
-    if (reason === '') this.excluded.delete(key);
-    else this.excluded.set(key, reason);
-    this.refresh();
+  /** Why nothing is suggested in the active document; undefined if suggestions are on. */
+  get offReason(): string | undefined {
+    return findOffReason(this.facts(), Date.now())?.long;
   }
 
-  /** Why nothing is suggested in the document in front, or undefined. */
-  get whyOff(): string | undefined {
-    return whyOff(this.facts(), Date.now())?.long;
+  /** Lines about the running model and its languages. */
+  get model(): readonly string[] {
+    return describeModel(this.process);
   }
 
-  private facts(): Facts {
-    const configuration = vscode.workspace.getConfiguration('fimLsp');
+  private facts(): StatusFacts {
     const document = vscode.window.activeTextEditor?.document;
+    const { state = 'active', message = '' } = this.documents.get(document?.uri.toString() ?? '') ?? {};
     return {
-      life: this.life,
-      isEnabled: configuration.get('enabled') !== false,
-      languages: parseLanguages(configuration.get('languages')),
+      process: this.process,
       snoozedUntil: this.snoozedUntil,
-      document: document && {
-        languageId: document.languageId,
-        scheme: document.uri.scheme,
-        excluded: this.excluded.get(document.uri.toString()) ?? '',
-      },
+      document: document && { languageId: document.languageId, scheme: document.uri.scheme, state, message },
     };
   }
 
   private refresh(): void {
-    const { state, text, label, tooltip } = view(this.facts(), Date.now());
+    const { indicator, text, label, tooltip } = describeStatus(this.facts(), Date.now());
     this.item.text = text;
     this.item.accessibilityInformation = { label, role: 'button' };
     const markdown = new vscode.MarkdownString(`**${label}**`);
     for (const line of tooltip) markdown.appendMarkdown('\n\n').appendText(line);
     this.item.tooltip = markdown;
-    this.item.command = state === 'error' ? 'fimLsp.showOutput' : 'fimLsp.showMenu';
-    this.item.backgroundColor = BACKGROUNDS[state];
-    void vscode.commands.executeCommand('setContext', 'fimLsp.isReady', state === 'ready' || state === 'busy');
+    this.item.command = indicator === 'error' ? 'fimLsp.showOutput' : 'fimLsp.showMenu';
+    this.item.backgroundColor = BACKGROUNDS[indicator];
+    const isReady = indicator === 'ready' || indicator === 'busy' || indicator === 'on request';
+    void vscode.commands.executeCommand('setContext', 'fimLsp.isReady', isReady);
   }
 }
-
-const BACKGROUNDS: Partial<Record<State, vscode.ThemeColor>> = {
-  error: new vscode.ThemeColor('statusBarItem.errorBackground'),
-};

@@ -12,113 +12,149 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ctranslate2.specs import common_spec, transformer_spec
+from ctranslate2.specs import attention_spec, common_spec, transformer_spec
 
-from model_runtime.engines.qkv import rows_by_kind
+from model_runtime.engines.ctranslate2.support import supports
+from model_runtime.errors import EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, Architecture, layer_prefix
-from model_runtime.models.weights import SCALE_SUFFIX, Array, WeightsFile, quantise_rows
+from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, DecoderSpec, layer_prefix
+from model_runtime.models.positions import Alibi, LinearScaling, Rope
+from model_runtime.models.tensors import BundleTensors
 
 KINDS = ("int8", "float32")
 
 _ACTIVATIONS = {
     "gelu": common_spec.Activation.GELU,
-    "gelu_pytorch_tanh": common_spec.Activation.GELUTanh,
+    "gelu_tanh": common_spec.Activation.GELUTanh,
     "relu": common_spec.Activation.RELU,
+    "silu": common_spec.Activation.SWISH,
 }
 
 
 def write_ctranslate2_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
-    """Fill `target` with model.bin, config.json and vocabulary.json.
+    """Fills `target` with model.bin, config.json and vocabulary.json.
 
     Raises:
+        EngineUnavailable: CTranslate2 cannot compute this kind of decoder.
         BundleError: the weights are damaged.
     """
-    architecture = bundle.manifest.architecture
-    alibi = bundle.manifest.position_embedding == "alibi"
-    spec = _empty_spec(architecture, alibi=alibi)
-    _Filler(bundle.open_weights(), kind).fill(spec.decoder, architecture)
+    decoder = bundle.manifest.decoder
+    if reason := supports(decoder):
+        raise EngineUnavailable(
+            f"{reason}, which {bundle.manifest.name} needs; choose another engine"
+        )
+    spec = _empty_spec(decoder)
+    _Filler(bundle.open_weights(), decoder, kind).fill(spec.decoder)
     # Engines speak ids: each token's string is its id in digits.
-    spec.register_vocabulary([str(id_) for id_ in range(architecture.vocab)])
-    end = str(bundle.manifest.tokens.end)
+    spec.register_vocabulary([str(id_) for id_ in range(decoder.vocab)])
+    end = str(bundle.manifest.prompt.end)
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = end
-    spec.config.layer_norm_epsilon = architecture.norm_epsilon
+    spec.config.layer_norm_epsilon = decoder.norm_epsilon
     spec.validate()
     spec.optimize()  # stores a tied matrix once
     spec.save(str(target))
 
 
-def _empty_spec(architecture: Architecture, *, alibi: bool) -> Any:
-    if alibi:
-        # Either value of alibi_use_positive_positions is right: softmax ignores a row's shift.
-        place: dict[str, object] = {"alibi": True, "alibi_use_positive_positions": True}
-    elif architecture.rotary_dim:
-        place = {
-            "rotary_dim": architecture.rotary_dim,
-            "rotary_interleave": False,  # NeoX rotates the halves against each other
-            "rotary_base": architecture.rotary_base,
-        }
-    else:
-        place = {}
+def _empty_spec(decoder: DecoderSpec) -> Any:
     return transformer_spec.TransformerDecoderModelSpec.from_config(
-        architecture.layers,
-        architecture.heads,
+        decoder.layers,
+        decoder.heads,
         pre_norm=True,
-        activation=_ACTIVATIONS[architecture.activation],
-        parallel_residual=architecture.parallel_residual,
+        activation=_ACTIVATIONS[decoder.activation],
+        ffn_glu=decoder.mlp == "gated",
+        rms_norm=decoder.norm == "rms",
+        parallel_residual=decoder.residual == "parallel",
         shared_layer_norm=False,
-        **place,
+        pre_post_layer_norm=decoder.post_norms,
+        num_heads_kv=None if decoder.kv_heads == decoder.heads else decoder.kv_heads,
+        head_dim=None if decoder.q_rows == decoder.hidden else decoder.head_dim,
+        qk_norm=decoder.qk_norm,
+        **_positions(decoder),
     )
 
 
-class _Filler:
-    """Copies tensors from a weights file into a specification."""
+def _positions(decoder: DecoderSpec) -> dict[str, object]:
+    if isinstance(decoder.positions, Alibi):
+        # Either value of alibi_use_positive_positions is right: softmax ignores a row's shift.
+        return {"alibi": True, "alibi_use_positive_positions": True}
+    assert isinstance(decoder.positions, Rope)
+    rope, scaling = decoder.positions, decoder.positions.scaling
+    place: dict[str, object] = {
+        "rotary_dim": rope.dim,
+        "rotary_interleave": False,  # the halves are rotated against each other
+        "rotary_base": rope.base,
+    }
+    if isinstance(scaling, LinearScaling):
+        place["rotary_scaling_type"] = attention_spec.RotaryScalingType.Linear
+        place["rotary_scaling_factor"] = scaling.factor
+    return place
 
-    def __init__(self, weights: WeightsFile, kind: str) -> None:
-        self._weights = weights
+
+class _Filler:
+    """Copies a bundle's tensors into a specification."""
+
+    def __init__(self, tensors: BundleTensors, decoder: DecoderSpec, kind: str) -> None:
+        self._tensors = tensors
+        self._decoder = decoder
         self._quantise = kind == "int8"
 
-    def fill(self, decoder: Any, architecture: Architecture) -> None:
-        decoder.scale_embeddings = False
-        self._matrix(decoder.embeddings, EMBEDDING)
-        self._matrix(decoder.projection, EMBEDDING if architecture.tied else HEAD)
-        self._norm(decoder.layer_norm, FINAL_NORM)
-        by_kind = rows_by_kind(architecture)
-        for number, layer in enumerate(decoder.layer):
-            prefix = layer_prefix(number)
-            if architecture.parallel_residual:  # two norms of the layer, both over its input
-                norms = layer.input_layer_norm, layer.post_attention_layer_norm
-            else:  # each block has its own
-                norms = layer.self_attention.layer_norm, layer.ffn.layer_norm
-            self._norm(norms[0], prefix + "input_layernorm")
-            self._norm(norms[1], prefix + "post_attention_layernorm")
-            attention = layer.self_attention.linear
-            self._linear(attention[0], prefix + "attention.query_key_value", by_kind)
-            self._linear(attention[1], prefix + "attention.dense")
-            self._linear(layer.ffn.linear_0, prefix + "mlp.dense_h_to_4h")
-            self._linear(layer.ffn.linear_1, prefix + "mlp.dense_4h_to_h")
+    def fill(self, target: Any) -> None:
+        """Sets every weight of the specification's decoder."""
+        d = self._decoder
+        target.scale_embeddings = False
+        if d.embedding_scale != 1:
+            target.scale_embeddings = np.float32(d.embedding_scale)
+        if d.logit_softcap is not None:
+            target.final_logit_softcapping = np.float32(d.logit_softcap)
+        self._matrix(target.embeddings, EMBEDDING)
+        self._matrix(target.projection, EMBEDDING if d.tied else HEAD)
+        self._norm(target.layer_norm, FINAL_NORM)
+        for number, layer in enumerate(target.layer):
+            self._layer(layer, layer_prefix(number))
+
+    def _layer(self, layer: Any, prefix: str) -> None:
+        d, attention = self._decoder, layer.self_attention
+        if d.post_norms:
+            norms = layer.input_layer_norm, layer.pre_feedforward_layer_norm
+            self._norm(layer.post_attention_layer_norm, f"{prefix}attention_post_norm")
+            self._norm(layer.post_feedforward_layer_norm, f"{prefix}mlp_post_norm")
+        elif d.residual == "parallel":  # two norms of the layer, both over its input
+            norms = layer.input_layer_norm, layer.post_attention_layer_norm
+        else:  # each block has its own
+            norms = attention.layer_norm, layer.ffn.layer_norm
+        self._norm(norms[0], f"{prefix}attention_norm")
+        self._norm(norms[1], f"{prefix}mlp_norm")
+        self._linear(attention.linear[0], f"{prefix}attention.qkv")
+        self._linear(attention.linear[1], f"{prefix}attention.out")
+        if d.qk_norm:
+            attention.q_norm.gamma = self._tensors.float32(f"{prefix}attention.q_norm.weight")
+            attention.k_norm.gamma = self._tensors.float32(f"{prefix}attention.k_norm.weight")
+        if d.attention_scale is not None:
+            attention.queries_scale = np.float32(d.attention_scale)
+        if d.mlp == "gated":  # the activation is that of linear_0
+            self._linear(layer.ffn.linear_0, f"{prefix}mlp.gate")
+            self._linear(layer.ffn.linear_0_noact, f"{prefix}mlp.up")
+        else:
+            self._linear(layer.ffn.linear_0, f"{prefix}mlp.up")
+        self._linear(layer.ffn.linear_1, f"{prefix}mlp.down")
 
     def _norm(self, target: Any, name: str) -> None:
-        target.gamma = self._weights.float32(f"{name}.weight")
-        target.beta = self._weights.float32(f"{name}.bias")
+        target.gamma = self._tensors.float32(f"{name}.weight")
+        if self._decoder.norm == "layer":
+            bias = f"{name}.bias"
+            has_bias = bias in self._tensors.shapes
+            target.beta = self._tensors.float32(bias) if has_bias else np.zeros_like(target.gamma)
 
-    def _linear(self, target: Any, name: str, rows: Array | None = None) -> None:
-        self._matrix(target, f"{name}.weight", rows)
-        bias = self._weights.float32(f"{name}.bias")
-        target.bias = bias if rows is None else bias[rows]
+    def _linear(self, target: Any, name: str) -> None:
+        self._matrix(target, f"{name}.weight")
+        if f"{name}.bias" in self._tensors.shapes:
+            target.bias = self._tensors.float32(f"{name}.bias")
 
-    def _matrix(self, target: Any, name: str, rows: Array | None = None) -> None:
-        """Set weight and, where quantised, weight_scale; `rows` reorders them."""
+    def _matrix(self, target: Any, name: str) -> None:
+        """Sets weight and, where quantised, weight_scale."""
         if not self._quantise:
-            values = self._weights.float32(name)
-            target.weight = values if rows is None else values[rows]
+            target.weight = self._tensors.float32(name)
             return
-        weight: Array
-        if self._weights.layout[name].dtype == "I8":
-            weight, scale = self._weights.raw(name), self._weights.float32(name + SCALE_SUFFIX)
-        else:
-            weight, scale = quantise_rows(self._weights.float32(name))
-        if rows is not None:
-            weight, scale = weight[rows], scale[rows]
+        weight, scale = self._tensors.int8(name)
         target.weight = np.ascontiguousarray(weight)
         target.weight_scale = (1 / scale).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Where to cut a prompt so that its leading part can be found again: pure bookkeeping.
+"""Decides where to cut a prompt so that its leading part can be found again: pure bookkeeping.
 
 CTranslate2 keeps the state of a *static prompt* under its exact ids: no longest-prefix match, no
 growing, no eviction.  So prompts are cut at multiples of 64 ids, some way before their end, where
-typing changes nothing; the cut part is an anchor, the rest is run again each time.
+typing changes nothing; the leading part is kept, the rest is run again each time.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 STEP = 64
-"""Anchors end at multiples of this many ids."""
+"""Static prompts end at multiples of this many ids."""
 MAX_TAIL = 128
-"""An anchor is used while no more than this many ids follow it; they cost a pass each time."""
+"""Most ids that may follow a static prompt; they cost a pass each time."""
 VOLATILE = 8
 """Ids at a prompt's end that the next key is likely to change: MID, and the word being typed."""
 
 
 class Cut(NamedTuple):
-    """How to split a prompt."""
+    """Splits a prompt into a static part and the rest."""
 
     length: int
     """Ids in the static part; 0 for none."""
     is_cached: bool
+    """True where the backend holds the static part already."""
 
 
 class StaticPrompts:
-    """The static prompts that a backend holds, and how many bytes they take."""
+    """Counts the static prompts that a backend holds, and their bytes."""
 
     def __init__(self, *, bytes_per_token: int, budget_bytes: int) -> None:
         self._bytes_per_token = bytes_per_token
@@ -36,11 +37,11 @@ class StaticPrompts:
 
     @property
     def used_bytes(self) -> int:
-        """Memory of all that is held."""
+        """Memory of all static prompts that are held."""
         return sum(len(ids) for ids in self._held) * self._bytes_per_token
 
     def cut(self, ids: Sequence[int]) -> Cut:
-        """Where to split `ids`: after the longest held anchor, else where a new one should end."""
+        """Splits `ids` after the longest held static prompt, else where a new one should end."""
         longest = max(
             (
                 len(held)
@@ -56,14 +57,14 @@ class StaticPrompts:
         return Cut(length if fits else 0, is_cached=False)
 
     def has_room(self, length: int) -> bool:
-        """Whether one more anchor of that many ids stays within the budget."""
+        """Tells whether one more static prompt of that many ids stays within the budget."""
         return self.used_bytes + length * self._bytes_per_token <= self._budget_bytes
 
     def add(self, ids: Sequence[int]) -> None:
-        """Note that the backend now holds these."""
+        """Notes that the backend now holds these ids."""
         if ids and tuple(ids) not in self._held:
             self._held.append(tuple(ids))
 
     def clear(self) -> None:
-        """Note that the backend has dropped them all."""
+        """Notes that the backend has dropped all static prompts."""
         self._held.clear()

@@ -15,10 +15,10 @@ from model_runtime.models.weights import Array, Float32
 
 
 class Blocks(NamedTuple):
-    """How to store a matrix."""
+    """The way in which a matrix is stored."""
 
     bits: int
-    """8 or 4."""
+    """Bits of a number, 8 or 4."""
     size: int
     """Columns that share a scale; 16 or more, a power of two."""
 
@@ -27,13 +27,13 @@ class QuantisedMatrix(NamedTuple):
     """A matrix [rows, columns] in blocks."""
 
     stored: Array
-    """uint8 [rows, blocks, size * bits / 8]"""
+    """Numbers, uint8 [rows, blocks, size * bits / 8]."""
     scales: Float32
-    """float32 [rows * blocks]"""
+    """Scales of the blocks, float32 [rows * blocks]."""
 
 
 def quantise_blocks(matrix: Float32, blocks: Blocks) -> QuantisedMatrix:
-    """Round each block to its own scale, so that its largest number is met exactly."""
+    """Rounds each block to its own scale, so that its largest number is met exactly."""
     grouped = _grouped(matrix, blocks.size)
     at = np.abs(grouped).argmax(axis=-1, keepdims=True)
     largest = np.take_along_axis(grouped, at, axis=-1)
@@ -45,14 +45,14 @@ def quantise_blocks(matrix: Float32, blocks: Blocks) -> QuantisedMatrix:
 
 
 def blocks_of_int8(matrix: Array, scale: Float32, size: int) -> QuantisedMatrix:
-    """An int8 matrix [rows, columns] with a scale per row, unchanged: blocks share the scale."""
+    """Cuts an int8 matrix [rows, columns] into blocks, which share the scale of their row."""
     grouped = _grouped(matrix, size)
     stored = (grouped.astype(np.int16) + 128).astype(np.uint8)
     return QuantisedMatrix(stored, np.repeat(scale.astype(np.float32), grouped.shape[1]))
 
 
 def _grouped(matrix: Array, size: int) -> Array:
-    """[rows, columns] -> [rows, blocks, size], padded with zeros."""
+    """Reshapes [rows, columns] to [rows, blocks, size], padded with zeros."""
     rows, columns = matrix.shape
     padded = np.pad(matrix, ((0, 0), (0, -columns % size)))
     return padded.reshape(rows, -1, size)

@@ -1,6 +1,6 @@
 """Runs a bundle with ONNX Runtime: several times as fast per key on CPUs as CTranslate2.
 
-The graph is ours (`onnx_folder`) and computes in float32 with weights in blocks of 8 bits.  Prefix
+The graph is ours (`onnx.folder`) and computes in float32 with weights in blocks of 8 bits.  Prefix
 reuse, passes and drafts are those of `slot_engine`.  A thread watches the cancel flag while a
 prompt runs, so that a prefill is interrupted within a node of the graph; what was finished is kept.
 A seed makes sampling reproducible.
@@ -17,22 +17,24 @@ from typing import Any
 import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
+from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
 from model_runtime.telemetry import import_silenced
 
 onnxruntime = import_silenced("onnxruntime")
 
 DEFAULT_KIND = "int8-128"
-"""Of bundles with int8 weights."""
+"""Number type for bundles with int8 weights."""
 _CACHE_BYTES = 96 * 2**20
 _MAX_SLOTS = 16
 _MAX_THREADS = 8
@@ -40,25 +42,77 @@ _WATCHED = 16
 """Prompts with fewer ids to run are over before a thread could watch them."""
 
 
+class OnnxPasses(Passes[Buffers, Float32]):
+    """Passes of a graph that ONNX Runtime has loaded."""
+
+    def __init__(self, session: Any, spec: DecoderSpec, context_length: int) -> None:
+        """Takes a session as `open_session` returns it, and the shape of the model in it."""
+        self.session = session
+        self._spec, self._context_length = spec, context_length
+        self._options = run_options()
+
+    def new_text(self) -> Buffers:
+        """Implements `Passes.new_text`."""
+        return Buffers(self.session, self._spec, self._context_length)
+
+    def copy(self, target: Buffers, source: Buffers, count: int) -> None:
+        """Implements `Passes.copy`."""
+        target.copy(source, count)
+
+    def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
+        """Implements `Passes.cancellable`."""
+        return cancellable(cancel, watched=num_ids >= _WATCHED)
+
+    def run(
+        self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
+    ) -> Float32:
+        """Implements `Passes.run`."""
+        logits = text.bind(start, ids, kept)
+        try:
+            self.session.run_with_iobinding(text.binding, options or self._options)
+        except Exception as error:  # its own classes, which derive from nothing else
+            raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
+        return logits
+
+    def pick(
+        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
+    ) -> GeneratedToken:
+        """Implements `Passes.pick`."""
+        return pick(logits[row], sampling, random)
+
+    def row(self, logits: Float32, row: int) -> Float32:
+        """Implements `Passes.row`."""
+        copied: Float32 = logits[row].copy()
+        return copied
+
+    def score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
+        """Implements `Passes.score`."""
+        return score(logits, np.array(ids))
+
+    def close(self) -> None:
+        """Implements `Passes.close`."""
+        self.session = None
+
+
 class OnnxEngine(SlotEngine[Buffers, Float32]):
-    """An `Engine`; see the module for what is particular to it."""
+    """An engine for processors; the module's description says what is particular to it."""
 
     name = "onnx"
 
     def __init__(
         self,
         folder: Path,
-        architecture: Architecture,
+        spec: DecoderSpec,
         context_length: int,
         *,
         threads: int = 0,
         cache_bytes: int = _CACHE_BYTES,
     ) -> None:
-        """Load a folder.
+        """Loads a folder.
 
         Args:
-            folder: as `onnx_folder` writes it.
-            architecture: of the model in it.
+            folder: as `onnx.folder` writes it.
+            spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             cache_bytes: memory for the keys and values of texts; one whole context at the least.
@@ -66,16 +120,15 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        slots = cache_bytes // architecture.kv_bytes(context_length)
+        session = open_session(folder, usable_threads(threads, _MAX_THREADS))
+        num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
         super().__init__(
+            OnnxPasses(session, spec, context_length),
             context_length,
-            architecture.vocab,
-            slots=min(_MAX_SLOTS, max(1, slots)),
-            drafting=drafting_of(self.name, architecture.count_parameters()),
+            spec.vocab,
+            num_slots=min(_MAX_SLOTS, max(1, num_slots)),
+            drafting=drafting_of(self.name, spec.count_parameters()),
         )
-        self._architecture = architecture
-        self._session: Any = open_session(folder, usable_threads(threads, _MAX_THREADS))
-        self._options = run_options()
 
     @classmethod
     def open(
@@ -87,13 +140,13 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         kind: str | None = None,
         cache_bytes: int = _CACHE_BYTES,
     ) -> OnnxEngine:
-        """Derive the graph of a bundle, where that is not done yet, and load it.
+        """Derives the graph of a bundle, where that is not done yet, and loads it.
 
         Args:
             bundle: the model.
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
-            kind: one of `onnx_folder.KINDS`; by default 8 bits if the bundle's weights are int8.
+            kind: one of `onnx.folder.KINDS`; by default 8 bits if the bundle's weights are int8.
             cache_bytes: memory for the keys and values of texts.
 
         Raises:
@@ -119,7 +172,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             )
             return cls(
                 folder,
-                manifest.architecture,
+                manifest.decoder,
                 manifest.context_length,
                 threads=threads,
                 cache_bytes=cache_bytes,
@@ -130,38 +183,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         except EngineUnavailable:  # the files may have been damaged since they were written
             return load(anew=True)
 
-    def close(self) -> None:
-        """As `Engine.close`."""
-        super().close()
-        self._session = None
 
-    def _new_text(self) -> Buffers:
-        return Buffers(self._session, self._architecture, self.context_length)
-
-    def _copy(self, target: Buffers, source: Buffers, count: int) -> None:
-        target.copy(source, count)
-
-    def _cancellable(self, cancel: threading.Event, *, ids: int) -> AbstractContextManager[Any]:
-        return cancellable(cancel, watched=ids >= _WATCHED)
-
-    def _run(
-        self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
-    ) -> Float32:
-        logits = text.bind(start, ids, kept)
-        try:
-            self._session.run_with_iobinding(text.binding, options or self._options)
-        except Exception as error:  # its own classes, which derive from nothing else
-            raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
-        return logits
-
-    def _pick(
-        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
-    ) -> GeneratedToken:
-        return pick(logits[row], sampling, random)
-
-    def _row(self, logits: Float32, row: int) -> Float32:
-        copied: Float32 = logits[row].copy()
-        return copied
-
-    def _score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
-        return score(logits, np.array(ids))
+def open_model(bundle: ModelBundle, options: EngineOptions) -> OnnxEngine:
+    """Opens a bundle for the registry; raises what `OnnxEngine.open` does."""
+    return OnnxEngine.open(bundle, device=options.device, threads=options.threads)

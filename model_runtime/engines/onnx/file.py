@@ -25,9 +25,9 @@ _IR_VERSION = 9
 _OPSETS = (("", 17), (CONTRIB, 1))
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 _INLINE_BYTES = 256
-"""Smaller constants stand in the model itself, where shape inference looks for them."""
+"""Bytes up to which constants stand in the model itself, where shape inference looks for them."""
 _ALIGNMENT = 4096
-"""Constants begin at a page, so that they can be mapped."""
+"""Bytes of a page; constants begin at one, so that they can be mapped."""
 
 Attribute = int | float
 Dimension = int | str
@@ -59,17 +59,17 @@ class OnnxFile:
             (self._folder / MODEL).write_bytes(self._model())
 
     def input(self, name: str, dtype: str, shape: Sequence[Dimension]) -> str:
-        """Declare an input of the graph; a dimension given by name may vary."""
+        """Declares an input of the graph; a dimension given by name may vary."""
         self._inputs.append(_value_info(name, dtype, shape))
         return name
 
     def output(self, name: str, dtype: str, shape: Sequence[Dimension]) -> str:
-        """Declare an output of the graph."""
+        """Declares an output of the graph."""
         self._outputs.append(_value_info(name, dtype, shape))
         return name
 
     def constant(self, name: str, array: Array) -> str:
-        """Store a tensor under `name`."""
+        """Stores a tensor under `name`."""
         array = np.ascontiguousarray(array)
         facts: list[_Field] = [(1, size) for size in array.shape]
         facts += [(2, _TYPES[array.dtype.name]), (8, name)]
@@ -84,6 +84,14 @@ class OnnxFile:
         self._constants.append(_message(*facts))
         return name
 
+    def integers(self, name: str, values: Sequence[int]) -> str:
+        """Stores an int64 vector, as shapes and places are given."""
+        return self.constant(name, np.array(values, np.int64))
+
+    def number(self, name: str, value: float) -> str:
+        """Stores a float32 scalar."""
+        return self.constant(name, np.array(value, np.float32))
+
     def node(
         self,
         operator: str,
@@ -92,7 +100,7 @@ class OnnxFile:
         domain: str = "",
         **attributes: Attribute,
     ) -> str:
-        """Append an operator; an input that is left out is named "".
+        """Appends an operator; an input that is left out is named "".
 
         Returns:
             The name of the first output.
@@ -107,7 +115,7 @@ class OnnxFile:
 
     def _model(self) -> bytes:
         parts = ((1, self._nodes), (5, self._constants), (11, self._inputs), (12, self._outputs))
-        graph = _message((2, "gpt_neox"), *((number, it) for number, all_ in parts for it in all_))
+        graph = _message((2, "decoder"), *((number, it) for number, all_ in parts for it in all_))
         opsets = [(8, _message((1, domain), (2, version))) for domain, version in _OPSETS]
         return _message((1, _IR_VERSION), (2, "fim-lsp"), (7, graph), *opsets)
 
@@ -125,7 +133,7 @@ def _value_info(name: str, dtype: str, shape: Sequence[Dimension]) -> bytes:
 
 
 def _message(*fields: _Field) -> bytes:
-    """Encode (number, value) pairs as protobuf does.
+    """Encodes (number, value) pairs as protobuf does.
 
     >>> _message((1, 300), (2, "ab")).hex(" ")
     '08 ac 02 12 02 61 62'
@@ -143,7 +151,7 @@ def _message(*fields: _Field) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; a negative number as its two's complement of 64 bits."""
+    """Encodes seven bits a byte, the lowest first; negative numbers as 64-bit two's complement."""
     value &= 2**64 - 1
     encoded = bytearray()
     while value > 0x7F:

@@ -12,14 +12,14 @@ import numpy as np
 
 from model_runtime.engines.onnx.file import MODEL
 from model_runtime.errors import EngineUnavailable
-from model_runtime.models.decoder import Architecture
+from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
 from model_runtime.telemetry import import_silenced
 
 onnxruntime = import_silenced("onnxruntime")
 
 _POLL_SECONDS = 0.002
-"""Between two looks at the cancel flag during a prefill."""
+"""Seconds between two looks at the cancel flag during a prefill."""
 _SILENT = 4
 """A log level; a pass that is cancelled would else be reported on standard error."""
 
@@ -30,10 +30,10 @@ class Buffers:
     ONNX Runtime reads and writes the memory of these numpy arrays.
     """
 
-    def __init__(self, session: Any, architecture: Architecture, capacity: int) -> None:
+    def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
         self.binding = session.io_binding()
-        self._vocab = architecture.vocab
-        shape = (1, architecture.heads, capacity, architecture.head_dim)
+        self._vocab = spec.vocab
+        shape = (1, spec.kv_heads, capacity, spec.head_dim)
         self._rows: list[Float32] = []
         self._bound: dict[str, Any] = {}
         self._position = self._input("position", np.zeros(1, np.int64))
@@ -43,7 +43,7 @@ class Buffers:
         # Made anew where a pass has another size; most have the size of the last one.
         self._ids = np.empty((1, 0), np.int64)
         self._logits = np.empty((1, 0, self._vocab), np.float32)
-        for number in range(architecture.layers):
+        for number in range(spec.layers):
             for kind in "kv":
                 # Zeros take no memory before they are written.
                 self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))
@@ -56,7 +56,7 @@ class Buffers:
         return array
 
     def bind(self, start: int, ids: Sequence[int], kept: int) -> Float32:
-        """Prepare a pass over `ids` from position `start` on.
+        """Prepares a pass over `ids` from position `start` on.
 
         Returns:
             Where it will write its logits, float32 [kept, vocabulary]; the next pass may write
@@ -76,14 +76,14 @@ class Buffers:
         return row
 
     def copy(self, other: Buffers, count: int) -> None:
-        """Take over the first `count` rows of another text."""
+        """Takes over the first `count` rows of another text."""
         for mine, theirs in zip(self._rows, other._rows, strict=True):
             mine[:, :, :count] = theirs[:, :, :count]
 
 
 @contextmanager
 def cancellable(cancel: threading.Event, *, watched: bool) -> Iterator[Any]:
-    """Options of passes that end when `cancel` is set, which raises a failure in them."""
+    """Yields options of passes that end when `cancel` is set, which raises a failure in them."""
     options = run_options()
     if not watched:
         yield options
@@ -106,7 +106,7 @@ def cancellable(cancel: threading.Event, *, watched: bool) -> Iterator[Any]:
 
 
 def run_options() -> Any:
-    """Options of passes that nobody stops."""
+    """Returns options of passes that nobody stops."""
     options = onnxruntime.RunOptions()
     options.log_severity_level = _SILENT
     # What it is without being set: to look for an entry that is not there raises an exception in
@@ -116,7 +116,7 @@ def run_options() -> Any:
 
 
 def open_session(folder: Path, threads: int) -> Any:
-    """Load the graph that `onnx_folder` has written.
+    """Loads the graph that `write_onnx_folder` has written.
 
     Raises:
         EngineUnavailable: ONNX Runtime cannot load it here.

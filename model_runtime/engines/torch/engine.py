@@ -1,10 +1,10 @@
 """Runs a bundle with PyTorch: the engine for GPUs, and a reference on processors.
 
-float32 on a processor, bfloat16 on a GPU (float32 with ALiBi, whose distances bfloat16 would
-round), or weight-only int8.  The network is ours (`torch_network`), over keys and values that lie
-in place; on a GPU short passes are CUDA graphs (`torch_passes`).  Prefix reuse, passes and drafts
-are those of `slot_engine`; a prefill is interrupted between two passes.  A seed makes sampling
-reproducible.
+It computes in float32 on a processor, in bfloat16 on a GPU (float32 with ALiBi, whose distances
+bfloat16 would round), or with weight-only int8.  The network is ours (`torch.network`), over keys
+and values that lie in place; on a GPU short passes are CUDA graphs (`torch.passes`).  Prefix reuse,
+passes and drafts are those of `slot_engine`; a prefill is interrupted between two passes.  A seed
+makes sampling reproducible.
 """
 
 from __future__ import annotations
@@ -15,41 +15,97 @@ from typing import Any
 
 import torch
 
+from model_runtime.engines.checks import check_prompt
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick
-from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken, check_fits
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
+from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.torch.network import Network
 from model_runtime.engines.torch.passes import Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.positions import Alibi
 from model_runtime.models.weights import Float32
 
 _CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
 _MAX_SLOTS = 8
 
 
-class TorchEngine(SlotEngine[TorchText, Rows]):
-    """An `Engine`; see the module for what is particular to it."""
+class TorchPasses(Passes[TorchText, Rows]):
+    """Passes of a network that PyTorch runs."""
 
-    name = "torch"
-    PASS = 256
+    max_ids = 256
 
     def __init__(self, network: Network, context_length: int) -> None:
-        """Take a network.
+        """Takes a network, and how many ids a text may have."""
+        self.network: Any = network
+        self._context_length = context_length
+
+    def new_text(self) -> TorchText:
+        """Implements `Passes.new_text`."""
+        with _failing_as_engine_error():
+            return TorchText(self.network, self._context_length)
+
+    def copy(self, target: TorchText, source: TorchText, count: int) -> None:
+        """Implements `Passes.copy`."""
+        target.copy(source, count)
+
+    def run(
+        self, text: TorchText, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
+    ) -> Rows:
+        """Implements `Passes.run`."""
+        with _failing_as_engine_error():
+            return text.run(start, ids, kept)
+
+    def pick(
+        self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
+    ) -> GeneratedToken:
+        """Implements `Passes.pick`."""
+        if sampling.temperature > 0:
+            return pick(self.row(logits, row), sampling, random)
+        # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
+        id_, logprob = logits.likeliest[:, row].tolist()
+        return GeneratedToken(int(id_), logprob)
+
+    def row(self, logits: Rows, row: int) -> Float32:
+        """Implements `Passes.row`."""
+        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        return array
+
+    def score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
+        """Implements `Passes.score`."""
+        targets = torch.tensor(ids, device=logits.logits.device)
+        chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+        return list(map(ScoredToken, chosen.tolist(), map(int, logits.likeliest[0].tolist())))
+
+    def close(self) -> None:
+        """Implements `Passes.close`."""
+        self.network = None
+
+
+class TorchEngine(SlotEngine[TorchText, Rows]):
+    """An engine for GPUs; the module's description says what is particular to it."""
+
+    name = "torch"
+
+    def __init__(self, network: Network, context_length: int) -> None:
+        """Takes a network.
 
         Args:
             network: the weights.
             context_length: most ids that prompt and answer may have together.
         """
-        architecture = network.architecture
-        text_bytes = architecture.kv_bytes(context_length) * network.dtype.itemsize // 4
-        slots = _CACHE_BYTES[network.device.type] // text_bytes
+        spec = network.spec
+        text_bytes = context_length * spec.kv_bytes_per_token(network.dtype.itemsize)
+        num_slots = _CACHE_BYTES[network.device.type] // text_bytes
         super().__init__(
+            TorchPasses(network, context_length),
             context_length,
-            architecture.vocab,
-            slots=min(_MAX_SLOTS, max(1, slots)),
-            drafting=drafting_of(self.name, architecture.count_parameters()),
+            spec.vocab,
+            num_slots=min(_MAX_SLOTS, max(1, num_slots)),
+            drafting=drafting_of(self.name, spec.count_parameters()),
         )
         self._network: Any = network
 
@@ -62,13 +118,13 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
         threads: int = 0,
         kind: str | None = None,
     ) -> TorchEngine:
-        """Load a bundle.
+        """Loads a bundle.
 
         Args:
             bundle: the model.
             device: "cpu", "cuda", or "auto" for a GPU if there is one.
             threads: of PyTorch, for the whole process; 0 leaves its own choice.
-            kind: one of `torch_network.KINDS`; by default float32 on a processor and bfloat16 on
+            kind: one of `torch.network.KINDS`; by default float32 on a processor and bfloat16 on
                 a GPU.
 
         Raises:
@@ -81,7 +137,7 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             raise EngineUnavailable("PyTorch finds no CUDA device; set device to cpu or auto")
         if threads:
             torch.set_num_threads(threads)
-        is_exact = device == "cpu" or bundle.manifest.position_embedding == "alibi"
+        is_exact = device == "cpu" or isinstance(bundle.manifest.decoder.positions, Alibi)
         try:
             network = Network(
                 bundle, torch.device(device), kind or ("float32" if is_exact else "bfloat16")
@@ -98,10 +154,9 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
         sampling: SamplingParams,
         seeds: Sequence[int | None] | None = None,
     ) -> list[list[GeneratedToken]]:
-        """As `Engine.generate_batch`; a prompt that has ended leaves the batch."""
+        """Implements `BatchDecoder.generate_batch`; a prompt that has ended leaves the batch."""
         for prompt in prompts:
-            check_fits(prompt, sampling, self.context_length)
-            self._check_known(prompt)
+            check_prompt(prompt, sampling, self.context_length, self._vocab)
         self._check_open()
         if not prompts or sampling.max_tokens < 1:
             return [[] for _ in prompts]
@@ -139,40 +194,9 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
         return answers
 
     def close(self) -> None:
-        """As `Engine.close`."""
+        """Implements `Engine.close`."""
         super().close()
         self._network = None
-
-    def _new_text(self) -> TorchText:
-        with _failing_as_engine_error():
-            return TorchText(self._network, self.context_length)
-
-    def _copy(self, target: TorchText, source: TorchText, count: int) -> None:
-        target.copy(source, count)
-
-    def _run(
-        self, text: TorchText, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
-    ) -> Rows:
-        with _failing_as_engine_error():
-            return text.run(start, ids, kept)
-
-    def _pick(
-        self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
-    ) -> GeneratedToken:
-        if sampling.temperature > 0:
-            return pick(self._row(logits, row), sampling, random)
-        # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
-        id_, logprob = logits.likeliest[:, row].tolist()
-        return GeneratedToken(int(id_), logprob)
-
-    def _row(self, logits: Rows, row: int) -> Float32:
-        array: Float32 = logits.logits[row].cpu().numpy().copy()
-        return array
-
-    def _score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
-        targets = torch.tensor(ids, device=logits.logits.device)
-        chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
-        return list(map(ScoredToken, chosen.tolist(), map(int, logits.likeliest[0].tolist())))
 
 
 @contextmanager
@@ -181,3 +205,8 @@ def _failing_as_engine_error() -> Iterator[None]:
         yield
     except (RuntimeError, IndexError) as error:
         raise EngineError(f"PyTorch failed ({error}); open the model again") from error
+
+
+def open_model(bundle: ModelBundle, options: EngineOptions) -> TorchEngine:
+    """Opens a bundle for the registry; raises what `TorchEngine.open` does."""
+    return TorchEngine.open(bundle, device=options.device, threads=options.threads)

@@ -15,27 +15,29 @@ import torch
 from model_runtime.engines.torch.network import Network
 
 _LENGTHS = (1, 2, 4, 8, 16)
-"""Ids of the passes that are captured."""
+"""Numbers of ids of the passes that are captured."""
 _SPAN = 256
-"""Rows of the cache are looked at in multiples of this."""
+"""Rows of the cache that a pass reads come in multiples of this number."""
 
 
 class Rows(NamedTuple):
-    """What a pass says of its last places; the next pass overwrites it."""
+    """Holds what a pass computed for its last places; the next pass overwrites it."""
 
     logits: torch.Tensor
-    """float32 [places, vocabulary], on the device."""
+    """Logits, float32 [places, vocabulary], on the device."""
     likeliest: torch.Tensor
-    """float64 [2, places]: id and log-probability of the likeliest token, on the CPU."""
+    """Id and log-probability of the likeliest token, float64 [2, places], on the CPU."""
 
 
 class TorchText:
     """Keys and values of one text, and the graphs that read and write them."""
 
     def __init__(self, network: Network, capacity: int) -> None:
-        """Args:
-        network: the weights.
-        capacity: rows that a text may have.
+        """Reserves the rows of one text.
+
+        Args:
+            network: the weights.
+            capacity: rows that the text may have.
         """
         self._network = network
         rows = -(-(capacity + _LENGTHS[-1]) // _SPAN) * _SPAN
@@ -44,12 +46,12 @@ class TorchText:
         self._seen: set[tuple[int, int]] = set()
 
     def copy(self, other: TorchText, count: int) -> None:
-        """Take over the first `count` rows of another text."""
+        """Copies the first `count` rows of another text."""
         with torch.inference_mode():
             self.cache[..., :count, :] = other.cache[..., :count, :]
 
     def run(self, start: int, ids: Sequence[int], kept: int) -> Rows:
-        """Append `ids` at row `start`; what follows each of the last `kept` of them."""
+        """Runs `ids` from row `start` on; returns what follows each of the last `kept` of them."""
         count = len(ids)
         length = next((it for it in _LENGTHS if it >= count), count)
         span = min(-(-(start + length) // _SPAN) * _SPAN, self.cache.shape[-2])
@@ -64,7 +66,7 @@ class TorchText:
     def _pass(
         self, ids: torch.Tensor, start: torch.Tensor, span: int, kept: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and likeliest tokens of all places of a short pass, of the last of a long one."""
+        """Returns logits and likeliest tokens: of all places of a short pass, else of the last."""
         network, shape = self._network, (ids.shape[1], span)
         is_short = ids.shape[1] <= _LENGTHS[-1]
         if is_short and network.device.type == "cuda":
@@ -79,7 +81,7 @@ class TorchText:
 
 
 class _Graph:
-    """One shape of pass, recorded once and replayed with other ids: one launch for all kernels."""
+    """Records one shape of pass and replays it with other ids: one launch for all kernels."""
 
     def __init__(self, network: Network, cache: torch.Tensor, length: int, span: int) -> None:
         self._ids = torch.zeros(1, length, dtype=torch.int64, device=network.device)
@@ -104,7 +106,7 @@ def _computed(
     span: int,
     places: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits [places, vocabulary] and the likeliest tokens [2, places], all on the device."""
+    """Returns logits [places, vocabulary] and likeliest tokens [2, places], on the device."""
     hidden = network.forward(ids, start, cache, span)[:, -places:]
     logits = network.logits(hidden)[0]
     largest, best = logits.max(-1)

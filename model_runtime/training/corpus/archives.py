@@ -1,4 +1,4 @@
-"""Wheels and sdists: packages as an index holds them."""
+"""Reads wheels and sdists: packages as an index holds them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from model_runtime.training.corpus.licences import Verdict, judge
+from model_runtime.training.corpus.licences import Verdict, classify_package
 from model_runtime.training.corpus.source import (
-    LARGEST_LICENCE,
-    LARGEST_READ,
+    MAX_FILE_BYTES,
+    MAX_LICENCE_BYTES,
     Opened,
     Share,
     SourceFile,
@@ -40,7 +40,7 @@ class Wheel:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         verdict = _verdict(_zipped(self.path), _WHEEL_METADATA, _WHEEL_LICENCE, recipe)
         return verdict, _files(_zipped(self.path), recipe, self.name, self.version, verdict, 0)
 
@@ -55,7 +55,7 @@ class Sdist:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         members = _zipped if self.path.suffix == ".zip" else _tarred
         # Twice from the start: what says the licence may stand behind the code.
         verdict = _verdict(members(self.path), _SDIST_METADATA, _SDIST_LICENCE, recipe)
@@ -88,10 +88,12 @@ def _verdict(
     metadata, licences = "", {}
     for name, _, file in members:
         if metadata_name.fullmatch(name):
-            metadata = file.read(LARGEST_LICENCE).decode("utf-8", "replace")
+            metadata = file.read(MAX_LICENCE_BYTES).decode("utf-8", "replace")
         elif licence_name.fullmatch(name):
             licences[name] = file.read(4000).decode("utf-8", "replace")
-    return judge(metadata, [licences[name] for name in sorted(licences)], recipe.licences)
+    return classify_package(
+        metadata, [licences[name] for name in sorted(licences)], recipe.licences
+    )
 
 
 def _files(
@@ -103,7 +105,7 @@ def _files(
     dropped_folders: int,
 ) -> Iterator[SourceFile]:
     for name, size, file in members:
-        if name.endswith(recipe.suffixes) and size < LARGEST_READ:
+        if name.endswith(recipe.suffixes) and size < MAX_FILE_BYTES:
             path = name.split("/", dropped_folders)[-1]
             # A header may lie about the size.
-            yield SourceFile(path, file.read(LARGEST_READ), package, version, verdict)
+            yield SourceFile(path, file.read(MAX_FILE_BYTES), package, version, verdict)

@@ -1,12 +1,12 @@
-"""From roots to the corpus folder: phases on an executor, then the parts.
+"""Makes the corpus folder: phases on an executor, then the parts.
 
-read     licence of every source; rules per file; scrubbing; hashes and MinHash signatures
-match    near-duplicates, bucket by bucket
-choose   of equal and nearly equal documents the first
-check    it parses; it shares no 13-gram with a benchmark
-write    a cap per package; held-out packages; compressed parts, `licences.tsv`, `manifest.json`
+    read     licence of every source; rules per file; scrubbing; hashes and MinHash signatures
+    match    near-duplicates, bucket by bucket
+    choose   of equal and nearly equal documents the first
+    check    it parses; it shares no 13-gram with a benchmark
+    write    a cap per package; held-out packages; compressed parts, `licences.tsv`, `manifest.json`
 
-What the phases leave between each other lies in OUT/work until the corpus is whole.
+The files that the phases leave for each other lie in OUT/work until the corpus is whole.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ import multiprocessing
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from attrs import asdict
 from datatrove.pipeline.dedup.minhash import MinhashDedupBuckets
 
 from model_runtime.training.corpus import steps, store
 from model_runtime.training.corpus.decontamination import read_tasks
 from model_runtime.training.corpus.executors import Phase, Tally, run_phases
+from model_runtime.training.corpus.held_out import (
+    above_cap,
+    bytes_by_package,
+    cap_packages,
+    choose_documents,
+    choose_held_out,
+)
 from model_runtime.training.corpus.near_duplicates import CodeSignatures, config_of
 from model_runtime.training.corpus.parts import Stored, write_parts
 from model_runtime.training.corpus.roots import find_sources
-from model_runtime.training.corpus.source import CorpusError, Source
+from model_runtime.training.corpus.source import CorpusError, CorpusSource
 from model_runtime.training.documents import Entry
 from model_runtime.training.recipe import CorpusRecipe, ExecutorRecipe
 
 logger = logging.getLogger(__name__)
-VALID_CAP = 600_000
-"""Most bytes of a held-out package."""
-MIN_HELD_OUT = 100_000
-"""A package with fewer bytes is not worth holding out."""
 WORK = "work"
 
 
@@ -51,14 +54,14 @@ def build_corpus(
     out: Path,
     executor: ExecutorRecipe | None = None,
 ) -> dict[str, Any]:
-    """Write the corpus folder; gives back its manifest.
+    """Writes the corpus folder; returns its manifest.
 
     Args:
-        recipe: what is read, and what is thrown away.
+        recipe: says what is read, and what is thrown away.
         roots: see `corpus/roots.py`.
         benchmarks: folder with `*.jsonl(.gz)` of tasks that must not leak; None skips the step.
-        out: the folder.
-        executor: who does it; None takes this machine's processors.
+        out: the folder to write.
+        executor: says who does it; None takes this machine's processors.
 
     Raises:
         CorpusError: a root cannot be read, a phase failed, or nothing is left.
@@ -82,11 +85,11 @@ def build_corpus(
 def phases(
     recipe: CorpusRecipe,
     executor: ExecutorRecipe,
-    sources: Sequence[Source],
+    sources: Sequence[CorpusSource],
     benchmarks: set[str],
     work: Path,
 ) -> list[Phase]:
-    """What is run, in order."""
+    """Returns the phases, in order."""
     kept, signatures, matches = work / "kept", work / "signatures", work / "matches"
     removed, passed = work / "removed", work / "passed"
     many, config = executor.tasks, config_of(recipe)
@@ -115,7 +118,7 @@ def phases(
 def _write(
     recipe: CorpusRecipe, tasks: set[str], counts: dict[str, Tally], work: Path, out: Path
 ) -> dict[str, Any]:
-    """Parts, licences and manifest from what the phases have left."""
+    """Writes parts, licences and manifest from what the phases have left."""
     verdicts = _write_licences(work / "licences", out / "licences.tsv")
     spill = work / "spill"
     documents = spilled(work / "passed", spill)
@@ -187,7 +190,9 @@ def _write(
 
 
 def spilled(folder: Path, spill: Path) -> list[Stored]:
-    """Texts of all tasks in one file, in the order of their sources."""
+    """Writes the texts of all tasks into one file, in the order of their sources; returns their
+    places.
+    """
     found: list[tuple[tuple[int, ...], Stored]] = []
     with open(spill, "wb") as file:
         for path in sorted(folder.glob("*.zst")):
@@ -201,7 +206,7 @@ def spilled(folder: Path, spill: Path) -> list[Stored]:
 
 
 def _write_licences(folder: Path, table: Path) -> Counter[str]:
-    """`licences.tsv`, one line a source, in the order of the sources; counts by verdict."""
+    """Writes `licences.tsv`, one line a source, in their order; returns the counts by verdict."""
     entries: dict[int, list[str]] = {}
     for path in sorted(folder.glob("*.json")):
         for number, *entry in json.loads(path.read_text("utf-8")):
@@ -226,7 +231,7 @@ def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
 
 
 def _dropped(counts: dict[str, Tally]) -> str:
-    """The most frequent reasons, for people."""
+    """Returns the most frequent reasons, for people."""
     reasons = Counter(
         {
             reason: tally.documents
@@ -239,74 +244,9 @@ def _dropped(counts: dict[str, Tally]) -> str:
     return f"files read {read}, of them dropped: {listed or 'none'}"
 
 
-def bytes_by_package(documents: Iterable[Stored]) -> Counter[str]:
-    """Sizes, before the cap."""
-    sizes: Counter[str] = Counter()
-    for document in documents:
-        sizes[document.entry.package] += document.entry.size
-    return sizes
-
-
-def choose_held_out(sizes: Counter[str], share: float) -> set[str]:
-    """The first packages in the order of a hash of their names, so that the choice is stable.
-
-    One package at least stays for training, so a single one is never held out.
-    """
-    eligible = sorted(
-        (n for n in sizes if sizes[n] >= MIN_HELD_OUT and not n.startswith("cpython_")),
-        key=lambda name: hashlib.sha256(name.encode()).digest(),
-    )
-    return set(eligible[: min(max(1, round(share * len(sizes))), len(sizes) - 1)])
-
-
-def cap_packages(documents: Sequence[Stored], cap: int, held_out: set[str]) -> list[Stored]:
-    """At most so many bytes of a package; in the order of hashes, which is a random sample."""
-    used: Counter[str] = Counter()
-    kept = []
-    for document in sorted(documents, key=lambda document: document.entry.sha1):
-        package, size = document.entry.package, document.entry.size
-        if used[package] + size <= (VALID_CAP if package in held_out else cap):
-            used[package] += size
-            kept.append(document)
-    return kept
-
-
-def above_cap(before: Sequence[Stored], after: Sequence[Stored]) -> Tally:
-    """What the cap dropped."""
-    sizes = [sum(document.entry.size for document in documents) for documents in (before, after)]
-    return Tally(len(before) - len(after), sizes[0] - sizes[1])
-
-
-def choose_documents(documents: Sequence[Stored], share: float) -> set[str]:
-    """Where no package can be held out, single documents in the order of their hashes.
-
-    They are the share of the bytes, but no less than a held-out package has or a tenth of all: a
-    small share of a small project measures nothing.  Half of the bytes at least stay for training.
-
-    Raises:
-        CorpusError: there are fewer than two documents to divide.
-    """
-    if len(documents) < 2:
-        raise CorpusError(
-            f"{len(documents)} of the corpus's documents can be kept; training needs two at least, "
-            "since one is held out for validation"
-        )
-    total = sum(document.entry.size for document in documents)
-    wanted = max(share * total, min(MIN_HELD_OUT, total / 10))
-    chosen: set[str] = set()
-    used = 0
-    for document in sorted(documents, key=lambda document: document.entry.sha1):
-        if chosen and used >= wanted:
-            break
-        if used + document.entry.size <= total / 2:
-            chosen.add(document.entry.sha1)
-            used += document.entry.size
-    return chosen
-
-
 @contextmanager
 def pool() -> Iterator[Callable[..., Iterator[Any]]]:
-    """An ordered, lazy `map` over worker processes; over this one where it is alone."""
+    """Gives an ordered, lazy `map` over worker processes; over this one where it is alone."""
     if (os.cpu_count() or 1) == 1:
         yield map
         return

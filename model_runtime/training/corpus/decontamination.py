@@ -21,7 +21,7 @@ MIN_NAMES = 5
 
 
 def read_tasks(folder: Path) -> set[str]:
-    """Text of every task of the `*.jsonl(.gz)` files below a folder.
+    """Returns the text of every task of the `*.jsonl(.gz)` files below a folder.
 
     HumanEval and its infilling tasks are joined to whole programs, MBPP gives its code, and every
     other row (the sets of lm-evaluation-harness) all its texts of 13 words or more.
@@ -68,7 +68,7 @@ class Benchmarks:
         self._known = np.unique(np.array(known, np.uint64))
 
     def shared_runs(self, text: str) -> int:
-        """How many runs of the text stand in a task, too."""
+        """Returns how many runs of the text stand in a task, too."""
         words = words_of(text)
         numbers = np.fromiter((self._number.get(word, 0) for word in words), np.uint64, len(words))
         keys = run_hashes(numbers, RUN)

@@ -24,7 +24,7 @@ from datatrove.utils.stats import PipelineStats
 
 from model_runtime.telemetry import import_silenced
 from model_runtime.training.corpus.source import CorpusError
-from model_runtime.training.display import LiveLine
+from model_runtime.training.display import ProgressLine
 from model_runtime.training.recipe import ExecutorRecipe
 
 SLURM_NUMBERS = ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job")
@@ -40,7 +40,7 @@ class Phase:
 
 
 class QuietLocalExecutor(LocalPipelineExecutor):
-    """datatrove's, without its log on standard error; what fails is raised."""
+    """datatrove's local executor without its log on standard error; a failure is raised."""
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
         datatrove_log.disable("datatrove")  # in the worker process, too
@@ -48,14 +48,14 @@ class QuietLocalExecutor(LocalPipelineExecutor):
 
 
 class Tally(NamedTuple):
-    """How much a reason holds for."""
+    """The number and size of the documents for which a reason holds."""
 
     documents: int
     bytes: int
 
 
 def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> dict[str, Tally]:
-    """Run them one after the other; gives back what they counted, by reason.
+    """Runs phases one after the other; returns what they counted, by reason.
 
     Raises:
         CorpusError: tasks did not end; the message says where their logs are.
@@ -77,7 +77,7 @@ def run_phases(recipe: ExecutorRecipe, phases: Sequence[Phase], logs: Path) -> d
 
 
 def executor_of(recipe: ExecutorRecipe, phase: Phase, logs: Path) -> PipelineExecutor:
-    """The executor of a phase, not yet started."""
+    """Returns the executor of a phase, not yet started."""
     common: dict[str, Any] = {
         "pipeline": phase.steps,
         "tasks": phase.tasks,
@@ -107,7 +107,7 @@ def executor_of(recipe: ExecutorRecipe, phase: Phase, logs: Path) -> PipelineExe
 
 
 def counts_of(logs: Path) -> dict[str, Tally]:
-    """Sums over the statistics of all tasks of all phases."""
+    """Returns sums over the statistics of all tasks of all phases."""
     counts: dict[str, Tally] = {}
     for path in sorted(logs.glob("*/stats/*.json")):
         for step in json.loads(path.read_text("utf-8")):
@@ -120,8 +120,9 @@ def counts_of(logs: Path) -> dict[str, Tally]:
 
 
 def _tally(stat: Any) -> Tally:
-    """Datatrove leaves the number out where it is 1, and writes the sum alone where every value
-    was 1.
+    """Returns the tally of a statistic.
+
+    datatrove leaves the number out where it is 1, and writes the sum alone where every value was 1.
     """
     if isinstance(stat, dict):
         return Tally(int(stat.get("n", 1)), int(stat["total"]))
@@ -130,7 +131,7 @@ def _tally(stat: Any) -> Tally:
 
 @contextmanager
 def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
-    """Datatrove says nothing on standard error, and Ray runs for as long as it is needed."""
+    """Keeps datatrove off standard error, and Ray running for as long as it is needed."""
     datatrove_log.disable("datatrove")
     try:
         if recipe.kind != "ray":
@@ -155,15 +156,15 @@ def _cluster(recipe: ExecutorRecipe) -> Iterator[None]:
 
 
 def _wait(executor: PipelineExecutor) -> None:
-    """Slurm's executor only submits; its marks tell when all tasks are done."""
+    """Waits until marks tell that all tasks are done: Slurm's executor only submits."""
     while executor.get_incomplete_ranks(skip_completed=True):
         time.sleep(10)
 
 
 @contextmanager
 def _shown(phase: Phase, logs: Path) -> Iterator[None]:
-    """A live line with the share of the tasks that are done."""
-    with LiveLine(True, f"corpus: {phase.name}") as line:
+    """Shows a progress line with the share of the tasks that are done."""
+    with ProgressLine(True, f"corpus: {phase.name}") as line:
         ended = threading.Event()
 
         def follow() -> None:

@@ -1,4 +1,4 @@
-"""Which files are not worth learning from, each rule with its name.
+"""Drops files that are not worth learning from, by rules with names.
 
 The names appear in the corpus manifest beside the number of files and bytes that each rule dropped.
 """
@@ -27,19 +27,19 @@ _DIGITS = b"0123456789"
 
 
 def share(data: bytes, of: bytes) -> float:
-    """Share of the first 20,000 bytes that are among these."""
+    """Returns the share of the first 20,000 bytes that are among these."""
     head = data[:20_000]
     return (len(head) - len(head.translate(None, of))) / max(1, len(head))
 
 
 def foreign_share(data: bytes) -> float:
-    """Share of the first 20,000 bytes that are not ASCII."""
+    """Returns the share of the first 20,000 bytes that are not ASCII."""
     head = data[:20_000]
     return 0.0 if head.isascii() else sum(byte > 127 for byte in head) / len(head)
 
 
 def is_utf8(data: bytes) -> bool:
-    """Decodes without an error."""
+    """Tells whether data decodes without an error."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -48,7 +48,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def lines_that_say_something(data: bytes) -> list[bytes]:
-    """Stripped lines of more than two bytes."""
+    """Returns stripped lines of more than two bytes."""
     return [stripped for line in data.split(b"\n") if len(stripped := line.strip()) > 2]
 
 
@@ -69,16 +69,16 @@ RULES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("not UTF-8", lambda data: not is_utf8(data)),
     ("fewer than five lines", lambda data: len(lines_that_say_something(data)) < 5),
 )
-"""A file is dropped by the first rule that holds."""
+"""Every rule by its name; a file is dropped by the first one that holds."""
 
 
 def reason_to_drop(data: bytes) -> str:
-    """Name of the rule that drops a file; empty if it may stay."""
+    """Returns the name of the rule that drops a file; empty if it may stay."""
     return next((name for name, holds in RULES if holds(data)), "")
 
 
 def parses(text: str) -> bool:
-    """Whether the Python that runs takes it for Python."""
+    """Tells whether the Python that runs takes a text for Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -88,6 +88,6 @@ def parses(text: str) -> bool:
     return True
 
 
-def normalised(data: bytes) -> bytes:
-    """Unix line ends, no byte order mark."""
+def normalized(data: bytes) -> bytes:
+    """Returns data with Unix line ends and without a byte order mark."""
     return data.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf")

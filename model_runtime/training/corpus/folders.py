@@ -1,4 +1,4 @@
-"""Folders of plain files, and git work trees."""
+"""Reads folders of plain files, and git work trees."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from model_runtime.errors import GitError
 from model_runtime.git import git
-from model_runtime.training.corpus.licences import Verdict, judge, judge_text
+from model_runtime.training.corpus.licences import Verdict, classify_package, classify_text
 from model_runtime.training.corpus.source import (
-    LARGEST_LICENCE,
-    LARGEST_READ,
+    MAX_FILE_BYTES,
+    MAX_LICENCE_BYTES,
     CorpusError,
     Opened,
     Share,
@@ -24,7 +24,7 @@ from model_runtime.training.recipe import CorpusRecipe
 
 _LICENCE_NAME = re.compile(r"LICEN[SC]E|COPYING|PKG-INFO", re.IGNORECASE)
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
-"""Folders of other people's packages."""
+"""Names of folders of other people's packages."""
 _STANDARD_LIBRARY = re.compile(r"python(\d[\d.]*)")
 
 
@@ -39,23 +39,23 @@ class Folder:
 
     @classmethod
     def standard_library(cls) -> Folder:
-        """Of the Python that runs."""
+        """Returns the standard library of the Python that runs."""
         path = Path(sysconfig.get_path("stdlib"))
         version = sysconfig.get_python_version()
         return cls(path, f"cpython_{version}", version)
 
     @classmethod
     def at(cls, path: Path) -> Folder:
-        """A standard library is known by its name and `ast.py`."""
+        """Returns the folder as a package; a standard library is known by its name and `ast.py`."""
         match = _STANDARD_LIBRARY.fullmatch(path.name)
         if match and (path / "ast.py").exists():
             return cls(path, f"cpython_{match[1]}", match[1])
         return cls(path, path.name.lower())
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         if self.name.startswith("cpython_"):
-            verdict = judge("License-Expression: PSF-2.0", [], recipe.licences)
+            verdict = classify_package("License-Expression: PSF-2.0", [], recipe.licences)
         else:
             verdict = _verdict(self.path, recipe)
         paths = (path for path in sorted(self.path.rglob("*")))
@@ -65,7 +65,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class GitTree:
-    """What git tracks in a work tree, as the files stand there now."""
+    """The files that git tracks in a work tree, as they stand there now."""
 
     path: Path
     name: str
@@ -75,7 +75,7 @@ class GitTree:
 
     @classmethod
     def at(cls, path: Path) -> GitTree:
-        """The work tree at this folder.
+        """Returns the work tree at this folder.
 
         Raises:
             CorpusError: git is missing, or does not take the folder for a work tree.
@@ -83,7 +83,7 @@ class GitTree:
         return cls(path, path.name.lower(), _git(path, "rev-parse", "--short=12", "HEAD").strip())
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the package as `CorpusSource.open` says."""
         names = sorted(filter(None, _git(self.path, "ls-files", "-z").split("\0")))
         verdict = _verdict(self.path, recipe)
         paths = (self.path / name for name in names)
@@ -91,7 +91,7 @@ class GitTree:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git prints of a work tree; raises CorpusError with git's own words."""
+    """Returns what git prints of a work tree; raises CorpusError with git's own words."""
     try:
         return git(folder, *arguments).decode("utf-8", "surrogateescape")
     except GitError as error:
@@ -99,16 +99,16 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _verdict(folder: Path, recipe: CorpusRecipe) -> Verdict:
-    """From the files at the folder's top."""
+    """Returns the verdict about the files at the folder's top."""
     texts = {}
     for path in folder.iterdir():
         if _LICENCE_NAME.match(path.name) and path.is_file():
             with open(path, "rb") as file:
-                texts[path.name] = file.read(LARGEST_LICENCE).decode("utf-8", "replace")
+                texts[path.name] = file.read(MAX_LICENCE_BYTES).decode("utf-8", "replace")
     if not texts:
-        return judge_text("assumed", recipe.assumed_licence, recipe.licences)
+        return classify_text("assumed", recipe.assumed_licence, recipe.licences)
     metadata = texts.pop("PKG-INFO", "")
-    return judge(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
+    return classify_package(metadata, [texts[name] for name in sorted(texts)], recipe.licences)
 
 
 def _files(
@@ -118,14 +118,14 @@ def _files(
     verdict: Verdict,
     share: Share,
 ) -> Iterator[SourceFile]:
-    """Every `share.size`-th of the files that can be read."""
+    """Yields every `share.size`-th of the files that can be read."""
     fit = (
         path
         for path in paths
         if path.name.endswith(recipe.suffixes)
         and path.is_file()
         and not path.is_symlink()
-        and path.stat().st_size < LARGEST_READ
+        and path.stat().st_size < MAX_FILE_BYTES
     )
     for path in itertools.islice(fit, share.rank, None, share.size):
         name = path.relative_to(source.path).as_posix()

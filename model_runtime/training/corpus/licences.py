@@ -1,4 +1,4 @@
-"""Whether a package's licence lets a model learn from its code.
+"""Decides whether a package's licence lets a model learn from its code.
 
 The first of these that says anything decides: the licence expression, the classifiers, the licence
 field, the licence files.  Only packages with a licence of the recipe's allow-list, and no copyleft
@@ -35,33 +35,34 @@ KNOWN_TEXTS = (
 
 
 class Verdict(NamedTuple):
-    """What was decided about a package, and from what."""
+    """A decision about a package, and what it rests on."""
 
     kind: str
     """`permissive`, `copyleft`, `proprietary`, `unknown`, `unreadable`, or `by document`."""
     evidence: str
-    """Where `text` was found."""
+    """Place where `text` was found."""
     text: str
-    """At most 120 characters, without tabs."""
+    """The licence in its own words, at most 120 characters, without tabs."""
 
 
-def judge(
+def classify_package(
     metadata: str, licence_files: Sequence[str], allowed: Sequence[str] = PERMISSIVE
 ) -> Verdict:
-    """From a package's METADATA or PKG-INFO and the texts of its licence files.
+    """Returns the verdict about a package's METADATA or PKG-INFO and the texts of its licence
+    files.
 
-    >>> judge("License-Expression: MIT OR GPL-3.0-only", []).kind
+    >>> classify_package("License-Expression: MIT OR GPL-3.0-only", []).kind
     'permissive'
-    >>> judge("License: GNU General Public License v3", []).kind
+    >>> classify_package("License: GNU General Public License v3", []).kind
     'copyleft'
-    >>> judge("License-Expression: MIT", [], allowed=("Apache",)).kind
+    >>> classify_package("License-Expression: MIT", [], allowed=("Apache",)).kind
     'unknown'
     """
-    return judge_text(*_declared(metadata, licence_files), allowed)
+    return classify_text(*_declared(metadata, licence_files), allowed)
 
 
-def judge_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
-    """From what a package, or one row of a data set, says of its licence."""
+def classify_text(evidence: str, text: str, allowed: Sequence[str] = PERMISSIVE) -> Verdict:
+    """Returns the verdict about what a package, or one row of a data set, says of its licence."""
     permits = _any_of(tuple(allowed)).search(text)
     if COPYLEFT.search(text):
         has_choice = evidence == "expression" and " OR " in text and permits
@@ -79,7 +80,7 @@ def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _declared(metadata: str, licence_files: Sequence[str]) -> tuple[str, str]:
-    """Evidence and text of the first source that says anything."""
+    """Returns evidence and text of the first place that says anything."""
     fields: dict[str, list[str]] = defaultdict(list)
     for line in metadata.split("\n\n")[0].splitlines():
         if match := re.match(r"([A-Za-z-]+): (.*)", line):

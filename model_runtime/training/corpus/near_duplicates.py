@@ -1,4 +1,4 @@
-"""Near-duplicates by MinHash: the phases of datatrove, over the words of code.
+"""Finds near-duplicates by MinHash: the phases of datatrove, over the words of code.
 
 datatrove hashes words of natural language, in lower case and without signs; of code that leaves too
 little.  Here a document is the set of its runs of five words, signs included.  With 14 buckets of 8
@@ -23,13 +23,13 @@ from model_runtime.training.corpus.runs import run_hashes, words_of
 from model_runtime.training.recipe import CorpusRecipe
 
 AT_ONCE = 8_192
-"""Runs that are hashed together; what that needs of memory is 112 x 8 bytes a run."""
-Place = tuple[int, int]
+"""Number of runs that are hashed together; each needs 112 x 8 bytes of memory."""
+DocumentKey = tuple[int, int]
 """Task, and number of a document in it."""
 
 
 def config_of(recipe: CorpusRecipe) -> MinhashConfig:
-    """As datatrove names it."""
+    """Returns the settings under datatrove's names."""
     return MinhashConfig(
         n_grams=recipe.minhash_words,
         num_buckets=recipe.minhash_buckets,
@@ -38,18 +38,18 @@ def config_of(recipe: CorpusRecipe) -> MinhashConfig:
 
 
 class CodeWords(WordTokenizer):
-    """Keeps datatrove from loading a tokenizer of natural language."""
+    """Splits text by `words_of`, so that datatrove loads no tokenizer of natural language."""
 
     def word_tokenize(self, text: str) -> list[str]:
-        """See `words_of`."""
+        """Returns the words of code."""
         return words_of(text)
 
     def sent_tokenize(self, text: str) -> list[str]:
-        """Not asked for."""
+        """Refuses: sentences are not asked for."""
         raise NotImplementedError
 
     def span_tokenize(self, text: str) -> list[tuple[int, int]]:
-        """Not asked for."""
+        """Refuses: spans are not asked for."""
         raise NotImplementedError
 
 
@@ -62,14 +62,14 @@ class CodeSignatures(MinhashDedupSignature):
         super().__init__(str(folder), config_of(recipe), CodeWords())
 
     def get_shingles(self, text: str) -> npt.NDArray[np.uint64]:
-        """Hashes of the different runs, shape (N, 1)."""
+        """Returns hashes of the different runs, shape (N, 1)."""
         words = words_of(text)
         numbers = {word: zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in set(words)}
         values = np.fromiter((numbers[word] for word in words), np.uint64, len(words))
         return np.unique(run_hashes(values, self.config.n_grams)).reshape(-1, 1)
 
     def get_signature(self, shingles: npt.NDArray[np.uint64]) -> list[list[int]]:
-        """Least hash of each function, in buckets."""
+        """Returns the least hash of each function, in buckets."""
         a, b = self.parameters
         prime = np.uint64((1 << 61) - 1)
         least = np.full(self.num_hashes, np.iinfo(np.uint64).max, np.uint64)
@@ -79,15 +79,15 @@ class CodeSignatures(MinhashDedupSignature):
         return [bucket.tolist() for bucket in np.split(least, self.config.num_buckets)]
 
 
-def pairs(folder: Path) -> Iterator[tuple[Place, Place]]:
-    """Near-duplicates that datatrove's second phase has found."""
+def pairs(folder: Path) -> Iterator[tuple[DocumentKey, DocumentKey]]:
+    """Yields the near-duplicates that datatrove's second phase has found."""
     for path in sorted(folder.glob("*.dups")):
         for task, number, other_task, other in np.fromfile(path, "<u4").reshape(-1, 4).tolist():
             yield (task, number), (other_task, other)
 
 
 class Clusters:
-    """Linked places; of each cluster the one of the least rank stands for it.
+    """Linked documents; the one of the least rank stands for its cluster.
 
     >>> clusters = Clusters({"a": 2, "b": 1, "c": 3})
     >>> clusters.link("a", "c"), clusters.link("c", "b")
@@ -96,12 +96,12 @@ class Clusters:
     'b'
     """
 
-    def __init__(self, rank: dict[Place, tuple[int, ...]]) -> None:
+    def __init__(self, rank: dict[DocumentKey, tuple[int, ...]]) -> None:
         self._rank = rank
-        self._towards: dict[Place, Place] = {}
+        self._towards: dict[DocumentKey, DocumentKey] = {}
 
-    def first(self, place: Place) -> Place:
-        """Of the place's cluster."""
+    def first(self, place: DocumentKey) -> DocumentKey:
+        """Returns the document that stands for the cluster of this one."""
         path = []
         while (next_place := self._towards.get(place, place)) != place:
             path.append(place)
@@ -109,8 +109,8 @@ class Clusters:
         self._towards.update(dict.fromkeys(path, place))
         return place
 
-    def link(self, one: Place, other: Place) -> None:
-        """Join their clusters."""
+    def link(self, one: DocumentKey, other: DocumentKey) -> None:
+        """Joins the clusters of two documents."""
         first, second = sorted((self.first(one), self.first(other)), key=self._rank.__getitem__)
         if first != second:
             self._towards[second] = first

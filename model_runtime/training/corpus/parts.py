@@ -1,6 +1,6 @@
 """Writes documents as compressed parts; `documents.py` reads them and describes the format.
 
-Documents are dealt at random into blocks, so that every part is a random sample of the whole.
+Documents are divided at random into blocks, so that every part is a random sample of the whole.
 Within a block those of one package stand together, which compresses better: a reader must shuffle.
 """
 
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Part:
-    """What the manifest says about a part."""
+    """Facts about a part, as the manifest has them."""
 
     name: str
     documents: int = 0
@@ -60,10 +60,12 @@ def write_parts(
         [Callable[[Job], tuple[bytes, bytes]], Iterable[Job]], Iterator[tuple[bytes, bytes]]
     ],
 ) -> list[dict[str, Any]]:
-    """Parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes."""
+    """Writes parts `kind`-000, -001, ... of at most `part_mb` compressed megabytes; returns their
+    facts.
+    """
     for left in out.glob(f"{kind}-*.xz"):  # of an earlier corpus, which may have had more of them
         left.unlink()
-    blocks = deal(documents, block_mb, seed)
+    blocks = random_blocks(documents, block_mb, seed)
     parts: list[Part] = []
     compressed = map_blocks(compress, (Job(spill, block, preset) for block in blocks))
     for block, streams in zip(blocks, compressed, strict=True):
@@ -85,8 +87,8 @@ def write_parts(
     return [asdict(part) for part in parts]
 
 
-def deal(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
-    """Random blocks of about one size, each sorted by package and path."""
+def random_blocks(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[Stored]]:
+    """Returns random blocks of about one size, each sorted by package and path."""
     if not documents:
         return []
     total = sum(document.entry.size for document in documents)
@@ -100,7 +102,7 @@ def deal(documents: Sequence[Stored], block_mb: float, seed: int) -> list[list[S
 
 
 def compress(job: Job) -> tuple[bytes, bytes]:
-    """Text and index of a block, one xz stream each."""
+    """Returns text and index of a block, one xz stream each."""
     pieces, lines = [], []
     with open(job.spill, "rb") as file:
         for document in job.documents:

@@ -1,8 +1,9 @@
-"""datatrove's executor for Ray, with tasks that run in Ray's own worker processes.
+"""Runs tasks of a corpus in Ray's own worker processes.
 
-datatrove starts an actor for each job and forks its tasks from there.  A fork of a process that has
-threads, as Ray's have, may wait for ever on a lock that no thread of the copy will open; here it
-did now and then.  A task of Ray needs no fork, and its worker is used again, which is quicker, too.
+datatrove's executor for Ray starts an actor for each job and forks its tasks from there.  A fork of
+a process that has threads, as Ray's have, may wait for ever on a lock that no thread of the copy
+will open; here it did now and then.  A task of Ray needs no fork, and its worker is used again,
+which is quicker, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class RayExecutor(RayPipelineExecutor):
     """Runs all ranks that are not done yet, as many at once as the cluster has processors for."""
 
     def run(self) -> None:
-        """Until all are done.
+        """Runs until all tasks are done.
 
         Raises:
             ray.exceptions.RayTaskError: a task failed; the others are ended with the cluster.
@@ -34,5 +35,5 @@ class RayExecutor(RayPipelineExecutor):
 
 
 def run_rank(executor: RayExecutor, rank: int) -> None:
-    """One task, in a worker of Ray."""
+    """Runs one task, in a worker of Ray."""
     executor._run_for_rank(rank)

@@ -1,11 +1,12 @@
-"""What a root of a corpus may name.
+"""Finds the sources that the roots of a corpus name.
 
 stdlib              the standard library of the Python that runs
 hf:NAME?split=...   a Hugging Face data set, streamed; NAME may be a folder on this machine
 a file              a wheel, an sdist, a jsonl(.gz, .zst) or parquet table
 a folder            with Python files or a project file at its top: one package, of what git
-tracks where it is a work tree; else all wheels, sdists, tables below it;
-else one package of plain files
+                    tracks where it is a work tree;
+                    else all wheels, sdists and tables below it;
+                    else one package of plain files
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from model_runtime.training.corpus.archives import Sdist, Wheel
 from model_runtime.training.corpus.folders import Folder, GitTree
-from model_runtime.training.corpus.source import CorpusError, Source
+from model_runtime.training.corpus.source import CorpusError, CorpusSource
 from model_runtime.training.corpus.tables import HubDataset, Table
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -25,13 +26,14 @@ TABLES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 _SDIST = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)-(?P<version>\d[^-]*?)\.(tar\.gz|tgz|zip)")
 
 
-def find_sources(roots: Iterable[str]) -> list[Source]:
-    """All that the roots name; the newest version of each package before older ones.
+def find_sources(roots: Iterable[str]) -> list[CorpusSource]:
+    """Returns all sources that the roots name; the newest version of each package before older
+    ones.
 
     Raises:
         CorpusError: a root is not there, or nothing of it can be read; says what it may be.
     """
-    found: dict[tuple[str, ...], Source] = {}
+    found: dict[tuple[str, ...], CorpusSource] = {}
     for root in roots:
         sources = list(_sources(root))
         if not sources:
@@ -47,7 +49,7 @@ _MAY_BE = (
 )
 
 
-def _sources(root: str) -> Iterator[Source]:
+def _sources(root: str) -> Iterator[CorpusSource]:
     if root == "stdlib":
         yield Folder.standard_library()
         return
@@ -69,7 +71,7 @@ def _sources(root: str) -> Iterator[Source]:
         raise CorpusError(f"{root} is not there; {_MAY_BE}")
 
 
-def _of_file(path: Path) -> Source | None:
+def _of_file(path: Path) -> CorpusSource | None:
     if path.suffix == ".whl":
         name, version = path.name.split("-")[:2]
         return Wheel(path, _normal(name), version)
@@ -80,7 +82,7 @@ def _of_file(path: Path) -> Source | None:
     return None
 
 
-def _of_folder(path: Path) -> Iterator[Source]:
+def _of_folder(path: Path) -> Iterator[CorpusSource]:
     if (path / ".git").exists():
         yield GitTree.at(path)
     elif any(path.glob("*.py")) or any((path / name).exists() for name in PROJECT_FILES):
@@ -95,19 +97,21 @@ def _of_folder(path: Path) -> Iterator[Source]:
 
 
 def _normal(name: str) -> str:
-    """As PEP 503, with underscores: a wheel and an sdist of a package have one name."""
+    """Returns a name as PEP 503 has it, with underscores, which wheels and sdists of a package
+    share.
+    """
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _identity(source: Source) -> tuple[str, ...]:
-    """One file of one name in several folders of an index is read once."""
+def _identity(source: CorpusSource) -> tuple[str, ...]:
+    """Returns the facts by which one file in several folders of an index is read once."""
     path = getattr(source, "path", Path(source.name))
     place = path.name if isinstance(source, (Wheel, Sdist)) else str(path.absolute())
     return type(source).__name__, source.name, source.version, place
 
 
-def _order(source: Source) -> tuple[str, list[int], str]:
-    """By name, the newest version first, a wheel before an sdist."""
+def _order(source: CorpusSource) -> tuple[str, list[int], str]:
+    """Returns a key that sorts by name, the newest version first, a wheel before an sdist."""
     numbers = [-int(number) for number in re.findall(r"\d+", source.version)[:4]]
     path = getattr(source, "path", None)
     return source.name, numbers, f"{type(source).__name__ != 'Wheel':d} {path.name if path else ''}"

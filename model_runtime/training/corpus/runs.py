@@ -1,4 +1,4 @@
-"""Runs of words as numbers: what near-duplicates and benchmark overlaps are found by."""
+"""Hashes runs of words, by which near-duplicates and benchmark overlaps are found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def words_of(text: str) -> list[str]:
-    """Names, numbers and single signs; white space does not count.
+    """Returns names, numbers and single signs; white space does not count.
 
     >>> words_of("x[1] += total_2  # sum")
     ['x', '[', '1', ']', '+', '=', 'total_2', '#', 'sum']
@@ -21,7 +21,7 @@ def words_of(text: str) -> list[str]:
 
 
 def run_hashes(numbers: Numbers, length: int) -> Numbers:
-    """A hash for each run of so many numbers; a sum of weighted numbers modulo 2**64."""
+    """Returns a hash for each run of so many numbers: a sum of weighted numbers modulo 2**64."""
     size = len(numbers) - length + 1
     if size <= 0:
         return np.empty(0, np.uint64)

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 
 EMAIL, ADDRESS, SECRET = "user@example.com", "192.0.2.1", "REDACTED"
-"""`example.com` is reserved by RFC 2606, 192.0.2.0/24 by RFC 5737."""
+"""Replacements; `example.com` is reserved by RFC 2606, 192.0.2.0/24 by RFC 5737."""
 MIN_ENTROPY = 3.0
 """Bits per character of a string that is taken for a secret by its name; words have less."""
 PRIVATE_KEY = re.compile(
@@ -45,7 +45,7 @@ _EMAIL = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.-])")
 MIN_OCTET = 20
-"""Four numbers that are all smaller are taken for a version."""
+"""Bound on octets: four numbers that are all smaller are taken for a version."""
 _NAMED = re.compile(
     r"""(?P<name>(?:api_?key|secret|token|passw(?:or)?d|private_?key|access_?key)\w*['"]?\]?\s*"""
     r"""(?:[:=]|=>)\s*['"])(?P<value>[\w+/=.-]{16,})(?=['"])""",
@@ -55,7 +55,7 @@ _HINT = re.compile(r"api_?key|secret|token|passw|private_?key|access_?key", re.I
 
 
 def scrub(text: str) -> tuple[str, Counter[str]]:
-    """The text without them, and how many of each kind there were.
+    """Returns the text without personal data and secrets, and how many of each kind there were.
 
     >>> scrub("author = 'Ann <ann@host.org>'")
     ("author = 'Ann <user@example.com>'", Counter({'e-mail address': 1}))
@@ -88,7 +88,7 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
 
 
 def is_public(numbers: str) -> bool:
-    """Whether four numbers are the address of a host in the internet."""
+    """Tells whether four numbers are the address of a host in the internet."""
     if max(map(int, numbers.split("."))) < MIN_OCTET:
         return False
     try:
@@ -98,7 +98,7 @@ def is_public(numbers: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Letters and digits mixed, and more surprise per character than words have."""
+    """Tells whether letters and digits are mixed, and each surprises more than in words."""
     entropy = -sum(
         count / len(value) * math.log2(count / len(value)) for count in Counter(value).values()
     )

@@ -1,4 +1,4 @@
-"""What the readers of a corpus have in common."""
+"""Defines what the readers of a corpus have in common."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from model_runtime.errors import ModelRuntimeError
 from model_runtime.training.corpus.licences import Verdict
 from model_runtime.training.recipe import CorpusRecipe
 
-LARGEST_READ = 2_000_000
-"""Bytes; larger files are not even opened."""
-LARGEST_LICENCE = 100_000
+MAX_FILE_BYTES = 2_000_000
+"""Most bytes of a file; larger ones are not even opened."""
+MAX_LICENCE_BYTES = 100_000
 """Bytes that are read of METADATA or of a licence file."""
 
 
 class CorpusError(ModelRuntimeError):
-    """A root that cannot be read, or a corpus of nothing."""
+    """A root cannot be read, or nothing is left of a corpus."""
 
 
 class Share(NamedTuple):
@@ -37,26 +37,30 @@ class SourceFile(NamedTuple):
 
 
 Opened = tuple[Verdict, Iterator[SourceFile]]
-"""The verdict about the whole, and its files one by one."""
+"""Verdict about the whole, and its files one by one."""
 
 
-class Source(Protocol):
+class CorpusSource(Protocol):
     """One package, folder or table; small, since it is sent to other processes."""
 
     @property
     def name(self) -> str:
-        """Of the package or data set."""
+        """Name of the package or data set."""
 
     @property
     def version(self) -> str:
-        """Empty where there is none."""
+        """Version of the package; empty where there is none."""
 
     @property
     def is_shared(self) -> bool:
         """Whether every task opens it and reads a share of its own."""
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """Begin to read it.
+        """Begins to read the source.
+
+        Args:
+            recipe: says which files and licences are wanted.
+            share: the part of a shared source that this task reads.
 
         Raises:
             OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error: it

@@ -1,4 +1,4 @@
-"""The phases of a corpus, as steps of datatrove pipelines.
+"""Defines the phases of a corpus, as steps of datatrove pipelines.
 
     read     ReadSources -> DropByRule -> Scrub -> Hash -> Keep -> CodeSignatures
     match    datatrove's MinhashDedupBuckets
@@ -25,17 +25,17 @@ from datatrove.pipeline.base import PipelineStep
 
 from model_runtime.training.corpus import store
 from model_runtime.training.corpus.decontamination import Benchmarks
-from model_runtime.training.corpus.filters import normalised, parses, reason_to_drop
+from model_runtime.training.corpus.filters import normalized, parses, reason_to_drop
 from model_runtime.training.corpus.licences import Verdict
-from model_runtime.training.corpus.near_duplicates import Clusters, Place, pairs
+from model_runtime.training.corpus.near_duplicates import Clusters, DocumentKey, pairs
 from model_runtime.training.corpus.scrubbing import scrub
-from model_runtime.training.corpus.source import Share, Source, SourceFile
+from model_runtime.training.corpus.source import CorpusSource, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
 
 UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
 BENCHMARK = "13-gram of a benchmark"
 SCRUBBED = "scrubbed: "
-"""Before what was replaced; its count is of places, not of bytes."""
+"""Prefix of a reason that names what was replaced; its count is of places, not of bytes."""
 Documents = Iterator[Document]
 
 
@@ -45,24 +45,24 @@ class Step(PipelineStep):
     type = "corpus"
 
     def count(self, reason: str, size: int) -> None:
-        """Note a document and its bytes."""
+        """Notes a document and its bytes."""
         self.stat_update(reason, value=size, unit="document")
 
 
 class ReadSources(Step):
-    """Every `world_size`-th source, and a share of those that all tasks share.
+    """Reads every `world_size`-th source, and a share of those that all tasks share.
 
     Beside the documents it writes `licences/RANK.json`: the verdict of every source it opened.
     """
 
     name = "read"
 
-    def __init__(self, sources: Sequence[Source], recipe: CorpusRecipe, folder: Path) -> None:
+    def __init__(self, sources: Sequence[CorpusSource], recipe: CorpusRecipe, folder: Path) -> None:
         super().__init__()
         self.sources, self.recipe, self.folder = sources, recipe, folder
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> Documents:
-        """Documents of permissively licensed files."""
+        """Yields the documents of permissively licensed files."""
         verdicts = []
         for number, source in enumerate(self.sources):
             if source.is_shared or number % world_size == rank:
@@ -89,7 +89,7 @@ class ReadSources(Step):
                 continue
             yield Document(
                 # Bytes that are no UTF-8 come through, to be dropped by their rule.
-                text=normalised(file.data).decode("utf-8", "surrogateescape"),
+                text=normalized(file.data).decode("utf-8", "surrogateescape"),
                 id=f"{number}/{place}/{rank}",
                 metadata={
                     "package": " ".join(file.package.split()),
@@ -103,12 +103,12 @@ class ReadSources(Step):
 
 
 class DropByRule(Step):
-    """What is not worth learning from."""
+    """Drops documents that are not worth learning from."""
 
     name = "rules"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """The documents that no rule drops."""
+        """Yields the documents that no rule drops."""
         for document in data:
             raw = document.text.encode("utf-8", "surrogateescape")
             if reason := reason_to_drop(raw):
@@ -123,7 +123,7 @@ class Scrub(Step):
     name = "scrub"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """All documents, clean."""
+        """Yields all documents, clean."""
         for document in data:
             document.text, found = scrub(document.text)
             for kind, times in found.items():
@@ -137,7 +137,7 @@ class Hash(Step):
     name = "hash"
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """The same documents."""
+        """Yields the same documents."""
         for document in data:
             sha1 = hashlib.sha1(document.text.encode(), usedforsecurity=False)
             document.metadata["sha1"] = sha1.hexdigest()
@@ -154,12 +154,12 @@ class Keep(Step):
         self.folder = folder
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """The same documents."""
+        """Yields the same documents."""
         yield from store.write(data, store.path_of(self.folder, rank))
 
 
 class ChooseFirst(Step):
-    """One task over all: which documents repeat an earlier one, exactly or nearly.
+    """Finds the documents that repeat an earlier one, exactly or nearly, in one task over all.
 
     Writes `RANK.json` for each task: numbers of its documents, and the reason.
     """
@@ -171,10 +171,10 @@ class ChooseFirst(Step):
         self.kept, self.matches, self.folder, self.tasks = kept, matches, folder, tasks
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> None:
-        """Nothing comes out of it but the files."""
-        order: dict[Place, tuple[int, ...]] = {}
-        of_hash: dict[str, Place] = {}
-        equal: dict[Place, Place] = {}
+        """Writes the files; no document comes out."""
+        order: dict[DocumentKey, tuple[int, ...]] = {}
+        of_hash: dict[str, DocumentKey] = {}
+        equal: dict[DocumentKey, DocumentKey] = {}
         for task in range(self.tasks):
             for number, document in enumerate(store.read(store.path_of(self.kept, task))):
                 place, sha1 = (task, number), document.metadata["sha1"]
@@ -199,7 +199,7 @@ class ChooseFirst(Step):
 
 
 class ReadKept(Step):
-    """The documents of the read phase that repeat no earlier one."""
+    """Reads the documents of the read phase that repeat no earlier one."""
 
     name = "repeated"
 
@@ -208,7 +208,7 @@ class ReadKept(Step):
         self.kept, self.removed = kept, removed
 
     def run(self, data: None = None, rank: int = 0, world_size: int = 1) -> Documents:
-        """Of this task."""
+        """Yields the documents of this task."""
         removed = json.loads((self.removed / f"{rank:05d}.json").read_text("utf-8"))
         for number, document in enumerate(store.read(store.path_of(self.kept, rank))):
             if reason := removed.get(str(number)):
@@ -218,7 +218,7 @@ class ReadKept(Step):
 
 
 class DropByContent(Step):
-    """A second look, at the few that are left: it parses, and it shares nothing with a benchmark.
+    """Looks a second time at the few that are left: they parse, and share nothing with a benchmark.
 
     Writes `RANK.json`: what shared text with a benchmark.
     """
@@ -230,7 +230,7 @@ class DropByContent(Step):
         self.tasks, self.recipe, self.folder = tasks, recipe, folder
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
-        """The documents that may stay."""
+        """Yields the documents that may stay."""
         benchmarks, leaks = Benchmarks(self.tasks), []
         for document in data:
             path = document.metadata["path"]

@@ -1,4 +1,4 @@
-"""Documents between two phases: one file per task, JSON lines under zstandard.
+"""Keeps documents between two phases: one file per task, JSON lines under zstandard.
 
 datatrove's own writer leaves out the file of a task without documents, and its reader deals files
 to tasks by their number; a phase would then read another task's documents.
@@ -17,12 +17,12 @@ from datatrove.data import Document
 
 
 def path_of(folder: Path, rank: int) -> Path:
-    """Of a task's documents."""
+    """Returns the file of a task's documents."""
     return folder / f"{rank:05d}.jsonl.zst"
 
 
 def write(documents: Iterable[Document], path: Path) -> Iterator[Document]:
-    """Write them while they pass; the file has its name once it is whole."""
+    """Writes documents while they pass; the file has its name once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".tmp")
     with (
@@ -37,7 +37,7 @@ def write(documents: Iterable[Document], path: Path) -> Iterator[Document]:
 
 
 def read(path: Path) -> Iterator[Document]:
-    """The documents of a task, in their order."""
+    """Yields the documents of a task, in their order."""
     with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
         for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
             id_, text, metadata = json.loads(line)

@@ -1,4 +1,4 @@
-"""Data sets: tables of documents on this machine, and those of the Hugging Face hub.
+"""Reads data sets: tables of documents on this machine, and those of the Hugging Face hub.
 
 A row says of its document what it knows: text, path, licence, origin.  The columns have many names;
 `corpus.columns` of a recipe settles what `NAMES` does not.
@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from model_runtime.telemetry import import_silenced
-from model_runtime.training.corpus.licences import Verdict, judge_text
+from model_runtime.training.corpus.licences import Verdict, classify_text
 from model_runtime.training.corpus.source import (
-    LARGEST_READ,
+    MAX_FILE_BYTES,
     CorpusError,
     Opened,
     Share,
@@ -32,7 +32,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "licence": ("license", "licence", "licenses", "max_stars_repo_licenses", "detected_licenses"),
     "origin": ("origin", "repo_name", "max_stars_repo_name", "repo", "meta.pile_set_name"),
 }
-"""Where a row is looked through, in order; a dot leads into a column of columns."""
+"""Columns in which a fact is looked for, in order; a dot leads into a column of columns."""
 BY_DOCUMENT = Verdict("by document", "table", "")
 Row = Mapping[str, Any]
 
@@ -47,18 +47,19 @@ class Table:
     is_shared = False
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the table as `CorpusSource.open` says."""
         rows = _parquet_rows if self.path.suffix == ".parquet" else _json_rows
         return BY_DOCUMENT, files(rows(self.path), recipe, self.name)
 
 
 @dataclass(frozen=True)
 class HubDataset:
-    """A data set that is streamed; nothing but the rows that are read is downloaded."""
+    """A streamed data set; nothing but the rows that are read is downloaded."""
 
     name: str
     options: tuple[tuple[str, str], ...]
-    """Of `datasets.load_dataset`: `split`, `name`, `revision`, `data_files`, `data_dir`."""
+    """Arguments of `datasets.load_dataset`: `split`, `name`, `revision`, `data_files`, `data_dir`.
+    """
     limit: int = 0
     """Most rows of all tasks together; 0: all."""
     version: str = ""
@@ -66,7 +67,7 @@ class HubDataset:
 
     @classmethod
     def parse(cls, text: str) -> HubDataset:
-        """From `NAME?split=train&limit=1000`, the part of a root behind `hf:`.
+        """Returns the data set of `NAME?split=train&limit=1000`, the part of a root behind `hf:`.
 
         >>> HubDataset.parse("org/set?name=python&limit=10").options
         (('name', 'python'), ('split', 'train'))
@@ -78,7 +79,7 @@ class HubDataset:
         return cls(name, tuple(sorted(options.items())), limit)
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
-        """See `Source.open`."""
+        """Reads the rows as `CorpusSource.open` says."""
         try:
             datasets = import_silenced("datasets")
             distributed = import_silenced("datasets.distributed")
@@ -93,7 +94,7 @@ class HubDataset:
 
 
 def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[SourceFile]:
-    """Documents of the rows; a row without text is left out.
+    """Yields the documents of the rows; a row without text is left out.
 
     Raises:
         CorpusError: no row of the table has text where it was looked for.
@@ -106,7 +107,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
     for row in rows:
         seen += 1
         text = _value(row, columns["text"])
-        if not text or len(text) > LARGEST_READ:
+        if not text or len(text) > MAX_FILE_BYTES:
             continue
         found += 1
         path = _value(row, columns["path"])
@@ -118,7 +119,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
             text.encode("utf-8", "surrogatepass"),
             _value(row, columns["origin"]) or table,
             "",
-            judge_text("row", licence, recipe.licences),
+            classify_text("row", licence, recipe.licences),
         )
     if seen and not found:
         raise CorpusError(
@@ -128,7 +129,7 @@ def files(rows: Iterable[Row], recipe: CorpusRecipe, table: str) -> Iterator[Sou
 
 
 def _value(row: Row, names: Iterable[str]) -> str:
-    """The first of these columns that says something; a list is joined."""
+    """Returns the first of these columns that says something; a list is joined."""
     for name in names:
         value: Any = row
         for key in name.split("."):

@@ -1,4 +1,4 @@
---- `:checkhealth fim_lsp`: what is missing between here and ghost text, and the next step.
+--- Finds what keeps ghost text from being shown, and names the next step: `:checkhealth fim_lsp`.
 
 local M = {}
 
@@ -66,10 +66,16 @@ local function check_editor()
     else
       health.warn('inline completion is not enabled', { 'vim.lsp.inline_completion.enable()' })
     end
+    if not require('fim_lsp.internals').is_supported() then
+      health.warn('the plugin was not tried with this version: ghost text that no longer fits is not hidden', {
+        'update the plugin',
+      })
+    end
   else
     health.warn(('Neovim %s shows no ghost text'):format(vim.version()), {
       'update to Neovim 0.12',
-      "or take suggestions in the completion menu: init_options = { completionFallback = true }; see :help fim-lsp-fallback",
+      'or take suggestions in the completion menu, with init_options = { completionFallback = true }',
+      'see :help fim-lsp-fallback',
     })
   end
 end

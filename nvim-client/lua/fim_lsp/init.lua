@@ -1,7 +1,8 @@
---- Accepting in part, cycling, switching off, and the state for a statusline.
---- What is suggested, and when, is the server's business.
+--- Functions for keys, commands and the statusline; the server decides what is suggested and when.
 
+local acceptance = require('fim_lsp.accept')
 local requests = require('fim_lsp.requests')
+local server_status = require('fim_lsp.status')
 
 local M = {}
 
@@ -9,9 +10,7 @@ local NAME = 'fim_lsp'
 local WORD = [[^\_s*\%(\k\+\|\%(\k\@!\S\)\+\)]]
 local LINE = [[^\n*[^\n]*]]
 
----@type table<integer, {state: string, model: string, engine: string, message: string}?>
-local states = {}
----@type table<integer, string?> By buffer: the place for which several suggestions were asked.
+---@type table<integer, string?> The place for which several suggestions were asked, by buffer.
 local asked_at = {}
 
 ---@param filter? vim.lsp.get_clients.Filter
@@ -20,89 +19,36 @@ local function client_of(filter)
   return vim.lsp.get_clients(vim.tbl_extend('force', { name = NAME }, filter or {}))[1]
 end
 
---- Put a part of a suggestion, or all of it, into the buffer.
----
---- The item's range is that of the text it was made for.  What was typed since stands between the
---- range's start and the cursor, and must not come twice (neovim#36529).
----@param item vim.lsp.inline_completion.Item
----@param part_of fun(rest: string): string
----@return vim.lsp.inline_completion.Item?
-local function accept_part(item, part_of)
-  local client = vim.lsp.get_client_by_id(item.client_id)
-  if not client or client.name ~= NAME or type(item.insert_text) ~= 'string' or not item.range then
-    return item -- another server's: as Neovim has it
-  end
-  local bufnr, win = vim.api.nvim_get_current_buf(), vim.api.nvim_get_current_win()
-  local start_row, start_col, end_row, end_col = item.range:to_extmark()
-  local cursor = vim.api.nvim_win_get_cursor(win)
-  local row, col = cursor[1] - 1, cursor[2]
-  local line = vim.api.nvim_get_current_line()
-  local typed = line:sub(start_col + 1, col)
-  if row ~= start_row or row ~= end_row or col < start_col or not vim.startswith(item.insert_text, typed) then
-    return nil
-  end
-  local rest = item.insert_text:sub(#typed + 1)
-  local part = part_of(rest)
-  local is_all = part == rest
-  -- Brackets behind the cursor give way only to the whole suggestion, which repeats them.
-  local replaced = is_all and math.min(end_col - start_col, #line - col) or 0
-  local lines = vim.split(part, '\n', { plain = true })
-  vim.cmd('let &g:undolevels = &g:undolevels') -- undo takes back the suggestion alone
-  vim.api.nvim_buf_set_text(bufnr, row, col, row, col + replaced, lines)
-  vim.api.nvim_win_set_cursor(win, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
-  if is_all then
-    if item.command then
-      client:exec_cmd(item.command, { bufnr = bufnr })
-    end
-  else
-    client:notify('textDocument/didPartiallyAcceptCompletion', {
-      item = { insertText = item.insert_text, command = item.command },
-      acceptedLength = vim.str_utfindex(typed .. part, 'utf-16'),
-    })
-  end
-  return nil
+local function notify_not_running()
+  vim.notify('fim_lsp: the server is not running; :checkhealth fim_lsp looks for the reason', vim.log.levels.WARN)
 end
 
----@param part_of fun(rest: string): string
----@return boolean # Whether a suggestion was showing.
-local function accept(part_of)
-  local inline = vim.lsp.inline_completion
-  if not inline or not requests.is_shown(vim.api.nvim_get_current_buf()) then
-    return false
-  end
-  return inline.get({
-    on_accept = function(item)
-      return accept_part(item, part_of)
-    end,
-  })
-end
-
---- Accept the suggestion.
----@return boolean # False when none is showing.
+--- Accepts the suggestion.
+---@return boolean # False when none is shown.
 function M.accept()
-  return accept(function(rest)
+  return acceptance.accept(function(rest)
     return rest
   end)
 end
 
---- Accept the next word of the suggestion.
----@return boolean # False when none is showing.
+--- Accepts the next word of the suggestion.
+---@return boolean # False when none is shown.
 function M.accept_word()
-  return accept(function(rest)
+  return acceptance.accept(function(rest)
     local word = vim.fn.matchstr(rest, WORD)
     return word ~= '' and word or rest
   end)
 end
 
---- Accept the suggestion up to the end of its line.
----@return boolean # False when none is showing.
+--- Accepts the suggestion up to the end of its line.
+---@return boolean # False when none is shown.
 function M.accept_line()
-  return accept(function(rest)
+  return acceptance.accept(function(rest)
     return vim.fn.matchstr(rest, LINE)
   end)
 end
 
---- Show the next suggestion for this place; the first time at a place, ask the server for several.
+--- Shows the next suggestion for the cursor's place; the first time there, asks the server for several.
 ---@param count? integer Default 1; negative goes back.
 function M.select(count)
   local inline, bufnr = vim.lsp.inline_completion, vim.api.nvim_get_current_buf()
@@ -111,20 +57,19 @@ function M.select(count)
   end
   local cursor = vim.api.nvim_win_get_cursor(0)
   local place = ('%d:%d:%d'):format(vim.b[bufnr].changedtick, cursor[1], cursor[2])
-  if asked_at[bufnr] == place then
-    inline.select({ count = count or 1 })
-  else
+  if asked_at[bufnr] ~= place and requests.ask(bufnr) then
     asked_at[bufnr] = place
-    requests.ask(bufnr)
+  else
+    inline.select({ count = count or 1 })
   end
 end
 
---- Switch suggestions off, or on again, in all buffers; the model stays loaded.
----@param on? boolean Default: the other way round.
+--- Switches suggestions off, or on again, in all buffers; the model stays loaded.
+---@param on? boolean Default: the opposite of what is set.
 function M.toggle(on)
   local client = client_of()
   if not client then
-    vim.notify('fim_lsp is not running; :checkhealth fim_lsp says more', vim.log.levels.WARN)
+    notify_not_running()
     return
   end
   if on == nil then
@@ -134,58 +79,51 @@ function M.toggle(on)
   client:notify('workspace/didChangeConfiguration', { settings = client.settings })
 end
 
---- What the server says of itself, for the current buffer.
----@return {state: string, model: string, engine: string, message: string}?
+--- Returns what the server says about itself; nil in a buffer that it does not serve.
+---@return fim_lsp.Status?
 function M.state()
   local client = client_of({ bufnr = vim.api.nvim_get_current_buf() })
-  return client and states[client.id]
+  return client and server_status.get(client.id)
 end
 
-local SIGNS = { starting = 'loading', busy = '…', error = 'error', disabled = 'off' }
-
---- A few characters for a statusline; empty in a buffer that fim-lsp does not serve.
+--- Returns a few characters for a statusline; none in a buffer that the server does not serve.
 ---
---- `FIM`, `FIM …` (at work), `FIM loading`, `FIM off` or `FIM error`.
+--- They are `FIM`, `FIM …` (at work), `FIM loading`, `FIM off`, `FIM on request` or `FIM error`.
 ---@return string
 function M.status()
-  local now = M.state()
-  if not now then
-    return ''
+  local status = M.state()
+  return status and vim.trim('FIM ' .. server_status.sign(status, vim.api.nvim_get_current_buf())) or ''
+end
+
+--- Tells the user what the server says about itself and about the current buffer.
+function M.show_status()
+  local status = M.state()
+  if status then
+    vim.notify('fim_lsp: ' .. server_status.describe(status, vim.api.nvim_get_current_buf()))
+  else
+    vim.notify('fim_lsp: the server does not serve this buffer; :checkhealth fim_lsp looks for the reason')
   end
-  return SIGNS[now.state] and 'FIM ' .. SIGNS[now.state] or 'FIM'
 end
 
---- Take the notification `fimLsp/status`.
-function M.on_status(_, status, context)
-  states[context.client_id] = status
-  vim.schedule(function()
-    vim.cmd.redrawstatus({ bang = true })
-    vim.api.nvim_exec_autocmds('User', { pattern = 'FimLspStatus', modeline = false, data = status })
-  end)
-end
-
---- Show in a window what became of the last requests, and why.
+--- Shows why the last requests of the current buffer, or of all buffers, came to what they did.
 function M.explain()
-  local client = client_of()
+  local bufnr = vim.api.nvim_get_current_buf()
+  local client = client_of({ bufnr = bufnr })
+  local params = client and { uri = vim.uri_from_bufnr(bufnr) } or vim.empty_dict()
+  client = client or client_of()
   if not client then
-    vim.notify('fim_lsp is not running; :checkhealth fim_lsp says more', vim.log.levels.WARN)
+    notify_not_running()
     return
   end
-  client:request('fimLsp/explain', nil, function(err, decisions)
+  client:request('fimLsp/explain', params, function(err, explanation)
     if err then
-      vim.notify('fim_lsp: ' .. err.message, vim.log.levels.ERROR)
-      return
+      vim.notify(
+        ('fim_lsp: the server explains nothing: %s; its log has more'):format(err.message),
+        vim.log.levels.ERROR
+      )
+    else
+      require('fim_lsp.explanation').show(explanation.markdown)
     end
-    local lines = {}
-    for _, decision in ipairs(decisions or {}) do
-      vim.list_extend(lines, vim.split(vim.inspect(decision), '\n', { plain = true }))
-    end
-    local bufnr = vim.api.nvim_create_buf(false, true)
-    vim.bo[bufnr].bufhidden = 'wipe'
-    vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, #lines > 0 and lines or { 'no request yet' })
-    vim.api.nvim_open_win(bufnr, true, { split = 'below' })
-    vim.bo[bufnr].filetype = 'lua'
-    vim.bo[bufnr].modifiable = false
   end)
 end
 

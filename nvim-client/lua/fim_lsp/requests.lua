@@ -1,34 +1,35 @@
---- What goes over the wire for inline completion, seen from the client's side.
+--- Follows the requests for inline completion and keeps ghost text in step with what is typed.
 ---
---- Neovim 0.12 never cancels a request while one types, shows whatever answer comes in, and goes on
---- showing an item that no longer fits what was typed.  Here answers that do not fit are dropped,
---- and what does not fit any more is hidden.
+--- Neovim 0.12 never cancels a request while the user types, shows every answer that comes in, and
+--- goes on showing an item that no longer continues the text.  This module drops answers that do not
+--- fit and hides what has ceased to fit.
+
+local internals = require('fim_lsp.internals')
 
 local M = {}
 
 local METHOD = 'textDocument/inlineCompletion'
-local NAMESPACE = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
 local INVOKED = 1
 
----@class fim_lsp.Place Where a request was made.
+---@class fim_lsp.Place Cursor and line at the time of a request.
 ---@field row integer
 ---@field col integer Byte in the line.
----@field line string The whole line at that time.
+---@field line string
 
 ---@class fim_lsp.Answer
 ---@field place fim_lsp.Place
 ---@field items lsp.InlineCompletionItem[]
 
----@type table<integer, fim_lsp.Answer?> By buffer.
+---@type table<integer, fim_lsp.Answer?> The answer that is shown, by buffer.
 local shown = {}
----@type table<integer, true?> By buffer: the next request was asked for by the user.
-local is_asked_for = {}
----@type table<integer, true?> By client.
-local is_followed = {}
+---@type table<integer, true?> Buffers whose next request is an explicit one.
+local invoked_next = {}
+---@type table<integer, true?> Clients whose requests are followed.
+local attached = {}
 
 ---@param bufnr integer
 ---@return fim_lsp.Place?
-local function here(bufnr)
+local function cursor_place(bufnr)
   local win = vim.api.nvim_get_current_win()
   if vim.api.nvim_win_get_buf(win) ~= bufnr then
     return nil
@@ -38,7 +39,7 @@ local function here(bufnr)
   return { row = row - 1, col = col, line = line }
 end
 
---- What was typed since `before`, when nothing else has changed in the line; nil otherwise.
+--- Returns what was typed since `before`; nil if anything else in the line has changed.
 ---@param before fim_lsp.Place
 ---@param now fim_lsp.Place?
 ---@return string?
@@ -51,11 +52,12 @@ local function typed_since(before, now)
   return is_same and now.line:sub(before.col + 1, now.col) or nil
 end
 
+--- Tells whether each item of an answer begins with what was typed since the request.
 ---@param answer fim_lsp.Answer
 ---@param bufnr integer
 ---@return boolean
 local function fits(answer, bufnr)
-  local typed = typed_since(answer.place, here(bufnr))
+  local typed = typed_since(answer.place, cursor_place(bufnr))
   if not typed then
     return false
   end
@@ -67,80 +69,59 @@ local function fits(answer, bufnr)
   return true
 end
 
---- Follow the requests of a client from now on.
----@param client vim.lsp.Client
-function M.follow(client)
-  if is_followed[client.id] then
-    return
+---@param params lsp.InlineCompletionParams
+---@param handler lsp.Handler
+---@param bufnr integer
+---@return lsp.Handler # Passes on the answers that fit.
+local function follow(params, handler, bufnr)
+  if invoked_next[bufnr] then
+    invoked_next[bufnr] = nil
+    params.context.triggerKind = INVOKED
   end
-  is_followed[client.id] = true
-  local request = client.request
-  ---@diagnostic disable-next-line: duplicate-set-field
-  client.request = function(self, method, params, handler, bufnr)
-    if method ~= METHOD or not handler then
-      return request(self, method, params, handler, bufnr)
-    end
-    bufnr = (bufnr and bufnr ~= 0) and bufnr or vim.api.nvim_get_current_buf()
-    if is_asked_for[bufnr] then
-      is_asked_for[bufnr] = nil
-      params.context.triggerKind = INVOKED
-    end
-    local place = here(bufnr)
-    return request(self, method, params, function(err, result, ...)
-      if not err and result and place then
-        local answer = { place = place, items = result.items or result }
-        if #answer.items > 0 and not fits(answer, bufnr) then
-          return -- what is shown now may be the answer to a newer request
-        end
-        shown[bufnr] = answer
+  local place = cursor_place(bufnr)
+  return function(err, result, ...)
+    if not err and result and place then
+      local answer = { place = place, items = result.items or result }
+      if #answer.items > 0 and not fits(answer, bufnr) then
+        return -- what is shown now may be the answer to a newer request
       end
-      return handler(err, result, ...)
-    end, bufnr)
+      shown[bufnr] = answer
+    end
+    return handler(err, result, ...)
   end
 end
 
---- Hide what no longer continues the text at the cursor; call when Neovim has drawn it.
+--- Follows the requests of a client from now on.
+---@param client vim.lsp.Client
+function M.attach(client)
+  if not attached[client.id] then
+    attached[client.id] = true
+    internals.intercept(client, METHOD, follow)
+  end
+end
+
+--- Hides ghost text that no longer continues the text at the cursor; call after Neovim has drawn it.
 ---@param bufnr integer
 function M.hide_misfit(bufnr)
   local answer = shown[bufnr]
-  -- Kept though it does not fit: Neovim draws it again at each key until the next answer.
+  -- The answer is kept though it does not fit: Neovim draws it again at each key until the next one.
   if answer and not fits(answer, bufnr) then
-    vim.api.nvim_buf_clear_namespace(bufnr, NAMESPACE, 0, -1)
+    internals.hide_ghost_text(bufnr)
   end
 end
 
---- Whether ghost text can be seen in a buffer.
+--- Sends an explicit request, which the server answers with several suggestions.
 ---@param bufnr integer
----@return boolean
-function M.is_shown(bufnr)
-  local options = { details = true }
-  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(bufnr, NAMESPACE, 0, -1, options)) do
-    local details = mark[4] or {}
-    if details.virt_lines and #details.virt_lines > 0 then
-      return true
-    end
-    for _, chunk in ipairs(details.virt_text or {}) do
-      if chunk[1] ~= '' then
-        return true
-      end
-    end
-  end
-  return false
-end
-
---- Ask for several suggestions, as when the user asks.
----
---- Neovim 0.12 has no function for it: its own request, which a moved cursor causes, is made into
---- that.
----@param bufnr integer
+---@return boolean # False where this version of Neovim gives no way to do so.
 function M.ask(bufnr)
-  is_asked_for[bufnr] = true
-  vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+  invoked_next[bufnr] = true
+  return internals.send_request(bufnr)
 end
 
+--- Forgets what is shown in a buffer.
 ---@param bufnr integer
 function M.forget(bufnr)
-  shown[bufnr], is_asked_for[bufnr] = nil, nil
+  shown[bufnr], invoked_next[bufnr] = nil, nil
 end
 
 return M

@@ -9,7 +9,7 @@ const lsp = require('vscode-languageserver-protocol/node');
 
 const [command, ...args] = process.argv.slice(2);
 const uri = 'file:///wire.py';
-const seen = { statuses: [] };
+const seen = { statuses: [], documentStates: [] };
 
 function ask(connection, line, character, triggerKind, token) {
   const params = { textDocument: { uri }, position: { line, character }, context: { triggerKind } };
@@ -22,6 +22,7 @@ async function main() {
   const reader = new lsp.StreamMessageReader(server.stdout);
   const connection = lsp.createProtocolConnection(reader, new lsp.StreamMessageWriter(server.stdin));
   connection.onNotification('fimLsp/status', (status) => seen.statuses.push(status.state));
+  connection.onNotification('fimLsp/documentState', ({ state }) => seen.documentStates.push(state));
   connection.onError(([error]) => {
     console.error(`the wire is broken: ${error.message}`);
     server.kill();
@@ -36,6 +37,7 @@ async function main() {
     capabilities: {
       textDocument: { inlineCompletion: { dynamicRegistration: true } },
       general: { positionEncodings: ['utf-16'] },
+      experimental: { fimLsp: { documentState: true } },
     },
   });
   seen.provider = capabilities.inlineCompletionProvider;
@@ -58,7 +60,11 @@ async function main() {
 
   const [item] = seen.automatic.items;
   seen.acceptance = await connection.sendRequest(lsp.ExecuteCommandRequest.type, item.command);
-  seen.decisions = (await connection.sendRequest('fimLsp/explain', {})).length;
+  const explanation = await connection.sendRequest('fimLsp/explain', { uri });
+  seen.traces = explanation.traces.length;
+  seen.markdown = explanation.markdown;
+  const settings = { fimLsp: { languages: { python: false } } };
+  await connection.sendNotification(lsp.DidChangeConfigurationNotification.type, { settings });
 
   await connection.sendRequest(lsp.ShutdownRequest.type);
   await connection.sendNotification(lsp.ExitNotification.type);

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.completion.candidates import distinct, gather, mean_logprob_of
+from fim_lsp.completion.trace import CandidateOutcome
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.generate import Finish, Generation
 from model_runtime.engines.protocol import SamplingParams
@@ -78,7 +79,7 @@ def test_sampling_ends_when_there_are_enough():
         asked.append(sampling)
         return written(text := f"value {len(asked)}", (text, -1.0))
 
-    kept, notes = gather(
+    kept, figures = gather(
         written("value 0", ("value 0", -0.1)),
         3,
         generate,
@@ -89,23 +90,23 @@ def test_sampling_ends_when_there_are_enough():
 
     assert ["value 0", "value 1", "value 2"] == [completion.text for completion in kept]
     assert 2 == len(asked) == len({sampling.seed for sampling in asked})
-    assert [("kept", 9)] * 3 == [(note["outcome"], note["cachedTokens"]) for note in notes]
+    assert [(CandidateOutcome.KEPT, 9)] * 3 == [(one.outcome, one.cached_tokens) for one in figures]
 
 
 @pytest.mark.parametrize(("is_over", "tries"), [(False, 5), (True, 1)])
 def test_sampling_ends_after_two_tries_for_each_or_when_it_is_called_off(is_over, tries):
     same = written("a", ("a", -1.0))
-    kept, notes = gather(
+    kept, figures = gather(
         same, 3, lambda sampling: same, lambda _: shown("a"), GREEDY, lambda: is_over
     )
 
     assert 1 == len(kept)
-    assert tries == len(notes)
+    assert tries == len(figures)
 
 
 def test_what_the_filters_empty_is_no_candidate():
     nothing = written("", ("", -1.0))
-    kept, notes = gather(nothing, 2, lambda _: nothing, lambda _: None, GREEDY, lambda: False)
+    kept, figures = gather(nothing, 2, lambda _: nothing, lambda _: None, GREEDY, lambda: False)
 
     assert not kept
-    assert {"filtered"} == {note["outcome"] for note in notes}
+    assert {CandidateOutcome.FILTERED} == {one.outcome for one in figures}

@@ -178,7 +178,7 @@ def test_no_rule_fails_or_makes_a_text_longer_in_any_language(written, prefix, s
 
 
 def test_the_twelve_languages_most_used_are_known():
-    """By the Stack Overflow survey of 2025, without the markup languages."""
+    """Languages of the Stack Overflow survey of 2025, without the markup languages."""
     used = ("javascript", "sql", "python", "shellscript", "typescript", "java", "csharp", "cpp",
             "c", "php", "go", "rust")  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The memory of a project proposes what was written before, follows edits, and stays small."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,17 +67,17 @@ def test_what_is_forgotten_leaves_nothing():
     memory.forget("never.py")
 
     assert not proposed(memory, "for item in items:\n")
-    assert (0, {}, {}) == (memory._num_lines, memory._under, memory._starting)
+    assert (0, ()) == (memory.num_lines, memory.paths)
 
 
 def test_the_files_added_longest_ago_go_when_there_are_too_many_lines():
-    memory = LineIndex(most_lines=10)
+    memory = LineIndex(max_lines=10)
     for number in range(20):
         memory.add(f"{number}.py", "".join(f"line {number} {row}\n" for row in range(4)))
     memory.add("large.py", "".join(f"large {row}\n" for row in range(1000)))
 
     assert ("large.py",) == memory.paths
-    assert 10 == memory._num_lines
+    assert 10 == memory.num_lines
     assert not proposed(memory, "line 19 0\n")
 
 
@@ -113,6 +115,7 @@ def test_edits_one_by_one_leave_what_adding_the_last_texts_would(edits):
     for path, text in dict(edits).items():
         fresh.add(path, "\n".join(text))
 
-    assert fresh._under == edited._under
-    assert fresh._starting == edited._starting
-    assert fresh._num_lines == edited._num_lines
+    assert fresh.num_lines == edited.num_lines
+    for above, start in product(["", "a = 1", "b = a", "é", "a"], ["", "a", "a = ", "b =", "é"]):
+        prefix = f"{above}\n{start}"
+        assert list(fresh.propose(prefix)) == list(edited.propose(prefix))

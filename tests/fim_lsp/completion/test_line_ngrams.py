@@ -1,13 +1,15 @@
-"""What the project has written before is answered without a model, and only where it helps."""
+"""Lines of the project are suggested without a model, and only where that helps."""
 
 import math
 from dataclasses import replace
 
 import pytest
 
+from fim_lsp.completion.reasons import RequestOutcome
 from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.trace import AnsweredBy
 from fim_lsp.suggestion import Trigger
-from tests.fim_lsp.completion.test_provider import NO_PAUSE, ask, ready, snapshot
+from tests.fim_lsp.completion.test_provider import NO_PAUSE, ask, last, ready, snapshot
 
 LOOP = "for item in items:\n    total += item.price\n\n"
 TEXT = LOOP * 4 + "for item in items:\n    |\n"
@@ -16,13 +18,13 @@ TEXT = LOOP * 4 + "for item in items:\n    |\n"
 async def test_the_project_answers_in_place_of_the_model():
     provider, model, host = await ready("a + b")
     (completion,) = await ask(provider, TEXT)
-    (decision,) = provider.explain()
+    (trace,) = provider.log.newest()
 
     assert "total += item.price" == completion.text
     assert [] == model.engine.prompts
-    assert ("shown", "project memory") == (decision["outcome"], decision["source"])
-    assert 4 == decision["writtenBefore"]
-    assert math.exp(completion.mean_logprob) >= decision["leastProbability"]
+    assert (RequestOutcome.SHOWN, AnsweredBy.LINE_NGRAMS) == (trace.outcome, trace.answered_by)
+    assert 4 == trace.line_ngrams.written_before
+    assert math.exp(completion.mean_logprob) >= trace.confidence.least_probability
     host.close()
 
 
@@ -32,8 +34,17 @@ async def test_what_it_answered_is_typed_through_and_then_asked_again():
     (rest,) = await ask(provider, TEXT.replace("|", "total |"))
 
     assert ("+= item.price", first.id) == (rest.text, rest.id)
-    assert "cache" == provider.explain()[0]["source"]
+    assert AnsweredBy.CACHE is last(provider).answered_by
     assert [] == model.engine.prompts
+    host.close()
+
+
+async def test_it_is_typed_through_in_a_language_that_the_model_does_not_know():
+    provider, _, host = await ready("a + b", languages=("go",))
+    (first,) = await ask(provider, TEXT)
+    (rest,) = await ask(provider, TEXT.replace("|", "total |"))
+
+    assert ("+= item.price", first.id) == (rest.text, rest.id)
     host.close()
 
 
@@ -99,7 +110,7 @@ async def test_it_can_be_switched_off_and_is_silent_when_asked():
     await ask(provider, TEXT, Trigger.INVOKED)
 
     assert 2 <= len(model.engine.prompts)
-    assert {"model"} == {decision["source"] for decision in provider.explain()}
+    assert {AnsweredBy.MODEL} == {trace.answered_by for trace in provider.log.newest()}
     host.close()
 
 

@@ -1,4 +1,4 @@
-"""What git ignores, told without git, and compared with what git says."""
+"""Files that git ignores are found without git, and compared with what git says."""
 
 from __future__ import annotations
 

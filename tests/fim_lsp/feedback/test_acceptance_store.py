@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
+from filelock import FileLock
 
 from fim_lsp.cli import main
 from fim_lsp.feedback import acceptance_store
@@ -28,7 +29,7 @@ def test_what_is_added_is_added_to_what_is_there(path):
         ("model", "0.5", "accepted"): 2,
         ("model", "1", "rejected"): 2,
     } == acceptance_store.read(path)
-    assert ["accepted.json"] == os.listdir(path.parent)
+    assert {"accepted.json", "accepted.json.lock"} == set(os.listdir(path.parent))
 
 
 def test_the_file_holds_names_of_models_settings_and_numbers_only(path):
@@ -70,22 +71,31 @@ def test_where_nothing_can_be_written_nothing_fails(tmp_path):
     for path in (tmp_path / "file" / "accepted.json", tmp_path / "folder.json"):
         assert acceptance_store.add(path, ONE) is None
         assert Counter() == acceptance_store.read(path)
-    assert {"file", "folder.json"} == set(os.listdir(tmp_path))
+    assert {"file", "folder.json", "folder.json.lock"} == set(os.listdir(tmp_path))
 
 
-def test_a_lock_that_somebody_left_is_taken_over(path):
+def test_while_somebody_writes_nothing_is_added(path):
     acceptance_store.add(path, ONE)
-    lock = path.with_name("accepted.json.lock")
-    lock.touch()
+    with FileLock(path.with_name("accepted.json.lock")):
+        assert acceptance_store.add(path, ONE) is None
 
-    assert acceptance_store.add(path, ONE) is None  # somebody is writing
-    os.utime(lock, (1, 1))
     assert {("model", "0.5", "accepted"): 2} == acceptance_store.add(path, ONE)
+
+
+def test_the_lock_of_a_program_that_died_is_none(path):
+    path.parent.mkdir()
+    code = (
+        "import os, sys; from filelock import FileLock\n"
+        "FileLock(sys.argv[1]).acquire(); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code, f"{path}.lock"], check=False)
+
+    assert Counter(ONE) == acceptance_store.add(path, ONE)
 
 
 def test_servers_that_write_at_once_lose_nothing(path):
     code = (
-        "import sys; from pathlib import Path; from fim_lsp.feedback import acceptance_store as counts\n"
+        "import sys; from pathlib import Path; from fim_lsp.feedback import acceptance_store\n"
         "for _ in range(25):\n"
         "    while acceptance_store.add(Path(sys.argv[1]), {('model', '0.5', 'typed'): 1}) is None: pass\n"
     )

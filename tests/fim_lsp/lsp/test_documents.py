@@ -4,12 +4,14 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 
+from fim_lsp.document import DocumentSnapshot
 from fim_lsp.lsp.documents import (
     OpenDocument,
     OpenDocuments,
     end_of_edit,
     install_documents,
 )
+from fim_lsp.lsp.jsonrpc import FimProtocol
 from fim_lsp.uris import path_of
 
 URI = "file:///project/a.py"
@@ -18,7 +20,7 @@ URI = "file:///project/a.py"
 @pytest.fixture
 def documents() -> OpenDocuments:
     """Installed as the server does it: into a protocol whose workspace pygls has just made."""
-    server = LanguageServer("test", "1")
+    server = LanguageServer("test", "1", protocol_cls=FimProtocol)
     protocol = server.protocol
     for _ in protocol.lsp_initialize(
         lsp.InitializeParams(
@@ -96,14 +98,30 @@ def test_a_document_is_known_under_every_spelling_of_its_name(documents):
     assert documents.get("file:///c:/a b.py") is not None
 
 
+def read(document: OpenDocument, line: int, character: int) -> DocumentSnapshot:
+    handle = document.handle(lsp.Position(line, character), "a.py", is_shared=True)
+    return handle.read()
+
+
 def test_line_numbers_past_the_end_are_those_of_the_last_line(documents):
     document = opened(documents, "a\nb\n")
-    assert [document.line_of(lsp.Position(line, 0)) for line in (0, 2, 3, 99)] == [0, 2, 2, 2]
+    assert [read(document, line, 0).line for line in (0, 2, 3, 99)] == [0, 2, 2, 2]
 
 
 def test_a_model_sees_no_lone_surrogates(documents):
-    document = opened(documents, "a\ud83db")
-    assert document.around(lsp.Position(0, 9)) == ("a\ufffdb", 3)
+    snapshot = read(opened(documents, "a\ud83db"), 0, 9)
+    assert ("a\ufffdb", 3) == (snapshot.text, snapshot.offset)
+
+
+def test_a_handle_is_of_the_moment_and_its_text_is_put_together_when_it_is_read(documents):
+    document = opened(documents, "x = 1\n")
+    handle = document.handle(lsp.Position(0, 4), "a.py", is_shared=True)
+    document.apply_change(partial((0, 4), (0, 5), "2"))
+    documents.remove_text_document(URI)
+
+    snapshot = handle.read()
+    assert ("x = 1\n", 4, 1) == (snapshot.text, snapshot.offset, handle.version)
+    assert (URI, "python", "a.py") == (snapshot.uri, snapshot.language_id, snapshot.path)
 
 
 @pytest.mark.parametrize(

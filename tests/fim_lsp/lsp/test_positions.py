@@ -4,12 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fim_lsp.lsp.positions import Position, count_line_ends, num_units, offset_of, position_of
+from fim_lsp.lsp.positions import (
+    Encoding,
+    Position,
+    count_line_ends,
+    num_units,
+    offset_of,
+    start_of_line,
+)
 from tests.support.naive_text import ENCODINGS, NaiveText, positions, texts, to_units
 
 CHARACTERS = {"ascii": "a", "accent": "é", "emoji": "😀", "combining": "e\u0301", "cjk": "漢"}
 SEPARATORS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 NOT_SEPARATORS = {"form feed": "\f", "line separator": "\u2028", "next line": "\x85"}
+
+
+def position_of(text: str, offset: int, encoding: Encoding) -> Position:
+    """The position at an offset; between CR and LF it is that before both."""
+    if text[max(0, offset - 1) : offset + 1] == "\r\n":
+        offset -= 1
+    start = start_of_line(text, offset)
+    return Position(count_line_ends(text[:start]), num_units(text[start:offset], encoding))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

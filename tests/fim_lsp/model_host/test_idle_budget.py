@@ -7,33 +7,54 @@ from hypothesis import strategies as st
 from fim_lsp.model_host.idle_budget import SHARE, IdleBudget, is_on_battery
 
 
-def test_a_debt_is_paid_before_the_next_job():
-    budget = IdleBudget(0)
-    budget.spend(3, 0)
+class Clock:
+    """Stands at `now` until a test sets it."""
 
-    assert [False, False, True] == [budget.allows(now) for now in (0, 7.9, 8.1)]
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
 
 
-def test_no_more_than_a_second_is_saved_up():
-    budget = IdleBudget(0)
-    assert budget.allows(1e6)
-    budget.spend(1.5, 1e6)
+@pytest.fixture
+def clock():
+    return Clock()
 
-    assert not budget.allows(1e6 + 1)
+
+def test_a_debt_is_paid_before_the_next_job(clock):
+    budget = IdleBudget(clock)
+    budget.spend(3)
+    found = []
+    for clock.now in (0, 7.9, 8.1):
+        found.append(budget.allows())
+
+    assert [False, False, True] == found
+
+
+def test_no_more_than_a_second_is_saved_up(clock):
+    budget = IdleBudget(clock)
+    clock.now = 1e6
+    assert budget.allows()
+    budget.spend(1.5)
+    clock.now += 1
+
+    assert not budget.allows()
 
 
 @given(
     st.lists(st.tuples(st.floats(0, 20), st.floats(0, 5)), max_size=60),
 )
 def test_over_any_time_a_quarter_is_spent_and_one_job_and_what_was_saved_up(asked):
-    budget, now, spent, longest = IdleBudget(0), 0.0, 0.0, 0.0
+    clock, spent, longest = Clock(), 0.0, 0.0
+    budget = IdleBudget(clock)
     for pause, job in asked:
-        now += pause
-        if budget.allows(now):
-            budget.spend(job, now)
+        clock.now += pause
+        if budget.allows():
+            budget.spend(job)
             spent, longest = spent + job, max(longest, job)
 
-        assert spent <= SHARE * now + 1 + longest + 1e-6
+        assert spent <= SHARE * clock.now + 1 + longest + 1e-6
 
 
 MAINS = {"type": "Mains", "online": "1"}

@@ -1,4 +1,4 @@
-"""The dial's table from what replays showed."""
+"""A calibration table is made from what replays showed."""
 
 import json
 import shutil

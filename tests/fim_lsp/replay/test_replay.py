@@ -64,7 +64,7 @@ def test_at_a_human_pace_an_answer_in_time_is_taken_as_well(replay):
 
 
 def test_only_so_many_keys_are_typed_as_asked_for(replay):
-    assert 3 == replay("--wrong", manner=Manner(is_fast=True, most_keys=3)).total.keys
+    assert 3 == replay("--wrong", manner=Manner(is_fast=True, max_keys=3)).total.keys
 
 
 def test_the_report_says_the_same_in_json_and_on_the_page(replay):

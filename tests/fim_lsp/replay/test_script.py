@@ -1,4 +1,4 @@
-"""What is typed: files, and what commits of a real repository changed."""
+"""Scripts type files, and what commits of a real repository changed."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is known of a project's files: where names are defined, and what lies beside what."""
+"""The index knows which files define a name, and which lie beside another."""
 
 import random
 import sys
@@ -49,12 +49,12 @@ def test_a_file_that_is_added_again_gets_its_new_names():
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sets(st.integers(0, 50)))))
 def test_it_never_grows_beyond_its_bounds(files):
-    index = WorkspaceIndex(most_files=10, most_names=20)
+    index = WorkspaceIndex(max_files=10, max_names=20)
     for path, names in files:
         index.add(f"/{path}.py", map(str, names))
 
     assert len(index) <= 10
-    assert index.num_names <= 20
+    assert sum(any(index.defining({str(number)})) for number in range(51)) <= 20
 
 
 def test_a_hundred_thousand_files_take_less_than_100_mb():

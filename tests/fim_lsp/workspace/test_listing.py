@@ -1,4 +1,4 @@
-"""Which files of a folder are looked at: the project's code, and nothing else."""
+"""The listing has the project's code, and nothing else."""
 
 import os
 from pathlib import Path

@@ -10,7 +10,7 @@ from model_runtime.decoding.confidence import ConfidenceCutoff, line_probability
 
 
 def cut(least, *tokens):
-    """What is left of the tokens (text, probability)."""
+    """Returns what is left of the tokens (text, probability)."""
     text = "".join(piece for piece, _ in tokens)
     ends = [len("".join(piece for piece, _ in tokens[: n + 1])) for n in range(len(tokens))]
     found = ConfidenceCutoff(least).cut(text, ends, [math.log(p) for _, p in tokens])

@@ -1,4 +1,4 @@
-"""Where a completion ends, as data: each case is a hole, what the model writes, and what is left of it."""
+"""The ends of completions, as data: each case is a hole, what the model writes, and what is left of it."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""When the time is over, what is whole is shown."""
+"""A text is cut to what is whole of it, once the time is over."""
 
 import pytest
 from hypothesis import given

@@ -128,7 +128,7 @@ from model_runtime.models.bundle import ModelBundle
 artifact_cache.user_cache_path = lambda *_, **__: Path(sys.argv[2])
 build = lambda folder: (folder / "model.bin").write_bytes(b"12345")
 for kind in "abc":
-    artifact_cache.derived_folder(ModelBundle.open(sys.argv[1]), kind=kind, version="1", build=build)
+    artifact_cache.artifact_folder(ModelBundle.open(sys.argv[1]), kind=kind, version="1", build=build)
 os._exit(0)
 """
 

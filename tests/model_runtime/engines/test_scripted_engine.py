@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -39,13 +38,11 @@ def test_cached_tokens_are_those_shared_with_the_last_prompt():
 
 
 def test_a_pause_ends_at_once_when_it_is_cancelled():
-    engine = ScriptedEngine([7, 8], prefill_seconds=60)
+    engine = ScriptedEngine([7, 8], prefill_seconds=3600)
     cancel = threading.Event()
     threading.Timer(0.05, cancel.set).start()
-    started = time.perf_counter()
 
     assert [] == ids(engine.generate([1], STOPPING, cancel))
-    assert time.perf_counter() - started < 30
 
 
 def test_it_fails_when_told_to():

@@ -1,4 +1,4 @@
-"""What each way of moving about in an editor costs: counts, over prompts as the encoder writes them."""
+"""Counts what each way of moving about in an editor costs, over prompts as the encoder writes them."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ ANSWER = [9001, 9002, 9003]
 
 
 def prompt(before, after):
-    """As spm1 orders the parts: suffix, prefix, and the sentinels 1, 2 and 3."""
+    """Returns a prompt in the order spm1: suffix, prefix, and the sentinels 1, 2 and 3."""
     return [1, *after, 2, *before, 3]
 
 
@@ -47,7 +47,7 @@ def test_one_more_key_costs_its_own_tokens_and_the_sentinel(slots, text):
     cost(slots, prompt(text[:200], text[300:]))
 
     assert [2] * 50 == [cost(slots, prompt(text[:end], text[300:])) for end in range(201, 251)]
-    assert 1 == len(slots.held)
+    assert 1 == len(slots.cached_ids)
 
 
 def test_deleting_and_asking_again_cost_one(slots, text):
@@ -131,7 +131,7 @@ def test_the_slot_used_longest_ago_goes(slots):
     cost(slots, prompts[0])
     cost(slots, prompts[4])
 
-    assert 4 == len(slots.held)
+    assert 4 == len(slots.cached_ids)
     assert [1, 1, 1, 1] == [cost(slots, prompts[number]) for number in (0, 2, 3, 4)]
     assert 201 == cost(slots, prompts[1])
 
@@ -140,7 +140,7 @@ def test_a_single_slot_serves_one_text_after_another():
     slots, one, other = KvSlots(1), prompt(document(1), []), prompt(document(2), [])
 
     assert [403, 401, 401] == [cost(slots, ids) for ids in (one, other, one)]
-    assert 1 == len(slots.held)
+    assert 1 == len(slots.cached_ids)
 
 
 def test_the_last_id_is_always_run(slots, text):
@@ -156,13 +156,18 @@ IDS = st.lists(st.integers(1, 3), min_size=1, max_size=3 * SURPLUS)
 def test_what_is_shared_is_the_longest_prefix_that_any_slot_holds(prompts, most):
     slots = KvSlots(most)
     for ids in prompts:
-        longest = max((common_prefix(held, ids) for held in slots.held), default=0)
+        longest = max((common_prefix(held, ids) for held in slots.cached_ids), default=0)
         plan = slots.plan(ids)
 
         assert min(longest, len(ids) - 1) == plan.shared
         assert plan == slots.plan(ids)
-        assert not slots.held or slots.held[plan.source][: plan.shared] == ids[: plan.shared]
-        others = [held for number, held in enumerate(slots.held) if number != plan.slot]
+        assert (
+            not slots.cached_ids
+            or slots.cached_ids[plan.source][: plan.shared] == ids[: plan.shared]
+        )
+        others = [held for number, held in enumerate(slots.cached_ids) if number != plan.slot]
         cost(slots, ids)
-        assert len(slots.held) <= most
-        assert others == [held for number, held in enumerate(slots.held) if number != plan.slot]
+        assert len(slots.cached_ids) <= most
+        assert others == [
+            held for number, held in enumerate(slots.cached_ids) if number != plan.slot
+        ]

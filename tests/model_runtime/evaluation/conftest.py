@@ -16,11 +16,11 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:
-    """What confines programs here, with the benchmark's own limits."""
+    """The sandbox of this machine, with the benchmark's own limits."""
     return required_sandbox()
 
 
 @pytest.fixture(scope="session")
 def impatient(sandbox: Sandbox) -> Sandbox:
-    """The same with little time, for programs that never end."""
+    """The same sandbox with little time, for programs that never end."""
     return Sandbox(sandbox.isolation, Limits(seconds=0.8, memory_mb=256))

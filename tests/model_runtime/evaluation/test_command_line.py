@@ -7,7 +7,8 @@ import pytest
 from model_runtime import engines
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.__main__ import main
-from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import choose, read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -29,7 +30,7 @@ def known_answers(bundle, data):
     encoder, budget, answers = bundle.encoder, PromptBudget(4096 - 256), {}
     for task in choose(read_split(data, SPLITS["single-line"]), 12):
         prompt = encoder.prompt(PromptRequest(task.hole), budget)
-        answers[tuple(prompt.ids)] = [*encoder.tokenizer.encode(task.middle), encoder.tokens.end]
+        answers[tuple(prompt.ids)] = [*encoder.tokenizer.encode(task.middle), encoder.format.end]
     return answers
 
 
@@ -158,7 +159,7 @@ def test_wrong_usage_ends_with_two(arguments, capsys):
     assert 2 == ended.value.code
 
 
-def test_the_judge_can_be_tested_alone(data, sandbox, capsys):
+def test_the_evaluation_can_be_tested_alone(data, sandbox, capsys):
     command = ["floor", "--data", str(data), "--split", "random-span-light", "--tasks", "6"]
     assert 2 == main(command)
     assert 0 == main([*command, "--allow-code-execution"])

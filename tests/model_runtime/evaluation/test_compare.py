@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model_runtime.evaluation.__main__ import main
 from model_runtime.evaluation.compare import compare
 from model_runtime.evaluation.errors import EvaluationError
-from model_runtime.evaluation.rows import Rows, pooled, read_rows
+from model_runtime.evaluation.rows import MeasuredRows, pooled, read_rows
 
 TERMS = {"split": "single-line", "temperature": 0.0, "weights_sha256": "a", "date": "today"}
 PASSED, BITS = "pass@1, raw", "bits per byte, middle"
@@ -18,7 +18,7 @@ PASSED, BITS = "pass@1, raw", "bits per byte, middle"
 def keep(folder, model, passed, *, bits=(), **terms):
     """A run's folder, as an evaluation leaves it: two rows of each problem."""
     folder.mkdir()
-    rows = Rows()
+    rows = MeasuredRows()
     for number, value in enumerate(passed):
         rows.add(PASSED, f"row {number}", value, cluster=number // 2)
         rows.add("pass@1, floor", f"row {number}", 0.0, cluster=number // 2)
@@ -119,7 +119,7 @@ def test_a_report_stands_for_its_folder(runs):
 def test_what_cannot_be_compared_is_one_sentence(runs, tmp_path, capsys, more, told):
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "rows.json").write_text('{"rows": []}')
-    other = Rows()
+    other = MeasuredRows()
     other.add(PASSED, "another row", 1.0, cluster=0)
     (tmp_path / "other").mkdir()
     other.write(tmp_path / "other")
@@ -149,7 +149,7 @@ def test_rows_are_read_as_they_were_written(runs):
 
 
 def test_seeds_are_pooled_on_the_rows_that_all_have():
-    first, second = Rows(), Rows()
+    first, second = MeasuredRows(), MeasuredRows()
     for row, (one, other) in {"a": (1.0, 0.0), "b": (1.0, 1.0)}.items():
         first.add(PASSED, row, one, cluster=row)
         second.add(PASSED, row, other, cluster=row)
@@ -162,7 +162,7 @@ def test_seeds_are_pooled_on_the_rows_that_all_have():
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.integers(0, 5)), min_size=1, max_size=40))
 def test_a_run_does_not_differ_from_itself(values):
-    rows = Rows()
+    rows = MeasuredRows()
     for number, (value, problem) in enumerate(values):
         rows.add(PASSED, str(number), value, cluster=problem, weight=1 + number)
 

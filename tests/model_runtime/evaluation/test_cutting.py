@@ -3,12 +3,13 @@
 import pytest
 
 from model_runtime.evaluation import cutting
-from model_runtime.evaluation.cutting import Place
-from model_runtime.evaluation.tasks import SPLITS, read_split
+from model_runtime.evaluation.cutting import HoleContext
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import read_split
 from model_runtime.prompt.encoder import Hole
 
-LINES = Place(Hole("def f(x):\n", "    return y\n"), is_whole_lines=True)
-SPAN = Place(Hole("def f(x):\n    y = g(", ")\n    return y\n"), is_whole_lines=False)
+LINES = HoleContext(Hole("def f(x):\n", "    return y\n"), is_whole_lines=True)
+SPAN = HoleContext(Hole("def f(x):\n    y = g(", ")\n    return y\n"), is_whole_lines=False)
 
 
 def apply(rule, place, tokenizer, text):
@@ -39,6 +40,6 @@ def test_a_rule_leaves(seed_tokenizer, rule, place, text, expected):
 def test_a_rule_leaves_every_single_line_answer_whole(data, seed_tokenizer, rule):
     """Cutting before the line end instead would break 572 of the 1,033."""
     for task in read_split(data, SPLITS["single-line"]):
-        place = Place(task.hole, is_whole_lines=True)
+        place = HoleContext(task.hole, is_whole_lines=True)
 
         assert task.middle == apply(rule, place, seed_tokenizer, task.middle)

@@ -120,7 +120,7 @@ def test_piqa_is_what_a_hand_calculation_says(measured, bundle):
     engine = open_engine(bundle, engine="ctranslate2", threads=1)
     encode, right = bundle.tokenizer.encode, 0
     for row in ROWS["piqa.validation"]:
-        question = [bundle.encoder.tokens.end, *encode(f"Question: {row['goal']}\nAnswer:")]
+        question = [bundle.encoder.format.end, *encode(f"Question: {row['goal']}\nAnswer:")]
         sums = []
         for answer in (row["sol1"], row["sol2"]):
             ids = encode(f" {answer}")
@@ -139,7 +139,7 @@ def test_lambada_is_what_a_hand_calculation_says(measured, bundle):
     for row in ROWS["lambada_openai.test"]:
         context, _, word = row["text"].rpartition(" ")
         ids = encode(f" {word}")
-        scored = engine.logprobs([bundle.encoder.tokens.end, *encode(context), *ids])
+        scored = engine.logprobs([bundle.encoder.format.end, *encode(context), *ids])
         sums.append(sum(token.logprob for token in scored[-len(ids) :]))
     engine.close()
 
@@ -155,7 +155,7 @@ def test_the_floor_prefers_the_shortest_answer(measured):
     assert 0.0 == measured["lambada_openai", "acc"]["floor"]
 
 
-def test_the_seeds_table_is_printed_beside_ours(run):
+def test_the_reference_table_is_printed_beside_ours(run):
     table = (run[0] / "report.md").read_text()
 
     assert "| piqa, acc | 0.7116 | 0.7029 | 0.6926 | 0.5000 | 1.0000 |" in table

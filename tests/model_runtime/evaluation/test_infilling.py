@@ -12,7 +12,8 @@ from model_runtime.errors import EngineError
 from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_like_length
 from model_runtime.evaluation.records import JsonLines
-from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import choose, read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptEncoder, PromptRequest
 
 END, SUFFIX = 0, 50277
@@ -65,7 +66,7 @@ def test_a_completion_is_kept_uncut(model, tasks, store, text):
 
 
 def test_an_empty_answer_is_an_answer(model, tasks, store):
-    """The seed's script wrote it as null, so that its models scored below doing nothing."""
+    """The reference model's script wrote it as null, so that its models scored below doing nothing."""
     draw(model, ScriptedEngine([END]), tasks, store)
 
     assert [""] * 6 == [json.loads(line)["text"] for line in store.path.read_text().splitlines()]

@@ -8,7 +8,7 @@ import pytest
 
 from model_runtime.engines import open_engine
 from model_runtime.engines.scripted import ScriptedEngine
-from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarise
+from model_runtime.evaluation.likelihood import Scored, plan, score_texts, summarize
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_left_out_and_counted(model, store):
 
     assert all(math.isnan(texts[kind, "t/9"].bits) for kind in ("middle", "middle_ltr"))
     assert 360 == texts["middle", "t/9"].size
-    by_kind = {kind.kind: kind for kind in summarise(list(texts.values()))}
+    by_kind = {kind.kind: kind for kind in summarize(list(texts.values()))}
     assert (3, 1) == (by_kind["middle"].texts, by_kind["middle"].left_out)
     assert (2, 1) == (by_kind["program_ltr"].texts, by_kind["program_ltr"].left_out)
 
@@ -152,7 +152,7 @@ def test_what_did_not_fit_is_stored_as_such(model, store):
 
 def test_long_texts_weigh_more():
     texts = [Scored("middle", "a", 0, 8.0, 1), Scored("middle", "b", 1, 2.0, 4)]
-    (summary,) = summarise(texts)
+    (summary,) = summarize(texts)
 
     assert (2.0, 2, 5, 0) == (
         summary.bits_per_byte.mean,
@@ -160,7 +160,7 @@ def test_long_texts_weigh_more():
         summary.size,
         summary.left_out,
     )
-    assert () == summarise([Scored("middle", "a", 0, math.nan, 1)])
+    assert () == summarize([Scored("middle", "a", 0, math.nan, 1)])
 
 
 def test_an_empty_middle_has_no_bits(model, store):
@@ -172,7 +172,7 @@ def test_an_empty_middle_has_no_bits(model, store):
 
 def test_what_stands_before_the_cursor_on_its_line_is_not_counted(seed_encoder, store):
     encoder = PromptEncoder(
-        seed_encoder.tokenizer, seed_encoder.tokens, seed_encoder.order, HoleStart.LINE
+        seed_encoder.tokenizer, replace(seed_encoder.format, hole_start=HoleStart.LINE)
     )
     engine = Listening()
     task = Task("t/4", 2, Hole("def f(x):\n    return value", "\n"), " + 1", "", "f")

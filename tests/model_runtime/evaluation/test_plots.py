@@ -6,7 +6,8 @@ import pytest
 
 from model_runtime.evaluation.__main__ import main
 from model_runtime.evaluation.errors import EvaluationError
-from model_runtime.evaluation.plots import Point, draw, read_course
+from model_runtime.evaluation.plots import draw
+from model_runtime.evaluation.training_curve import Point, read_curve
 
 
 def keep(folder, *, steps=20, valid=True, place="train"):
@@ -51,20 +52,20 @@ def scored(tmp_path):
 
 
 def test_a_course_is_read_from_the_log_and_the_reports(scored):
-    course = read_course("fim", scored)
+    curve = read_curve("fim", scored)
 
-    assert Point(1000, 8.0) == course.loss[0]
-    assert Point(2000, 6.0) == course.loss[1]  # the mean of the first two
-    assert [5000, 10000, 15000, 20000] == [point.tokens for point in course.middle]
+    assert Point(1000, 8.0) == curve.loss[0]
+    assert Point(2000, 6.0) == curve.loss[1]  # the mean of the first two
+    assert [5000, 10000, 15000, 20000] == [point.tokens for point in curve.middle]
     assert [(7e3, 0.01), (14e3, 0.03), (2e4, 0.05)] == [
-        (score.tokens, score.value.mean) for score in course.scores
+        (score.tokens, score.value.mean) for score in curve.scores
     ]
-    assert {0.0261} == {score.floor for score in course.scores}
+    assert {0.0261} == {score.floor for score in curve.scores}
 
 
 @pytest.mark.parametrize("place", ["", "train", "export"])
 def test_a_log_is_found_in_a_run_an_export_and_a_bundle(tmp_path, place):
-    assert 20 == len(read_course("m", keep(tmp_path / "m", place=place)).loss)
+    assert 20 == len(read_curve("m", keep(tmp_path / "m", place=place)).loss)
 
 
 def test_reports_without_a_score_or_tokens_are_no_points(tmp_path):
@@ -73,19 +74,19 @@ def test_reports_without_a_score_or_tokens_are_no_points(tmp_path):
     (run / "harness").mkdir()
     (run / "harness" / "report.json").write_text('{"model": "m", "terms": {}, "measured": []}')
 
-    assert () == read_course("m", run).scores
+    assert () == read_curve("m", run).scores
 
 
-def test_both_pictures_show_every_arm_and_panel(scored, tmp_path, capsys):
+def test_both_pictures_show_every_label_and_panel(scored, tmp_path, capsys):
     other = keep(tmp_path / "other")
     command = ["plot", f"FIM={scored}", f"AR={other}", "--out", str(tmp_path / "curves")]
-    assert 0 == main([*command, "--title", "two arms"])
+    assert 0 == main([*command, "--title", "two variants"])
     svg, png = map(str.strip, capsys.readouterr().out.splitlines())
     text = (tmp_path / "curves.svg").read_text()
 
     assert (str(tmp_path / "curves.svg"), str(tmp_path / "curves.png")) == (svg, png)
     for words in (
-        "two arms",
+        "two variants",
         "FIM",
         "AR",
         "training loss, nats per token",
@@ -100,8 +101,8 @@ def test_both_pictures_show_every_arm_and_panel(scored, tmp_path, capsys):
 
 
 def test_what_is_not_there_is_not_drawn(tmp_path):
-    course = read_course("m", keep(tmp_path / "m", valid=False))
-    svg, _ = draw([course], tmp_path / "curves")
+    curve = read_curve("m", keep(tmp_path / "m", valid=False))
+    svg, _ = draw([curve], tmp_path / "curves")
 
     assert "training loss" in svg.read_text()
     assert "held-out" not in svg.read_text()
@@ -109,8 +110,8 @@ def test_what_is_not_there_is_not_drawn(tmp_path):
 
 
 def test_the_same_figures_give_the_same_picture(scored, tmp_path):
-    course = read_course("fim", scored)
-    one, other = (draw([course], tmp_path / name)[0].read_bytes() for name in ("a", "b"))
+    curve = read_curve("fim", scored)
+    one, other = (draw([curve], tmp_path / name)[0].read_bytes() for name in ("a", "b"))
 
     assert one == other
 
@@ -125,7 +126,7 @@ def test_a_damaged_log_is_told(tmp_path, text):
     (tmp_path / "training_log.jsonl").write_text(text)
 
     with pytest.raises(EvaluationError, match=r"training_log.jsonl .*is damaged"):
-        read_course("m", tmp_path)
+        read_curve("m", tmp_path)
 
 
 def test_a_line_that_is_being_written_is_not_read_yet(tmp_path):
@@ -133,11 +134,11 @@ def test_a_line_that_is_being_written_is_not_read_yet(tmp_path):
     with (run / "train" / "training_log.jsonl").open("a") as log:
         log.write('{"step": 21, "tok')
 
-    assert 20 == len(read_course("m", run).loss)
+    assert 20 == len(read_curve("m", run).loss)
 
 
 def test_an_empty_log_cannot_be_drawn(tmp_path):
     (tmp_path / "training_log.jsonl").write_text("")
 
     with pytest.raises(EvaluationError, match="no figure to draw yet"):
-        draw([read_course("m", tmp_path)], tmp_path / "curves")
+        draw([read_curve("m", tmp_path)], tmp_path / "curves")

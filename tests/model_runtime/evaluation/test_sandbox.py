@@ -230,7 +230,7 @@ def test_several_threads_share_a_sandbox(sandbox: Sandbox) -> None:
     assert [bool(number % 2) for number in range(12)] == passed
 
 
-def test_every_isolation_that_holds_here_judges_alike() -> None:
+def test_every_isolation_that_holds_here_decides_alike() -> None:
     holding = [i for i in (Isolation.BUBBLEWRAP, Isolation.NAMESPACES) if not weakness(i)]
 
     for isolation in holding:

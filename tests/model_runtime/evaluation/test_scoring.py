@@ -6,7 +6,7 @@ from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.isolation import Isolation
 from model_runtime.evaluation.records import JsonLines, RunFolder
 from model_runtime.evaluation.sandbox import Outcome, Sandbox
-from model_runtime.evaluation.scoring import Judge, score
+from model_runtime.evaluation.scoring import ProgramChecker, score
 from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt.encoder import Hole
 
@@ -33,7 +33,7 @@ def counting():
 
 
 def judged(sandbox, store, answers):
-    judge = Judge(sandbox, store)
+    judge = ProgramChecker(sandbox, store)
     everything = [(task, text) for task in TASKS for text in (*answers[task.id], "")]
     assert len(judge.pending(everything)) == sum(1 for _ in judge.run(everything))
     return judge

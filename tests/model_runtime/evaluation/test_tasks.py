@@ -8,7 +8,8 @@ import pytest
 
 from model_runtime.evaluation.errors import DataError, EvaluationError
 from model_runtime.evaluation.sandbox import Limits, Sandbox
-from model_runtime.evaluation.tasks import SPLITS, choose, read_split
+from model_runtime.evaluation.splits import SPLITS
+from model_runtime.evaluation.tasks import choose, read_split
 
 SINGLE, LIGHT = SPLITS["single-line"], SPLITS["random-span-light"]
 

@@ -15,7 +15,7 @@ from model_runtime.exporters.gguf_vocabulary import gguf_vocabulary
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.store import catalogue
-from tests.support.random_models import make_bundle, make_source
+from tests.support.random_models import DECODERS, make_bundle, make_source
 from tests.support.random_neox import Variant, fim_config, train_tokenizer
 
 
@@ -100,10 +100,10 @@ def test_matrices_are_stored_as_asked_and_vectors_as_float32(
     export_gguf(random, tmp_path / "model.gguf", type_)
     tensors, weights = tensors_of(tmp_path / "model.gguf"), random.weights()
 
-    up = weights["gpt_neox.layers.1.mlp.dense_h_to_4h.weight"]
+    up = weights["layers.1.mlp.up.weight"]
     assert stored == tensors["blk.1.ffn_up.weight"][0]
     np.testing.assert_allclose(tensors["blk.1.ffn_up.weight"][1], up, atol=tolerance * up.std())
-    norm = weights["gpt_neox.final_layer_norm.bias"]
+    norm = weights["final_norm.bias"]
     assert "F32" == tensors["output_norm.bias"][0]
     np.testing.assert_array_equal(tensors["output_norm.bias"][1], norm)
 
@@ -126,7 +126,11 @@ def test_a_width_that_has_no_whole_blocks_stays_float16(tmp_path):
 
 @pytest.mark.parametrize(
     ("variant", "told"),
-    [(Variant(alibi=True), "trained with ALiBi"), (Variant(activation="relu"), "uses ReLU")],
+    [
+        (Variant(alibi=True), "gptneox does not compute ALiBi, which random needs"),
+        (Variant(activation="relu"), "does not compute ReLU"),
+        (DECODERS["windows"], "does not compute .*sliding windows"),
+    ],
 )
 def test_what_llama_cpp_cannot_run_is_refused(tmp_path, variant, told):
     with pytest.raises(GgufError, match=told):

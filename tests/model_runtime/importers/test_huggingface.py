@@ -9,9 +9,13 @@ import pytest
 
 from model_runtime.errors import ConversionError
 from model_runtime.importers.huggingface import convert_folder
-from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.bundle import WEIGHTS, ModelBundle
+from model_runtime.models.families.neox import NEOX
+from model_runtime.models.positions import Alibi, Rope
 from model_runtime.models.weights import SCALE_SUFFIX, WeightsFile
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.template import Slot
 from model_runtime.prompt.tokenizer import with_sentinels
 from tests.model_runtime.conftest import DATA
 from tests.support.random_models import VARIANTS, make_source
@@ -25,7 +29,7 @@ SMALL = Variant(layers=1)
 def own_cache(tmp_path, monkeypatch):
     """Nothing is written outside of the test's folder."""
     monkeypatch.setattr(
-        "model_runtime.importers.neox_weights.user_cache_path", lambda *_, **__: tmp_path
+        "model_runtime.importers.checkpoint.user_cache_path", lambda *_, **__: tmp_path
     )
 
 
@@ -56,15 +60,14 @@ def test_both_spellings_of_the_rotary_settings_are_read(tmp_path, old, rotary, b
     variant = replace(SMALL, rotary=rotary, rotary_base=base, old_spelling=old)
     bundle, _ = convert(make_source(tmp_path / "source", variant))
 
-    found = bundle.manifest.architecture
-    assert (int(rotary * 16), base) == (found.rotary_dim, found.rotary_base)
+    assert Rope(dim=int(rotary * 16), base=base) == bundle.manifest.decoder.positions
 
 
 def test_spellings_that_agree_are_fine_and_that_differ_are_refused(tmp_path):
     source = make_source(tmp_path / "source", SMALL)
     edit_json(source / "config.json", rotary_pct=0.25, rotary_emb_base=10000)
     bundle, _ = convert(source)
-    assert bundle.manifest.architecture.rotary_dim == 4
+    assert bundle.manifest.decoder.positions.dim == 4
 
     edit_json(source / "config.json", rotary_pct=1.0)
     with pytest.raises(ConversionError, match=r"rotary fraction in two spellings .*0.25, 1.0"):
@@ -77,11 +80,14 @@ def test_spellings_that_agree_are_fine_and_that_differ_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"model_type": "llama"}, "model_type is 'llama'"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "rotary scaling 'yarn'"),
-        ({"rope_scaling": {"type": "linear"}, "rope_parameters": ...}, "rotary scaling 'linear'"),
+        (
+            {"model_type": "mamba"},
+            "model_type is 'mamba', and models of these types can be added: ",
+        ),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rotary scaling 'longrope'"),
+        ({"rope_scaling": {"type": "linear"}, "rope_parameters": ...}, "'factor' is missing"),
         ({"rope_parameters": []}, "gives the|is no JSON object|lacks"),
-        ({"hidden_act": "silu"}, "activation 'silu'"),
+        ({"hidden_act": "mish"}, "activation 'mish'"),
         ({"hidden_size": "wide"}, "impossible value"),
         ({"num_hidden_layers": ...}, "num_hidden_layers.* is missing"),
         ({"num_attention_heads": 3}, "no multiple of heads"),
@@ -109,8 +115,8 @@ def test_alibi_is_taken_from_our_own_settings(tmp_path, where):
         edit_json(source / "fim_config.json", **{where: "alibi"})
     bundle, report = convert(source)
 
-    assert bundle.manifest.position_embedding == report.position_embedding == "alibi"
-    assert bundle.manifest.architecture.rotary_dim == 0
+    assert Alibi() == bundle.manifest.decoder.positions
+    assert "alibi" == report.position_embedding
 
 
 # --- the weights ------------------------------------------------------------------------------
@@ -122,8 +128,14 @@ def test_float_weights_pass_through_unchanged(tmp_path, name):
     bundle, report = convert(source)
 
     original = WeightsFile(source / "model.safetensors")
-    weights = bundle.weights()
-    assert all(np.array_equal(original.float32(key), weights[key]) for key in original.layout)
+    weights, decoder = bundle.weights(), bundle.manifest.decoder
+    for key, recipe in NEOX.tensors(decoder).items():
+        if key in weights and not key.endswith(("qkv.weight", "qkv.bias")):
+            assert np.array_equal(original.float32(recipe.sources[0]), weights[key])
+    stored = original.float32("gpt_neox.layers.1.attention.query_key_value.weight")
+    by_head = stored.reshape(decoder.heads, 3, decoder.head_dim, -1)
+    qkv = weights["layers.1.attention.qkv.weight"].reshape(3, decoder.heads, decoder.head_dim, -1)
+    assert np.array_equal(by_head.swapaxes(0, 1), qkv)
     assert report.parameters == sum(values.size for values in weights.values())
 
 
@@ -141,9 +153,9 @@ def test_int8_bundles_hold_one_scale_per_row_and_a_quarter_of_the_bytes(tmp_path
     source = make_source(tmp_path / "source", Variant(hidden=256))
     bundle, report = convert(source, "int8")
 
-    layout = bundle.open_weights().layout
-    assert ("I8", (768, 256)) == layout["gpt_neox.layers.0.attention.query_key_value.weight"]
-    assert ("F32", (512,)) == layout["gpt_neox.embed_in.weight" + SCALE_SUFFIX]
+    layout = WeightsFile(bundle.path / WEIGHTS).layout
+    assert ("I8", (768, 256)) == layout["layers.0.attention.qkv.weight"]
+    assert ("F32", (512,)) == layout["embedding.weight" + SCALE_SUFFIX]
     assert report.bundle_bytes < report.source_bytes * 0.27
 
 
@@ -151,12 +163,12 @@ def test_the_head_may_be_called_lm_head(tmp_path):
     from safetensors.numpy import load_file, save_file
 
     source = make_source(tmp_path / "source", SMALL)
-    expected = convert(source)[0].weights()["embed_out.weight"].copy()
+    expected = convert(source)[0].weights()["head.weight"].copy()
     tensors = load_file(source / "model.safetensors")
     tensors["lm_head.weight"] = tensors.pop("embed_out.weight")
     save_file(tensors, source / "model.safetensors")
 
-    assert np.array_equal(expected, convert(source)[0].weights()["embed_out.weight"])
+    assert np.array_equal(expected, convert(source)[0].weights()["head.weight"])
 
 
 def test_missing_attention_biases_are_zeros_and_old_masks_are_left_out(tmp_path):
@@ -170,14 +182,18 @@ def test_missing_attention_biases_are_zeros_and_old_masks_are_left_out(tmp_path)
     save_file(tensors, source / "model.safetensors")
 
     weights = convert(source)[0].weights()
-    assert not weights["gpt_neox.layers.0.attention.dense.bias"].any()
+    assert not weights["layers.0.attention.out.bias"].any()
     assert not any("inv_freq" in name for name in weights)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [
-        ("gpt_neox.layers.0.attention.q_norm.weight", np.ones(4, "f4"), "no GPT-NeoX model has"),
+        (
+            "gpt_neox.layers.0.attention.q_norm.weight",
+            np.ones(4, "f4"),
+            "no gpt_neox model with its settings has",
+        ),
         ("gpt_neox.final_layer_norm.bias", np.full(64, np.nan, "f4"), "holds NaN"),
         ("gpt_neox.final_layer_norm.bias", np.ones(64, "i4"), "unsupported type I32"),
         ("gpt_neox.final_layer_norm.bias", np.ones(65, "f4"), r"has the shape \(65,\)"),
@@ -331,12 +347,13 @@ def test_the_trainings_own_settings_are_used(tmp_path):
 
     manifest = bundle.manifest
     assert (Order.PSM, 300, "MIT", {"steps": 7}) == (
-        manifest.order,
+        manifest.prompt.order,
         manifest.context_length,
         manifest.license,
         manifest.training,
     )
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3, pad=4, file=5) == manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3, pad=4, file=5)
+    assert PromptFormat.of_order(Order.PSM, tokens) == manifest.prompt
     assert report.order_source == "fim_config.json"
 
 
@@ -350,7 +367,8 @@ def test_a_block_in_the_tokenizers_settings_does_as_well_and_may_give_ids(tmp_pa
     (source / "tokenizer_config.json").write_text(json.dumps({"fim": fim}))
     bundle, report = convert(source)
 
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    assert PromptFormat.of_order(Order.SPM2, tokens) == bundle.manifest.prompt
     assert "tokenizer_config.json" == report.order_source
     assert 512 == bundle.manifest.context_length  # of config.json
 
@@ -360,7 +378,8 @@ def test_arguments_come_before_the_folders_own_settings(tmp_path):
     bundle, report = convert(source, order="psm", context_length=200, license="BSD")
 
     manifest = bundle.manifest
-    assert (Order.PSM, 200, "BSD") == (manifest.order, manifest.context_length, manifest.license)
+    found = (manifest.prompt.order, manifest.context_length, manifest.license)
+    assert (Order.PSM, 200, "BSD") == found
     assert "the caller" == report.order_source
 
 
@@ -373,7 +392,58 @@ def test_a_folder_that_does_not_say_its_order_is_refused(tmp_path):
 def test_an_order_is_enough_where_the_tokenizer_has_the_usual_sentinels(tmp_path):
     bundle, _ = convert(make_source(tmp_path / "source", SMALL, fim=False), order=Order.SPM1)
 
-    assert FimTokens(end=0, suffix=1, prefix=2, middle=3) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=1, prefix=2, middle=3)
+    assert PromptFormat.of_order(Order.SPM1, tokens) == bundle.manifest.prompt
+
+
+PREFIX_AND_SUFFIX = ["<|SUF|>", {"slot": "suffix"}, "<|PRE|>", {"slot": "prefix"}]
+
+
+def test_a_whole_format_may_be_stated_by_the_texts_of_tokens(tmp_path):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    prompt = {"template": PREFIX_AND_SUFFIX, "end": "<|endoftext|>", "stop_strings": ["\n+++"]}
+    stated = {"format_version": 1, "prompt": prompt | {"hole_start": "line"}}
+    (source / "fim_config.json").write_text(json.dumps(stated))
+    bundle, report = convert(source)
+
+    found = bundle.manifest.prompt
+    assert (1, Slot.SUFFIX, 2, Slot.PREFIX) == found.template
+    assert ({0, 1, 2}, ("\n+++",)) == (found.stop_ids, found.stop_strings)
+    assert ("fim_config.json", HoleStart.LINE) == (report.order_source, report.hole_start)
+    assert bundle.manifest == ModelBundle.open(bundle.path).manifest
+
+
+@pytest.mark.parametrize(
+    ("prompt", "match"),
+    [
+        ({"template": PREFIX_AND_SUFFIX[:2], "end": 0}, "one place for the prefix, not 0; write"),
+        ({"template": PREFIX_AND_SUFFIX, "end": "<|SUF|>"}, "share one id"),
+        ({"template": PREFIX_AND_SUFFIX, "end": "<eos>"}, "no token of the tokenizer"),
+        ({"template": PREFIX_AND_SUFFIX, "end": 0, "bos": 9}, "id 9 is .* not a special token"),
+        ({"template": PREFIX_AND_SUFFIX, "end": 0, "bos": 9999}, "id 9999 is None"),
+        ([], "must be an object"),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused(tmp_path, prompt, match):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    stated = {"format_version": 1, "prompt": prompt}
+    (source / "fim_config.json").write_text(json.dumps(stated))
+
+    refused(source, match)
+
+
+def test_a_published_format_needs_the_tokens_that_it_is_written_with(tmp_path):
+    source = make_source(tmp_path / "source", SMALL, fim=False)
+    with pytest.raises(ConversionError, match="'<fim_prefix>', which is no token"):
+        convert(source, prompt_format="granite-code")
+    text = (source / "tokenizer.json").read_text()
+    for old, new in (("PRE", "prefix"), ("SUF", "suffix"), ("MID", "middle")):
+        text = text.replace(f"<|{old}|>", f"<fim_{new}>")
+    (source / "tokenizer.json").write_text(text)
+    bundle, report = convert(source, prompt_format="granite-code")
+
+    assert ("psm", "the caller") == (report.order, report.order_source)
+    assert {"suffix": 1, "prefix": 2, "middle": 3} == bundle.manifest.prompt.roles
 
 
 @pytest.mark.parametrize(
@@ -404,7 +474,8 @@ def test_the_seeds_tokenizer_is_known_by_its_sentinels(tmp_path):
     with_sentinels(DATA / "20B_tokenizer.json").save(tmp_path / "source" / "tokenizer.json")
     bundle, report = convert(tmp_path / "source", "int8")
 
-    assert FimTokens(end=0, suffix=50277, prefix=50278, middle=50279) == bundle.manifest.tokens
+    tokens = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
+    assert PromptFormat.of_order(Order.SPM1, tokens) == bundle.manifest.prompt
     assert "seed's sentinels" in report.order_source
     assert 50277 == bundle.manifest.canary.ids[0]
 

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -7,8 +8,18 @@ import numpy as np
 import pytest
 
 from model_runtime.errors import BundleError
-from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle
+from model_runtime.models.bundle import (
+    MANIFEST,
+    TOKENIZER,
+    WEIGHTS,
+    ModelBundle,
+    write_manifest,
+)
 from model_runtime.models.manifest import Manifest, signed
+from model_runtime.models.positions import Rope
+from model_runtime.models.weights import WeightsFile, dequantise_rows
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import Order
 from model_runtime.store import catalogue
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -39,10 +50,10 @@ def test_every_sentinel_stops_an_answer(bundle):
     assert frozenset(range(6)) == bundle.stop_ids
 
 
-def test_weights_come_back_as_floats_under_their_usual_names(bundle):
+def test_weights_come_back_as_floats_under_their_canonical_names(bundle):
     weights = bundle.weights()
 
-    assert set(bundle.manifest.architecture.tensor_shapes()) == set(weights)
+    assert set(bundle.manifest.decoder.tensor_shapes()) == set(weights)
     assert all(values.dtype == np.float32 for values in weights.values())
     assert bundle.manifest.parameters == sum(values.size for values in weights.values())
 
@@ -69,9 +80,9 @@ def test_a_changed_digit_anywhere_in_a_manifest_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda raw: raw["architecture"].update(heads=2),
-        lambda raw: raw["architecture"].update(rotary_dim=2),
-        lambda raw: raw["architecture"].update(norm_epsilon=1e-3),
+        lambda raw: raw["decoder"].update(heads=2, kv_heads=2, head_dim=32),
+        lambda raw: raw["decoder"]["positions"].update(dim=2),
+        lambda raw: raw["decoder"].update(norm_epsilon=1e-3),
         lambda raw: raw.update(context_length=64),
         lambda raw: raw.update(license="another"),
         lambda raw: raw.update(content_sha256="0" * 64),
@@ -92,10 +103,12 @@ def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
 
 def test_a_change_that_makes_no_model_is_not_signed(bundle):
     path = bundle.path / MANIFEST
-    changed = json.dumps(json.loads(path.read_text()) | {"order": "spm3"})
+    changed = json.dumps(json.loads(path.read_text()) | {"prompt": {"template": []}})
     path.write_text(changed)
 
-    with pytest.raises(BundleError, match="'spm3'"):
+    with pytest.raises(
+        BundleError, match="prompt cannot be used: the prompt format does not state end"
+    ):
         catalogue.sign(str(bundle.path))
     assert changed == path.read_text()
 
@@ -116,53 +129,139 @@ def test_the_embedded_model_is_signed():
 
 
 def test_a_manifest_of_a_later_format_is_refused(bundle):
-    edit(bundle, format_version=2)
-    assert "update fim-lsp" in refused(bundle, "format_version is 2")
+    edit(bundle, format_version=3)
+    assert "update fim-lsp" in refused(bundle, "format_version is 3")
 
 
-def test_the_order_is_never_guessed(bundle):
-    edit(bundle, order=None)
-    refused(bundle, "order is None, not one of spm1, spm2, psm")
+def embedded(**changes):
+    """Returns the text of the embedded model's manifest, which is of format 1, with changes."""
+    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    del raw["content_sha256"]
+    raw["tokens"] |= changes.pop("tokens", {})
+    return json.dumps(raw | changes)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_an_order_of_format_1_is_read_as_the_template_that_it_names(order):
+    found = Manifest.from_json(embedded(order=order.value)).prompt
+
+    assert (order, HoleStart.LINE) == (found.order, found.hole_start)
+    assert found.roles["file"] in found.stop_ids
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"order": None}, "order is None, not one of spm1, spm2, psm"),
+        ({"hole_start": "word"}, "hole_start is 'word', not one of cursor, line"),
+        ({"tokens": {"prefix": 1}}, "share one id"),
+        ({"tokens": {"middle": 99_999}}, "sentinel id 99999"),
+    ],
+)
+def test_an_order_of_format_1_is_never_guessed(changes, problem):
+    with pytest.raises(BundleError, match=problem):
+        Manifest.from_json(embedded(**changes))
 
 
 def test_every_problem_of_a_manifest_is_named(bundle):
     edit(
         bundle,
-        order="spm3",
         context_length="long",
         licence="MIT",
         weights={"dtype": "int4", "sha256": "0", "size": 1},
-        tokens={"end": 0, "suffix": 1, "prefix": 1, "middle": 3, "pad": None, "file": None},
+        prompt={"template": [1, {"slot": "suffix"}, 1, {"slot": "prefix"}], "end": 0},
         canary={},
     )
     message = refused(bundle, "manifest.json cannot be used")
 
-    for part in ("'spm3'", "'long'", "'licence'", "'int4'", "share one id", "canary"):
+    for part in ("'long'", "'licence'", "'int4'", "share one id", "canary"):
         assert part in message
 
 
 @pytest.mark.parametrize(
     ("part", "value", "problem"),
     [
-        ("rotary_dim", 3, "must be even"),
-        ("rotary_dim", 18, "within the head"),
-        ("heads", 7, "no multiple"),
-        ("layers", 0, "at least 1"),
+        ("positions", {"kind": "rope", "dim": 3, "base": 1e4, "scaling": None}, "must be even"),
+        ("positions", {"kind": "rope", "dim": 18, "base": 1e4, "scaling": None}, "within the head"),
+        ("positions", {"kind": "learned"}, "of the kind rope or alibi, not 'learned'"),
+        ("kv_heads", 3, "heads 4 is no multiple of kv_heads 3"),
+        ("layers", 0, r"decoder\.layers must be at least 1"),
         ("layers", 3, "parameters says"),
-        ("activation", "swish", "'swish'"),
+        ("windows", [8], "windows has 1 entries for 2 layers"),
+        ("windows", [None, 2.5], r"decoder\.windows\[1\] must be a whole number, not 2.5"),
+        ("activation", "swish", "'swish', not one of gelu, gelu_tanh, relu, silu"),
+        ("biases", ["qkv", "head"], r"decoder\.biases\[1\] is 'head', not one of qkv, "),
+        ("norm", "rms", "an RMS norm has none"),
         ("tied", 1, "true or false"),
     ],
 )
-def test_an_impossible_architecture_is_refused(bundle, part, value, problem):
-    architecture = json.loads((bundle.path / MANIFEST).read_text())["architecture"]
-    edit(bundle, architecture=architecture | {part: value})
+def test_an_impossible_decoder_is_refused(bundle, part, value, problem):
+    decoder = json.loads((bundle.path / MANIFEST).read_text())["decoder"]
+    edit(bundle, decoder=decoder | {part: value})
     refused(bundle, problem)
 
 
+def test_a_bundle_of_format_1_opens_without_being_rewritten():
+    """The embedded model is one: its weights keep the names and row orders of GPT-NeoX."""
+    text = (catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    assert 1 == json.loads(text)["format_version"]
+    opened = ModelBundle.open(catalogue.default_folder())
+    decoder, weights = opened.manifest.decoder, opened.open_weights()
+
+    assert ("layer", "plain", "parallel") == (decoder.norm, decoder.mlp, decoder.residual)
+    assert decoder.kv_heads == decoder.heads
+    assert Rope(dim=64) == decoder.positions
+    stored = WeightsFile(opened.path / WEIGHTS).raw(
+        "gpt_neox.layers.0.attention.query_key_value.weight"
+    )
+    by_head = stored.reshape(decoder.heads, 3, decoder.head_dim, decoder.hidden)
+    qkv = weights.int8("layers.0.attention.qkv.weight")
+    assert np.array_equal(by_head.swapaxes(0, 1).reshape(-1, decoder.hidden), qkv.stored)
+    assert np.array_equal(dequantise_rows(*qkv), weights.float32("layers.0.attention.qkv.weight"))
+
+
+def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weights(tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(catalogue.default_folder(), folder)
+    original = ModelBundle.open(folder)
+    write_manifest(folder, original.manifest.to_json())
+    again = ModelBundle.open(folder)
+
+    assert original.manifest == again.manifest
+    assert 2 == json.loads((folder / MANIFEST).read_text())["format_version"]
+    name = "layers.3.attention.qkv.bias"
+    assert np.array_equal(original.weights()[name], again.weights()[name])
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "problem"),
+    [
+        ("layers", 0, r"architecture\.layers must be at least 1"),
+        ("heads", 7, "hidden 384 is no multiple of heads 7"),
+        ("rotary_dim", 3, "must be even"),
+        ("activation", "silu", "'silu', not one of gelu, "),
+    ],
+)
+def test_an_impossible_architecture_of_format_1_is_refused(part, value, problem):
+    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    raw["architecture"][part] = value
+
+    with pytest.raises(BundleError, match=problem):
+        Manifest.from_json(signed(raw))
+
+
+def test_weights_named_as_in_an_unknown_family_are_refused_with_the_remedy(bundle):
+    weights = json.loads((bundle.path / MANIFEST).read_text())["weights"]
+    edit(bundle, weights=weights | {"family": "mamba"})
+
+    with pytest.raises(BundleError, match=r"'mamba' checkpoints, .* update fim-lsp"):
+        ModelBundle.open(bundle.path).open_weights()
+
+
 def test_a_sentinel_outside_of_the_vocabulary_is_refused(bundle):
-    tokens = json.loads((bundle.path / MANIFEST).read_text())["tokens"]
-    edit(bundle, tokens=tokens | {"middle": 512})
-    refused(bundle, "sentinel id 512")
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"other_stops": [512]})
+    refused(bundle, "sentinel id 512 is not in the vocabulary of 512 ids; correct it")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
@@ -203,20 +302,21 @@ def test_weights_with_one_other_bit_are_refused_when_they_are_read(bundle):
 
 
 def test_a_canary_that_the_code_writes_otherwise_is_refused(bundle):
-    """As if the format had changed since the weights were trained."""
+    """Changes the canary, as a change of the format since the training would."""
     canary = json.loads((bundle.path / MANIFEST).read_text())["canary"]
     edit(bundle, canary=canary | {"ids": canary["ids"][::-1]})
     assert "add the model again" in refused(bundle, "the canary differs")
 
 
-def test_the_canary_notices_another_order(bundle):
-    edit(bundle, order="psm")
+def test_the_canary_notices_another_template(bundle):
+    prompt = json.loads((bundle.path / MANIFEST).read_text())["prompt"]
+    edit(bundle, prompt=prompt | {"template": prompt["template"][2:] + prompt["template"][:2]})
     refused(bundle, "the canary differs")
 
 
 def test_the_canary_has_snippets_if_the_model_has_a_token_for_them(bundle):
     assert bundle.manifest.canary.snippets
-    assert bundle.manifest.tokens.file in bundle.manifest.canary.ids
+    assert bundle.manifest.prompt.roles["file"] in bundle.manifest.canary.ids
 
 
 def test_a_folder_that_is_none_is_no_bundle(tmp_path):

@@ -81,16 +81,23 @@ def test_a_manifest_from_before_there_were_tables_loads_as_it_is():
     manifest = Manifest.from_json(json.dumps(raw))
 
     assert manifest.calibration is None
-    assert raw.items() <= json.loads(manifest.to_json()).items()
+    changed = {"format_version", "architecture", "position_embedding", "weights"}
+    changed |= {"order", "tokens", "hole_start", "canary"}
+    kept = {name: value for name, value in raw.items() if name not in changed}
+    assert kept.items() <= json.loads(manifest.to_json()).items()
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
         (3, "calibration must be an object"),
-        ({}, "calibration must be an object"),
-        ({"points": [1]}, "calibration must be an object"),
-        ({"points": [{}]}, r"calibration.points\[0\].eagerness must be a number"),
+        ({}, r"calibration\.points is missing"),
+        ({"points": [1]}, r"calibration\.points\[0\] must be an object"),
+        ({"points": [{}]}, r"calibration\.points\[0\]\.eagerness is missing"),
+        (
+            {"points": [], "languages": {"go": [{"eagerness": "x"}]}},
+            r"calibration\.languages\.go\[0\]\.eagerness must be a number",
+        ),
         ({"points": [], "measured": "x"}, "calibration: points must go from"),
     ],
 )

@@ -1,6 +1,7 @@
 """Prompts: the model card's known answer, budgets, and ids that stay the same while one types."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,12 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
     Snippet,
 )
-from model_runtime.prompt.format import FimTokens, HoleStart, Order
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.template import Slot
 from model_runtime.prompt.tokenizer import FimTokenizer
 from tests.model_runtime.conftest import SEED_TOKENS
+from tests.support.made_tokenizers import KINDS, made
 
 SUF, PRE, MID = 50277, 50278, 50279
 CARD_PREFIX = 'def score(x, y) -> int:\n"""\n'
@@ -61,7 +65,7 @@ def test_the_model_cards_answer_makes_its_39_ids(seed_encoder):
 
 @pytest.mark.parametrize("order", list(Order))
 def test_a_training_example_begins_with_the_prompt_that_serving_sends(seed_tokenizer, order):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order)
+    encoder = PromptEncoder(seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS))
     hole = request("def f(x):\n    ret", "urn y\n")
     example = encoder.example(hole, "urn x + 1\n    y = 2; ret", 128)
     rest = 128 - (len(example.ids) - example.prompt_length)
@@ -169,7 +173,7 @@ def test_snippets_stand_before_the_prefix_with_the_best_one_nearest(seed_encoder
 
 def test_a_model_with_a_file_token_reads_paths_behind_it(seed_tokenizer):
     tokens = FimTokens(end=0, suffix=SUF, prefix=PRE, middle=MID, file=1)
-    encoder = PromptEncoder(seed_tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(seed_tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     ids = encoder.prompt(
         request("x = ", path="mine.py", snippets=SNIPPETS[:1]), PromptBudget(256)
     ).ids
@@ -201,7 +205,9 @@ def test_without_snippets_the_path_is_not_shown(seed_encoder):
 @pytest.fixture(scope="module")
 def line_encoder(seed_tokenizer):
     """Asks for the line from its start."""
-    return PromptEncoder(seed_tokenizer, SEED_TOKENS, Order.SPM1, HoleStart.LINE)
+    return PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(Order.SPM1, SEED_TOKENS, HoleStart.LINE)
+    )
 
 
 def typed_text(encoder, prompt) -> str:
@@ -213,7 +219,9 @@ def typed_text(encoder, prompt) -> str:
 @pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("column", range(0, 40, 3))
 def test_what_is_typed_on_the_line_stands_behind_the_same_prompt(seed_tokenizer, order, column):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    encoder = PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS, HoleStart.LINE)
+    )
     above, line, below = python_like(30), "    return self.items[name].quantity", python_like(20, 1)
     start = encoder.prompt(request(above, "\n" + below), PromptBudget(400))
 
@@ -276,7 +284,9 @@ def test_what_no_ids_spell_is_cut_at_the_cursor():
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.add_special_tokens(special)
-    encoder = PromptEncoder(FimTokenizer(tokenizer), tokens, Order.SPM1, HoleStart.LINE)
+    encoder = PromptEncoder(
+        FimTokenizer(tokenizer), PromptFormat.of_order(Order.SPM1, tokens, HoleStart.LINE)
+    )
 
     known = encoder.prompt(request("ab\nab", "a"), PromptBudget(200))
     unknown = encoder.prompt(request("ab\naz", "a"), PromptBudget(200))
@@ -289,10 +299,105 @@ def test_what_no_ids_spell_is_cut_at_the_cursor():
 def test_a_training_example_from_the_lines_start_has_the_typed_part_in_its_middle(
     seed_tokenizer, order
 ):
-    encoder = PromptEncoder(seed_tokenizer, SEED_TOKENS, order, HoleStart.LINE)
+    encoder = PromptEncoder(
+        seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS, HoleStart.LINE)
+    )
     hole = request("def f(x):\n    ret", "\n\n")
     prompt = encoder.prompt(request("def f(x):\n", "\n\n"), PromptBudget(224))
 
     found = encoder.example(hole, "urn x", 128)
 
     assert [*prompt.ids, *seed_tokenizer.encode("    return x"), SEED_TOKENS.end] == found.ids
+
+
+@pytest.mark.parametrize(
+    ("order", "hole_start", "is_limited"),
+    [
+        (Order.PSM, HoleStart.CURSOR, True),
+        (Order.PSM, HoleStart.LINE, False),
+        (Order.SPM1, HoleStart.CURSOR, False),
+        (Order.SPM2, HoleStart.CURSOR, False),
+    ],
+)
+def test_a_suffix_that_is_read_again_at_every_key_may_be_limited(
+    seed_tokenizer, order, hole_start, is_limited
+):
+    encoder = PromptEncoder(seed_tokenizer, PromptFormat.of_order(order, SEED_TOKENS, hole_start))
+    here = request(python_like(3), python_like(100, 1))
+    found = encoder.prompt(here, PromptBudget(800, reread_tokens=40))
+    free = encoder.prompt(here, PromptBudget(800))
+
+    assert is_limited is (40 == found.suffix_tokens)
+    assert free.suffix_tokens > 400
+    assert is_limited or free == found
+
+
+def without_a_middle_sentinel(kind, lead=""):
+    template = (1, Slot.SUFFIX, 2, *([lead] if lead else []), Slot.PREFIX)
+    form = PromptFormat(template, end=3, hole_start=HoleStart.LINE)
+    return PromptEncoder(made(kind, ["<suf>", "<pre>", "</s>"]), form)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("column", range(0, 35, 4))
+def test_without_a_middle_sentinel_the_typed_line_follows_the_lines_above(kind, column):
+    line = "    return self.name + 'für 名前' * 2"
+    encoder = without_a_middle_sentinel(kind)
+    prompt = encoder.prompt(request("def name():\n" + line[:column], "value\n"), PromptBudget(400))
+
+    written = f"<suf>value\n<pre>def name():\n{line[:column]}"
+    assert written == encoder.tokenizer.decode(prompt.ids) + prompt.forced_text
+    assert line[:column] == typed_text(encoder, prompt)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_blank_before_a_prefix_stays_where_its_start_is_cut_off(kind):
+    encoder = without_a_middle_sentinel(kind, lead=" ")
+    prompts = [
+        encoder.prompt(request("self.name = value\n" * lines), PromptBudget(60))
+        for lines in (0, 1, 30)
+    ]
+
+    texts = [encoder.tokenizer.decode(prompt.ids).partition("<pre>")[2] for prompt in prompts]
+    assert " " == texts[0]
+    assert all(text.startswith(" self.name") for text in texts[1:])
+    assert all(len(prompt.ids) <= 60 for prompt in prompts)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(prefix=texts, suffix=texts)
+@settings(max_examples=40, deadline=None)
+def test_every_kind_of_tokenizer_writes_the_whole_text(kind, prefix, suffix):
+    encoder = without_a_middle_sentinel(kind)
+    prompt = encoder.prompt(request(prefix, suffix), PromptBudget(4096))
+
+    written = encoder.tokenizer.decode(prompt.ids) + prompt.forced_text
+    assert f"<suf>{suffix}<pre>{prefix}" == written
+
+
+def test_snippets_get_the_share_that_the_format_says(seed_tokenizer):
+    form = PromptFormat.of_order(Order.SPM1, SEED_TOKENS)
+    here = request("x = ", snippets=tuple(Snippet(f"{n}.py", python_like(4, n)) for n in range(20)))
+    counts = []
+    for share in (0.0, 0.25, 0.5):
+        shared = replace(form, context=replace(form.context, share=share))
+        prompt = PromptEncoder(seed_tokenizer, shared).prompt(here, PromptBudget(403))
+        counts.append(prompt.snippet_tokens)
+        assert prompt.snippet_tokens <= share * 400
+
+    assert 0 == counts[0] < counts[1] < counts[2]
+
+
+def test_a_format_without_a_place_for_other_files_gets_none(seed_tokenizer):
+    form = replace(
+        PromptFormat.of_order(Order.SPM1, SEED_TOKENS),
+        template=(SUF, Slot.SUFFIX, PRE, Slot.PREFIX, MID),
+    )
+    prompt = PromptEncoder(seed_tokenizer, form).prompt(
+        request("x = ", path="mine.py", snippets=SNIPPETS), PromptBudget(256)
+    )
+
+    assert ("x = ", (0, 0)) == (
+        seed_tokenizer.decode(prompt.ids[2:-1]),
+        prompt.tokens_of_snippets,
+    )

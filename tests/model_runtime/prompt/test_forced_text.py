@@ -1,4 +1,4 @@
-"""Which ids agree with text that is given, byte by byte."""
+"""Ids agree with a text that is given, byte by byte."""
 
 import pytest
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_runtime.errors import BundleError
-from model_runtime.prompt.format import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 
@@ -68,7 +67,7 @@ def test_offsets_count_code_points_and_rise(seed_tokenizer, text):
 def test_a_sentinel_id_that_is_a_word_is_refused(seed_tokenizer):
     """The card's first release gave 50253, 50254, 50255: a word and two runs of spaces."""
     with pytest.raises(BundleError, match=r"50253.*not a special token"):
-        seed_tokenizer.check_sentinels(FimTokens(end=0, suffix=50253, prefix=50254, middle=50255))
+        seed_tokenizer.check_special_ids({0, 50253, 50254, 50255})
 
 
 def test_an_unreadable_tokenizer_is_named(tmp_path):

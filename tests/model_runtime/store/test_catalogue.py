@@ -49,12 +49,12 @@ def test_adding_again_replaces(source):
     catalogue.add_model(source, name="mine", quantization="float32", order="psm")
 
     manifest = catalogue.find("mine").manifest
-    assert ("float32", "psm") == (manifest.weights.dtype, manifest.order.value)
+    assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
     assert ["mine"] == [path.name for path in catalogue.models_folder().iterdir()]
 
 
 def test_a_bundle_can_be_added_too(tmp_path):
-    """What training makes, or a colleague sends."""
+    """Training makes a bundle, or a colleague sends one."""
     bundle = make_bundle(tmp_path / "trained", TINY, "int8")
     report = catalogue.add_model(bundle.path, name="trained")
 
@@ -170,3 +170,20 @@ def test_the_real_folders_are_the_platforms(monkeypatch, tmp_path):
 
     assert "fim-lsp" in catalogue.models_folder().parts
     assert ("bundles", "default") == catalogue.default_folder().parts[-2:]
+
+
+def test_a_removed_model_is_gone_and_the_others_stay(source):
+    catalogue.add_model(source, name="mine")
+    catalogue.add_model(source, name="other")
+
+    assert catalogue.models_folder() / "mine" == catalogue.remove_model("mine")
+    assert ["other"] == [entry.name for entry in catalogue.list_models()]
+
+
+@pytest.mark.parametrize("name", ["default", "nobody", "", ".", "..", "../data", "./mine"])
+def test_only_an_added_model_can_be_removed(source, name):
+    catalogue.add_model(source, name="mine")
+
+    with pytest.raises(ModelNotFound, match=r"no added model has the name .*; there are: mine"):
+        catalogue.remove_model(name)
+    assert ["mine"] == [entry.name for entry in catalogue.list_models()]

@@ -90,7 +90,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(source):
 
 
 def test_the_hub_learns_no_more_than_what_is_fetched(source, tmp_path):
-    """In a process of its own: the hub's library reads its switches when it is imported."""
+    """A process of its own is needed: the hub's library reads its switches when it is imported."""
     code = (
         "import sys; import huggingface_hub.constants; from model_runtime.store import hub\n"
         "with hub.fetched('org/name', endpoint=sys.argv[1]): pass"

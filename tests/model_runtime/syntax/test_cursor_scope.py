@@ -1,4 +1,4 @@
-"""What a cursor is in, and where its statement ends, by syntax trees; recorded cases as data."""
+"""Syntax trees tell what a cursor is in, and where its statement ends; recorded cases as data."""
 
 import pytest
 from hypothesis import given

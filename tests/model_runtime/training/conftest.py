@@ -1,14 +1,14 @@
 import random
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.prompt.tokenizer import FimTokenizer
-from model_runtime.training.batches import Source
+from model_runtime.training.batches import RowSource
 from model_runtime.training.corpus.build import build_corpus
 from model_runtime.training.documents import unpack
 from model_runtime.training.recipe import CorpusRecipe, DataRecipe, ExecutorRecipe
@@ -28,7 +28,7 @@ NOUNS = (
     "\u00fcber",
 )
 ALONE = ExecutorRecipe(tasks=1, workers=1)
-"""In this process: quick for a few files."""
+"""Executor that stays in this process: quick for a few files."""
 MIT = "Metadata-Version: 2.1\nName: x\nLicense-Expression: MIT\n"
 
 
@@ -98,14 +98,14 @@ def source(
     tokenizer_path: Path,
     tokens: FimTokens,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Source:
-    """Rows of 256 ids in many small blocks."""
+) -> RowSource:
+    """PackedRows of 256 ids in many small blocks."""
     folder = tmp_path_factory.mktemp("unpacked")
     unpack(corpus, folder)
-    data = replace(
+    data = evolve(
         DataRecipe(),
         window_tokens=(20, 120),
         windows_per_document=4,
         attention_within="example",
     )
-    return Source(folder, tokenizer_path, tokens, data, context=256, block_mb=0.01, seed=0)
+    return RowSource(folder, tokenizer_path, tokens, data, context=256, block_mb=0.01, seed=0)

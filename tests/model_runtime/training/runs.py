@@ -1,4 +1,4 @@
-"""Real runs of the train stage: a recipe, a folder with corpus and tokenizer, real processes."""
+"""Starts real runs of the train stage, with a recipe, a corpus and real processes."""
 
 import json
 import os
@@ -19,7 +19,7 @@ context = 128
 window_tokens = [20, 90]
 windows_per_document = 3
 attention_within = "example"
-[optimiser]
+[optimizer]
 learning_rate = 1e-2
 [train]
 budget_steps = {steps}
@@ -64,14 +64,14 @@ class TrainingRun:
         self.train = self.out / "train"
 
     def set_strategy(self, strategy: str) -> None:
-        """Of the starts to come."""
+        """Sets the strategy of the starts to come."""
         text = self.recipe.read_text()
         self.recipe.write_text(re.sub("strategy = .*", f'strategy = "{strategy}"', text))
 
     def command(
         self, processes: int = 1, restarts: int = 0, arguments: Sequence[str] = ()
     ) -> list[str]:
-        """Of the train stage, under torchrun if there are several processes."""
+        """Returns the command of the train stage, under torchrun if there are several processes."""
         stage = ["-m", "model_runtime.training", str(self.recipe), "--out", str(self.out)]
         stage += ["--stage", "train", *arguments]
         if processes == 1:
@@ -85,7 +85,7 @@ class TrainingRun:
     def start(
         self, processes: int = 1, restarts: int = 0, arguments: Sequence[str] = ()
     ) -> "subprocess.Popen[str]":
-        """Without waiting for its end; output and errors come together."""
+        """Starts the stage without waiting for its end; output and errors come together."""
         return subprocess.Popen(
             self.command(processes, restarts, arguments),
             stdout=subprocess.PIPE,
@@ -95,28 +95,28 @@ class TrainingRun:
         )
 
     def finish(self, processes: int = 1, arguments: Sequence[str] = ()) -> str:
-        """Run it to its end; what it said."""
+        """Runs the stage to its end; returns what it said."""
         process = self.start(processes, arguments=arguments)
         output, _ = process.communicate()
         assert process.returncode == 0, output
         return output
 
     def wait_for_step(self, step: int, process: "subprocess.Popen[str]") -> None:
-        """Until a running process has logged this step."""
+        """Waits until a running process has logged this step."""
         log = self.train / "training_log.jsonl"
         while not log.exists() or len(self.curve()) < step:
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.02)
 
     def curve(self, figure: str = "loss") -> list[float]:
-        """A figure of every step."""
+        """Returns a figure of every step."""
         text = (self.train / "training_log.jsonl").read_text()
         lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return [entry[figure] for entry in map(json.loads, lines) if "event" not in entry]
 
 
 def worker(torchrun: int, rank: int) -> int:
-    """Process of a rank, by the environment that torchrun gave it."""
+    """Returns the process of a rank, by the environment that torchrun gave it."""
     children = Path(f"/proc/{torchrun}/task/{torchrun}/children").read_text().split()
     for child in children:
         if f"\0RANK={rank}\0".encode() in Path(f"/proc/{child}/environ").read_bytes():

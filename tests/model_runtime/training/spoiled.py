@@ -1,6 +1,8 @@
-"""A run in which one process computes NaN in its third step; each process writes which steps moved it.
+"""Runs a training in which one process computes NaN in its third step.
 
-torchrun ... -m tests.model_runtime.training.spoiled RECIPE OUT
+Each process writes which steps moved it.
+
+    torchrun ... -m tests.model_runtime.training.spoiled RECIPE OUT
 """
 
 import json
@@ -16,7 +18,7 @@ from model_runtime.training.train import Trainer
 
 
 def local(weight: torch.Tensor) -> torch.Tensor:
-    """This process's share of a weight, as it is now."""
+    """Returns a process's share of a weight, as it is now."""
     share = weight.to_local() if hasattr(weight, "to_local") else weight
     return share.detach().clone()
 
@@ -35,10 +37,10 @@ def main() -> None:
     moved = []
     for _ in range(4):
         before = [local(weight) for weight in trainer.weights]
-        trainer.run(most_steps=1)
+        trainer.run(max_steps=1)
         pairs = zip(before, trainer.weights, strict=True)
         moved.append(any(not torch.equal(a, local(b)) for a, b in pairs))
-    found = {"moved": moved, "skipped": trainer.guard.skipped}
+    found = {"moved": moved, "skipped": trainer.step_filter.skipped}
     (out / f"rank-{processes.rank}.json").write_text(json.dumps(found))
     leave()
 

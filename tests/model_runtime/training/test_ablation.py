@@ -1,4 +1,4 @@
-"""Arms are trained and scored with several seeds, and set beside each other."""
+"""Variants are trained and scored with several seeds, and set beside each other."""
 
 import json
 import subprocess
@@ -9,24 +9,23 @@ from pathlib import Path
 import pytest
 
 from model_runtime.cli import main
-from model_runtime.training import pipeline
+from model_runtime.training.stages import STAGES
 from tests.model_runtime.training.runs import RECIPE
 from tests.support.requirements import required_sandbox
 
 DATA = Path(__file__).parents[2] / "data" / "human_eval_infilling"
-ARMS = {
+VARIANTS = {
     "ar": ("fim_rate = 0.0", ""),
     "fim": ("fim_rate = 0.9", ""),
     "alibi": ("fim_rate = 0.9", 'positions = "alibi"'),
-    "restart": ("fim_rate = 0.9", 'positions = "alibi"\nalibi_restart = true'),
 }
 
 
 @pytest.fixture(scope="module")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Arms of two layers, five steps each."""
+    """Variants of two layers, five steps each."""
     folder, found = tmp_path_factory.mktemp("recipes"), {}
-    for name, (data, network) in ARMS.items():
+    for name, (data, network) in VARIANTS.items():
         text = RECIPE.format(steps=5, save_steps=0, strategy="auto")
         text = text.replace("[data]", f"[data]\n{data}")
         text = text.replace("[network]", f"[network]\n{network}")
@@ -39,7 +38,7 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def data_of(corpus: Path, tokenizer_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of `fim-runtime train` as far as these arms need it."""
+    """A run of `fim-runtime train` as far as these variants need it."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "corpus").symlink_to(corpus)
     (folder / "tokenizer").symlink_to(tokenizer_path.parent)
@@ -53,13 +52,22 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(recipes: dict[str, Path], data_of: Path, out: Path) -> list[str]:
-    arms = [str(recipes[name]) for name in ("ar", "fim")]
+    variants = [str(recipes[name]) for name in ("ar", "fim")]
     scoring = ["--infilling", str(DATA), "--tasks", "4", "--threads", "1"]
-    return ["evaluate", "ablation", *arms, "--data-of", str(data_of), "--out", str(out), *scoring]
+    return [
+        "evaluate",
+        "ablation",
+        *variants,
+        "--data-of",
+        str(data_of),
+        "--out",
+        str(out),
+        *scoring,
+    ]
 
 
 def times(folder: Path) -> dict[Path, int]:
-    """When what is costly was written."""
+    """Returns when each file that is costly to make was written."""
     patterns = ("*/*/train/checkpoints/*/*", "*/*/bundle/*", "*/*/infilling/samples.jsonl")
     return {path: path.stat().st_mtime_ns for pattern in patterns for path in folder.glob(pattern)}
 
@@ -70,13 +78,13 @@ def report(command: list[str], out: Path) -> dict:
     return json.loads((out / "report.json").read_text())
 
 
-def test_every_measure_stands_for_every_arm_and_seed(report):
-    assert ["ar", "fim"] == report["arms"]
+def test_every_measure_stands_for_every_variant_and_seed(report):
+    assert ["ar", "fim"] == report["variants"]
     for measure in ("edit similarity, raw", "bits per byte, middle", "exact match, line"):
         entry = report["measures"][measure]
-        for arm in report["arms"]:
-            assert 2 == len(entry["seeds"][arm])
-            interval = entry["values"][arm]
+        for variant in report["variants"]:
+            assert 2 == len(entry["seeds"][variant])
+            interval = entry["values"][variant]
             assert interval["low"] <= interval["mean"] <= interval["high"]
         difference = entry["values"]["fim"]["mean"] - entry["values"]["ar"]["mean"]
         assert difference == pytest.approx(entry["differences"]["fim"]["mean"])
@@ -84,13 +92,13 @@ def test_every_measure_stands_for_every_arm_and_seed(report):
     assert 0.0155 == report["card"]["HumanEval-infilling"]["FIM-NeoX-1.3B"]
 
 
-def test_arms_and_seeds_differ(report):
+def test_variants_and_seeds_differ(report):
     bits = report["measures"]["bits per byte, middle"]["seeds"]
 
     assert 4 == len({*bits["ar"], *bits["fim"]})
 
 
-def test_the_report_shows_the_seeds_table_and_the_picture(report, out):
+def test_the_report_shows_the_reference_table_and_the_picture(report, out):
     text = (out / "report.md").read_text()
 
     assert "| HumanEval-infilling, pass@10 | 0.0029 | 0.0155 | 0.0029 |" in text
@@ -108,42 +116,17 @@ def test_what_is_done_is_not_done_again(report, command, out):
     assert len(before) > 20
 
 
-def test_an_ablation_grows_by_arms_and_seeds(report, command, recipes, out):
+def test_an_ablation_grows_by_variants_and_seeds(report, command, recipes, out):
     before = times(out)
     command = [*command[:4], str(recipes["alibi"]), *command[4:]]
     assert 0 == main([*command, "--seeds", "3"])
     grown = json.loads((out / "report.json").read_text())
 
     assert before.items() <= times(out).items()
-    assert ["ar", "fim", "alibi"] == grown["arms"]
+    assert ["ar", "fim", "alibi"] == grown["variants"]
     old, new = (r["measures"]["bits per byte, middle"]["seeds"]["ar"] for r in (report, grown))
     assert old == new[:2]
     assert 3 == len(new)
-
-
-def test_an_arm_that_no_engine_serves_is_compared_by_its_held_out_figures(
-    report, command, recipes, out
-):
-    command = [*command[:4], str(recipes["restart"]), *command[4:]]
-    assert 0 == main([*command, "--seeds", "2"])
-    told = json.loads((out / "report.json").read_text())
-
-    assert {"ar", "fim"} == told["measures"]["bits per byte, middle"]["values"].keys()
-    assert [2, 2, 2] == [len(seeds) for seeds in told["held_out"]["mid_bpb"].values()]
-    before = times(out)
-    assert 0 == main([*command, "--seeds", "2"])
-    assert before == times(out)
-
-
-def test_an_arm_that_no_engine_serves_is_none_to_compare_scores_with(
-    command, recipes, tmp_path, capsys
-):
-    arms = [str(recipes["restart"]), str(recipes["fim"])]
-    command = [*command[:2], *arms, *command[4:], "--out", str(tmp_path)]
-
-    assert 1 == main(command)
-    assert "name another recipe first" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
 
 
 def test_samples_are_executed_later_and_give_pass_at_k(report, command, out, sandbox_is_here):
@@ -183,7 +166,7 @@ def test_points_along_a_run_are_scored_and_training_ends_in_the_same_weights(
 
 @pytest.mark.slow
 def test_an_ablation_that_was_ended_goes_on(recipes, data_of, tmp_path):
-    """SIGTERM while the first arm is trained; the next start goes on from its checkpoint."""
+    """SIGTERM while the first variant is trained; the next start goes on from its checkpoint."""
     arguments = ["evaluate", "ablation", str(recipes["ar"]), str(recipes["fim"]), "--steps", "60"]
     arguments += ["--data-of", str(data_of), "--out", str(tmp_path)]
     log = tmp_path / "ar" / "seed-0" / "train" / "training_log.jsonl"
@@ -208,17 +191,17 @@ def test_an_ablation_that_was_ended_goes_on(recipes, data_of, tmp_path):
 
 @pytest.mark.slow
 def test_data_made_here_is_shared(recipes, corpus, tmp_path):
-    """The first arm makes the corpus, the second one is linked to it."""
+    """The first variant makes the corpus, the second one is linked to it."""
     sections = "[corpus]\nvalid_share = 0.01\nblock_mb = 0.02\n[tokenizer]\nvocabulary = 400\n"
-    arms, out = [tmp_path / f"{name}.toml" for name in ("ar", "fim")], tmp_path / "out"
-    for arm in arms:
-        arm.write_text(sections + recipes[arm.stem].read_text())
-    command = ["evaluate", "ablation", *map(str, arms), "--root", str(corpus.parent / "wheels")]
+    variants, out = [tmp_path / f"{name}.toml" for name in ("ar", "fim")], tmp_path / "out"
+    for variant in variants:
+        variant.write_text(sections + recipes[variant.stem].read_text())
+    command = ["evaluate", "ablation", *map(str, variants), "--root", str(corpus.parent / "wheels")]
     assert 0 == main([*command, "--out", str(out), "--steps", "2"])
 
     (data,) = (out / "data").iterdir()
-    for arm in ("ar", "fim"):
-        linked = (out / arm / "seed-0" / "tokenizer" / "tokenizer.json").resolve()
+    for variant in ("ar", "fim"):
+        linked = (out / variant / "seed-0" / "tokenizer" / "tokenizer.json").resolve()
         assert (data / "tokenizer" / "tokenizer.json").resolve() == linked
     assert "trained for 2 steps" in (out / "report.md").read_text()
 
@@ -252,8 +235,8 @@ def test_a_wrong_recipe_is_told_before_any_is_trained(recipes, data_of, tmp_path
 
 
 def test_stages_before_training_are_known():
-    """Else an arm would make data of its own."""
-    from model_runtime.training.ablation import DATA_STAGES
+    """Else an variant would make data of its own."""
+    from model_runtime.training.ablation.shared_data import DATA_STAGES
 
     assert "corpus" == DATA_STAGES[0]
-    assert [stage.name for stage in pipeline.STAGES][len(DATA_STAGES)] == "train"
+    assert [stage.name for stage in STAGES][len(DATA_STAGES)] == "train"

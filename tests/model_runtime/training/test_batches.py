@@ -1,13 +1,13 @@
 """The stream of rows is the same however it is made."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.training.batches import START, RowStream, Source
+from model_runtime.training.batches import START, RowSource, RowStream
 
 
 def take(stream: RowStream, counts: list[int]) -> list[list[int]]:
@@ -15,24 +15,24 @@ def take(stream: RowStream, counts: list[int]) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_any_number_of_workers_gives_the_same_rows(source: Source, workers: int):
+def test_any_number_of_workers_gives_the_same_rows(source: RowSource, workers: int):
     with RowStream(source, START, 0) as stream:
         expected = take(stream, [7, 5])
     with RowStream(source, START, workers) as stream:
         assert expected == take(stream, [3, 9])
 
 
-def test_what_a_worker_cannot_do_is_said_by_the_trainer(source: Source, tmp_path: Path):
+def test_what_a_worker_cannot_do_is_said_by_the_trainer(source: RowSource, tmp_path: Path):
     broken = tmp_path / "tokenizer.json"
     broken.write_text("{}")
     with (
-        RowStream(replace(source, tokenizer=broken), START, 1) as stream,
+        RowStream(evolve(source, tokenizer=broken), START, 1) as stream,
         pytest.raises(ModelRuntimeError, match=re.escape(str(broken))),
     ):
         stream.take(1)
 
 
-def test_a_stream_goes_on_where_another_stopped(source: Source):
+def test_a_stream_goes_on_where_another_stopped(source: RowSource):
     with RowStream(source, START, 0) as stream:
         expected = take(stream, [17])
     with RowStream(source, START, 0) as stream:
@@ -42,7 +42,7 @@ def test_a_stream_goes_on_where_another_stopped(source: Source):
         assert expected == first + take(stream, [11])
 
 
-def test_an_epoch_holds_each_document_once_and_the_next_one_in_another_order(source: Source):
+def test_an_epoch_holds_each_document_once_and_the_next_one_in_another_order(source: RowSource):
     blocks = source.open()
     epochs = [
         [

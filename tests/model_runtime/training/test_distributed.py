@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_runtime.training.__main__ import RECIPES
 from model_runtime.training.checkpoint import newest, read_weights
+from model_runtime.training.recipe_files import RECIPES
 from tests.model_runtime.training.runs import ONE_THREAD, TrainingRun, worker
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +112,7 @@ def test_torchrun_starts_a_dead_process_again_and_the_curve_is_whole(
     assert alone.curve() == pytest.approx(run.curve(), abs=1e-3)
 
 
-def test_the_seeds_network_takes_a_step_at_full_width_on_two_processes(
+def test_the_reference_models_network_takes_a_step_at_full_width_on_two_processes(
     corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
     """2 of the 24 layers, a small vocabulary, short rows; the rest is the recipe's: bfloat16,

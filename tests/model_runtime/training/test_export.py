@@ -5,13 +5,13 @@ float32, whose sums run in another order, the same log-probabilities to 1e-4.
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import gguf
 import pytest
 import torch
 import yaml
+from attrs import evolve
 
 from model_runtime.engines import open_engine
 from model_runtime.engines.ctranslate2.engine import CTranslate2Engine
@@ -19,8 +19,8 @@ from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.training.export import export
 from model_runtime.training.forward import Batch, hidden_states
-from model_runtime.training.network import Network
-from model_runtime.training.packing import Rows
+from model_runtime.training.network import TrainingNetwork
+from model_runtime.training.packing import PackedRows
 from model_runtime.training.recipe import NetworkRecipe, Recipe
 from model_runtime.training.train import Trainer
 from tests.model_runtime.training.test_train import RECIPE
@@ -45,12 +45,12 @@ IDS = torch.randint(8, 400, (1, 60), generator=torch.manual_seed(0))
 class Trained:
     """A network after three steps, and the folder it was exported to."""
 
-    def __init__(self, recipe: Recipe, network: Network, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, network: TrainingNetwork, folder: Path) -> None:
         self.recipe, self.network, self.folder = recipe, network, folder
 
     def logits(self) -> torch.Tensor:
         per_row = self.recipe.data.attention_within == "row"
-        batch = Batch.of(Rows(IDS.int().numpy(), [[60]]), per_row, torch.device("cpu"))
+        batch = Batch.of(PackedRows(IDS.int().numpy(), [[60]]), per_row, torch.device("cpu"))
         with torch.no_grad():
             return hidden_states(self.network, batch, torch.float32) @ self.network.head.T
 
@@ -64,11 +64,11 @@ def trained(corpus: Path, tokenizer_path: Path, tmp_path_factory: pytest.TempPat
         if name not in known:
             folder = tmp_path_factory.mktemp(name)
             within = "row" if SHAPES[name].positions == "alibi" else "example"
-            recipe = replace(
+            recipe = evolve(
                 RECIPE,
                 name=name,
                 network=SHAPES[name],
-                data=replace(RECIPE.data, attention_within=within),
+                data=evolve(RECIPE.data, attention_within=within),
             )
             trainer = Trainer(recipe, corpus, tokenizer_path, folder / "train")
             trainer.run(3)
@@ -92,7 +92,7 @@ def copy_with_config(folder: Path, target: Path, without: tuple[str, ...]) -> Pa
 @pytest.mark.parametrize("without", [(), OLD, NEW], ids=["both", "new", "old"])
 @pytest.mark.parametrize("name", ["rotary", "quarter"])
 def test_plain_transformers_computes_the_trained_logits(trained, tmp_path, name, without):
-    """With both spellings of the rotary settings, and with either one alone."""
+    """The folder works with both spellings of the rotary settings, and with either one alone."""
     folder = copy_with_config(trained(name).folder, tmp_path / "model", without)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_ctranslate2_in_float32_gives_the_trained_probabilities(trained, tmp_pat
 
 
 def test_transformers_refuses_a_model_with_alibi(trained):
-    """It would rotate the heads otherwise, and say nothing."""
+    """transformers would otherwise rotate the heads and say nothing."""
     with pytest.raises(ValueError, match="gpt_neox_alibi"):
         transformers.AutoModelForCausalLM.from_pretrained(trained("alibi").folder)
     card = (trained("alibi").folder / "README.md").read_text()
@@ -130,7 +130,7 @@ def test_transformers_refuses_a_model_with_alibi(trained):
 def test_a_model_with_alibi_runs_as_a_bundle(trained, tmp_path, engine, shape):
     convert_folder(trained(shape).folder, tmp_path / "b", name="a", quantization="float32")
     bundle = ModelBundle.open(tmp_path / "b")
-    assert "alibi" == bundle.manifest.position_embedding
+    assert "alibi" == bundle.manifest.decoder.position_kind
     opened = open_engine(bundle, engine=engine, device="cpu", threads=1)
     found = opened.logprobs(IDS[0].tolist())
     opened.close()
@@ -170,7 +170,7 @@ def test_generation_ends_at_every_sentinel(trained):
 
 
 def test_the_block_of_the_tokenizer_says_how_to_prompt(trained, tmp_path):
-    """Where a tool has dropped fim_config.json."""
+    """A tool may have dropped fim_config.json."""
     folder = copy_with_config(trained("rotary").folder, tmp_path / "model", ())
     (folder / "fim_config.json").unlink()
     whole, block = tmp_path / "whole", tmp_path / "block"
@@ -178,12 +178,12 @@ def test_the_block_of_the_tokenizer_says_how_to_prompt(trained, tmp_path):
     convert_folder(folder, block, name="m")
     one, other = (ModelBundle.open(path).manifest for path in (whole, block))
 
-    assert (one.order, one.tokens, one.canary) == (other.order, other.tokens, other.canary)
+    assert (one.prompt, one.canary) == (other.prompt, other.canary)
     assert one.context_length == other.context_length == 128
 
 
 def test_gguf_finds_the_sentinels_and_the_merges(trained):
-    """Where llama.cpp's converters look for special tokens."""
+    """llama.cpp's converters look for special tokens there."""
     names = ("fim_pre", "fim_suf", "fim_mid", "fim_pad", "fim_sep")
     types = ("bos", "eos", "pad", *names)
     folder = trained("rotary").folder
@@ -248,7 +248,7 @@ def test_the_card_is_made_of_recipe_and_scores(trained, corpus, tokenizer_path, 
     assert "| uncut: the model stops by itself | 5.00% (4.00% to 6.00%) |" in text
     assert 1 == text.count("| empty answer (the floor) |")
     assert "`<|SUF|> suffix <|PRE|> prefix <|MID|>` -> middle, `<|endoftext|>`" in text
-    assert "| optimiser | muon, learning rate 0.01, wsd" in text
+    assert "| optimizer | muon, learning rate 0.01, wsd" in text
     assert "On held-out packages at the end: ltr_bpb" in text
 
 

@@ -11,7 +11,9 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
 
 from model_runtime.prompt.encoder import Hole, PromptEncoder, PromptRequest
-from model_runtime.prompt.format import FimTokens, Order, prompt_ids
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
+from model_runtime.prompt.template import Slot
 from model_runtime.prompt.tokenizer import FimTokenizer
 from model_runtime.training.holes import character_span
 
@@ -55,7 +57,9 @@ def test_an_example_of_the_original_length_has_lost_the_end_of_its_suffix():
     low, high = reference_cuts(0)
     text = "abcdefghij"
     request = PromptRequest(Hole(text[:low], text[high:]))
-    found = PromptEncoder(letters(), TOKENS, Order.PSM).example(request, text[low:high], 11)
+    found = PromptEncoder(letters(), PromptFormat.of_order(Order.PSM, TOKENS)).example(
+        request, text[low:high], 11
+    )
 
     assert [2, 1, 15, 16, 3, 10, 11, 12, 13, 14, 0] == found.ids
 
@@ -97,7 +101,8 @@ def test_the_three_orders_give_the_known_answers(seed, cuts, psm, spm1, spm2):
     low, high = reference_cuts(seed)
     assert cuts == (low, high)
     for order, expected in ((Order.PSM, psm), (Order.SPM1, spm1), (Order.SPM2, spm2)):
-        prompt = prompt_ids(order, TOKENS, IDS[:low], IDS[high:])
+        parts = {Slot.PREFIX: IDS[:low], Slot.SUFFIX: IDS[high:]}
+        prompt = PromptFormat.of_order(order, TOKENS).ids(parts, list)
 
         assert expected == [*prompt, *IDS[low:high]]
 
@@ -106,5 +111,7 @@ def test_the_three_orders_give_the_known_answers(seed, cuts, psm, spm1, spm2):
     low, high = character_span(text, ReferenceDraws(seed))
     request = PromptRequest(Hole(text[:low], text[high:]))
     for order, expected in ((Order.PSM, psm), (Order.SPM1, spm1), (Order.SPM2, spm2)):
-        found = PromptEncoder(letters(), TOKENS, order).example(request, text[low:high], 100)
+        found = PromptEncoder(letters(), PromptFormat.of_order(order, TOKENS)).example(
+            request, text[low:high], 100
+        )
         assert [*expected, TOKENS.end] == found.ids

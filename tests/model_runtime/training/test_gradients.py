@@ -1,22 +1,22 @@
 """A step is the same however it is cut, dealt, kept or compiled."""
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model_runtime.training.gradients import micro_batches
-from model_runtime.training.packing import Rows, pack
+from model_runtime.training.packing import PackedRows, pack
 from model_runtime.training.recipe import Recipe
 from model_runtime.training.train import Trainer
 from tests.model_runtime.training.test_train import RECIPE
 
 
-def rows_of(count: int) -> Rows:
+def rows_of(count: int) -> PackedRows:
     return pack([[9] * 4] * count, 4, 0, random.Random(0))
 
 
@@ -31,15 +31,15 @@ def test_every_row_counts_once_and_all_processes_make_as_many_calls(
     assert all(0 < len(part) <= at_once for mine in parts for part, _ in mine)
 
 
-PER_ROW = replace(
+PER_ROW = evolve(
     RECIPE,
-    network=replace(RECIPE.network, layers=1),
-    data=replace(RECIPE.data, attention_within="row"),
+    network=evolve(RECIPE.network, layers=1),
+    data=evolve(RECIPE.data, attention_within="row"),
 )
 VARIANTS = {
-    "recompute": replace(RECIPE, train=replace(RECIPE.train, recompute=True)),
-    "one row at once": replace(RECIPE, train=replace(RECIPE.train, rows_at_once=1)),
-    "loss in chunks of 7": replace(RECIPE, train=replace(RECIPE.train, loss_chunk=7)),
+    "recompute": evolve(RECIPE, train=evolve(RECIPE.train, recompute=True)),
+    "one row at once": evolve(RECIPE, train=evolve(RECIPE.train, rows_at_once=1)),
+    "loss in chunks of 7": evolve(RECIPE, train=evolve(RECIPE.train, loss_chunk=7)),
 }
 
 
@@ -65,10 +65,10 @@ def test_what_saves_memory_does_not_change_a_gradient(
 def test_compiled_layers_that_recompute_have_the_same_gradient(
     corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    compiled = replace(RECIPE.train, compile_layers=True, recompute=True)
+    compiled = evolve(RECIPE.train, compile_layers=True, recompute=True)
     expected = gradients_of(PER_ROW, corpus, tokenizer_path, tmp_path / "plain")
     found = gradients_of(
-        replace(PER_ROW, train=compiled), corpus, tokenizer_path, tmp_path / "compiled"
+        evolve(PER_ROW, train=compiled), corpus, tokenizer_path, tmp_path / "compiled"
     )
 
     torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-6)

@@ -3,32 +3,34 @@
 Where each was seen is in docs/training.md, "What went wrong elsewhere".
 """
 
+import dataclasses
 import math
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_runtime.errors import BundleError
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
-from model_runtime.prompt.format import FimTokens, Order
+from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
-from model_runtime.training.batches import START, RowStream, Source
-from model_runtime.training.encode import TOO_LONG, Sequence, left_to_right
-from model_runtime.training.packing import lay
+from model_runtime.training.batches import START, RowSource, RowStream
+from model_runtime.training.encode import TOO_LONG, Example, left_to_right
+from model_runtime.training.packing import rows_from
 from tests.model_runtime.training.conftest import python_text
 
 
-def drawn(source: Source, epoch: int = 0, context: int = 256, **data: object) -> list[Sequence]:
-    changed = replace(source, context=context, data=replace(source.data, **data))
+def drawn(source: RowSource, epoch: int = 0, context: int = 256, **data: object) -> list[Example]:
+    changed = evolve(source, context=context, data=evolve(source.data, **data))
     encoder = changed.open().encoder
     return [s for n in range(len(encoder.documents)) for s in encoder.sequences(n, epoch)]
 
 
-def test_no_middle_is_empty_because_the_cuts_were_not_sorted(source: Source, tokens: FimTokens):
-    """In half of all draws it was."""
+def test_no_middle_is_empty_because_the_cuts_were_not_sorted(source: RowSource, tokens: FimTokens):
+    """Half of all draws had an empty middle."""
     found = drawn(source, fim_rate=1.0, spans={"character": 1.0}, orders={"spm1": 1.0})
     empty = sum(s.ids[-2] == tokens.middle for s in found if s.ids)
 
@@ -42,17 +44,19 @@ def test_no_sentinel_is_a_word_of_the_vocabulary(tokenizer: FimTokenizer, tokens
     assert not set(tokens.all()) & {id_ for text in texts for id_ in tokenizer.encode(text)}
 
 
-def test_what_is_drawn_is_what_is_trained_on(source: Source):
+def test_what_is_drawn_is_what_is_trained_on(source: RowSource):
     """The result of the transform was computed and dropped."""
-    data = replace(source.data, fim_rate=1.0)
-    with_holes = replace(source, data=data).open().make(0).rows
-    without = replace(source, data=replace(data, fim_rate=0.0)).open().make(0).rows
+    data = evolve(source.data, fim_rate=1.0)
+    with_holes = evolve(source, data=data).open().make(0).rows
+    without = evolve(source, data=evolve(data, fim_rate=0.0)).open().make(0).rows
 
     assert with_holes.ids_RT.tolist() != without.ids_RT.tolist()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9, 1.0])
-def test_the_rate_of_holes_is_the_one_asked_for_zero_and_one_included(source: Source, rate: float):
+def test_the_rate_of_holes_is_the_one_asked_for_zero_and_one_included(
+    source: RowSource, rate: float
+):
     """0.0 was refused, since it is falsy."""
     found = [s for epoch in range(6) for s in drawn(source, epoch, fim_rate=rate)]
     holes = sum(s.kind != "ltr" for s in found)
@@ -61,12 +65,12 @@ def test_the_rate_of_holes_is_the_one_asked_for_zero_and_one_included(source: So
 
 
 @pytest.mark.parametrize("order", ["spm1", "psm", "spm2"])
-def test_one_order_alone_can_be_had(source: Source, order: str):
+def test_one_order_alone_can_be_had(source: RowSource, order: str):
     assert drawn(source, fim_rate=1.0, orders={order: 1.0})
 
 
 @pytest.mark.parametrize("context", [48, 96, 256])
-def test_the_end_of_a_middle_is_never_cut_off(source: Source, tokens: FimTokens, context: int):
+def test_the_end_of_a_middle_is_never_cut_off(source: RowSource, tokens: FimTokens, context: int):
     """Three more ids for each document pushed it off the row, and models never learned to stop."""
     spans = {"line": 1.0, "character": 1.0, "syntax": 1.0, "rest-of-line": 1.0}
     found = drawn(source, context=context, fim_rate=1.0, window_tokens=(20, 120), spans=spans)
@@ -80,7 +84,7 @@ def test_the_end_of_a_middle_is_never_cut_off(source: Source, tokens: FimTokens,
 
 def test_the_suffix_gives_way_first_then_the_prefix(tokenizer: FimTokenizer, tokens: FimTokens):
     """Padding or cutting changed whichever part stood last."""
-    encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     request = PromptRequest(Hole("a = 1\n" * 20, "b = 2\n" * 40))
     middle = "c = 3\n"
     sizes = {}
@@ -99,8 +103,8 @@ def test_the_suffix_gives_way_first_then_the_prefix(tokenizer: FimTokenizer, tok
 def test_a_prompt_has_the_suffix_behind_the_suffix_sentinel(
     tokenizer: FimTokenizer, tokens: FimTokens
 ):
-    """They were exchanged in the seed's public generator."""
-    prompt = PromptEncoder(tokenizer, tokens, Order.SPM1).prompt(
+    """The reference model's public generator had exchanged them."""
+    prompt = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens)).prompt(
         PromptRequest(Hole("before", "after")), PromptBudget(tokens=100)
     )
     expected = [tokens.suffix, *tokenizer.encode("after"), tokens.prefix]
@@ -108,7 +112,7 @@ def test_a_prompt_has_the_suffix_behind_the_suffix_sentinel(
     assert expected == list(prompt.ids[: len(expected)])
 
 
-def test_no_two_blocks_share_their_draws(source: Source):
+def test_no_two_blocks_share_their_draws(source: RowSource):
     """A stream that was made anew for each buffer gave the same coins each time."""
     kinds = [tuple(s.kind for s in drawn(source, epoch, fim_rate=0.5)) for epoch in range(4)]
 
@@ -117,11 +121,11 @@ def test_no_two_blocks_share_their_draws(source: Source):
 
 @pytest.mark.parametrize("level", ["document", "context"])
 def test_rows_are_the_same_for_any_number_of_workers_and_after_a_restart(
-    source: Source, level: str
+    source: RowSource, level: str
 ):
     """A sequential stream gave every rank the same rows, and lost its place."""
-    data = replace(source.data, level=level, snippet_rate=0.0, windows_per_document=0)
-    changed, made = replace(source, data=data), []
+    data = evolve(source.data, level=level, snippet_rate=0.0, windows_per_document=0)
+    changed, made = evolve(source, data=data), []
     for workers in (0, 2):
         with RowStream(changed, START, workers) as stream:
             made.append(stream.take(40).ids_RT.tolist())
@@ -134,7 +138,7 @@ def test_rows_are_the_same_for_any_number_of_workers_and_after_a_restart(
     assert made[0] == made[1]
 
 
-def test_nothing_that_was_cut_inside_a_character_is_learned(source: Source, tokens: FimTokens):
+def test_nothing_that_was_cut_inside_a_character_is_learned(source: RowSource, tokens: FimTokens):
     """U+FFFD was, where a context began inside a UTF-8 sequence."""
     found = drawn(source, fim_rate=1.0, spans={"character": 1.0}, orders={"spm1": 1.0})
     tokenizer = source.open().encoder.tokenizer
@@ -153,7 +157,7 @@ def test_decoding_the_parts_gives_the_text_back(
     """Text is cut, then encoded: no token of the whole text has to be taken apart."""
     text = text.encode("utf-8", "replace").decode()
     low, high = sorted((min(first, len(text)), min(second, len(text))))
-    encoder = PromptEncoder(tokenizer, tokens, Order.SPM1)
+    encoder = PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, tokens))
     hole = Hole(text[:low], text[high:])
     ids = encoder.example(PromptRequest(hole), text[low:high], 2000).ids
     prefix, middle = ids.index(tokens.prefix), ids.index(tokens.middle)
@@ -162,7 +166,7 @@ def test_decoding_the_parts_gives_the_text_back(
     assert text == "".join(tokenizer.decode(part) for part in parts)
 
 
-def test_no_padding_is_learned(source: Source, tokens: FimTokens):
+def test_no_padding_is_learned(source: RowSource, tokens: FimTokens):
     found = drawn(source)
     rows = source.open().make(0).rows
 
@@ -198,23 +202,24 @@ def test_a_sentinel_that_is_a_word_of_the_vocabulary_is_refused(
     word = tokenizer.encode("return")[0]
 
     with pytest.raises(BundleError, match="not a special token"):
-        PromptEncoder(tokenizer, replace(tokens, suffix=word), Order.SPM1)
+        changed = dataclasses.replace(tokens, suffix=word)
+        PromptEncoder(tokenizer, PromptFormat.of_order(Order.SPM1, changed))
 
 
 def test_adjacent_leading_and_trailing_ends_survive():
-    table = lay([[[7], [7, 5, 7], [7]], [[7, 7]]], 6, 0).ids_RT.tolist()
+    table = rows_from([[[7], [7, 5, 7], [7]], [[7, 7]]], 6, 0).ids_RT.tolist()
 
     assert [[7, 7, 5, 7, 7, 0], [7, 7, 0, 0, 0, 0]] == table
 
 
-def test_what_is_left_out_is_counted_in_its_block(source: Source):
-    small = replace(source, context=32, data=replace(source.data, fim_rate=1.0)).open()
+def test_what_is_left_out_is_counted_in_its_block(source: RowSource):
+    small = evolve(source, context=32, data=evolve(source.data, fim_rate=1.0)).open()
     found = [s for n in small.documents_of(0) for s in small.encoder.sequences(n, epoch=0)]
 
     assert sum(not s.ids for s in found) == small.make(0).too_long > 0
 
 
-def test_documents_read_in_another_order_have_the_same_sequences(source: Source):
+def test_documents_read_in_another_order_have_the_same_sequences(source: RowSource):
     forward, backward = source.open().encoder, source.open().encoder
     numbers = range(6)
     expected = {n: list(forward.sequences(n, 2)) for n in numbers}
@@ -222,8 +227,8 @@ def test_documents_read_in_another_order_have_the_same_sequences(source: Source)
     assert expected == {n: list(backward.sequences(n, 2)) for n in reversed(numbers)}
 
 
-def test_bytes_per_token_count_what_is_in_the_rows(source: Source, tokenizer: FimTokenizer):
-    blocks = replace(source, context=64).open()
+def test_bytes_per_token_count_what_is_in_the_rows(source: RowSource, tokenizer: FimTokenizer):
+    blocks = evolve(source, context=64).open()
     block = blocks.make(0)
     ids = [id_ for row in block.rows.ids_RT.tolist() for id_ in row]
     special = {tokenizer.id_of(name) for name in ("<|pad|>", "<|SUF|>", "<|PRE|>", "<|MID|>")}

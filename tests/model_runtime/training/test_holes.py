@@ -9,17 +9,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model_runtime.training.draws import Draws
 from model_runtime.training.holes import (
     CHARACTER_KINDS,
-    LONGEST_RUN,
+    MAX_RUN_CHARACTERS,
     Holes,
     character_span,
     line_span,
     token_span,
     typed_line_span,
 )
-from model_runtime.training.recipe import SPANS
+from model_runtime.training.keyed_random import KeyedRandom
+from model_runtime.training.recipe.model import SPANS
 from model_runtime.training.syntax import Syntax
 from model_runtime.training.windows import some, whole
 from tests.model_runtime.training.conftest import python_text
@@ -84,8 +84,8 @@ def test_drawn_windows_are_whole_lines_and_do_not_overlap():
 
 
 def test_each_part_between_two_free_cuts_is_a_third_on_average():
-    """The seed's "thirds".  A part has the standard deviation n / sqrt(18)."""
-    rng, text, count = Draws("thirds"), "x" * 300, 20_000
+    """The reference model's "thirds".  A part has the standard deviation n / sqrt(18)."""
+    rng, text, count = KeyedRandom("thirds"), "x" * 300, 20_000
     spans = [character_span(text, rng) for _ in range(count)]
     parts = zip(*((a, b - a, 300 - b) for a, b in spans), strict=True)
 
@@ -96,14 +96,14 @@ def test_each_part_between_two_free_cuts_is_a_third_on_average():
 @pytest.mark.parametrize("n", [0, 1, 9, 99])
 def test_two_free_cuts_meet_with_probability_one_in_n_plus_one(n: int):
     """n = 2048 gives 0.000488; smaller ones are seen more often."""
-    rng, count, share = Draws("empty", n), 20_000, 1 / (n + 1)
+    rng, count, share = KeyedRandom("empty", n), 20_000, 1 / (n + 1)
     empty = sum(a == b for a, b in (character_span("x" * n, rng) for _ in range(count)))
 
     assert abs(empty - count * share) <= 4 * (count * share * (1 - share)) ** 0.5
 
 
 def test_two_free_cuts_reach_both_ends():
-    spans = Counter(character_span("ab", Draws("ends", i)) for i in range(900))
+    spans = Counter(character_span("ab", KeyedRandom("ends", i)) for i in range(900))
 
     assert {(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)} == set(spans)
     # 9 pairs, of which each span with two different cuts is two
@@ -126,7 +126,7 @@ def test_short_runs_are_short_and_rests_of_lines_stay_in_their_line():
     rng = random.Random(0)
     for _ in range(2000):
         start, end = CHARACTER_KINDS["short-run"](TEXT, rng)
-        assert end - start < LONGEST_RUN
+        assert end - start < MAX_RUN_CHARACTERS
         start, end = CHARACTER_KINDS["rest-of-line"](TEXT, rng)
         assert TEXT[start + 1 : end].count("\n") == 0
         assert end == len(TEXT) or TEXT[end] == "\n"
@@ -175,7 +175,7 @@ def test_typed_lines_begin_at_a_line_and_end_where_a_cursor_may_have_text_behind
     ids=["deeper lines", "up to a line further left", "no empty lines at the end"],
 )
 def test_a_typed_line_that_takes_its_block_along_ends_with_it(text: str, blocks: set[str]):
-    spans = [typed_line_span(text, Draws("block", i), (0, 1)) for i in range(300)]
+    spans = [typed_line_span(text, KeyedRandom("block", i), (0, 1)) for i in range(300)]
     middles = {text[slice(*span)] for span in spans}
 
     assert blocks <= middles

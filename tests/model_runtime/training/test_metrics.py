@@ -1,4 +1,4 @@
-"""What a run writes down, and what a person sees of it."""
+"""A run writes down its figures, and shows them to a person."""
 
 import struct
 from pathlib import Path

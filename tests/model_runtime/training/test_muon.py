@@ -11,7 +11,7 @@ def test_steps_are_those_of_torch():
     weights = [torch.randn(8, 24), torch.randn(24, 8), torch.randn(16, 16)]
     ours = [torch.nn.Parameter(weight.clone()) for weight in weights]
     theirs = [torch.nn.Parameter(weight.clone()) for weight in weights]
-    optimisers = (
+    optimizers = (
         Muon(ours, lr=0.02, weight_decay=0.1),
         torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
     )
@@ -19,8 +19,8 @@ def test_steps_are_those_of_torch():
         for one, other in zip(ours, theirs, strict=True):
             one.grad = torch.randn_like(one)
             other.grad = one.grad.clone()
-        for optimiser in optimisers:
-            optimiser.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other)

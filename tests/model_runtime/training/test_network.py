@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.loss import IGNORED, mean_cross_entropy
-from model_runtime.training.network import Network, Shape
+from model_runtime.training.network import Shape, TrainingNetwork
 from model_runtime.training.packing import pack
 
 SHAPE = Shape(layers=2, width=32, heads=2, vocabulary=50, context=32)
@@ -21,7 +21,7 @@ def batch_of(sequences: list[list[int]], per_row: bool) -> Batch:
 
 def test_an_example_does_not_see_its_neighbours():
     torch.manual_seed(0)
-    network = Network(SHAPE)
+    network = TrainingNetwork(SHAPE)
     example = [9, 8, 7, 6, 5]
     alone = Batch.of(pack([example], 5, 4, random.Random(0)), False, CPU)
     rows = pack([example, [11] * 20, [12] * 7], 32, 4, random.Random(1))
@@ -66,7 +66,7 @@ def test_a_batch_without_targets_has_no_loss():
 
 
 def test_alibi_looks_back_less_the_further():
-    network = Network(
+    network = TrainingNetwork(
         Shape(layers=1, width=32, heads=2, vocabulary=50, context=32, positions="alibi")
     )
     hidden = hidden_states(network, batch_of([[9] * 32], per_row=True), torch.float32)

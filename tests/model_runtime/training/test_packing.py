@@ -1,4 +1,4 @@
-"""Rows hold whole examples and nothing else but padding behind them."""
+"""PackedRows hold whole examples and nothing else but padding behind them."""
 
 import random
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model_runtime.training import pipeline
+from model_runtime.training import pipeline, stages
 from model_runtime.training.__main__ import main
 from model_runtime.training.documents import Documents, unpack
+from model_runtime.training.recipe import read_recipe
 from tests.model_runtime.training.conftest import python_text, write_wheel
 
 MIT_TEXT = "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
@@ -96,7 +97,7 @@ def test_the_bundle_is_scored_on_what_the_corpus_held_out(made: Path):
 
 
 def test_a_run_goes_on_without_saying_its_roots_again(made: Path):
-    """So the corpus is not made anew, though the recipe names no root."""
+    """The corpus is not made anew, though the recipe names no root."""
     before = (made / "out" / "corpus" / "manifest.json").stat().st_mtime_ns
     pipeline.run(made / "recipe.toml", made / "out", "corpus")
     pipeline.run(made / "recipe.toml", made / "out", "corpus", roots=[made / "wheels"])
@@ -125,11 +126,11 @@ def test_other_roots_make_another_corpus(made: Path, tmp_path: Path):
 
 
 def test_a_changed_recipe_repeats_the_stages_that_depend_on_it(made: Path, tmp_path: Path):
-    recipe = pipeline.read_recipe(made / "recipe.toml")
+    recipe = read_recipe(made / "recipe.toml")
     (tmp_path / "recipe.toml").write_text(RECIPE.replace("vocabulary = 400", "vocabulary = 500"))
-    changed = pipeline.read_recipe(tmp_path / "recipe.toml")
+    changed = read_recipe(tmp_path / "recipe.toml")
     keys = [
-        [pipeline.stage_key(pipeline.Run(r, tmp_path), n) for n in range(4)]
+        [pipeline.stage_key(stages.Run(r, tmp_path), n) for n in range(4)]
         for r in (recipe, changed)
     ]
     same = [one == other for one, other in zip(*keys, strict=True)]
@@ -138,7 +139,7 @@ def test_a_changed_recipe_repeats_the_stages_that_depend_on_it(made: Path, tmp_p
 
 
 def test_a_stage_without_its_forerunner_says_which_is_missing(made: Path, tmp_path: Path):
-    with pytest.raises(pipeline.PipelineError, match="run the stage corpus first"):
+    with pytest.raises(stages.PipelineError, match="run the stage corpus first"):
         pipeline.run(made / "recipe.toml", tmp_path, "tokenizer")
 
 
@@ -189,7 +190,7 @@ def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_pa
         ),
         (
             {f"{i}.py": python_text(i) for i in range(4)},
-            {"[data]": "[data]\nleast_docstrings = 99"},
+            {"[data]": "[data]\nmin_docstrings = 99"},
             "no document gave a row in a whole epoch",
         ),
         (

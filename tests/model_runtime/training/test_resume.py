@@ -1,5 +1,6 @@
 """A run that was killed, stopped or starved of space ends as if nothing had happened."""
 
+import json
 import lzma
 import os
 import pickle
@@ -8,11 +9,11 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 
 from model_runtime.training.checkpoint import (
     PROGRESS,
@@ -65,9 +66,9 @@ def test_a_signal_ends_a_run_politely(
 
 @pytest.fixture
 def trainer(corpus: Path, tokenizer_path: Path, tmp_path: Path) -> Trainer:
-    """After two steps, with one checkpoint."""
+    """A run after two steps, with one checkpoint."""
     trainer = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "state")
-    trainer.run(most_steps=2)
+    trainer.run(max_steps=2)
     return trainer
 
 
@@ -124,9 +125,9 @@ def test_what_a_kill_left_unfinished_is_not_taken_for_a_checkpoint_and_goes_away
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"data": replace(RECIPE.data, fim_rate=0.5)}, "another recipe: data.fim_rate is 0.9"),
-        ({"network": replace(RECIPE.network, layers=3)}, "network.layers is 2 there and 3 here"),
-        ({"optimiser": replace(RECIPE.optimiser, name="adamw")}, "optimiser.name is 'muon'"),
+        ({"data": evolve(RECIPE.data, fim_rate=0.5)}, "another recipe: data.fim_rate is 0.9"),
+        ({"network": evolve(RECIPE.network, layers=3)}, "network.layers is 2 there and 3 here"),
+        ({"optimizer": evolve(RECIPE.optimizer, name="adamw")}, "optimizer.name is 'muon'"),
     ],
 )
 def test_a_checkpoint_of_another_recipe_is_refused(
@@ -137,7 +138,22 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     words: str,
 ):
     with pytest.raises(CheckpointError, match=words):
-        Trainer(replace(RECIPE, **change), corpus, tokenizer_path, trainer.state)
+        Trainer(evolve(RECIPE, **change), corpus, tokenizer_path, trainer.state)
+
+
+def test_a_checkpoint_of_a_version_that_knew_fewer_settings_is_taken(
+    trainer: Trainer, corpus: Path, tokenizer_path: Path
+):
+    """A new setting has a default that keeps what was there, so no run ends by it."""
+    path = newest_in(trainer.state) / PROGRESS
+    content = json.loads(path.read_text())
+    assert "muon" == content["identity"]["recipe"]["optimiser"]["name"]
+    assert content["guard"].keys() == trainer.step_filter.state().keys()
+    del content["identity"]["recipe"]["data"]["hole_start"]
+    path.write_text(json.dumps(content))
+    resumed = Trainer(RECIPE, corpus, tokenizer_path, trainer.state)
+
+    assert 2 == resumed.progress.step
 
 
 def test_a_corpus_that_changed_under_a_run_is_noticed(
@@ -165,7 +181,7 @@ def test_a_tokenizer_that_changed_under_a_run_is_noticed(
 def test_another_run_begins_with_the_weights_of_one(
     trainer: Trainer, corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    """From the run's folder, and from the file of an exported model."""
+    """Weights come from the run's folder, and from the file of an exported model."""
     export(RECIPE, trainer.state, tokenizer_path, corpus, tmp_path / "export")
     for number, weights in enumerate((trainer.state, tmp_path / "export" / "model.safetensors")):
         other = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / str(number))

@@ -1,4 +1,4 @@
-"""Blocks of queries give what attention over whole segments gives, and the same gradients."""
+"""BlockBuilder of queries give what attention over whole segments gives, and the same gradients."""
 
 import pytest
 import torch

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 from safetensors import safe_open
 
 from model_runtime.training.__main__ import main
@@ -93,7 +93,7 @@ def test_weights_of_another_network_or_tokenizer_are_refused(
 ):
     snapshot = tmp_path / "weights.safetensors"
     main([str(run.recipe), "--out", str(run.out), "--snapshot", str(snapshot)])
-    deeper = replace(RECIPE, network=replace(RECIPE.network, layers=3))
+    deeper = evolve(RECIPE, network=evolve(RECIPE.network, layers=3))
     other_tokenizer = tmp_path / "tokenizer.json"
     content = json.loads(tokenizer_path.read_text())
     other_tokenizer.write_text(json.dumps(content, indent=3))

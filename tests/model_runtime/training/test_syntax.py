@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model_runtime.syntax.tree_sitter import load
 from model_runtime.training.grammars import LANGUAGES as WITH_HOLES
 from model_runtime.training.grammars import GrammarMissing, grammar
-from model_runtime.training.syntax import KINDS, LONGEST, Syntax
+from model_runtime.training.syntax import KINDS, MAX_NODE_CHARACTERS, Syntax
 from tests.model_runtime.training.conftest import python_text
 
 
@@ -125,7 +125,7 @@ def test_drawn_nodes_lie_in_their_window_and_are_not_too_long():
         start, end = sorted((rng.randrange(len(text)), rng.randrange(1, len(text) + 1)))
         if (span := syntax.draw(start, end, rng)) is not None:
             assert start <= span[0] < span[1] <= end
-            assert span[1] - span[0] <= LONGEST
+            assert span[1] - span[0] <= MAX_NODE_CHARACTERS
             drawn |= {kind for kind in KINDS if span in syntax.spans[kind]}
 
     assert set(KINDS) == drawn

@@ -20,7 +20,9 @@ from model_runtime.training.tokenizer_training import (
 NEOX = Path(__file__).parents[2] / "data" / "20B_tokenizer.json"
 
 
-def test_the_tokenizer_of_the_seed_gets_its_sentinels_behind_its_ids(corpus: Path, tmp_path: Path):
+def test_the_tokenizer_of_the_reference_model_gets_its_sentinels_behind_its_ids(
+    corpus: Path, tmp_path: Path
+):
     recipe = TokenizerRecipe(file=str(NEOX), vocabulary=50_280)
     density = make_tokenizer(recipe, corpus, tmp_path / "tokenizer.json")
     tokens = tokens_of(FimTokenizer.from_file(tmp_path / "tokenizer.json"))

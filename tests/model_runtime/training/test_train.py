@@ -1,21 +1,21 @@
 """A tiny network learns, can be killed, and becomes a model that transformers reads."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 
-from model_runtime.prompt.format import FimTokens
+from model_runtime.prompt.orders import FimTokens
 from model_runtime.training.checkpoint import newest, read_progress, read_weights
 from model_runtime.training.export import ExportError, export
 from model_runtime.training.forward import Batch, hidden_states
-from model_runtime.training.packing import Rows
+from model_runtime.training.packing import PackedRows
 from model_runtime.training.recipe import (
     DataRecipe,
     NetworkRecipe,
-    OptimiserRecipe,
+    OptimizerRecipe,
     Recipe,
     TrainRecipe,
 )
@@ -26,7 +26,7 @@ RECIPE = Recipe(
     name="test",
     network=NetworkRecipe(layers=2, width=32, heads=2, context=128),
     data=DataRecipe(window_tokens=(20, 90), windows_per_document=3, attention_within="example"),
-    optimiser=OptimiserRecipe(learning_rate=1e-2),
+    optimizer=OptimizerRecipe(learning_rate=1e-2),
     train=TrainRecipe(
         budget_tokens=8000,
         rows_per_step=4,
@@ -53,7 +53,7 @@ def newest_in(run: Path) -> Path:
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
-    """To the last bit."""
+    """Asserts that weights are equal to the last bit."""
     expected, found = read_weights(newest_in(one)), read_weights(newest_in(other))
     assert expected.keys() == found.keys()
     for name, weight in expected.items():
@@ -84,8 +84,8 @@ def test_validation_is_logged(trained: Path):
 def test_a_run_that_was_stopped_ends_with_the_same_weights(
     trained: Path, corpus: Path, tokenizer_path: Path, tmp_path: Path
 ):
-    for most_steps in (3, 4, None):
-        Trainer(RECIPE, corpus, tokenizer_path, tmp_path).run(most_steps)
+    for max_steps in (3, 4, None):
+        Trainer(RECIPE, corpus, tokenizer_path, tmp_path).run(max_steps)
     (one, _), (other, _) = (read_progress(newest_in(run)) for run in (trained, tmp_path))
 
     assert (one.step, one.tokens, one.row) == (other.step, other.tokens, other.row)
@@ -99,7 +99,7 @@ def test_micro_batches_do_not_change_the_gradient(
     rows = None
     found = []
     for size in (2, rows_at_once):
-        recipe = replace(RECIPE, train=replace(RECIPE.train, rows_at_once=size))
+        recipe = evolve(RECIPE, train=evolve(RECIPE.train, rows_at_once=size))
         trainer = Trainer(recipe, corpus, tokenizer_path, tmp_path / str(size))
         rows = rows or trainer.source.open().make(0).rows.take(0, 4)
         trainer.gradients.compute(rows)
@@ -117,7 +117,7 @@ def test_a_trained_model_is_one_that_transformers_reads(
     model = transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
     network = Trainer(RECIPE, corpus, tokenizer_path, trained).network
     ids = torch.randint(8, 400, (1, 50), generator=torch.manual_seed(0))
-    batch = Batch.of(Rows(ids.int().numpy(), [[50]]), False, torch.device("cpu"))
+    batch = Batch.of(PackedRows(ids.int().numpy(), [[50]]), False, torch.device("cpu"))
     with torch.no_grad():
         expected = hidden_states(network, batch, torch.float32) @ network.head.T
         found = model(ids).logits[0]

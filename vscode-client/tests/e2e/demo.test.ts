@@ -1,11 +1,11 @@
-/** The place of `make demo` in real VS Code, for the picture that the extension's pages show. */
+/** Takes the picture of the extension's pages: the place of `make demo` in real VS Code. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, withScreenshot } from './vscode.ts';
 
 interface Answer {
   model: string;
@@ -14,9 +14,8 @@ interface Answer {
 
 const makefile = readFileSync(join(REPOSITORY, 'Makefile'), 'utf8');
 const [, file = '', line = '', column = ''] = /^DEMO := (.+):(\d+):(\d+)$/m.exec(makefile) ?? [];
-const asked = execFileSync(
-  PYTHON, ['-m', 'fim_lsp', 'complete', `${file}:${line}:${column}`, '-n', '3', '--json'], { cwd: REPOSITORY, encoding: 'utf8' },
-);
+const COMPLETE = ['-m', 'fim_lsp', 'complete', `${file}:${line}:${column}`, '-n', '3', '--json'];
+const asked = execFileSync(PYTHON, COMPLETE, { cwd: REPOSITORY, encoding: 'utf8' });
 const { model, items: [item] } = JSON.parse(asked) as Answer;
 const text = item?.insertText ?? '';
 
@@ -25,12 +24,13 @@ before(async () => { editor = await Editor.launch(); });
 after(async () => { await editor.close(); });
 
 test('the picture shows what the embedded model writes at the place of the demo', async () => {
-  const window = await editor.open({ 'inventory.py': readFileSync(join(REPOSITORY, file), 'utf8') }, { 'fimLsp.interpreter': PYTHON });
-  await shown(window, 'demo', async () => {
+  const files = { 'inventory.py': readFileSync(join(REPOSITORY, file), 'utf8') };
+  const window = await editor.open(files, { 'fimLsp.interpreter': PYTHON });
+  await withScreenshot(window, 'demo', async () => {
     await window.status(/^ready/);
     await window.focusEnd();
     await window.goTo(Number(line), Number(column));
-    await window.command('FIM LSP: Trigger');
+    await window.command('FIM LSP: Trigger Inline Suggestion');
     assert.notEqual(text, '');
     await window.expectGhost(text);
     await window.screenshot('ghost-text');

@@ -1,11 +1,11 @@
-/** The embedded model in real VS Code: what a new user meets. */
+/** Tests in real VS Code what a new user meets: the walkthrough and the embedded model. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown, until } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, until, withScreenshot } from './vscode.ts';
 
 let editor: Editor;
 before(async () => {
@@ -15,10 +15,11 @@ after(async () => { await editor.close(); });
 
 test('the first window shows the walkthrough, a later one does not', async () => {
   const first = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': PYTHON });
-  await shown(first, 'walkthrough', async () => {
+  await withScreenshot(first, 'walkthrough', async () => {
     await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
     await first.status(/^ready/);
-    await first.page.locator('.getting-started-step', { hasText: 'Have the server' }).locator('.codicon-getting-started-step-checked').waitFor();
+    const step = first.page.locator('.getting-started-step', { hasText: 'Get the server' });
+    await step.locator('.codicon-getting-started-step-checked').waitFor();
     await first.page.setViewportSize({ width: 1600, height: 800 });  // narrower, the picture has no place
     await first.screenshot('walkthrough');
     await first.page.locator('.getting-started-step', { hasText: 'Type, and press Tab' }).click();
@@ -33,11 +34,13 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
   const line = whole.split('\n').findIndex((text) => text.trim() === '' && text !== '') + 1;
   const typed = 'if ';
   const before = whole.split('\n').with(line - 1, `        ${typed}`).join('\n');
-  const window = await editor.open({ 'inventory.py': whole }, { 'fimLsp.interpreter': PYTHON, 'fimLsp.eagerness': 1, 'fimLsp.candidates': 1 });
-  await shown(window, 'embedded', async () => {
+  const settings = { 'fimLsp.interpreter': PYTHON, 'fimLsp.eagerness': 1, 'fimLsp.candidates': 1 };
+  const window = await editor.open({ 'inventory.py': whole }, settings);
+  await withScreenshot(window, 'embedded', async () => {
     const asked = join(window.folder, 'asked', 'inventory.py');
     window.write('asked/inventory.py', before);
-    const answer = execFileSync(PYTHON, ['-m', 'fim_lsp', 'complete', `${asked}:${line}:${9 + typed.length}`, '--json'], { cwd: REPOSITORY, encoding: 'utf8' });
+    const complete = ['-m', 'fim_lsp', 'complete', `${asked}:${line}:${9 + typed.length}`, '--json'];
+    const answer = execFileSync(PYTHON, complete, { cwd: REPOSITORY, encoding: 'utf8' });
     const text = (JSON.parse(answer) as { items: { insertText: string }[] }).items[0]?.insertText;
     assert.ok(text, 'the embedded model has nothing to say here; choose another place for this test');
 
@@ -47,18 +50,23 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
     await window.goTo(line, 9);
     await window.type(typed);
     // Unasked, the server may stop before a doubtful word; a user who asks sees everything.
-    await until('typing never gave grey text', () => window.ghost(), (ghost) => ghost !== '' && text.startsWith(ghost));
+    const isStart = (ghost: string): boolean => ghost !== '' && text.startsWith(ghost);
+    await until('typing never gave ghost text', () => window.ghost(), isStart);
     await window.press('Escape');
     await window.expectGhost('');
-    await window.command('FIM LSP: Trigger');
+    await window.command('FIM LSP: Trigger Inline Suggestion');
     await window.expectGhost(text);
     await window.screenshot('embedded');
     await window.press('Tab');
     await window.expectSaved('inventory.py', whole.split('\n').with(line - 1, `        ${typed}${text}`).join('\n'));
 
-    await window.command('FIM LSP: Explain Last Suggestion');
-    await window.page.locator('.tab', { hasText: 'Last suggestion' }).waitFor();
+    const explanation = await window.expectExplanation(/inventory\.py/);
+    assert.match(explanation, /A suggestion was shown\./);
     await window.screenshot('explain');
+    await window.clickStatus();
+    await window.page.getByPlaceholder(/^suggests while you type in: .*python/).waitFor();
+    await window.screenshot('status-menu');
+    await window.press('Escape');
     await window.command('FIM LSP: Select Model');
     await window.page.locator('.quick-input-list .monaco-list-row', { hasText: 'per second here' }).first().waitFor();
     await window.screenshot('select-model');

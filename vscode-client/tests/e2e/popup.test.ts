@@ -1,10 +1,10 @@
-/** VS Code with its own popup while one types, as it comes: what a new user meets. */
+/** Tests ghost text beside VS Code's own popup, which is on by default. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Editor, PYTHON, REPOSITORY, shown, until } from './vscode.ts';
+import { Editor, PYTHON, REPOSITORY, until, withScreenshot } from './vscode.ts';
 
 /** No line ends in a word: Enter would take the popup's entry. */
 const TYPED = `def report(inventory):
@@ -31,10 +31,10 @@ function opensPopup(text: string): boolean {
   return begun !== '' && words.some((word) => word.startsWith(begun) && word !== begun);
 }
 
-test('with the popup open, grey text is never the rest of its entry alone', async () => {
+test('with the popup open, ghost text is never the rest of its entry alone', async () => {
   const text = `${readFileSync(join(REPOSITORY, 'examples/inventory.py'), 'utf8')}\n\n`;
   const window = await editor.open({ 'inventory.py': text }, { 'fimLsp.interpreter': PYTHON });
-  await shown(window, 'popup', async () => {
+  await withScreenshot(window, 'popup', async () => {
     await window.status(/^ready/);
     await window.focusEnd();
     const look = async (): Promise<Seen> => ({ entry: await window.popup(), ghost: await window.ghost() });
@@ -43,13 +43,13 @@ test('with the popup open, grey text is never the rest of its entry alone', asyn
       const typed = TYPED.slice(0, end);
       await window.type(typed.slice(-1));
       if (opensPopup(text + typed)) {
-        // VS Code opens none where the key goes on with the grey text.
+        // VS Code opens none where the key goes on with the ghost text.
         const seen = await until(`no popup after ${typed}`, look, ({ entry, ghost }) => entry !== '' || ghost !== '');
         popups += Number(seen.entry !== '');
       }
-      // What was grey before the popup came stays until the request with its entry is answered.
+      // Ghost text from before the popup stays until the request with its entry is answered.
       await until(
-        `after ${typed} the grey text is the rest of the entry`, look,
+        `after ${typed} the ghost text is the rest of the entry`, look,
         ({ entry, ghost }) => entry === '' || ghost === '' || !entry.endsWith(ghost),
       );
     }

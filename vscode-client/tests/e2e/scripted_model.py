@@ -1,4 +1,4 @@
-"""The real server with a model that says what the tests expect, by the line before the cursor.
+"""Runs the real server with a model whose answer depends on the line before the cursor.
 
 python vscode-client/tests/e2e/scripted_model.py [--tcp HOST:PORT]
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -15,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from fim_lsp import logs
 from fim_lsp.lsp import tcp
 from fim_lsp.lsp.stdio import leave, serve_stdio
-from fim_lsp.model_host.host import LoadedModel, ModelHost
+from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from model_runtime.engines.protocol import SamplingParams, TokenStream
 from model_runtime.engines.scripted import ScriptedEngine
+from model_runtime.served_model import ServedModel
 from tests.support.scripted_host import TOKENS, encoder, scripted_model
 
 ANSWERS: dict[str, Sequence[str]] = {
@@ -28,11 +30,11 @@ ANSWERS: dict[str, Sequence[str]] = {
     "mood = '😀": [" é 𝛑'"],
     "\nquantity": [" = 250"],
 }
-"""The end of the text before the cursor: the first is shown unasked, all when the user asks."""
+"""Answers by the end of the text before the cursor; an explicit request gets all of a row."""
 
 
 class Script(ScriptedEngine):
-    """Gives each sampled candidate its own answer."""
+    """An engine that gives each sampled candidate its own answer."""
 
     name = "scripted"
 
@@ -42,7 +44,7 @@ class Script(ScriptedEngine):
     def generate(
         self, prompt: Sequence[int], sampling: SamplingParams, *args: object, **kwargs: object
     ) -> TokenStream:
-        """The answer of that number; nothing for a line that is not in the table."""
+        """Generates the answer for the prompt; nothing for a line that is not in the table."""
         tokenizer = encoder().tokenizer
         before = tokenizer.decode(list(prompt)).removesuffix("<|MID|>")
         answers = next((ANSWERS[key] for key in ANSWERS if before.endswith(key)), [""])
@@ -52,13 +54,13 @@ class Script(ScriptedEngine):
         return super().generate(prompt, sampling, *args, **kwargs)
 
 
-def load(settings: Settings) -> LoadedModel:
-    """In place of the model that the settings name."""
-    return LoadedModel(scripted_model("").bundle, Script())
+def load(settings: Settings) -> ServedModel:
+    """Returns the scripted model, whichever one the settings name."""
+    return replace(scripted_model(""), engine=Script())
 
 
 def main() -> None:
-    """Serve until the client goes."""
+    """Serves until the client disconnects."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tcp", metavar="HOST:PORT")
     args = parser.parse_args()

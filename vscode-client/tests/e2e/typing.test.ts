@@ -1,8 +1,8 @@
-/** What a person does with suggestions, in real VS Code, with a model whose answers are known. */
+/** Tests in real VS Code what a person does with suggestions, with a model whose answers are known. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Editor, SCRIPTED, shown, until, type Window } from './vscode.ts';
+import { Editor, SCRIPTED, until, withScreenshot, type Window } from './vscode.ts';
 
 const COMMAND = { 'fimLsp.command': SCRIPTED };
 
@@ -10,8 +10,8 @@ let editor: Editor;
 before(async () => { editor = await Editor.launch(); });
 after(async () => { await editor.close(); });
 
-function promise(name: string, window: () => Window, work: (window: Window) => Promise<void>): void {
-  test(name, () => shown(window(), name, () => work(window())));
+function scenario(name: string, window: () => Window, work: (window: Window) => Promise<void>): void {
+  test(name, () => withScreenshot(window(), name, () => work(window())));
 }
 
 describe('in a Python file', () => {
@@ -26,7 +26,7 @@ describe('in a Python file', () => {
     await window.press('Escape', 'Control+a', 'Delete');
   };
 
-  promise('typing shows grey text, Tab takes it, and the file on disk is equal', () => window, async (w) => {
+  scenario('typing shows ghost text, Tab accepts it, and the file on disk is equal', () => window, async (w) => {
     await w.type('def add(');
     await w.expectGhost('a, b:\n    return a + b');  // VS Code draws the bracket that is there already
     await w.screenshot('typing');
@@ -34,12 +34,12 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'import os\n\ndef add(a, b):\n    return a + b');
   });
 
-  promise('undo after accepting brings back what was typed', () => window, async (w) => {
+  scenario('undo after accepting brings back what was typed', () => window, async (w) => {
     await w.press('Control+z');
     await w.expectSaved('a.py', 'import os\n\ndef add()');
   });
 
-  promise('a bracket that VS Code closed by itself is not doubled', () => window, async (w) => {
+  scenario('a bracket that VS Code closed by itself is not doubled', () => window, async (w) => {
     await fresh();
     await w.type('def add(');
     await w.expectSaved('a.py', 'def add()');
@@ -48,7 +48,7 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'def add(a, b):\n    return a + b');
   });
 
-  promise('Ctrl+Right takes a word, and one can go on from there', () => window, async (w) => {
+  scenario('Ctrl+Right accepts a word, and one can go on from there', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
@@ -60,7 +60,7 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'total = price * quantity + tax');
   });
 
-  promise('Escape sends the suggestion away, and Tab is Tab again', () => window, async (w) => {
+  scenario('Escape dismisses the suggestion, and Tab is Tab again', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
@@ -70,18 +70,18 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', 'total =     ');
   });
 
-  promise('Trigger asks without typing', () => window, async (w) => {
+  scenario('Trigger Inline Suggestion asks without typing', () => window, async (w) => {
     await fresh();
     await w.type('total = ');
     await w.expectGhost('price * quantity + tax');
     await w.press('Escape');
     await w.expectGhost('');
-    await w.command('FIM LSP: Trigger');
+    await w.command('FIM LSP: Trigger Inline Suggestion');
     await w.expectGhost('price * quantity + tax');
     await w.press('Escape');
   });
 
-  promise('one cycles among the candidates', () => window, async (w) => {
+  scenario('one cycles among the candidates', () => window, async (w) => {
     await fresh();
     await w.type('color = ');
     await w.expectGhost('"red"');
@@ -98,10 +98,10 @@ describe('in a Python file', () => {
     await w.expectSaved('a.py', `color = ${chosen}`);
   });
 
-  promise('an emoji before the cursor shifts nothing', () => window, async (w) => {
+  scenario('an emoji before the cursor shifts nothing', () => window, async (w) => {
     await fresh();
     await w.page.keyboard.insertText("# 😀é\nmood = '😀");
-    await w.command('FIM LSP: Trigger');
+    await w.command('FIM LSP: Trigger Inline Suggestion');
     await w.expectGhost(" é 𝛑'");
     await w.press('Tab');
     await w.expectSaved('a.py', "# 😀é\nmood = '😀 é 𝛑'");

@@ -1,4 +1,4 @@
-/** Real VS Code (code-server) in Chromium: one process of each, a page for each window. */
+/** Drives real VS Code (code-server) in Chromium: one process of each, a page for each window. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -6,10 +6,12 @@ import { globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, write
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Frame, type Locator, type Page, type Request } from 'playwright-core';
 
-/** For what waits on a busy machine; nothing passes because it is long. */
-export const PATIENCE_MS = Number(process.env['FIM_LSP_PATIENCE_MS'] ?? 60_000);
+/** Time limit of each wait; long, for a busy machine. */
+export const TIMEOUT_MS = Number(process.env['FIM_LSP_TIMEOUT_MS'] ?? 60_000);
+
+const FRAME_TIMEOUT_MS = 1_000;
 
 const HERE = import.meta.dirname;
 export const REPOSITORY = resolve(HERE, '../../..');
@@ -35,7 +37,7 @@ const TEST_SETTINGS = {
   'window.commandCenter': false,
 };
 
-/** Most tests are about grey text alone. */
+/** Settings of most tests, which are about ghost text alone. */
 const WITHOUT_POPUP = {
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
   'editor.wordBasedSuggestions': 'off',
@@ -63,7 +65,7 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** Whether something listens at a port of this machine. */
+/** Tells whether something listens at a port of this machine. */
 export async function listens(port: number): Promise<boolean> {
   return new Promise((done) => {
     const probe = connect(port, '127.0.0.1', () => { probe.end(() => { done(true); }); });
@@ -71,9 +73,9 @@ export async function listens(port: number): Promise<boolean> {
   });
 }
 
-/** Call until it gives something true, or fail with what was seen last. */
+/** Calls `look` until its result is good, and returns that; fails with the last result after the time limit. */
 export async function until<T>(what: string, look: () => T | Promise<T>, isGood: (seen: T) => boolean): Promise<T> {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + TIMEOUT_MS;
   for (;;) {
     const seen = await look();
     if (isGood(seen)) return seen;
@@ -82,10 +84,21 @@ export async function until<T>(what: string, look: () => T | Promise<T>, isGood:
   }
 }
 
+/** How `Editor.launch` differs from its defaults. */
+interface LaunchOptions {
+  readonly settings?: object;
+  readonly machineSettings?: object;
+  readonly env?: Record<string, string>;
+  /** No folder is trusted, and the user is asked about none. */
+  readonly restricted?: boolean;
+  /** VS Code suggests words while the user types, as it does by default. */
+  readonly popup?: boolean;
+}
+
 /** A running VS Code and a browser for it. */
 export class Editor {
   readonly folder: string;
-  /** Hosts other than this machine that a page asked for. */
+  /** Hosts other than this machine that a page sent requests to. */
   readonly outside = new Set<string>();
   private readonly process: ChildProcess;
   private readonly port: number;
@@ -96,17 +109,20 @@ export class Editor {
     this.process = process;
     this.port = port;
     this.browser = browser;
-    browser.on('request', (request) => {
-      const host = new URL(request.url()).hostname;
-      if (host !== '' && host !== '127.0.0.1') this.outside.add(host);
-    });
+    browser.on('requestfinished', (request) => void this.check(request));
+    browser.on('requestfailed', (request) => void this.check(request));
   }
 
-  /**
-   * Start VS Code with the packaged extension and nothing else.
-   * `restricted`: no folder is trusted, and none is asked about; `popup`: VS Code suggests words while one types, as it does by default.
-   */
-  static async launch(options: { settings?: object; machineSettings?: object; env?: Record<string, string>; restricted?: boolean; popup?: boolean } = {}): Promise<Editor> {
+  private async check(request: Request): Promise<void> {
+    const host = new URL(request.url()).hostname;
+    if (host === '' || host === '127.0.0.1') return;
+    // VS Code gives resources of webviews a host that does not exist; a service worker in the page answers for it.
+    const response = await request.response().catch(() => null);
+    if (response?.fromServiceWorker() !== true) this.outside.add(host);
+  }
+
+  /** Starts VS Code with the packaged extension and no other. */
+  static async launch(options: LaunchOptions = {}): Promise<Editor> {
     const folder = mkdtempSync(join(tmpdir(), 'fim-lsp-vscode-'));
     const node = join(installed(), 'bin/node');
     const entry = join(installed(), 'node_modules/code-server/out/node/entry.js');
@@ -122,24 +138,34 @@ export class Editor {
       Reflect.deleteProperty(env, name);
     }
     writeFileSync(join(folder, 'code-server.yaml'), '{}\n');
-    writeInto(folder, 'data/User/settings.json', JSON.stringify({ ...TEST_SETTINGS, ...(options.popup === true ? {} : WITHOUT_POPUP), ...(options.restricted === true ? RESTRICTED : {}), ...options.settings }, null, 1));
+    const settings = {
+      ...TEST_SETTINGS,
+      ...(options.popup === true ? {} : WITHOUT_POPUP),
+      ...(options.restricted === true ? RESTRICTED : {}),
+      ...options.settings,
+    };
+    writeInto(folder, 'data/User/settings.json', JSON.stringify(settings, null, 1));
     const where = [
       '--config', join(folder, 'code-server.yaml'),
       '--user-data-dir', join(folder, 'data'),
       '--extensions-dir', join(folder, 'extensions'),
     ];
-    writeInto(folder, 'data/Machine/settings.json', JSON.stringify({ ...MACHINE_SETTINGS, ...options.machineSettings }));
+    const machineSettings = { ...MACHINE_SETTINGS, ...options.machineSettings };
+    writeInto(folder, 'data/Machine/settings.json', JSON.stringify(machineSettings));
     execFileSync(node, [entry, ...where, '--install-extension', VSIX], { env, stdio: 'pipe' });
     const port = await freePort();
     const log = openSync(join(folder, 'code-server.log'), 'a');
     const child = spawn(node, [
       entry, ...where, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`,
-      '--disable-telemetry', '--disable-update-check', ...(options.restricted === true ? [] : ['--disable-workspace-trust']), '--disable-getting-started-override', '--disable-proxy',
+      '--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', '--disable-proxy',
+      ...(options.restricted === true ? [] : ['--disable-workspace-trust']),
       // Else the extension host and its server outlive a closed page by three hours.
       '--reconnection-grace-time', '1',
     ], { env, stdio: ['ignore', log, log], detached: true });
     // Also when a test run is broken off.
-    process.once('exit', () => { if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM'); });
+    process.once('exit', () => {
+      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    });
     await until('VS Code did not start', () => isUp(port), Boolean);
     const executablePath = process.env['CHROMIUM'] ?? readFileSync(join(installed(), 'browser'), 'utf8').trim();
     const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
@@ -149,11 +175,11 @@ export class Editor {
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync'],
     });
-    browser.setDefaultTimeout(PATIENCE_MS);
+    browser.setDefaultTimeout(TIMEOUT_MS);
     return new Editor(folder, child, port, browser);
   }
 
-  /** A window on a new folder with these files and settings, showing the first file. */
+  /** Opens a window on a new folder with these files and settings, showing the first file. */
   async open(files: Record<string, string>, settings: object = {}): Promise<Window> {
     const folder = mkdtempSync(join(this.folder, 'workspace-'));
     for (const [name, text] of Object.entries(files)) writeInto(folder, name, text);
@@ -163,16 +189,17 @@ export class Editor {
     const uri = `vscode-remote://127.0.0.1:${this.port}${folder}/${first ?? ''}`;
     const payload = JSON.stringify([['skipWelcome', 'true'], ...(first === undefined ? [] : [['openFile', uri]])]);
     const window = new Window(page, folder);
-    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURI(folder)}&payload=${encodeURIComponent(payload)}`);
+    const query = `folder=${encodeURI(folder)}&payload=${encodeURIComponent(payload)}`;
+    await page.goto(`http://127.0.0.1:${this.port}/?${query}`);
     return window;
   }
 
-  /** Process ids of all servers that were started, in no order. */
+  /** Returns the process ids of all servers that were started. */
   servers(): Set<number> {
     return new Set([...this.output().matchAll(/server process (\d+) started/g)].map((match) => Number(match[1])));
   }
 
-  /** What the extension wrote to its output, in all windows. */
+  /** Returns what the extension wrote to its output, in all windows. */
   output(): string {
     return globSync(join(this.folder, 'data/logs/**/*FIM LSP.log')).map((file) => readFileSync(file, 'utf8')).join('');
   }
@@ -189,7 +216,7 @@ export class Editor {
   }
 }
 
-/** A window as a person has it: keys, what is seen, and the files on disk. */
+/** A window as a person uses it: keys, the screen, and the files on disk. */
 export class Window {
   readonly page: Page;
   readonly folder: string;
@@ -201,7 +228,7 @@ export class Window {
     this.statusItem = page.locator('[id="fim-lsp.fim-lsp.fimLsp.status"] [aria-label^="FIM LSP"]');
   }
 
-  /** Wait until the status bar says so; the words after "FIM LSP: ". */
+  /** Waits until the status bar says `expected` after "FIM LSP: ", and returns that. */
   async status(expected: RegExp): Promise<string> {
     return until(`the status never was ${expected.source}`, () => this.label(), (seen) => expected.test(seen));
   }
@@ -215,13 +242,13 @@ export class Window {
     return ((await this.statusItem.first().getAttribute('aria-label')) ?? '').replace('FIM LSP: ', '');
   }
 
-  /** The keyboard to the text, the cursor to the end of the file. */
+  /** Focuses the text and moves the cursor to the end of the file. */
   async focusEnd(): Promise<void> {
     await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click();
     await this.press('Control+End');
   }
 
-  /** The cursor to a place; both count from 1. */
+  /** Moves the cursor; both numbers count from 1. */
   async goTo(line: number, column: number): Promise<void> {
     await this.press('Control+g');
     await this.page.locator('.quick-input-widget input').fill(`:${line}:${column}`);
@@ -236,7 +263,7 @@ export class Window {
     for (const key of keys) await this.page.keyboard.press(key);
   }
 
-  /** All grey text: the rest of the line, then further lines. */
+  /** Returns all ghost text: the rest of the line, then further lines. */
   async ghost(): Promise<string> {
     const seen = await this.page.evaluate(() => {
       const texts = (selector: string): string[] =>
@@ -249,27 +276,41 @@ export class Window {
     return [seen.line, ...seen.further].join('\n').replaceAll('\u00a0', ' ').replaceAll('\u200c', '');
   }
 
-  /** The selected entry of VS Code's own popup; empty where it is closed. */
+  /** Returns the selected entry of VS Code's own popup; empty while it is closed. */
   async popup(): Promise<string> {
     const rows = this.page.locator('.suggest-widget.visible .monaco-list-row.focused .label-name');
     return (await rows.allTextContents()).join('');
   }
 
   async expectGhost(expected: string): Promise<void> {
-    await until(`the grey text never was ${JSON.stringify(expected)}`, () => this.ghost(), (seen) => seen === expected);
+    const what = `the ghost text never was ${JSON.stringify(expected)}`;
+    await until(what, () => this.ghost(), (seen) => seen === expected);
   }
 
-  /** Run a command by its title, as from the palette. */
+  /** Runs a command by its whole title from the palette. */
   async command(title: string): Promise<void> {
     await this.press('F1');
     const input = this.page.locator('.quick-input-widget input');
     await input.waitFor();
     await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
-    await this.press('Enter');
+    const label = this.page.getByText(title, { exact: true });
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ has: label }).first().click();
   }
 
-  /** Save, and wait for what stands on the disk. */
+  /** Explains the last suggestion, again while the text is not as expected, and returns the rendered text. */
+  async expectExplanation(expected: RegExp): Promise<string> {
+    const explain = (): Promise<void> => this.command('FIM LSP: Explain Last Suggestion');
+    const read = async (): Promise<string> => {
+      const texts = await Promise.all(this.page.frames().map(textOf));
+      const text = texts.find((one) => one.trimStart().startsWith('Explain last suggestion')) ?? '';
+      if (text !== '' && !expected.test(text)) await explain();
+      return text;
+    };
+    await explain();
+    return until(`no explanation ${expected.source}`, read, (text) => expected.test(text));
+  }
+
+  /** Saves the file and waits for its text on the disk. */
   async expectSaved(name: string, expected: string): Promise<void> {
     await this.press('Control+s');
     await until(`${name} never was as expected`, () => this.read(name), (seen) => seen === expected);
@@ -283,7 +324,7 @@ export class Window {
     writeInto(this.folder, name, text);
   }
 
-  /** Texts of the messages that VS Code shows. */
+  /** Returns the texts of the messages that VS Code shows. */
   async notifications(): Promise<string[]> {
     return this.page.locator('.notification-toast .notification-list-item-message').allTextContents();
   }
@@ -314,8 +355,13 @@ export class Window {
   }
 }
 
-/** Keep a picture of what a person would have seen when a test failed. */
-export async function shown<T>(window: Window, name: string, work: () => Promise<T>): Promise<T> {
+/** Returns the text of a frame; none while the frame is being replaced. */
+async function textOf(frame: Frame): Promise<string> {
+  return frame.locator('body').innerText({ timeout: FRAME_TIMEOUT_MS }).catch(() => '');
+}
+
+/** Takes a picture of the window when a test fails. */
+export async function withScreenshot<T>(window: Window, name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -11,7 +11,7 @@ const named = (path: string): Candidate => ({ path, origin: 'setting' });
 const answering = (name: string, version: string, missing = '-'): string =>
   script(folder, name, `echo "fim-lsp-probe ${version} ${missing}"`);
 
-const bare = answering('bare', '3.12.1', 'fim_lsp,model_runtime,pygls,lsprotocol,ctranslate2,tokenizers');
+const bare = answering('bare', '3.12.1', 'fim_lsp,model_runtime,pygls,lsprotocol,tokenizers');
 const old = answering('old', '3.8.10', 'fim_lsp');
 const two = answering('two', '2.7.18');
 const partial = answering('partial', '3.11.2', 'pygls,tokenizers');
@@ -23,13 +23,20 @@ symlinkSync(join(folder, 'python-that-was-removed'), dangling);
 const plain = join(folder, 'plain');
 writeFileSync(plain, 'no program');
 
-test('a real Python with the server is usable', async () => {
+test('a Python with the server is usable', async () => {
   const outcome = await probe(PYTHON, folder);
 
   assert.equal(outcome.kind, 'usable');
 });
 
-test('what a site customisation prints does not disturb', async () => {
+test('a Python without CTranslate2 is usable, because another engine may run the model', async () => {
+  const hide = 'import sys; sys.modules["ctranslate2"] = None; exec(sys.argv[2])';
+  const outcome = await probe(script(folder, 'other-engine', `exec ${PYTHON} -c '${hide}' "$@"`), folder);
+
+  assert.equal(outcome.kind, 'usable');
+});
+
+test('what a site customization prints does not disturb', async () => {
   const noisy = script(folder, 'noisy', 'echo welcome; echo "fim-lsp-probe 3.11.0 -"; echo bye');
 
   assert.deepEqual(await probe(noisy, folder), { kind: 'usable', version: '3.11.0' });
@@ -71,27 +78,56 @@ test('a private environment stands in for a named Python that lacks the server',
 test('a private environment does not stand in for a named Python that is not there', async () => {
   const found = await search([named(join(folder, 'none')), { path: good, origin: 'private' }], folder);
 
-  assert.equal(found.kind, 'trouble');
+  assert.equal(found.kind, 'not found');
 });
 
-const TROUBLES: [string, Candidate[], RegExp, string | undefined][] = [
-  ['no Python at all', [onPath(join(folder, 'none'))], /^No Python was found on PATH\. Install Python 3\.10 or later, or name one in fimLsp\.interpreter\.$/, undefined],
-  ['only an old one', [onPath(old)], /^Python 3\.8\.10 \(.*old\) is too old: fim-lsp needs 3\.10 or later\. Install a newer one/, undefined],
+const NOT_FOUND: [string, Candidate[], RegExp, string | undefined][] = [
+  [
+    'no Python at all', [onPath(join(folder, 'none'))],
+    /^No Python was found on PATH\. Install Python 3\.10 or later, or name one in fimLsp\.interpreter\.$/, undefined,
+  ],
+  [
+    'only an old one', [onPath(old)],
+    /^Python 3\.8\.10 \(.*old\) is too old: fim-lsp needs 3\.10 or later\. Install a newer one/, undefined,
+  ],
   ['only Python 2', [onPath(two)], /^Python 2\.7\.18 .* is too old/, undefined],
-  ['one without fim-lsp, which can get it', [onPath(old), onPath(bare)], /^fim-lsp is not installed for Python 3\.12\.1 \(.*bare\)\. Install it privately with the button/, bare],
-  ['one with half of it', [onPath(partial)], /^fim-lsp is incomplete for Python 3\.11\.2 .*: pygls, tokenizers missing\. Run: .*pip install --force-reinstall fim-lsp$/, partial],
-  ['a crashing one', [onPath(crashing)], /crashing does not work: Fatal Python error: init_fs_encoding\. Repair it/, undefined],
-  ['one that says nothing', [onPath(silent)], /silent does not work: it is no Python/, undefined],
-  ['a setting that names nothing', [named(join(folder, 'none'))], /^fimLsp\.interpreter: there is no .*none\. Correct the setting/, undefined],
-  ['a setting that names no program', [named(plain)], /^fimLsp\.interpreter: .*plain does not work: it may not be executed/, undefined],
-  ['a setting that names a broken environment', [named(dangling)], /^fimLsp\.interpreter: .*dangling does not work: its environment is broken: it links to .*python-that-was-removed, which is gone/, undefined],
-  ['a setting that names one without fim-lsp', [named(bare)], /^fimLsp\.interpreter: fim-lsp is not installed for Python 3\.12\.1/, bare],
+  [
+    'one without fim-lsp, which can get it', [onPath(old), onPath(bare)],
+    /^fim-lsp is not installed for Python 3\.12\.1 \(.*bare\)\. Install it privately with the button/, bare,
+  ],
+  [
+    'one with a part of it', [onPath(partial)],
+    /^fim-lsp is incomplete for Python 3\.11\.2 .*: pygls, tokenizers missing\. Run: .* --force-reinstall fim-lsp$/,
+    partial,
+  ],
+  [
+    'a crashing one', [onPath(crashing)],
+    /crashing does not work: Fatal Python error: init_fs_encoding\. Repair it/, undefined,
+  ],
+  ['one that prints nothing', [onPath(silent)], /silent does not work: it is not a Python/, undefined],
+  [
+    'a setting that names nothing', [named(join(folder, 'none'))],
+    /^fimLsp\.interpreter: there is no .*none\. Correct the setting/, undefined,
+  ],
+  [
+    'a setting that names something else than a program', [named(plain)],
+    /^fimLsp\.interpreter: .*plain does not work: it may not be executed/, undefined,
+  ],
+  [
+    'a setting that names a broken environment', [named(dangling)],
+    /dangling does not work: its environment is broken: it links to .*python-that-was-removed, which is gone/,
+    undefined,
+  ],
+  [
+    'a setting that names one without fim-lsp', [named(bare)],
+    /^fimLsp\.interpreter: fim-lsp is not installed for Python 3\.12\.1/, bare,
+  ],
 ];
-for (const [what, candidates, message, base] of TROUBLES) {
-  test(`${what}: one sentence, and the next step`, async () => {
+for (const [what, candidates, message, base] of NOT_FOUND) {
+  test(`${what}: the message says what is wrong and what to do`, async () => {
     const found = await search(candidates, folder);
 
-    assert.ok(found.kind === 'trouble');
+    assert.ok(found.kind === 'not found');
     assert.match(found.message, message);
     assert.equal(found.base, base);
   });

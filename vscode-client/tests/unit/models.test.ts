@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listModels, parseSpeed, sizeOf, speedOf } from '../../src/models.ts';
+import { listModels, parseSpeed, formatSize, formatSpeed } from '../../src/models.ts';
 import { PYTHON, temporaryFolder } from './programs.ts';
 
 test('the models of this machine are listed with their size', async () => {
@@ -8,22 +8,23 @@ test('the models of this machine are listed with their size', async () => {
 
   assert.ok(first);
   assert.equal(first.name, 'default');
-  assert.match(sizeOf(first), /^\d+\.\d M parameters, \d+ MB$/);
+  assert.match(formatSize(first), /^\d+\.\d M parameters, \d+ MB$/);
   assert.match(first.sha256, /^[0-9a-f]{64}$/);
 });
 
-test('a Python without the server is told of in its own words', async () => {
-  await assert.rejects(listModels('python3', temporaryFolder()), /No module named 'model_runtime'/);
+test('a Python without the server says what it lacks', async () => {
+  await assert.rejects(listModels('python3', temporaryFolder()), /No module named model_runtime/);
 });
 
-test('a measured speed is words for a list', () => {
+test('a measured speed is formatted for one line of a list', () => {
   const speed = parseSpeed('{"ok": true, "first_token_ms": 68.6, "tokens_per_second": 301.4, "problems": []}');
 
-  assert.equal(speedOf(speed), 'first token in 69 ms, then 301 per second here');
+  assert.equal(formatSpeed(speed), 'first token in 69 ms, then 301 per second here');
 });
 
 test('a model that does not run says why', () => {
-  const report = '{"ok": false, "first_token_ms": 0, "tokens_per_second": 0, "problems": [{"problem": "no memory", "remedy": ""}]}';
+  const problems = [{ problem: 'no memory', remedy: '' }];
+  const report = { ok: false, first_token_ms: 0, tokens_per_second: 0, problems };
 
-  assert.throws(() => parseSpeed(report), /^Error: no memory$/);
+  assert.throws(() => parseSpeed(JSON.stringify(report)), /^Error: no memory$/);
 });

@@ -13,17 +13,26 @@ async function start(name: string, lines: string): Promise<{ connection: Connect
 }
 
 const ENDS: [string, string, RegExp][] = [
-  ['dies at its start', 'echo "Traceback" >&2; echo "ModuleNotFoundError: No module named pygls" >&2; exit 1', /^The server ended with exit code 1: ModuleNotFoundError: No module named pygls$/],
-  ['leaves without a word', 'exit 3', /^The server ended with exit code 3\.$/],
+  [
+    'dies at its start', 'echo "Traceback" >&2; echo "ModuleNotFoundError: No module named pygls" >&2; exit 1',
+    /^The server ended with exit code 1: ModuleNotFoundError: No module named pygls$/,
+  ],
+  ['exits without a message', 'exit 3', /^The server ended with exit code 3\.$/],
   ['is killed', 'kill -9 $$', /^The server was ended by SIGKILL\.$/],
-  ['prints to its standard output', 'echo "Loading model: 100%"; exec sleep 60', /does not speak the protocol: it wrote "Loading model: 100%" to its standard output\. Check fimLsp\.command/],
-  ['prints letter by letter', 'printf Con; printf dor; exec sleep 60', /does not speak the protocol: it wrote "Condor"|it wrote "Con/],
+  [
+    'prints to its standard output', 'echo "Loading model: 100%"; exec sleep 60',
+    /does not speak the protocol: it wrote "Loading model: 100%" to its standard output\. Check fimLsp\.command/,
+  ],
+  [
+    'prints letter by letter', 'printf Con; printf dor; exec sleep 60',
+    /does not speak the protocol: it wrote "Condor"|it wrote "Con/,
+  ],
 ];
-for (const [what, lines, farewell] of ENDS) {
-  test(`a server that ${what} is told of in one sentence`, async () => {
+for (const [what, lines, message] of ENDS) {
+  test(`the end of a server that ${what} is described in one sentence`, async () => {
     const { connection } = await start(what.replaceAll(' ', '-'), lines);
 
-    assert.match(await connection.ended, farewell);
+    assert.match(await connection.ended, message);
   });
 }
 
@@ -44,7 +53,7 @@ test('messages arrive as they were sent, also in pieces', async () => {
   assert.equal(Buffer.concat(chunks).toString(), 'Content-Length: 2\r\n\r\n{}');
 });
 
-test('a program that is not there is told of, with the setting to correct', async () => {
+test('for a program that is not there the message names the setting to correct', async () => {
   await assert.rejects(
     startServer([`${folder}/none`], folder, () => undefined),
     /none cannot be started: there is no such file\. Correct fimLsp\.command or fimLsp\.interpreter\.$/,
@@ -58,12 +67,13 @@ test('a server that ignores the end of its input is ended by force', async () =>
   assert.match(await connection.ended, /SIGKILL/);
 });
 
-test('nothing listens at the address: the message says how to start a server', async () => {
-  const connection = await startServer([PYTHON, '-m', 'fim_lsp', 'connect', '127.0.0.1:9'], folder, () => undefined);
+test('where nothing listens at the address, the message says how to start a server', async () => {
+  const command = [PYTHON, '-m', 'fim_lsp', 'connect', '127.0.0.1:9'] as const;
+  const connection = await startServer(command, folder, () => undefined);
   connection.reader.resume();
 
   assert.match(
     await connection.ended,
-    /No server answers at 127\.0\.0\.1:9 \(nothing listens there\)\. Start one with: fim-lsp serve --tcp 127\.0\.0\.1:9$/,
+    /No server answers at 127\.0\.0\.1:9 \(nothing listens there\)\. Start one with: fim-lsp serve --tcp 127.0.0.1:9$/,
   );
 });

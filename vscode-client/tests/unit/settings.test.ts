@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  changeForServer, expanded, isLanguageEnabled, parseLanguages, parseSettings, serveOptions, settingsForServer, withLanguageToggled,
-  type Languages,
+  changeForServer, expandPath, isLanguageEnabled, parseLanguages, parseSettings, serveOptions, settingsForServer,
+  withLanguageToggled, type Languages,
 } from '../../src/settings.ts';
 
 test('values of the wrong type count as not set', () => {
@@ -13,10 +13,10 @@ test('values of the wrong type count as not set', () => {
   assert.deepEqual(parseSettings((key) => wrong[key], undefined), { interpreter: '', command: [], address: '' });
 });
 
-test('paths are written as people write them', () => {
-  assert.equal(expanded('~/venv/bin/python', undefined), join(homedir(), 'venv/bin/python'));
-  assert.equal(expanded('${workspaceFolder}/.venv/bin/python', '/work'), '/work/.venv/bin/python');
-  assert.equal(expanded('/home/~me/python', undefined), '/home/~me/python');
+test('in paths the home and the workspace folder are expanded', () => {
+  assert.equal(expandPath('~/venv/bin/python', undefined), join(homedir(), 'venv/bin/python'));
+  assert.equal(expandPath('${workspaceFolder}/.venv/bin/python', '/work'), '/work/.venv/bin/python');
+  assert.equal(expandPath('/home/~me/python', undefined), '/home/~me/python');
 });
 
 const TOGGLES: [string, Languages, Languages][] = [
@@ -33,11 +33,11 @@ for (const [what, before, after] of TOGGLES) {
   });
 }
 
-test('a list of languages means: off', () => {
+test('a list of languages switches them off', () => {
   assert.deepEqual(parseLanguages(['markdown']), { markdown: false });
 });
 
-test('a folder that is not trusted is not looked through, whichever way the settings go', () => {
+test('a folder that is not trusted is not indexed, whichever way the settings go', () => {
   const settings = { workspaceIndex: true, model: 'm' };
   const restricted = { workspaceIndex: false, model: 'm' };
 
@@ -48,7 +48,10 @@ test('a folder that is not trusted is not looked through, whichever way the sett
   assert.deepEqual(changeForServer({ settings: { fimLsp: settings } }, false), { settings: { fimLsp: restricted } });
 });
 
-for (const params of [undefined, null, {}, { settings: null }, { settings: { fimLsp: null } }, { settings: { other: 1 } }]) {
+const WITHOUT_OURS = [
+  undefined, null, {}, { settings: null }, { settings: { fimLsp: null } }, { settings: { other: 1 } },
+];
+for (const params of WITHOUT_OURS) {
   test(`a push of ${JSON.stringify(params)} is passed on as it is`, () => {
     assert.deepEqual(changeForServer(params, false), params);
   });

@@ -1,42 +1,66 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { view, type Facts, type ServerStatus, type State } from '../../src/status.ts';
+import {
+  describeStatus, type ActiveDocument, type Indicator, type ServerStatus, type StatusFacts,
+} from '../../src/status.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const READY: ServerStatus = { state: 'ready', model: 'embedded-cpu', engine: 'ctranslate2', message: '' };
-const running = (status: Partial<ServerStatus> = {}): Facts['life'] =>
+const running = (status: Partial<ServerStatus> = {}): StatusFacts['process'] =>
   ({ kind: 'running', where: 'process 7', status: { ...READY, ...status } });
-const FACTS: Facts = {
-  life: running(),
-  isEnabled: true,
-  languages: {},
+const document = (given: Partial<ActiveDocument>): ActiveDocument =>
+  ({ languageId: 'python', scheme: 'file', state: 'active', message: '', ...given });
+const FACTS: StatusFacts = {
+  process: running(),
   snoozedUntil: 0,
-  document: { languageId: 'python', scheme: 'file', excluded: '' },
+  document: document({}),
 };
 
-const CASES: [string, Partial<Facts>, State, RegExp][] = [
-  ['all is well', {}, 'ready', /embedded-cpu on ctranslate2.*process 7/],
+const CASES: [string, Partial<StatusFacts>, Indicator, RegExp][] = [
+  ['all is well', {}, 'ready', /embedded-cpu on ctranslate2 process 7/],
   ['no file is open', { document: undefined }, 'ready', /embedded-cpu/],
-  ['the model writes', { life: running({ state: 'busy' }) }, 'busy', /embedded-cpu/],
-  ['the process starts', { life: { kind: 'starting', detail: 'looking' } }, 'starting', /looking/],
-  ['the model loads', { life: running({ state: 'starting', message: 'loading big' }) }, 'starting', /loading big/],
-  ['the server has not said anything', { life: { kind: 'running', status: undefined, where: 'process 7' } }, 'starting', /waiting/],
-  ['the model does not load', { life: running({ state: 'error', message: 'no model big' }) }, 'error', /no model big/],
-  ['an old model stays', { life: running({ message: 'no model big' }) }, 'ready', /no model big/],
-  ['there is no server', { life: { kind: 'failed', message: 'No Python' } }, 'error', /No Python/],
-  ['it is disabled', { isEnabled: false, life: running({ state: 'disabled' }) }, 'off', /fimLsp\.enabled is false/],
+  ['the model is generating', { process: running({ state: 'busy' }) }, 'busy', /embedded-cpu/],
+  ['the process is starting', { process: { kind: 'starting', detail: 'looking' } }, 'starting', /looking/],
+  ['the model is loading', { process: running({ state: 'starting', message: 'loading' }) }, 'starting', /loading/],
+  ['the server has sent no status', { process: { kind: 'running', status: undefined, where: '' } }, 'starting', /wait/],
+  ['the model does not load', { process: running({ state: 'error', message: 'no model' }) }, 'error', /no model/],
+  ['the old model stays', { process: running({ message: 'no model big' }) }, 'ready', /no model big/],
+  ['there is no server', { process: { kind: 'failed', message: 'No Python' } }, 'error', /No Python/],
+  ['it is disabled', { process: running({ state: 'disabled' }) }, 'off', /fimLsp\.enabled is false/],
   ['it is snoozed', { snoozedUntil: NOW + 60_000 }, 'off', /snoozed until/],
   ['the snooze is over', { snoozedUntil: NOW }, 'ready', /embedded-cpu/],
-  ['the language is off', { languages: { python: false } }, 'off', /languages switches python off/],
-  ['the file is a secret', { document: { languageId: 'dotenv', scheme: 'file', excluded: 'excluded: .env' } }, 'off', /excluded: \.env/],
-  ['the document is no file', { document: { languageId: 'log', scheme: 'output', excluded: '' } }, 'off', /only files on a disk/],
+  ['the language is off', { document: document({ state: 'disabled', message: 'no python' }) }, 'off', /no python/],
+  ['the file is excluded', { document: document({ state: 'excluded', message: 'a secret' }) }, 'off', /a secret/],
+  ['the document is not a file', { document: document({ scheme: 'output' }) }, 'off', /only files on a disk/],
+  [
+    'the model is rarely right in the language',
+    { document: document({ state: 'onRequest', message: 'rarely right' }) },
+    'on request', /rarely right embedded-cpu/,
+  ],
 ];
-for (const [what, facts, state, tooltip] of CASES) {
-  test(`${what}: ${state}`, () => {
-    const seen = view({ ...FACTS, ...facts }, NOW);
+for (const [what, facts, indicator, tooltip] of CASES) {
+  test(`when ${what}, the status bar says ${indicator} and the tooltip why`, () => {
+    const view = describeStatus({ ...FACTS, ...facts }, NOW);
 
-    assert.equal(seen.state, state);
-    assert.match(seen.tooltip.join(' '), tooltip);
-    assert.match(seen.label, new RegExp(`^FIM LSP: ${state}`));
+    assert.equal(view.indicator, indicator);
+    assert.match(view.tooltip.join(' '), tooltip);
+    assert.match(view.label, new RegExp(`^FIM LSP: ${indicator}`));
+  });
+}
+
+const TEN = ['c', 'cpp', 'go', 'java', 'javascript', 'lua', 'php', 'python', 'ruby', 'rust'];
+const LANGUAGES: [string, Partial<ServerStatus>, string[]][] = [
+  ['nothing if nobody measured them', {}, []],
+  ['nothing if there are none', { languages: [] }, []],
+  ['each of a few', { languages: ['go', 'python'] }, ['suggests while you type in: go, python']],
+  ['the first of many, and how many more there are', { languages: TEN }, [
+    'suggests while you type in: c, cpp, go, java, javascript, lua, php, python and 2 more',
+  ]],
+];
+for (const [what, status, lines] of LANGUAGES) {
+  test(`of the model's languages the tooltip names ${what}`, () => {
+    const { tooltip } = describeStatus({ ...FACTS, process: running(status) }, NOW);
+
+    assert.deepEqual(tooltip, ['embedded-cpu on ctranslate2', ...lines, 'process 7']);
   });
 }

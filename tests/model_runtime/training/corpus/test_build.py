@@ -11,7 +11,7 @@ import pytest
 from model_runtime.training.corpus.build import build_corpus, choose_documents, choose_held_out
 from model_runtime.training.corpus.decontamination import Benchmarks
 from model_runtime.training.corpus.filters import reason_to_drop
-from model_runtime.training.corpus.licences import judge
+from model_runtime.training.corpus.licences import classify_package
 from model_runtime.training.corpus.parts import Stored
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.documents import Documents, Entry, unpack
@@ -191,7 +191,7 @@ def test_building_again_gives_the_same_parts(made: Path, tmp_path: Path):
     ],
 )
 def test_verdicts(metadata: str, files: list[str], expected: tuple[str, str]):
-    assert expected == judge(metadata, files)[:2]
+    assert expected == classify_package(metadata, files)[:2]
 
 
 GOOD = python_text(7).encode()

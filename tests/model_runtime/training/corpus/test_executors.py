@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from model_runtime.training.corpus import store
 from model_runtime.training.corpus.build import build_corpus
@@ -51,7 +51,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_files_of_one_folder_are_dealt_to_all_tasks(plain: Path, tmp_path: Path):
     made = []
     for tasks in (1, 3, 5):
-        executor = replace(ALONE, tasks=tasks)
+        executor = evolve(ALONE, tasks=tasks)
         manifest = build_corpus(RECIPE, [str(plain)], None, tmp_path / str(tasks), executor)
         made.append(digest(tmp_path / str(tasks)))
         assert 4 == manifest["counts"]["near-duplicate"]["documents"]
@@ -181,7 +181,7 @@ def test_a_single_package_holds_out_single_files(tmp_path: Path):
     texts = {f"{i}.py": python_text(i) for i in range(20)}
     write_wheel(tmp_path, "only", texts)
     manifest = build_corpus(
-        replace(RECIPE, valid_share=0.1), [str(tmp_path)], None, tmp_path / "out", ALONE
+        evolve(RECIPE, valid_share=0.1), [str(tmp_path)], None, tmp_path / "out", ALONE
     )
 
     assert {"train-000": 18, "valid-000": 2} == {
@@ -204,7 +204,7 @@ def test_the_manifest_counts_what_scrubbing_took_out(tmp_path: Path):
     write_wheel(tmp_path, "names", {"a.py": text, "b.py": python_text(4)})
     manifest = build_corpus(RECIPE, [str(tmp_path)], None, tmp_path / "out", ALONE)
     untouched = build_corpus(
-        replace(RECIPE, scrub=False), [str(tmp_path)], None, tmp_path / "raw", ALONE
+        evolve(RECIPE, scrub=False), [str(tmp_path)], None, tmp_path / "raw", ALONE
     )
 
     assert ({"e-mail address": 2}, {}) == (manifest["scrubbed"], untouched["scrubbed"])

@@ -1,4 +1,4 @@
-"""Near-duplicates are found as often as the theory of MinHash says."""
+"""MinHash finds near-duplicates as often as its theory says."""
 
 import itertools
 import random

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from model_runtime.training.corpus.folders import Folder
 from model_runtime.training.corpus.roots import find_sources
-from model_runtime.training.corpus.source import LARGEST_READ, CorpusError, Share, SourceFile
+from model_runtime.training.corpus.source import MAX_FILE_BYTES, CorpusError, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
 from tests.model_runtime.training.conftest import MIT, write_wheel
 
@@ -180,7 +180,7 @@ def test_a_folder_that_says_nothing_is_read_if_the_recipe_answers_for_it(tmp_pat
     assert len(read(str(tmp_path), CorpusRecipe(assumed_licence="MIT"))) == 1
 
 
-def test_rows_are_judged_one_by_one(tmp_path: Path):
+def test_rows_are_classified_one_by_one(tmp_path: Path):
     licences = ["MIT", "GPL-3.0", ["MIT", "LGPL-2.1"], None]
     lines = [json.dumps({"text": CODE, "license": licence}) + "\n" for licence in licences]
     (tmp_path / "rows.jsonl").write_text("".join(lines))
@@ -233,7 +233,7 @@ def test_a_folder_of_python_files_is_one_package_though_a_wheel_lies_in_it(tmp_p
 
 
 def test_huge_files_are_not_read(tmp_path: Path):
-    files = {"a.py": CODE, "huge.py": "#" * (LARGEST_READ + 1)}
+    files = {"a.py": CODE, "huge.py": "#" * (MAX_FILE_BYTES + 1)}
 
     assert len(read(str(write_wheel(tmp_path, "thing", files)))) == 1
 

@@ -1,0 +1,150 @@
+"""The state of the model as everybody sees it: one frozen value, published at each change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from model_runtime.served_model import ServedModel
+
+State = Literal["starting", "ready", "busy", "error"]
+
+_UNLOADED = "unloaded while idle; the next request loads it again"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """Says which model is being loaded, and how far its preparation is."""
+
+    model: str
+    """Name of the model, as the settings have it."""
+    step: str = ""
+    """Preparation in words; empty where nothing is prepared."""
+    percent: int | None = None
+    """Share of the step that is done, 0 to 99; None where nothing is prepared."""
+
+    @property
+    def detail(self) -> str:
+        """The step with its share, or the name of the model."""
+        return f"{self.step}: {self.percent} %" if self.step else self.model
+
+    @property
+    def text(self) -> str:
+        """Sentence for people that says the same."""
+        return self.detail if self.step else f"loading {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """Describes the model and what happens to it."""
+
+    state: State = "starting"
+    """`starting` without a model, `ready` and `busy` with one, `error` where none could be loaded.
+
+    While another model loads beside the one that answers, the state is that of the latter.
+    """
+    model: str = ""
+    """Name of the model that answers, or of the one that loads where none does."""
+    engine: str = ""
+    """Name of its engine, or the setting where it still loads."""
+    message: str = ""
+    """Text for people: what is going on, or what is wrong; empty where all is well."""
+    warning: str = ""
+    """Problem that did not stop completions, such as a fall-back; shown to the user once."""
+    progress: LoadProgress | None = None
+    """The load in progress; None where nothing is loading."""
+    is_unloaded: bool = False
+    """True while the model is out of memory, until the next request."""
+    languages: tuple[str, ...] = ()
+    """Languages in which the model suggests; empty where nothing is known of any."""
+
+
+Subscriber = Callable[[HostStatus], None]
+
+
+class StatusPublisher:
+    """Holds the status, changes it, and tells its subscribers of each change."""
+
+    def __init__(self) -> None:
+        """Begins with a status that names no model."""
+        self.current = HostStatus()
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Calls back at each change from now on; returns a function that stops it."""
+        self._subscribers.append(subscriber)
+
+        def stop() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return stop
+
+    def change(self, **fields: Any) -> None:
+        """Replaces fields of the status; publishes it if it differs then."""
+        changed = replace(self.current, **fields)
+        if changed != self.current:
+            self.current = changed
+            for subscriber in list(self._subscribers):
+                subscriber(changed)
+
+    def show_start(self, progress: LoadProgress, engine: str, warning: str) -> None:
+        """Says that no model answers until the one that is being loaded is there."""
+        self.change(
+            state="starting",
+            model=progress.model,
+            engine=engine,
+            message=progress.text,
+            warning=warning,
+            progress=progress,
+            is_unloaded=False,
+            languages=(),
+        )
+
+    def show_progress(self, progress: LoadProgress, warning: str) -> None:
+        """Says how far the load in progress is."""
+        self.change(message=progress.text, warning=warning, progress=progress)
+
+    def show_model(self, model: ServedModel, *, is_busy: bool) -> None:
+        """Says which model answers from now on."""
+        self.change(
+            state="busy" if is_busy else "ready",
+            model=model.name,
+            engine=model.engine.name,
+            message=self.current.warning,
+            progress=None,
+            is_unloaded=False,
+            languages=tuple(model.languages),
+        )
+
+    def show_failure(self, message: str) -> None:
+        """Says why a model did not load; one that was loaded before goes on answering."""
+        state = "error" if self.current.state == "starting" else self.current.state
+        self.change(state=state, message=message, progress=None)
+
+    def show_unloaded(self, is_unloaded: bool) -> None:
+        """Says whether the model is out of memory."""
+        message = _UNLOADED if is_unloaded else self.current.warning
+        self.change(message=message, is_unloaded=is_unloaded)
+
+    def show_busy(self, is_busy: bool) -> None:
+        """Says whether the model works, where there is one that could."""
+        if self.current.state in ("ready", "busy"):
+            self.change(state="busy" if is_busy else "ready")
+
+    async def settled(self) -> None:
+        """Waits until there is a model, or none that could be loaded."""
+        changed = asyncio.Event()
+        stop = self.subscribe(lambda status: changed.set())
+        try:
+            while self.current.state == "starting":
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
+
+    def close(self) -> None:
+        """Tells nobody any more."""
+        self._subscribers.clear()

@@ -1,0 +1,1 @@
+"""Implements the commands of `fim-runtime` that neither train nor evaluate."""

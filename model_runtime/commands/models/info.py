@@ -1,0 +1,103 @@
+"""`fim-runtime models info`: tells what a model is and how it was made, or checks its files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+
+from model_runtime.command_line import Commands, add_command, add_json_option
+from model_runtime.errors import ModelRuntimeError
+from model_runtime.printable import printable
+
+
+def add_parser(actions: Commands) -> None:
+    """Adds the action `info`."""
+    parser = add_command(actions, "info", run, help="what a model is and how it was made")
+    parser.add_argument(
+        "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
+    )
+    add_json_option(parser)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="hash every file and recompute the canary; exit code 1 if anything differs",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints a model's manifest and card, or the checks of its files; returns the exit code.
+
+    Raises:
+        ModelRuntimeError: there is no such model, or it cannot be used.
+    """
+    return _check(args.name, args.json) if args.check else _describe(args.name, args.json)
+
+
+def _describe(name: str, as_json: bool) -> int:
+    from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
+    from model_runtime.store import catalogue
+
+    bundle = catalogue.find(name)
+    if as_json:
+        print(json.dumps(json.loads(bundle.manifest.to_json()), indent=1))
+        return 0
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for key, value in json.loads(bundle.manifest.to_json()).items():
+        if key != "canary":
+            shown = json.dumps(value) if isinstance(value, dict | list) else str(value)
+            table.add_row(key, Text(printable(shown)))
+    console.print(table)
+    card = bundle.path / "MODEL_CARD.md"
+    try:
+        size_of(card, MAX_TEXT_BYTES)
+        text = printable(card.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, UnusableFile):
+        return 0  # a model need not have one
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    console.print(Markdown(text, hyperlinks=False))  # with them, a link can hide where it leads
+    return 0
+
+
+def _check(name: str, as_json: bool) -> int:
+    """Opens a model, which compares sizes, the tokenizer's hash and the canary, and its weights."""
+    from model_runtime.store import catalogue
+
+    try:
+        bundle = catalogue.find(name)
+        bundle.open_weights()
+    except ModelRuntimeError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"name": name, "problem": str(error)}))
+        return 1
+    manifest = bundle.manifest
+    checks = {
+        "manifest": f"read, {manifest.parameters:,} parameters as the decoder has",
+        "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
+        "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.prompt.name})",
+        "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",
+    }
+    if as_json:
+        print(
+            json.dumps(
+                {"name": manifest.name, "path": str(bundle.path), "checks": checks}, indent=1
+            )
+        )
+        return 0
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for name, told in checks.items():
+        line = Text.assemble(("ok", "green"), "  ", (f"{name:<10}", "dim"), printable(told))
+        console.print(line, soft_wrap=True)
+    return 0

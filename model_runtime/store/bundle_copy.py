@@ -1,0 +1,84 @@
+"""Copies a bundle that lies somewhere else into the folder of models, under a new name."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_runtime.errors import (
+    ConversionError,
+)
+from model_runtime.files import building
+from model_runtime.model_files import (
+    MAX_JSON_BYTES,
+    MAX_TEXT_BYTES,
+    source_file,
+)
+from model_runtime.models.bundle import (
+    FOR_PEOPLE,
+    MANIFEST,
+    TOKENIZER,
+    WEIGHTS,
+    ModelBundle,
+)
+
+if TYPE_CHECKING:
+    from model_runtime.importers.huggingface import ConversionReport
+
+
+def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
+    """Copies the files of a bundle, and says what it is.
+
+    Args:
+        source: the bundle's folder.
+        target: the folder to make, whole or not at all.
+        name: the model's new name.
+
+    Raises:
+        BundleError: it cannot be used.
+        ConversionError: the copy cannot be written.
+    """
+    from model_runtime.importers.huggingface import ConversionReport
+
+    started = time.perf_counter()
+    files = _bundle_files(source)
+    bundle = ModelBundle.open(source)
+    bundle.verify_weights()
+    manifest = replace(bundle.manifest, name=name)
+    try:
+        with building(target) as folder:
+            for file in files:
+                shutil.copyfile(source / file, folder / file)
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise ConversionError(f"cannot write {target} ({error})") from error
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return ConversionReport(
+        name=name,
+        path=target,
+        parameters=manifest.parameters,
+        order=manifest.prompt.name,
+        order_source="the bundle's manifest",
+        position_embedding=manifest.decoder.position_kind,
+        context_length=manifest.context_length,
+        quantization=manifest.weights.dtype,
+        source_bytes=size,
+        bundle_bytes=size,
+        seconds=time.perf_counter() - started,
+        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
+        hole_start=manifest.prompt.hole_start,
+    )
+
+
+def _bundle_files(source: Path) -> list[str]:
+    """Returns the names of the files that make a bundle; all else in a folder stays behind.
+
+    Raises:
+        ConversionError: one of them is a link, or no regular file, or far too large.
+    """
+    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
+    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
+    return [name for name in names if source_file(source, name, most.get(name)) is not None]

@@ -1,0 +1,1 @@
+"""Tools for those who develop this project; no part of what is installed."""

@@ -1,0 +1,30 @@
+/** Reads and changes VS Code's configuration under `fimLsp`; the rules about its values are in `settings`. */
+
+import * as vscode from 'vscode';
+import { parseLanguages, parseSettings, type ClientSettings, type Languages } from './settings.ts';
+
+export const SECTION = 'fimLsp';
+
+/** The extension's own settings as they are now. */
+export function readClientSettings(): ClientSettings {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  return parseSettings((key) => configuration.get(key), vscode.workspace.workspaceFolders?.[0]?.uri.fsPath);
+}
+
+/** Tells whether suggestions are enabled at all. */
+export function isEnabled(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get('enabled') !== false;
+}
+
+/** Returns which languages the user has switched off or on. */
+export function readLanguages(): Languages {
+  return parseLanguages(vscode.workspace.getConfiguration(SECTION).get('languages'));
+}
+
+/** Changes a setting in the workspace if it is set there, else for the user. */
+export async function updateSetting(key: string, value: unknown): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const isSetHere = configuration.inspect(key)?.workspaceValue !== undefined;
+  const { Workspace, Global } = vscode.ConfigurationTarget;
+  await configuration.update(key, value, isSetHere ? Workspace : Global);
+}

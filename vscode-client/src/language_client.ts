@@ -1,0 +1,78 @@
+/** Configures VS Code's language client: which documents and settings the server gets, and who handles errors. */
+
+import * as vscode from 'vscode';
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  RevealOutputChannelOn,
+  type LanguageClientOptions,
+  type Middleware,
+  type StaticFeature,
+} from 'vscode-languageclient/node';
+import { SECTION } from './configuration.ts';
+import type { Connection } from './server_process.ts';
+import { changeForServer, settingsForServer } from './settings.ts';
+import { SCHEMES } from './status.ts';
+
+/** Makes a client for a connection; it neither restarts the server nor shows errors, which is the work of `Server`. */
+export function createClient(
+  { reader, writer }: Connection, output: vscode.LogOutputChannel, middleware: Middleware,
+): LanguageClient {
+  const client = new QuietClient(SECTION, 'FIM LSP', () => Promise.resolve({ reader, writer }), {
+    ...OPTIONS,
+    outputChannel: output,
+    initializationOptions: settingsForServer(vscode.workspace.getConfiguration(SECTION), vscode.workspace.isTrusted),
+    middleware: { ...middleware, ...RESTRICTED_MODE },
+  });
+  client.registerFeature(DOCUMENT_STATE);
+  return client;
+}
+
+/** Writes its errors to the output only, because `Server` tells the user about them once. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
+const OPTIONS: LanguageClientOptions = {
+  documentSelector: SCHEMES.map((scheme) => ({ scheme })),
+  revealOutputChannelOn: RevealOutputChannelOn.Never,
+  // The server takes settings that are pushed, and VS Code pushes them when they change.
+  synchronize: { configurationSection: SECTION },
+  initializationFailedHandler: () => false,
+  errorHandler: {
+    error: () => ({ action: ErrorAction.Continue, handled: true }),
+    closed: () => ({ action: CloseAction.DoNotRestart, handled: true, message: 'the connection is closed' }),
+  },
+};
+
+/** Asks the server for `fimLsp/documentState`, which it sends only to clients that name it. */
+const DOCUMENT_STATE: StaticFeature = {
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...capabilities.experimental as object, fimLsp: { documentState: true } };
+  },
+  initialize: () => undefined,
+  getState: () => ({ kind: 'static' }),
+  clear: () => undefined,
+};
+
+/** Keeps the server from indexing a folder that the user does not trust, whichever way settings reach it. */
+const RESTRICTED_MODE: Middleware = {
+  sendNotification: (type, next, params) => {
+    const method = typeof type === 'string' ? type : type.method;
+    const isChange = method === 'workspace/didChangeConfiguration';
+    return next(type, isChange ? changeForServer(params, vscode.workspace.isTrusted) as typeof params : params);
+  },
+  workspace: {
+    configuration: async (params, token, next) => {
+      const answer: unknown = await next(params, token);
+      if (!Array.isArray(answer)) return [];
+      return answer.map((settings: unknown, index) => {
+        const isOurs = params.items[index]?.section === SECTION && typeof settings === 'object' && settings !== null;
+        return isOurs ? settingsForServer(settings, vscode.workspace.isTrusted) : settings;
+      });
+    },
+  },
+};
