@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
 """Number types of a new bundle's matrices."""
 
-"""A function that is called with a short sentence at each step."""
-
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
 """Files for people in a folder -> their names in a bundle."""
 
