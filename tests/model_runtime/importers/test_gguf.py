@@ -127,3 +127,19 @@ def test_a_file_that_is_cut_off_is_one_sentence(qwen, share):
 
     with pytest.raises(GgufError, match=r"cut off or damaged|no GGUF file"):
         GgufFile(path)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path, qwen, seed):
+    """A few bytes of the metadata are others, as after a bad download."""
+    path = qwen(fim_lsp__prompt=json.dumps(PROMPT))
+    data, chance = bytearray(path.read_bytes()), np.random.default_rng(seed)
+    for place in chance.integers(0, 1500, 1 + seed % 4):
+        data[place] = chance.integers(256)
+    path.write_bytes(data)
+
+    try:
+        convert_gguf(path, tmp_path / "bundle", name="m")
+    except (GgufError, ConversionError) as error:
+        assert "\n" not in str(error)
+        assert not (tmp_path / "bundle").exists()
