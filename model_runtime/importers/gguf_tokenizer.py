@@ -55,6 +55,8 @@ def _tokens_and_types(metadata: Mapping[str, Any]) -> tuple[list[str], list[int]
         raise GgufError("it has no tokenizer (tokenizer.ggml.tokens); get another file")
     if not isinstance(types, list) or len(types) != len(tokens):
         raise GgufError("its tokens have no types (tokenizer.ggml.token_type); get another file")
+    if len(set(tokens)) != len(tokens):
+        raise GgufError("two of its tokens have the same text; get another file")
     return tokens, types
 
 
