@@ -10,41 +10,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import GgufError
+from model_runtime.prompt.pre_tokenizers import PATTERNS, pre_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-PRE_TOKENIZERS = {
-    "gpt-2": (_GPT2,),
-    "starcoder": (r"\p{N}", _GPT2),
-    "llama-bpe": (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    ),
-    "qwen2": (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    ),
-    "superbpe": (r"\p{N}+", r"(?=(\d{3})+(?!\d))"),
-}
-"""llama.cpp's name -> patterns, each of which splits the pieces of the one before (its
-llama-vocab.cpp).  The last one parts nothing but numbers and leaves the rest to the merges."""
-
-
-class TokenType(IntEnum):
-    """`tokenizer.ggml.token_type`."""
-
-    NORMAL = 1
-    CONTROL = 3
-    USER_DEFINED = 4
-    UNUSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +26,8 @@ class GgufVocabulary:
     """The values of the keys `tokenizer.ggml.*`."""
 
     tokens: list[str]
-    types: list[TokenType]
+    types: list[int]
+    """Values of `gguf.TokenType`."""
     merges: list[str]
     pre_tokenizer: str
     agreement: float
@@ -69,13 +44,15 @@ def gguf_vocabulary(path: Path, size: int) -> GgufVocabulary:
     Raises:
         GgufError: it is no byte-level BPE.
     """
+    from gguf import TokenType
+
     raw = json.loads(path.read_text(encoding="utf-8"))
     if raw["model"].get("type") != "BPE" or "ByteLevel" not in json.dumps(raw["pre_tokenizer"]):
         raise GgufError(
             f"{path} is no byte-level BPE tokenizer, the only kind that can be exported"
         )
     tokens = [f"<|unused {id_}|>" for id_ in range(size)]
-    types = [TokenType.UNUSED] * size
+    types: list[int] = [TokenType.UNUSED] * size
     for token, id_ in raw["model"]["vocab"].items():
         tokens[id_], types[id_] = token, TokenType.NORMAL
     for added in raw["added_tokens"]:
@@ -89,15 +66,13 @@ def gguf_vocabulary(path: Path, size: int) -> GgufVocabulary:
 
 def _pre_tokenizer(raw: dict[str, Any]) -> tuple[str, float]:
     """Returns the name whose patterns give the most ids of the sample, and their share."""
-    from tokenizers import Regex, Tokenizer, pre_tokenizers
+    from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(json.dumps({**raw, "normalizer": None}))
     own = _located_ids(tokenizer)
     shares = {}
-    for name, patterns in PRE_TOKENIZERS.items():
-        splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]
-        bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, bytes_])
+    for name, patterns in PATTERNS.items():
+        tokenizer.pre_tokenizer = pre_tokenizer(patterns)
         shares[name] = len(own & _located_ids(tokenizer)) / len(own)
         if shares[name] == 1:
             break

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from model_runtime.errors import BundleError, ConversionError, shown
 from model_runtime.files import building, sha256_of
@@ -23,6 +24,7 @@ from model_runtime.importers.fim_config import FimConfig, read_fim_config
 from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
 from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, make_canary
 from model_runtime.models.decoder import DecoderSpec
+from model_runtime.models.families.family import Family
 from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT
 from model_runtime.models.manifest import WEIGHT_DTYPES, FileFacts, Manifest
 from model_runtime.models.positions import Alibi
@@ -32,11 +34,28 @@ from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 
+if TYPE_CHECKING:
+    from model_runtime.models.weights import Float32
+
 QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
 """Number types of a new bundle's matrices."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
 """Files for people in a folder -> their names in a bundle."""
+
+
+class ModelWeights(Protocol):
+    """The weights of a model that is being converted."""
+
+    source_bytes: int
+    """Size of the files that they come from."""
+
+    def float32(self, name: str) -> Float32:
+        """Returns one tensor by its canonical name."""
+        ...
+
+
+OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +92,12 @@ def convert_folder(
     languages: tuple[str, ...] = (),
     training: Mapping[str, Any] | None = None,
     progress: OnStep = ignore_step,
+    open_weights: OpenWeights | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in `source` to `target`, whole or not at all.
 
-    What the arguments leave open comes from the folder itself (see `fim_config`).
+    What the arguments leave open comes from the folder itself (see `fim_config`).  `open_weights`
+    opens weights that lie elsewhere; by default they are the folder's.
 
     Raises:
         ConversionError: no model of a known family, or nothing says how to prompt it.
@@ -99,7 +120,11 @@ def convert_folder(
     from model_runtime.importers.checkpoint import Checkpoint  # numpy is not for who imports this
 
     try:
-        opened = Checkpoint.open(source, decoder, config.family, progress)
+        opened = (
+            Checkpoint.open(source, decoder, config.family, progress)
+            if open_weights is None
+            else open_weights(decoder, config.family)
+        )
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
             written = FimTokenizer.from_file(folder / TOKENIZER)

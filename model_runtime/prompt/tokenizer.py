@@ -118,11 +118,14 @@ class FimTokenizer:
     @cached_property
     def token_texts(self) -> TokenTexts:
         """The UTF-8 bytes that each id stands for; none for special tokens."""
-        texts = [b""] * self.size
-        for token, id_ in self._tokenizer.get_vocab(with_added_tokens=False).items():
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
+        added_tokens = self._tokenizer.get_added_tokens_decoder()
+        # Some ids may stand for nothing, so that the last id exceeds the number of tokens.
+        texts = [b""] * (1 + max((*vocabulary.values(), *added_tokens), default=-1))
+        for token, id_ in vocabulary.items():
             texts[id_] = self._spelling.bytes_of(token)
         is_metaspace = self._spelling is Spelling.METASPACE
-        for id_, added in self._tokenizer.get_added_tokens_decoder().items():
+        for id_, added in added_tokens.items():
             spelling = self._spelling if is_metaspace else Spelling.PLAIN
             texts[id_] = b"" if added.special else spelling.bytes_of(added.content)
         return TokenTexts(texts)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from model_runtime.importers.huggingface import ConversionReport
 
 DEFAULT = "default"
+GGUF = ".gguf"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -106,8 +107,8 @@ def add_model(
     """Puts a model into the user's models folder, in place of an earlier one of that name.
 
     Args:
-        source: a Hugging Face folder, a bundle's folder, or ORG/NAME on the Hugging Face hub,
-            which is downloaded once.
+        source: a Hugging Face folder, a bundle's folder, a .gguf file, or ORG/NAME on the Hugging
+            Face hub, which is downloaded once.
         name: under which to find it; by default the last part of `source`.
         quantization: "int8", "float16" or "float32"; a bundle stays as it is.
         order: of the parts of a prompt, where the folder itself does not say.
@@ -120,7 +121,7 @@ def add_model(
     """
     _sweep()
     folder = _path(str(source), ConversionError)
-    chosen = name or folder.resolve().name
+    chosen = name or (folder.stem if folder.suffix == GGUF else folder.resolve().name)
     if not _NAME.fullmatch(chosen) or chosen == DEFAULT:
         raise ConversionError(
             f"{shown(chosen)} cannot be the name of an added model; give one with --name, of "
@@ -131,9 +132,12 @@ def add_model(
         return copy_bundle(folder, target, chosen)
     if isdir(folder):
         return _converted(folder, target, quantization, order, prompt_format, progress)
+    if isfile(folder):
+        return _from_gguf(folder, target, quantization, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
-            f"{source} is neither a folder nor ORG/NAME of a model on the Hugging Face hub"
+            f"{source} is neither a folder or a .gguf file nor ORG/NAME of a model on the Hugging "
+            "Face hub"
         )
 
     from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
@@ -150,9 +154,7 @@ def _converted(
     prompt_format: str | None,
     progress: OnStep,
 ) -> ConversionReport:
-    """Converts a Hugging Face folder; where it does not say where holes begin, that is measured."""
-    from model_runtime.importers.huggingface import convert_folder  # with these, every start of
-    from model_runtime.store.hole_probe import choose_hole_start  # the server would be slower
+    from model_runtime.importers.huggingface import convert_folder  # slow to import
 
     report = convert_folder(
         source,
@@ -163,10 +165,33 @@ def _converted(
         prompt_format=prompt_format,
         progress=progress,
     )
+    return _with_measured_hole(report, progress)
+
+
+def _from_gguf(
+    source: Path, target: Path, quantization: str, prompt_format: str | None, progress: OnStep
+) -> ConversionReport:
+    from model_runtime.importers.gguf import convert_gguf
+
+    report = convert_gguf(
+        source,
+        target,
+        name=target.name,
+        quantization=quantization,
+        prompt_format=prompt_format,
+        progress=progress,
+    )
+    return _with_measured_hole(report, progress)
+
+
+def _with_measured_hole(report: ConversionReport, progress: OnStep) -> ConversionReport:
+    """Measures where holes should begin if the source does not say it."""
+    from model_runtime.store.hole_probe import choose_hole_start  # slow to import
+
     if report.hole_start is not None:
         return report
     progress("measuring where holes should begin")
-    return replace(report, hole_start=choose_hole_start(target))
+    return replace(report, hole_start=choose_hole_start(report.path))
 
 
 def remove_model(name: str) -> Path:

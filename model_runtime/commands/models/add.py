@@ -18,8 +18,9 @@ def add_parser(actions: Commands) -> None:
         "add",
         run,
         help="convert a model and install it",
-        description="SOURCE is a folder with config.json, tokenizer.json and safetensors, or "
-        "ORG/NAME on the Hugging Face hub.  The model is read, converted, quantized and checked.",
+        description="SOURCE is a folder with config.json, tokenizer.json and safetensors, a .gguf "
+        "file, or ORG/NAME on the Hugging Face hub.  The model is read, converted, quantized and "
+        "checked.",
     )
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("--name", help="name to install it under (default: the source's last part)")

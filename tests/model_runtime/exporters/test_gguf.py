@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from gguf import GGUFReader, dequantize
+from gguf import GGUFReader, TokenType, dequantize
 
 from model_runtime.cli import main
 from model_runtime.errors import GgufError
 from model_runtime.exporters.gguf import export_gguf
-from model_runtime.exporters.gguf_vocabulary import TokenType, gguf_vocabulary
+from model_runtime.exporters.gguf_vocabulary import gguf_vocabulary
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.store import catalogue

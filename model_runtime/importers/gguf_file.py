@@ -1,0 +1,125 @@
+"""Reads a GGUF file: its metadata, and its tensors as float32, however they are quantized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.errors import GgufError, shown
+
+if TYPE_CHECKING:
+    from model_runtime.models.weights import Float32
+
+MAGIC = b"GGUF"
+_MAX_ARRAY = 2**22
+"""Entries of the longest array that is read, a vocabulary being the longest that is needed."""
+
+_CHUNK = 2**22
+"""Numbers that are dequantized at a time; the library needs several times their memory."""
+
+
+class GgufFile:
+    """One file, mapped into memory; a tensor takes memory only while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file.
+
+        Raises:
+            GgufError: it is no whole GGUF file, or one part of several.
+        """
+        try:
+            from gguf import GGUFReader
+        except ImportError as error:
+            raise GgufError(
+                "a .gguf is read with the package gguf; install it: pip install 'fim-lsp[gguf]'"
+            ) from error
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                magic = file.read(len(MAGIC))
+            if magic != MAGIC:
+                raise GgufError(f"{path} is no GGUF file; it begins with {shown(magic)}")
+            self._reader: Any = GGUFReader(path)
+        except OSError as error:
+            raise GgufError(f"{path} cannot be read ({error})") from error
+        except GgufError:
+            raise
+        except Exception as error:  # the library fails in many ways on bytes that are missing
+            raise GgufError(f"{path} is cut off or damaged; download it again") from error
+        self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
+        if self.metadata("split.count", 1) != 1:
+            raise GgufError(
+                f"{path} is one part of several; join them with: llama-gguf-split --merge"
+            )
+
+    def metadata(self, key: str, default: object = None) -> Any:
+        """Returns the value of a key, or `default`; arrays are lists."""
+        field = self._reader.fields.get(key)
+        if field is None:
+            return default
+        if len(field.data) > _MAX_ARRAY:
+            raise GgufError(f"{self.path}: {key} has {len(field.data)} entries; it is damaged")
+        try:
+            return field.contents()
+        except Exception as error:  # text that is no UTF-8, a type that the library does not know
+            raise GgufError(f"{self.path}: {key} cannot be read ({error})") from error
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of all metadata."""
+        return list(self._reader.fields)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every tensor, rows first (GGUF itself writes columns first)."""
+        return {
+            name: tuple(int(size) for size in reversed(tensor.shape))
+            for name, tensor in self._tensors.items()
+        }
+
+    def type_of(self, name: str) -> str:
+        """Returns how a tensor is stored, such as "Q4_K" or "F32"."""
+        return str(self._tensors[name].tensor_type.name)
+
+    def float32(self, name: str) -> Float32:
+        """Returns a tensor as float32, dequantized where it is quantized.
+
+        Raises:
+            GgufError: its kind of quantization is one that cannot be undone here.
+        """
+        import numpy as np
+        from gguf import dequantize
+
+        tensor = self._tensors[name]
+        shape = self.shapes[name]
+        values = np.empty(shape, dtype=np.float32)
+        rows = tensor.data.reshape(shape[0], -1) if len(shape) > 1 else tensor.data[None]
+        flat = values.reshape(len(rows), -1)
+        step = max(1, _CHUNK // flat.shape[1])
+        try:
+            for start in range(0, len(rows), step):
+                part = dequantize(rows[start : start + step], tensor.tensor_type)
+                flat[start : start + step] = part
+        except NotImplementedError as error:
+            raise GgufError(
+                f"{self.path}: {name} is stored as {self.type_of(name)}, which cannot be read; "
+                "use a file in Q4_K_M, Q5_K_M or Q8_0"
+            ) from error
+        return values
+
+    def __enter__(self) -> GgufFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the mapped memory back."""
+        self._tensors.clear()
+        del self._reader

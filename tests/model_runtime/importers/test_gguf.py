@@ -1,0 +1,145 @@
+"""Models that are added from GGUF files compute what they did before they were converted."""
+
+import json
+
+import numpy as np
+import pytest
+
+from model_runtime.errors import ConversionError, GgufError
+from model_runtime.importers.gguf import convert_gguf
+from model_runtime.importers.gguf_file import GgufFile
+from model_runtime.models.bundle import ModelBundle
+from tests.support.gguf_files import write_gguf
+from tests.support.oracle import Oracle
+from tests.support.random_neox import train_tokenizer
+from tests.support.requirements import required_module
+
+torch = required_module("torch")
+transformers = required_module("transformers")
+
+SMALL = {
+    "vocab_size": 512,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "attn_implementation": "eager",
+}
+CASES = {
+    "llama": ("Llama", {}),
+    "llama, wide heads, tied": ("Llama", {"head_dim": 32, "tie_word_embeddings": True}),
+    "qwen2": ("Qwen2", {}),
+    "qwen2, tied": ("Qwen2", {"tie_word_embeddings": True}),
+    "gemma": ("Gemma", {"head_dim": 32, "tie_word_embeddings": True}),
+}
+PROMPT = {
+    "template": [1, {"slot": "suffix"}, 2, {"slot": "prefix"}, 3],
+    "end": 0,
+    "hole_start": "line",
+}
+
+
+def made(name, changes):
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(**SMALL | changes)
+    model = getattr(transformers, f"{name}ForCausalLM")(config).float().eval()
+    with torch.no_grad():
+        for values in model.parameters():
+            values.add_(torch.randn_like(values), alpha=0.1)
+    return model
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    train_tokenizer(path, 400)
+    return path
+
+
+@pytest.fixture
+def qwen(tmp_path, tokenizer):
+    """A function that writes a small Qwen2 with other keys."""
+    model = made("Qwen2", {})
+
+    def write(**changes):
+        return write_gguf(tmp_path / "model.gguf", model, tokenizer, **changes)
+
+    return write
+
+
+@pytest.mark.parametrize(("type_", "within"), [("F32", 1e-4), ("F16", 2e-2), ("Q8_0", 0.1)])
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_has_the_logits_that_transformers_computes(
+    tmp_path, tokenizer, case, type_, within
+):
+    model = made(*CASES[case])
+    ids = np.random.default_rng(1).integers(6, 400, 100)
+    with torch.no_grad():
+        expected = model(torch.tensor(ids)[None]).logits[0].numpy()
+    source = write_gguf(
+        tmp_path / "model.gguf", model, tokenizer, type_=type_, fim_lsp__prompt=json.dumps(PROMPT)
+    )
+
+    convert_gguf(source, tmp_path / "bundle", name="m", quantization="float32")
+
+    found = Oracle(ModelBundle.open(tmp_path / "bundle")).logits(ids)
+    np.testing.assert_allclose(found, expected, atol=within * np.abs(expected).max())
+
+
+def test_the_license_and_the_prompt_are_the_files(tmp_path, qwen):
+    source = qwen(general__license="apache-2.0", fim_lsp__prompt=json.dumps(PROMPT))
+
+    report = convert_gguf(source, tmp_path / "bundle", name="m")
+
+    manifest = ModelBundle.open(tmp_path / "bundle").manifest
+    assert ("Apache-2.0", 256) == (manifest.license, manifest.context_length)
+    assert "line" == report.hole_start == manifest.prompt.hole_start
+
+
+def test_nothing_is_guessed_of_the_prompt(tmp_path, qwen):
+    with pytest.raises(ConversionError, match="--prompt-format"):
+        convert_gguf(qwen(), tmp_path / "bundle", name="m")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"general__architecture": "clip"}, "the architecture 'clip'.*llama-server"),
+        ({"qwen2__rope__scaling__type": "yarn"}, "'yarn'.*Hugging Face folder"),
+        ({"split__count": 3}, "one part of several.*--merge"),
+        ({"qwen2__embedding_length": 32}, "has the shape .* calls for"),
+        ({"qwen2__block_count": 3}, "blk.2.*has the shape None"),
+        ({"tokenizer__ggml__pre": "unheard-of"}, "'unheard-of'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, qwen, changes, named):
+    with pytest.raises((GgufError, ConversionError), match=named):
+        convert_gguf(qwen(**changes, fim_lsp__prompt=json.dumps(PROMPT)), tmp_path / "b", name="m")
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.99])
+def test_a_file_that_is_cut_off_is_one_sentence(qwen, share):
+    path = qwen()
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+    with pytest.raises(GgufError, match=r"cut off or damaged|no GGUF file"):
+        GgufFile(path)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path, qwen, seed):
+    """A few bytes of the metadata are others, as after a bad download."""
+    path = qwen(fim_lsp__prompt=json.dumps(PROMPT))
+    data, chance = bytearray(path.read_bytes()), np.random.default_rng(seed)
+    for place in chance.integers(0, 1500, 1 + seed % 4):
+        data[place] = chance.integers(256)
+    path.write_bytes(data)
+
+    try:
+        convert_gguf(path, tmp_path / "bundle", name="m")
+    except (GgufError, ConversionError) as error:
+        assert "\n" not in str(error)
+        assert not (tmp_path / "bundle").exists()
