@@ -136,8 +136,8 @@ def add_model(
         return _from_gguf(folder, target, quantization, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
-            f"{source} is neither a folder or a .gguf file nor ORG/NAME of a model on the Hugging "
-            "Face hub"
+            f"{source} is no folder, no .gguf file, and no ORG/NAME of a model on the Hugging Face "
+            "hub"
         )
 
     from model_runtime.store.hub import fetched  # huggingface_hub is slow to import
