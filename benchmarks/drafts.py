@@ -42,7 +42,7 @@ WAYS = {
     f"{most} ids after {match}": Drafting(most, match) for most in (2, 4, 8) for match in (2, 4)
 }
 PLACES = 12
-"""Of each file, for the ceiling."""
+"""Requests of each file, for the ceiling."""
 NEW_TOKENS = 48
 
 Request = tuple[list[int], int, int]

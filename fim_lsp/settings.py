@@ -34,7 +34,7 @@ CLIENT_KEYS = frozenset(
 """Keys that editors' clients keep in the same section for themselves; they are no mistake."""
 
 CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
-"""Where parts of other files may come from; `fim_lsp.context.source` says what each is."""
+"""Sources of parts of other files; `fim_lsp.context.source` says what each is."""
 
 
 def _engines() -> tuple[str, ...]:

@@ -19,11 +19,11 @@ from typing import Any
 from model_runtime.errors import ConversionError
 
 MAX_JSON_BYTES = 4 * 2**20
-"""Of settings, a manifest or an index; the index of a model of 100 B weights has a tenth."""
+"""Bytes of settings, a manifest or an index; the index of a model of 100 B weights has a tenth."""
 MAX_TOKENIZER_BYTES = 16 * 2**20
 """The GPT-NeoX-20B tokenizer has 2 MB, one with 250,000 ids has 14."""
 MAX_TEXT_BYTES = 4 * 2**20
-"""Of a model card, a licence, or another file for people."""
+"""Bytes of a model card, a license, or another file for people."""
 MAX_JSON_DEPTH = 64
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,23 @@ FRAGMENT = re.compile(
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields the line and the docstring of a module, and of its classes and functions."""
+    """Yields line and docstring of a module, and of its classes, functions, fields and constants."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+        if not isinstance(node, kinds):
+            continue
+        if text := ast.get_docstring(node):
             yield getattr(node, "lineno", 1), text
+        for named, below in pairwise(node.body):
+            if isinstance(named, ast.Assign | ast.AnnAssign) and (text := string_of(below)):
+                yield below.lineno, text
+
+
+def string_of(node: ast.stmt) -> str:
+    """Returns the text of a statement that is a string alone; empty for others."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return node.value.value if isinstance(node.value.value, str) else ""
+    return ""
 
 
 def constants(path: Path) -> Iterator[str]:

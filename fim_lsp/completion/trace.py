@@ -164,7 +164,7 @@ class RequestTrace:
     outcome: RequestOutcome | None = None
     """None until the request is answered."""
     silence: Silence | None = None
-    """Why nothing was shown; None when something was."""
+    """Reason why nothing was shown; None when something was."""
     answered_by: AnsweredBy | None = None
     debounce: DebounceFigures | None = None
     """None where a setting fixes the wait, or nothing waited."""

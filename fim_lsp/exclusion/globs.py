@@ -49,7 +49,7 @@ class Rule(NamedTuple):
     glob: str
     """The same for whole paths: `**/` stands before what may lie anywhere."""
     is_negated: bool = False
-    """It takes back what a rule before it says."""
+    """Whether the rule takes back what one before it says."""
     is_for_folders: bool = False
 
 

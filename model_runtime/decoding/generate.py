@@ -44,7 +44,7 @@ class Generation:
     first_token_ms: float
     total_ms: float
     probability: float = 1.0
-    """That the model gives to the first line it wrote, as far as `text` shows it; 1 for none."""
+    """Probability of the first line that it wrote, as far as `text` shows it; 1 for none."""
     ends: tuple[int, ...] = ()
     """Length of the text after each token that was decoded, those after the cut included."""
     read_tokens: int = 0

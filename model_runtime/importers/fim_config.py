@@ -41,7 +41,7 @@ class FimConfig:
     context_length: int | None
     alibi: bool
     source: str
-    """For people: who said what the format is."""
+    """Author of the statement of the format, for people to read."""
     license: str
     languages: tuple[str, ...]
     training: Mapping[str, Any]

@@ -76,7 +76,7 @@ class Manifest:
 
     name: str
     prompt: PromptFormat
-    """How prompts are written, and what ends an answer."""
+    """Format of the prompts, and of what ends an answer."""
     context_length: Annotated[int, Between(MIN_CONTEXT, MAX_CONTEXT)]
     """Most ids that prompt and answer may have together."""
     decoder: DecoderSpec
@@ -90,7 +90,7 @@ class Manifest:
     training: Mapping[str, Any] = field(default_factory=dict)
     """Free summary for people: data, steps, tokens seen, scores."""
     calibration: Calibration | None = None
-    """How sure the model must be at each eagerness, as measured; None where nobody measured."""
+    """Confidence that is needed at each eagerness, as measured; None where nobody measured."""
     context_sources: tuple[str, ...] = ()
     """Kinds of parts of other files that were measured to help this model, as the setting
     `crossFileContext` names them.

@@ -60,7 +60,7 @@ class Rope:
     base: Annotated[float, Between(1, 1e12)] = 10000.0
     """Base of the geometric series of wavelengths."""
     scaling: Scaling | None = None
-    """How frequencies are changed for contexts longer than the original one."""
+    """Change of the frequencies for contexts longer than the original one."""
 
     def frequencies(self) -> list[float]:
         """Returns radians per token for each of the `dim / 2` pairs.

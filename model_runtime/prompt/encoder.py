@@ -82,16 +82,16 @@ class Prompt:
 
     ids: list[int]
     forced_text: str
-    """What the answer must begin with: the end of what is typed on the line, or nothing."""
+    """Beginning of the answer: the end of what is typed on the line, or nothing."""
     typed_tokens: int
     """Ids at the end of `ids`, behind the last sentinel, that spell the rest of what is typed."""
     hole_start: HoleStart
-    """Where the hole begins; at the cursor for every model where no ids spell what is typed."""
+    """Beginning of the hole; the cursor for every model where no ids spell what is typed."""
     prefix_tokens: int
     suffix_tokens: int
     snippet_tokens: int
     tokens_of_snippets: tuple[int, ...] = ()
-    """Of each of the request's snippets; 0 for one that did not fit."""
+    """Tokens of each of the request's snippets; 0 for one that did not fit."""
 
 
 @dataclass(frozen=True, slots=True)

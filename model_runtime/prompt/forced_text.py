@@ -81,7 +81,7 @@ class ForcedText:
     encode: Callable[[str], Sequence[int]]
     """The tokenizer's own way to spell a text, which models mostly follow."""
     can_go_on: Sequence[bool]
-    """By offset in `text`; see `TokenTexts.spellable`."""
+    """Ids by offset in `text`; see `TokenTexts.spellable`."""
     spelled: int = 0
     """Bytes of `text` that are spelled; more than it has where the last id went beyond it."""
 

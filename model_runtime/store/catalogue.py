@@ -54,12 +54,12 @@ class ModelEntry:
     """A model on this machine."""
 
     name: str
-    """What `find` knows it by."""
+    """Name by which `find` knows it."""
     path: Path
     manifest: Manifest | None
     """None if it cannot be used."""
     problem: str = ""
-    """Why it cannot be used, in one sentence; else empty."""
+    """Reason why it cannot be used, in one sentence; else empty."""
 
 
 def default_folder() -> Path:

@@ -28,7 +28,7 @@ TOP_FOLDERS = (
 CODE_PAGES = {"architecture.md", "CONTRIBUTING.md"}
 """Pages on which `name.py` is a file of the project, beside the how-to pages; elsewhere it is an example."""
 MAX_WORDS = {"architecture.md": 1500, "settings.md": 3500}
-"""Of pages that are longer than others: an overview, and a reference that is generated."""
+"""Words of pages that are longer than others: an overview, and a reference that is generated."""
 
 
 def identity(page: Path) -> str:

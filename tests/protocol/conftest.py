@@ -30,10 +30,10 @@ StartStdio = Callable[..., tuple[subprocess.Popen[bytes], Wire]]
 Connect = Callable[[], Wire]
 
 over_both_transports = pytest.mark.parametrize("fresh", ["stdio", "tcp"], indirect=True)
-"""For what the transport could change; a process per test is dear."""
+"""Marks what the transport could change; a process per test is dear."""
 
 over_stdio = pytest.mark.parametrize("fresh", ["stdio"], indirect=True)
-"""For what is another matter on a socket."""
+"""Marks what is another matter on a socket."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -52,7 +52,7 @@ FLOOD = b"".join(
     for number in range(1, REQUESTS + 1)
 )
 MAX_TAKEN = 40_000_000
-"""Of the 80 MB of the flood: 4 MB that wait for the client, and what the system keeps."""
+"""Bytes kept of the 80 MB of the flood: 4 MB that wait for the client, and what the system keeps."""
 
 
 class Silent(NamedTuple):

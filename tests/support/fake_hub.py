@@ -17,7 +17,7 @@ class FakeHub:
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
         self.agents: set[str] = set()
-        """What called, in its own words."""
+        """Caller, in its own words."""
         self.lying_about: set[str] = set()
         self.breaks_after: int | None = None
         """Bytes of a weights file after which the connection is cut, once."""

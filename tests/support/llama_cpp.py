@@ -52,9 +52,9 @@ class Timings:
     cached: int
     """Ids of the prompt that were in the cache."""
     prompt_ms: float
-    """Of the ids that were not, with the first token."""
+    """Time of the ids that were not, with the first token."""
     decode_ms: float
-    """Of the tokens after the first."""
+    """Time of the tokens after the first."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Program:
     command: tuple[str, ...]
     environment: dict[str, str]
     name: str
-    """For the record."""
+    """Name for the record."""
 
     @classmethod
     def find(cls) -> Program:
@@ -97,7 +97,7 @@ class LlamaCpp:
     """A running server with one model; `start` makes one."""
 
     last: Timings
-    """Of the last request."""
+    """Figures of the last request."""
 
     def __init__(self, program: str, port: int, pid: int, end: int) -> None:
         self.program = program

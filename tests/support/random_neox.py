@@ -27,7 +27,7 @@ from model_runtime.models.weights import DTYPES, Array, TensorLayout, write_weig
 from model_runtime.prompt.tokenizer import with_sentinels
 
 _TEXTS = sorted(Path(__file__).parents[2].glob("benchmarks/replay_set/*/*.py"))
-"""What tokenizers are trained on: with another text other ids come out, and costs in tests change."""
+"""Texts that tokenizers are trained on; others would give other ids, and other costs in tests."""
 SENTINELS = ("<|endoftext|>", "<|SUF|>", "<|PRE|>", "<|MID|>", "<|pad|>", "<|file|>")
 
 

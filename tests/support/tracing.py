@@ -18,9 +18,9 @@ _PATHS = ("open", "openat", "creat", "mkdir", "mkdirat", "rename", "renameat", "
 _LINKS = ("link", "linkat", "symlink", "symlinkat", "mknod", "mknodat")
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)")
 _FOLDER = re.compile(r"^\w+<(/[^>]*)>")
-"""Where a relative path begins, as `-y` shows it."""
+"""Folder in which a relative path begins, as `-y` shows it."""
 _RESOLVER = ("/etc/resolv.conf", "/etc/hosts", "/etc/gai.conf")
-"""What the C library reads when a name is looked up, whether or not there is a network."""
+"""Files that the C library reads when a name is looked up, whether or not there is a network."""
 
 
 class Trace:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 TIMEOUT_SECONDS = float(os.environ.get("FIM_LSP_TEST_PATIENCE", "20"))
-"""For one answer; only a busy machine needs more than a fraction of it."""
+"""Patience for one answer; only a busy machine needs more than a fraction of it."""
 
 NOTHING_TAKEN_SECONDS = 4.0
 """A server that reads would have taken something by then."""
@@ -37,7 +37,7 @@ class Wire:
         self.answers: dict[str, Callable[[Any], Any]] = {
             "workspace/configuration": lambda params: [None] * len(params["items"])
         }
-        """What to answer to a request of the server, by method; null otherwise."""
+        """Answers to requests of the server, by method; null otherwise."""
         self.unanswered: set[str] = set()
         """Methods of requests that stay without an answer."""
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -21,8 +21,8 @@ KINDS: dict[str, Blocks | None] = {
 """Number types of the matrices, by name: bits, and columns per block."""
 
 _ACCURACY_LEVEL = 4
-"""Of MatMulNBits: inputs are rounded to int8 as well, block by block and row by row, so that what
-comes out does not depend on how a prompt was cut into passes."""
+"""Accuracy level of MatMulNBits: inputs are rounded to int8 as well, block by block and row by row,
+so that what comes out does not depend on how a prompt was cut into passes."""
 
 
 class MatrixWriter:

@@ -13,7 +13,7 @@ from model_runtime.models.tensors import BundleTensors
 Norm = Callable[[torch.Tensor], torch.Tensor]
 
 _FUSED_ROWS = 16
-"""With more rows than this int8 matrices are widened first: one product, well used, is faster."""
+"""Rows above which int8 matrices are widened first: one product, well used, is faster."""
 
 
 class Loader:

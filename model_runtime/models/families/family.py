@@ -62,7 +62,7 @@ class Family:
     """One kind of checkpoint."""
 
     name: str
-    """In messages, and in manifests whose weights keep a checkpoint's names."""
+    """Name in messages, and in manifests whose weights keep a checkpoint's names."""
     model_types: tuple[str, ...]
     """Values of `model_type` in config.json."""
     gguf_architecture: str
