@@ -113,6 +113,8 @@ def config_of(file: GgufFile) -> dict[str, Any]:
         for key, setting in _SETTINGS.items()
         if (value := file.metadata(f"{architecture}.{key}")) is not None
     }
+    if architecture == "gemma2":
+        found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
     vocabulary = file.shapes.get("token_embd.weight", (0,))[0]
     is_tied = "output.weight" not in file.shapes
     return {
@@ -122,6 +124,18 @@ def config_of(file: GgufFile) -> dict[str, Any]:
         "use_bias": "blk.0.attn_q.bias" in file.shapes,
         **found,
     }
+
+
+def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
+    """Returns the setting that scales Gemma 2's attention, which GGUF files do not hold.
+
+    llama.cpp takes the width of a head, but for the model of 27 B, which it knows by its 46 layers,
+    the hidden width for each head.
+    """
+    hidden, heads = settings.get("hidden_size", 0), settings.get("num_attention_heads", 0)
+    if settings.get("num_hidden_layers") == 46 and heads:
+        return float(hidden / heads)
+    return float(settings.get("head_dim", 256))
 
 
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:

@@ -24,6 +24,13 @@ KEYS = {
     "num_key_value_heads": "attention.head_count_kv",
     "max_position_embeddings": "context_length",
 }
+OPTIONAL_KEYS = {
+    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+    "norm_epsilon": "attention.layer_norm_epsilon",
+    "sliding_window": "attention.sliding_window",
+    "attn_logit_softcapping": "attn_logit_softcapping",
+    "final_logit_softcapping": "final_logit_softcapping",
+}
 
 
 def write_gguf(
@@ -50,8 +57,9 @@ def write_gguf(
         f"{architecture}.attention.key_length": model.model.layers[0].self_attn.head_dim,
         f"{architecture}.rope.freq_base": 10000.0,
     }
-    if epsilon := config.get("rms_norm_eps"):
-        values[f"{architecture}.attention.layer_norm_rms_epsilon"] = epsilon
+    for setting, key in OPTIONAL_KEYS.items():
+        if config.get(setting) is not None:
+            values[f"{architecture}.{key}"] = config[setting]
     values |= {key.replace("__", "."): value for key, value in changes.items()}
     writer = GGUFWriter(path, str(values.pop("general.architecture", architecture)))
     for key, value in values.items():

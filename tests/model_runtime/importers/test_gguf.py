@@ -32,7 +32,19 @@ CASES = {
     "llama, wide heads, tied": ("Llama", {"head_dim": 32, "tie_word_embeddings": True}),
     "qwen2": ("Qwen2", {}),
     "qwen2, tied": ("Qwen2", {"tie_word_embeddings": True}),
+    "qwen3": ("Qwen3", {"head_dim": 32}),
+    "starcoder2": ("Starcoder2", {"tie_word_embeddings": True}),
+    "starcoder2, a window": ("Starcoder2", {"sliding_window": 40, "use_bias": False}),
     "gemma": ("Gemma", {"head_dim": 32, "tie_word_embeddings": True}),
+    "gemma2": (
+        "Gemma2",
+        {
+            "head_dim": 32,
+            "sliding_window": 40,
+            "query_pre_attn_scalar": 32,
+            "tie_word_embeddings": True,
+        },
+    ),
 }
 PROMPT = {
     "template": [1, {"slot": "suffix"}, 2, {"slot": "prefix"}, 3],
