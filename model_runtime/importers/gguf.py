@@ -26,6 +26,7 @@ from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
 from model_runtime.importers.huggingface import ConversionReport, convert_folder
 from model_runtime.models.bundle import TOKENIZER
 from model_runtime.progress import OnStep, ignore_step
+from model_runtime.prompt.orders import Order
 
 _SETTINGS = {
     "block_count": "num_hidden_layers",
@@ -53,6 +54,7 @@ def convert_gguf(
     *,
     name: str,
     quantization: str = "int8",
+    order: Order | str | None = None,
     prompt_format: str | None = None,
     progress: OnStep = ignore_step,
 ) -> ConversionReport:
@@ -63,7 +65,8 @@ def convert_gguf(
         target: the folder to make.
         name: the model's name.
         quantization: "int8", "float16" or "float32", of the bundle's matrices.
-        prompt_format: name of a published format, where the file does not state one.
+        order: of the parts of a prompt, where the file does not state it.
+        prompt_format: name of a published format, in place of `order`.
         progress: called with a sentence at each step.
 
     Raises:
@@ -83,6 +86,7 @@ def convert_gguf(
             target,
             name=name,
             quantization=quantization,
+            order=order,
             prompt_format=prompt_format,
             license=_LICENSES.get(written.lower(), written),
             progress=progress,

@@ -133,7 +133,7 @@ def add_model(
     if isdir(folder):
         return _converted(folder, target, quantization, order, prompt_format, progress)
     if isfile(folder):
-        return _from_gguf(folder, target, quantization, prompt_format, progress)
+        return _from_gguf(folder, target, quantization, order, prompt_format, progress)
     if not _REPOSITORY.fullmatch(str(source)):
         raise ConversionError(
             f"{source} is no folder, no .gguf file, and no ORG/NAME of a model on the Hugging Face "
@@ -169,7 +169,12 @@ def _converted(
 
 
 def _from_gguf(
-    source: Path, target: Path, quantization: str, prompt_format: str | None, progress: OnStep
+    source: Path,
+    target: Path,
+    quantization: str,
+    order: Order | str | None,
+    prompt_format: str | None,
+    progress: OnStep,
 ) -> ConversionReport:
     from model_runtime.importers.gguf import convert_gguf
 
@@ -178,6 +183,7 @@ def _from_gguf(
         target,
         name=target.name,
         quantization=quantization,
+        order=order,
         prompt_format=prompt_format,
         progress=progress,
     )

@@ -155,3 +155,9 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path, qwen, seed)
     except (GgufError, ConversionError) as error:
         assert "\n" not in str(error)
         assert not (tmp_path / "bundle").exists()
+
+
+def test_the_callers_order_is_taken_where_the_tokenizer_has_the_usual_sentinels(tmp_path, qwen):
+    report = convert_gguf(qwen(), tmp_path / "bundle", name="m", order="psm")
+
+    assert "psm" == report.order == ModelBundle.open(tmp_path / "bundle").manifest.prompt.name
