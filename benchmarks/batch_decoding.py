@@ -21,7 +21,7 @@ from model_runtime.evaluation.infilling import of_like_length
 from model_runtime.evaluation.splits import SPLITS
 from model_runtime.evaluation.tasks import read_split
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 _DATA = Path(__file__).parents[1] / "tests" / "data" / "human_eval_infilling"
 _GROUP, _ROUNDS, _NEW_TOKENS = 16, 20, 64
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--engine", default="ctranslate2", choices=("ctranslate2", "torch"))
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    bundle = catalogue.find("default")
+    bundle = installed.find("default")
     engine = open_engine(bundle, engine=args.engine, threads=args.threads)
     budget = PromptBudget(engine.context_length - _NEW_TOKENS)
     tasks = read_split(_DATA, SPLITS["single-line"])

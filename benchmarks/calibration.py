@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.record import write
 from fim_lsp.commands import calibrate
 from fim_lsp.replay import calibration
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 PACKAGES = (
     "datatrove", "grimp", "hypothesis", "importlinter", "pathvalidate",
@@ -97,7 +97,7 @@ def main() -> None:
     table, measured = calibrate.of_files(files, {"engine": "onnx", "threads": 1}, _KEYS, words)
     arguments = ["--write"] if "--write" in sys.argv else []
     if arguments:
-        calibration.write(catalogue.find(catalogue.DEFAULT), table)
+        calibration.write(installed.find(installed.DEFAULT), table)
     command = " ".join(["python -m benchmarks.calibration", *arguments])
     write("calibration", calibrate.as_json(table, measured), command)
 

@@ -31,7 +31,7 @@ from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.metrics import cluster_bootstrap, edit_similarity
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from model_runtime.syntax.languages import language, language_id
 
 WAYS: dict[str, object] = {"none": False, **{one.value: [one.value] for one in Source}, "all": True}
@@ -97,14 +97,14 @@ def written(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default=catalogue.DEFAULT)
+    parser.add_argument("--model", default=installed.DEFAULT)
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
     parser.add_argument("--suffix", default=".py", help="of the files (default .py)")
     parser.add_argument("--files", type=int, default=60, help="that have holes (default 60)")
     parser.add_argument("--holes", type=int, default=8, help="of each (default 8)")
     args = parser.parse_args()
     root = args.root.resolve()
-    bundle = catalogue.find(args.model)
+    bundle = installed.find(args.model)
     engine = OnnxEngine.open(bundle, threads=1)
     project = asyncio.run(looked_through(root))
     known = documents(root, args.suffix)

@@ -35,7 +35,7 @@ from model_runtime.engines.protocol import SamplingParams
 from model_runtime.engines.speculative import Drafter, Drafting
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 SET = Path(__file__).parent / "replay_set"
 WAYS = {
@@ -246,7 +246,7 @@ def main() -> None:
         serve(args.serve)
         return
     paths = sorted(path for path in SET.glob("*/*.*") if path.is_file())
-    embedded = catalogue.find("default")
+    embedded = installed.find("default")
     asked = requests(args.keys, paths)
     figures: dict[str, Any] = {"requests": on_requests(embedded, asked, args.rounds)}
     print(json.dumps(figures, indent=1), flush=True)

@@ -44,7 +44,7 @@ from benchmarks.picture import picture
 from model_runtime.engines import artifact_cache
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.llama_cpp import NoLlamaCpp, Program
 from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
 
@@ -79,7 +79,7 @@ def bundles(names: list[str]) -> Iterator[tuple[str, ModelBundle]]:
 
 def _bundle(name: str, work: Path) -> ModelBundle:
     if name == "embedded":
-        return catalogue.find("default")
+        return installed.find("default")
     variant, source = SHAPES[name], work / name / "source"
     write_folder(source, variant)
     train_tokenizer(source / "tokenizer.json", variant.vocab)

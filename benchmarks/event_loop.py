@@ -23,7 +23,7 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 _REQUESTS = 20
 _TASKS = "/proc/self/task"
@@ -61,7 +61,7 @@ async def measure(engine: str) -> tuple[list[tuple[float, float]], list[tuple[fl
     host, settings = ModelHost(), Settings(debounce_ms=0, engine=engine, threads=1)
     await host.ready(settings)
     provider = CompletionProvider(host)
-    prefix = prefix_of(500, catalogue.find("default").tokenizer)
+    prefix = prefix_of(500, installed.find("default").tokenizer)
 
     async def ask(number: int) -> None:
         text = prefix + "x" * (number + 1)

@@ -42,7 +42,7 @@ from benchmarks.traces import Trace, traces
 from fim_lsp.replay import rhythm
 from fim_lsp.replay.editor import Editor
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.llama_cpp import LlamaCpp, NoLlamaCpp
 
 CONTESTANTS = {"llama.cpp Q8_0": "q8_0", "llama.cpp Q4_0": "q4_0"}
@@ -170,7 +170,7 @@ def model_of(shape: str) -> Iterator[ModelBundle]:
     folder.
     """
     if shape == "embedded":
-        yield catalogue.find("default")
+        yield installed.find("default")
         return
     made = bundles([shape])
     with tempfile.TemporaryDirectory() as cache, closing(made):

@@ -26,7 +26,7 @@ from model_runtime.evaluation.splits import SPLITS
 from model_runtime.evaluation.tasks import read_split
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 REFERENCE = "float32"
 CTRANSLATE2 = "ctranslate2 int8"
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=[*KINDS, CTRANSLATE2])
     parser.add_argument("--tasks", type=int, help="only so many, for a quick look")
     args = parser.parse_args()
-    bundle = catalogue.find("default")
+    bundle = installed.find("default")
     sandbox = Sandbox.open(allow_unsandboxed=False)
     figures: dict[str, dict[str, float]] = {}
     expected: list[int] = []

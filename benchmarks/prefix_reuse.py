@@ -18,7 +18,7 @@ from benchmarks import record
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 _ROUNDS = 15
 _TOKENS = 576  # budget; prompts come to about 512
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="ctranslate2", choices=("ctranslate2", "onnx", "torch"))
     args = parser.parse_args()
-    bundle = catalogue.find("default")
+    bundle = installed.find("default")
     engine = open_engine(bundle, engine=args.engine)
     text = _SOURCE.read_text(encoding="utf-8")
     cold, typed, cached, lengths = [], [], [], []

@@ -21,7 +21,7 @@ from collections import defaultdict
 from benchmarks import record
 from benchmarks.context import prefix_of
 from benchmarks.editor import Editor
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 _TOKENS = 500
 _URI = "file:///startup.py"
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="*", default=["onnx", "ctranslate2"])
     parser.add_argument("--runs", type=int, default=7)
     args = parser.parse_args()
-    tokenizer = catalogue.find("default").tokenizer
+    tokenizer = installed.find("default").tokenizer
     prefix = prefix_of(_TOKENS, tokenizer)
     samples: dict[str, dict[str, list[float]]] = {it: defaultdict(list) for it in args.engines}
     for number in range(args.runs + 1):

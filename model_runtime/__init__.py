@@ -47,12 +47,14 @@ if TYPE_CHECKING:
     from model_runtime.prompt.format import PromptFormat
     from model_runtime.prompt.orders import FimTokens, Order
     from model_runtime.prompt.tokenizer import FimTokenizer
-    from model_runtime.store.catalogue import add_model, list_models
-    from model_runtime.store.catalogue import find as find_model
+    from model_runtime.store.adding import add_model
+    from model_runtime.store.installed import find as find_model
+    from model_runtime.store.installed import list_models
 
 _HOMES = {
     "models.bundle": ("ModelBundle",),
-    "store.catalogue": ("add_model", "find", "list_models"),
+    "store.adding": ("add_model",),
+    "store.installed": ("find", "list_models"),
     "engines.protocol": ("Engine", "GeneratedToken", "SamplingParams", "TokenStream"),
     "engines": ("open_engine",),
     "engines.scripted": ("ScriptedEngine",),

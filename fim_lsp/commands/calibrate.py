@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         FimLspError: the files cannot be read, or the table cannot be kept.
     """
     from fim_lsp.replay import calibration
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
     if args.keys < 1:
         raise UsageError(f"--keys {args.keys}: at least one key of each file must be typed")
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     table, measured = of_files(
         [Path(name) for name in args.files], given, args.keys, words=args.words
     )
-    bundle = catalogue.find(given.get("model", catalogue.DEFAULT))
+    bundle = installed.find(given.get("model", installed.DEFAULT))
     if args.json:
         print(json.dumps(as_json(table, measured), indent=1))
     else:

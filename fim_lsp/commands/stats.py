@@ -88,9 +88,9 @@ def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
 def _calibration(model: str) -> Calibration:
     """Returns the calibration of the model that has this name, or the general one."""
     from model_runtime.models.calibration import UNCALIBRATED
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    for entry in catalogue.list_models():
+    for entry in installed.list_models():
         if entry.manifest is not None and entry.manifest.name == model:
             return entry.manifest.calibration or UNCALIBRATED
     return UNCALIBRATED

@@ -37,10 +37,10 @@ def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
         ModelRuntimeError: one sentence, with the remedy.
     """
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
     options = EngineOptions(settings.device, settings.threads)
-    return serve_bundle(catalogue.find(settings.model), settings.engine, options, anew=measure)
+    return serve_bundle(installed.find(settings.model), settings.engine, options, anew=measure)
 
 
 def close_engine(model: ServedModel) -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+from model_runtime.errors import ModelRuntimeError, shown
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""Names that an added model may have; each is also the name of a folder."""
 
 
 def is_path(name_or_path: str) -> bool:
@@ -28,3 +34,17 @@ def depends_on_the_working_folder(name_or_path: str) -> bool:
     return is_path(name_or_path) and not (
         name_or_path.startswith("~") or Path(name_or_path).is_absolute()
     )
+
+
+def path_of(written: str, error: type[ModelRuntimeError]) -> Path:
+    """Returns the path that a person wrote, with ~ as the home folder.
+
+    Raises:
+        ModelRuntimeError: of the given class; it cannot be a path on this machine.
+    """
+    try:
+        path = Path(written).expanduser()
+        path.resolve()
+    except (OSError, RuntimeError, ValueError) as cause:  # ~name of nobody, a null character
+        raise error(f"{shown(written)} cannot be a path here ({cause})") from cause
+    return path

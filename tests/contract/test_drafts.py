@@ -11,7 +11,7 @@ from model_runtime.engines.protocol import SamplingParams
 from model_runtime.engines.speculative import Drafting
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.contract.conftest import random_ids
 from tests.contract.test_embedded_model import HOLES
 
@@ -140,7 +140,7 @@ def test_one_pass_verifies_a_draft(engine, prompt):
 @pytest.mark.parametrize(("kind", "within"), [("float32", 1e-3), ("int8-128", 0.05)])
 def test_the_embedded_model_answers_the_same_with_drafts(kind, within):
     """The bound is wider with 8 bits: a float's last digit may decide how an input is rounded."""
-    bundle = ModelBundle.open(catalogue.default_folder())
+    bundle = ModelBundle.open(installed.default_folder())
     engine = OnnxEngine.open(bundle, threads=1, kind=kind)
     sampling = SamplingParams(48, bundle.stop_ids)
     budget = PromptBudget(bundle.manifest.context_length - 48)

@@ -7,7 +7,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.requirements import required_module
 
 HOLES = [
@@ -21,7 +21,7 @@ HOLES = [
 
 @pytest.fixture(scope="module")
 def bundle():
-    return ModelBundle.open(catalogue.default_folder())
+    return ModelBundle.open(installed.default_folder())
 
 
 def test_its_files_are_whole_and_fit_the_wheel(bundle):

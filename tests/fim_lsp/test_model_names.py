@@ -6,13 +6,13 @@ import shutil
 import pytest
 
 from fim_lsp.cli import main
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     """A project that holds a model in the folder `mymodel`, and is worked in."""
-    shutil.copytree(catalogue.default_folder(), tmp_path / "mymodel")
+    shutil.copytree(installed.default_folder(), tmp_path / "mymodel")
     (tmp_path / "x.py").write_text("def add(a, b):\n    return a + \n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -13,7 +13,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.exporters.gguf_names import TYPES
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.llama_cpp import LlamaCpp
 from tests.support.oracle import Oracle
 from tests.support.random_models import VARIANTS, make_bundle
@@ -28,7 +28,7 @@ ROTARY = {name: variant for name, variant in VARIANTS.items() if not variant.ali
 
 @pytest.fixture(scope="module")
 def embedded():
-    return catalogue.find("default")
+    return installed.find("default")
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import pytest
 
 from model_runtime.cli import main, parser
 from model_runtime.models.manifest import signed
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 
 @pytest.fixture
 def copy(tmp_path):
     """The embedded model, to be damaged."""
-    return shutil.copytree(catalogue.default_folder(), tmp_path / "model")
+    return shutil.copytree(installed.default_folder(), tmp_path / "model")
 
 
 def test_a_whole_model_passes_every_check(capsys):
@@ -72,8 +72,8 @@ def test_the_hubs_metadata_of_a_card_is_not_shown(copy, capsys):
 
 
 def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(catalogue, "models_folder", lambda: tmp_path / "models")
-    shutil.copytree(catalogue.default_folder(), tmp_path / "models" / "mine")
+    monkeypatch.setattr(installed, "models_folder", lambda: tmp_path / "models")
+    shutil.copytree(installed.default_folder(), tmp_path / "models" / "mine")
 
     assert 0 == main(["models", "remove", "mine"])
     assert "mine is removed" in capsys.readouterr().out

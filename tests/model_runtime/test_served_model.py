@@ -10,7 +10,7 @@ from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.models.calibration import Calibration, CalibrationPoint
 from model_runtime.served_model import STANDARD_EAGERNESS, serve_bundle
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.scripted_host import scripted_model
 
 
@@ -56,7 +56,7 @@ def test_a_bundle_gives_all_that_a_server_asks_for():
     engine = ScriptedEngine([0])
     kind = EngineKind(name="toy", package="pytest", open=lambda bundle, options: engine)
     restore = registry.register(kind)
-    bundle = catalogue.find("default")
+    bundle = installed.find("default")
     model = serve_bundle(bundle, "toy", EngineOptions())
     restore()
 

@@ -51,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from model_runtime.store import catalogue
+    from model_runtime.store import adding
 
     console = Console(highlight=False, stderr=True)
     with console.status("reading") as status:
-        report = catalogue.add_model(
+        report = adding.add_model(
             args.source,
             name=args.name,
             quantization=args.quantization,

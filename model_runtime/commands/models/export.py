@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.text import Text
 
     from model_runtime.exporters.gguf import export_gguf
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    bundle = catalogue.find(args.name)
+    bundle = installed.find(args.name)
     target = args.out or Path(f"{Path(args.name).resolve().name}-{args.type}.gguf")
     console = Console(highlight=False, stderr=True)
     with console.status("reading") as status:

@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _describe(name: str, as_json: bool) -> int:
     from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    bundle = catalogue.find(name)
+    bundle = installed.find(name)
     if as_json:
         print(json.dumps(json.loads(bundle.manifest.to_json()), indent=1))
         return 0
@@ -69,10 +69,10 @@ def _describe(name: str, as_json: bool) -> int:
 
 def _check(name: str, as_json: bool) -> int:
     """Opens a model, which compares sizes, the tokenizer's hash and the canary, and its weights."""
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
     try:
-        bundle = catalogue.find(name)
+        bundle = installed.find(name)
         bundle.open_weights()
     except ModelRuntimeError as error:
         if not as_json:

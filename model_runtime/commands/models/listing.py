@@ -10,7 +10,7 @@ from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.printable import printable
 
 if TYPE_CHECKING:
-    from model_runtime.store.catalogue import ModelEntry
+    from model_runtime.store.installed import ModelEntry
 
 
 def add_parser(actions: Commands) -> None:
@@ -20,9 +20,9 @@ def add_parser(actions: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the models, unusable ones with their problem; returns the exit code."""
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    entries = catalogue.list_models()
+    entries = installed.list_models()
     if args.json:
         print(json.dumps([_as_json(entry) for entry in entries], indent=1))
         return 0

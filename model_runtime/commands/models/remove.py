@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         ModelNotFound: no added model has the name.
         ConversionError: its files cannot be deleted.
     """
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    print(f"{args.name} is removed from {catalogue.remove_model(args.name)}")
+    print(f"{args.name} is removed from {installed.remove_model(args.name)}")
     return 0

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ModelRuntimeError: there is no such model, or its manifest cannot be used or written.
     """
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
-    print(f"the manifest of {catalogue.sign(args.name).name} is signed")
+    print(f"the manifest of {installed.sign(args.name).name} is signed")
     return 0

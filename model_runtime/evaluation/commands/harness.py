@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from model_runtime.engines import open_engine
     from model_runtime.engines.registry import reference
     from model_runtime.evaluation.harness import HarnessOptions, evaluate_harness
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
     if (args.data is None) == (not args.online):
         warn(
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             "or --online for the Hugging Face hub"
         )
         return 2
-    bundle = catalogue.find(args.model)
+    bundle = installed.find(args.model)
     out = args.out or Path("runs") / f"harness-{bundle.manifest.name}"
     options = HarnessOptions(
         out=out,

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from model_runtime.evaluation.infilling import DrawSettings
     from model_runtime.evaluation.run import InfillingOptions, evaluate_infilling
     from model_runtime.evaluation.sandbox import Sandbox
-    from model_runtime.store import catalogue
+    from model_runtime.store import installed
 
     max_new_tokens = args.max_new_tokens
     if max_new_tokens is None:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     sandbox = None
     if args.allow_code_execution:
         sandbox = Sandbox.open(allow_unsandboxed=args.allow_unsandboxed)
-    bundle = catalogue.find(args.model)
+    bundle = installed.find(args.model)
     out = args.out or Path("runs") / f"infilling-{bundle.manifest.name}-{args.split}"
     options = InfillingOptions(
         data=args.data,

@@ -12,7 +12,7 @@ from fim_lsp.replay import calibration, script
 from fim_lsp.replay.calibration import TARGETS, Measured, fit
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.calibration import UNCALIBRATED
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 
 def measured(*rows: tuple[float, int, int]) -> list[Measured]:
@@ -74,7 +74,7 @@ def test_whatever_was_measured_makes_a_dial(rows):
 @pytest.fixture
 def bundle(tmp_path):
     folder = tmp_path / "model"
-    shutil.copytree(catalogue.default_folder(), folder)
+    shutil.copytree(installed.default_folder(), folder)
     return folder
 
 

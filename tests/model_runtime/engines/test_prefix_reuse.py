@@ -7,7 +7,7 @@ import pytest
 from model_runtime.engines.kv_slots import KvSlots
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 WORDS = [
     "order",
@@ -51,7 +51,7 @@ LINE = 24
 
 @pytest.fixture(scope="module")
 def encoder():
-    return ModelBundle.open(catalogue.default_folder()).encoder
+    return ModelBundle.open(installed.default_folder()).encoder
 
 
 class Editor:

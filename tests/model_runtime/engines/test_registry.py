@@ -20,7 +20,7 @@ from model_runtime.engines.kind import DEVICES, EngineKind, EngineOptions
 from model_runtime.engines.protocol import GeneratedToken, TokenStream
 from model_runtime.errors import EngineUnavailable
 from model_runtime.evaluation.scorer import scorer_of
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.random_models import DECODERS, make_bundle
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ async def test_an_engine_that_is_registered_completes(echo):
 
 
 def test_a_registered_engine_is_opened_by_name_with_its_options(echo):
-    engine = open_engine(catalogue.find("default"), engine="echo", threads=3)
+    engine = open_engine(installed.find("default"), engine="echo", threads=3)
 
     assert EngineOptions("auto", 3) == engine.options
     assert "echo" in registry.names()
@@ -88,11 +88,11 @@ def test_an_engine_that_does_not_support_a_model_says_why():
         name="echo", package="pytest", open=Echo, supports=lambda bundle: "it is too large"
     )
     with pytest.raises(EngineUnavailable, match="echo cannot run this model: it is too large"):
-        registry.open_kind(kind, catalogue.find("default"), EngineOptions())
+        registry.open_kind(kind, installed.find("default"), EngineOptions())
 
 
 def test_evaluation_says_which_engine_cannot_score(echo):
-    engine = open_engine(catalogue.find("default"), engine="echo")
+    engine = open_engine(installed.find("default"), engine="echo")
     with pytest.raises(EngineUnavailable, match="the engine echo cannot tell how likely"):
         scorer_of(engine)
 

@@ -9,7 +9,7 @@ import pytest
 
 from model_runtime.engines import open_engine
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle():
-    return ModelBundle.open(catalogue.default_folder())
+    return ModelBundle.open(installed.default_folder())
 
 
 @pytest.fixture(scope="module")

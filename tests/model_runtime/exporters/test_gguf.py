@@ -14,7 +14,7 @@ from model_runtime.exporters.gguf import export_gguf
 from model_runtime.exporters.gguf_vocabulary import gguf_vocabulary
 from model_runtime.importers.huggingface import convert_folder
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.random_models import DECODERS, make_bundle, make_source
 from tests.support.random_neox import Variant, fim_config, train_tokenizer
 
@@ -56,7 +56,7 @@ def test_the_file_says_how_the_network_is_built(tmp_path):
 
 
 def test_the_file_has_the_sentinels_and_says_how_to_prompt(tmp_path):
-    export_gguf(catalogue.find("default"), tmp_path / "model.gguf", "q8_0")
+    export_gguf(installed.find("default"), tmp_path / "model.gguf", "q8_0")
     told = fields_of(tmp_path / "model.gguf")
 
     assert {
@@ -150,7 +150,7 @@ def test_other_tokenizers_than_byte_level_bpe_are_refused(tmp_path):
 def test_the_pre_tokenizer_is_the_one_that_gives_the_same_ids(seed_tokenizer, tmp_path):
     seed_tokenizer.save(tmp_path / "tokenizer.json")
     seed = gguf_vocabulary(tmp_path / "tokenizer.json", 50432)
-    own = gguf_vocabulary(catalogue.default_folder() / "tokenizer.json", 8192)
+    own = gguf_vocabulary(installed.default_folder() / "tokenizer.json", 8192)
 
     assert ("gpt-2", 1.0) == (seed.pre_tokenizer, seed.agreement)
     assert TokenType.USER_DEFINED == seed.types[50276]  # runs of spaces, not special
@@ -194,7 +194,7 @@ def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path, ca
 
 
 def test_damaged_weights_leave_no_half_file(tmp_path, capsys):
-    folder = shutil.copytree(catalogue.default_folder(), tmp_path / "model")
+    folder = shutil.copytree(installed.default_folder(), tmp_path / "model")
     content = bytearray((folder / "model.safetensors").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "model.safetensors").write_bytes(content)

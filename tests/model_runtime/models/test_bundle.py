@@ -20,7 +20,7 @@ from model_runtime.models.positions import Rope
 from model_runtime.models.weights import WeightsFile, dequantise_rows
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import Order
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from tests.support.random_models import VARIANTS, make_bundle
 
 
@@ -63,7 +63,7 @@ NUMBER = re.compile(r"(?<=[ \[])-?\d[\d.e-]*(?=[,\n])")
 
 def test_a_changed_digit_anywhere_in_a_manifest_is_one_sentence(tmp_path):
     """Another number of heads would give other answers, and no error."""
-    text = (catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    text = (installed.default_folder() / MANIFEST).read_text(encoding="utf-8")
     numbers = list(NUMBER.finditer(text))
     assert len(numbers) > 150
     for number in numbers:
@@ -97,7 +97,7 @@ def test_a_change_by_hand_is_signed_by_its_owner(bundle, change):
     path.write_text(json.dumps(raw))
 
     assert "fim-runtime models sign" in refused(bundle, "the manifest was changed")
-    catalogue.sign(str(bundle.path))
+    installed.sign(str(bundle.path))
     assert raw["license"] == ModelBundle.open(bundle.path).manifest.license
 
 
@@ -109,7 +109,7 @@ def test_a_change_that_makes_no_model_is_not_signed(bundle):
     with pytest.raises(
         BundleError, match="prompt cannot be used: the prompt format does not state end"
     ):
-        catalogue.sign(str(bundle.path))
+        installed.sign(str(bundle.path))
     assert changed == path.read_text()
 
 
@@ -123,7 +123,7 @@ def test_a_bundle_from_before_manifests_were_signed_still_opens(bundle):
 
 
 def test_the_embedded_model_is_signed():
-    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    raw = json.loads((installed.default_folder() / MANIFEST).read_text(encoding="utf-8"))
 
     assert 64 == len(raw["content_sha256"])
 
@@ -135,7 +135,7 @@ def test_a_manifest_of_a_later_format_is_refused(bundle):
 
 def embedded(**changes):
     """Returns the text of the embedded model's manifest, which is of format 1, with changes."""
-    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    raw = json.loads((installed.default_folder() / MANIFEST).read_text(encoding="utf-8"))
     del raw["content_sha256"]
     raw["tokens"] |= changes.pop("tokens", {})
     return json.dumps(raw | changes)
@@ -203,9 +203,9 @@ def test_an_impossible_decoder_is_refused(bundle, part, value, problem):
 
 def test_a_bundle_of_format_1_opens_without_being_rewritten():
     """The embedded model is one: its weights keep the names and row orders of GPT-NeoX."""
-    text = (catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    text = (installed.default_folder() / MANIFEST).read_text(encoding="utf-8")
     assert 1 == json.loads(text)["format_version"]
-    opened = ModelBundle.open(catalogue.default_folder())
+    opened = ModelBundle.open(installed.default_folder())
     decoder, weights = opened.manifest.decoder, opened.open_weights()
 
     assert ("layer", "plain", "parallel") == (decoder.norm, decoder.mlp, decoder.residual)
@@ -222,7 +222,7 @@ def test_a_bundle_of_format_1_opens_without_being_rewritten():
 
 def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weights(tmp_path):
     folder = tmp_path / "copy"
-    shutil.copytree(catalogue.default_folder(), folder)
+    shutil.copytree(installed.default_folder(), folder)
     original = ModelBundle.open(folder)
     write_manifest(folder, original.manifest.to_json())
     again = ModelBundle.open(folder)
@@ -243,7 +243,7 @@ def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weight
     ],
 )
 def test_an_impossible_architecture_of_format_1_is_refused(part, value, problem):
-    raw = json.loads((catalogue.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    raw = json.loads((installed.default_folder() / MANIFEST).read_text(encoding="utf-8"))
     raw["architecture"][part] = value
 
     with pytest.raises(BundleError, match=problem):

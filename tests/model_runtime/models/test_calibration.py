@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from model_runtime.errors import BundleError
 from model_runtime.models.calibration import UNCALIBRATED, Calibration, CalibrationPoint, table
 from model_runtime.models.manifest import Manifest, signed
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 
 TABLE = table([(0, 0.9, 0.6), (0.5, 0.4, 0.25), (1, 0.1, 0.05)], "measured on three files")
 
 
 def embedded() -> dict:
-    text = (catalogue.default_folder() / "manifest.json").read_text("utf-8")
+    text = (installed.default_folder() / "manifest.json").read_text("utf-8")
     return json.loads(text)
 
 

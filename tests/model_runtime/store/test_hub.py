@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_runtime.errors import ConversionError
-from model_runtime.store import catalogue, hub
+from model_runtime.store import adding, hub, installed
 from tests.support.fake_hub import serving
 from tests.support.random_models import VARIANTS, make_source
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(autouse=True)
 def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "user_cache_path", lambda *_, **__: tmp_path / "cache")
-    monkeypatch.setattr(catalogue, "models_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(installed, "models_folder", lambda: tmp_path / "models")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
@@ -136,8 +136,8 @@ def test_a_model_from_the_hub_is_added_and_needs_the_hub_no_more(source, monkeyp
             hub, "fetched", lambda name, say: real(name, say, endpoint=server.endpoint)
         )
         said = []
-        report = catalogue.add_model("org/name", progress=said.append)
+        report = adding.add_model("org/name", progress=said.append)
 
     assert "name" == report.name
-    assert "name" == catalogue.find("name").manifest.name
+    assert "name" == installed.find("name").manifest.name
     assert any("fetching org/name at c0ffee" in line for line in said)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from model_runtime.evaluation.training_curve import Point, read_consecutive_runs
-from model_runtime.store import catalogue
+from model_runtime.store import installed
 from model_runtime.training.bundle_card import main
 from tests.model_runtime.training.test_export import report_of
 
@@ -30,7 +30,7 @@ def write_log(path: Path, steps: int, bits: float) -> Path:
 def card(tmp_path: Path) -> Path:
     """The folder of a bundle whose card was written."""
     bundle = tmp_path / "bundle"
-    shutil.copytree(catalogue.default_folder(), bundle)
+    shutil.copytree(installed.default_folder(), bundle)
     (bundle / "MODEL_CARD.md").unlink()
     corpus = tmp_path / "corpus"
     corpus.mkdir()

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from model_runtime.errors import BundleError, ConversionError, ModelNotFound
-from model_runtime.store import catalogue
+from model_runtime.store import adding, installed
 from tests.support.random_models import VARIANTS, make_bundle, make_source
 
 TINY = VARIANTS["rotary quarter"]
@@ -14,8 +14,8 @@ TINY = VARIANTS["rotary quarter"]
 @pytest.fixture(autouse=True)
 def folders(tmp_path, monkeypatch):
     """A machine of its own: no user models, no default model."""
-    monkeypatch.setattr(catalogue, "models_folder", lambda: tmp_path / "data" / "models")
-    monkeypatch.setattr(catalogue, "default_folder", lambda: tmp_path / "package" / "default")
+    monkeypatch.setattr(installed, "models_folder", lambda: tmp_path / "data" / "models")
+    monkeypatch.setattr(installed, "default_folder", lambda: tmp_path / "package" / "default")
     return tmp_path
 
 
@@ -25,42 +25,42 @@ def source(tmp_path):
 
 
 def test_a_new_machine_has_no_models_and_says_so():
-    assert [] == catalogue.list_models()
+    assert [] == installed.list_models()
     with pytest.raises(ModelNotFound, match=r"the name 'default'; there is none"):
-        catalogue.find("default")
+        installed.find("default")
 
 
 def test_an_added_model_is_found_by_its_name(source):
-    report = catalogue.add_model(source)
+    report = adding.add_model(source)
 
-    assert "my-model" == report.name == catalogue.find("my-model").manifest.name
-    assert ["my-model"] == [entry.name for entry in catalogue.list_models()]
-    assert "int8" == catalogue.find("my-model").manifest.weights.dtype
+    assert "my-model" == report.name == installed.find("my-model").manifest.name
+    assert ["my-model"] == [entry.name for entry in installed.list_models()]
+    assert "int8" == installed.find("my-model").manifest.weights.dtype
 
 
 def test_a_model_is_found_by_the_path_of_its_folder(source):
-    report = catalogue.add_model(source)
+    report = adding.add_model(source)
 
-    assert report.path == catalogue.find(str(report.path)).path
+    assert report.path == installed.find(str(report.path)).path
 
 
 def test_adding_again_replaces(source):
-    catalogue.add_model(source, name="mine")
-    catalogue.add_model(source, name="mine", quantization="float32", order="psm")
+    adding.add_model(source, name="mine")
+    adding.add_model(source, name="mine", quantization="float32", order="psm")
 
-    manifest = catalogue.find("mine").manifest
+    manifest = installed.find("mine").manifest
     assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
-    assert ["mine"] == [path.name for path in catalogue.models_folder().iterdir()]
+    assert ["mine"] == [path.name for path in installed.models_folder().iterdir()]
 
 
 def test_a_bundle_can_be_added_too(tmp_path):
     """Training makes a bundle, or a colleague sends one."""
     bundle = make_bundle(tmp_path / "trained", TINY, "int8")
-    report = catalogue.add_model(bundle.path, name="trained")
+    report = adding.add_model(bundle.path, name="trained")
 
-    assert bundle.manifest.weights == catalogue.find("trained").manifest.weights
-    assert report.path == catalogue.find("trained").path
-    assert "trained" == catalogue.find("trained").manifest.name
+    assert bundle.manifest.weights == installed.find("trained").manifest.weights
+    assert report.path == installed.find("trained").path
+    assert "trained" == installed.find("trained").manifest.name
 
 
 def test_a_damaged_bundle_is_not_added(tmp_path):
@@ -70,26 +70,26 @@ def test_a_damaged_bundle_is_not_added(tmp_path):
     (bundle.path / "model.safetensors").write_bytes(data)
 
     with pytest.raises(BundleError, match="is damaged"):
-        catalogue.add_model(bundle.path, name="trained")
-    assert [] == catalogue.list_models()
+        adding.add_model(bundle.path, name="trained")
+    assert [] == installed.list_models()
 
 
 def test_the_default_comes_first_and_its_name_cannot_be_taken(source):
     bundle = make_bundle(source.parent, TINY)
-    catalogue.default_folder().parent.mkdir()
-    bundle.path.rename(catalogue.default_folder())
-    catalogue.add_model(source, name="another")
+    installed.default_folder().parent.mkdir()
+    bundle.path.rename(installed.default_folder())
+    adding.add_model(source, name="another")
 
-    assert ["default", "another"] == [entry.name for entry in catalogue.list_models()]
-    assert catalogue.default_folder() == catalogue.find("default").path
+    assert ["default", "another"] == [entry.name for entry in installed.list_models()]
+    assert installed.default_folder() == installed.find("default").path
     with pytest.raises(ConversionError, match="cannot be the name"):
-        catalogue.add_model(source, name="default")
+        adding.add_model(source, name="default")
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "", "ü", "-x"])
 def test_names_that_are_no_plain_folder_names_are_refused(source, name):
     with pytest.raises(ConversionError, match="give one with --name"):
-        catalogue.add_model(source, name=name or " ")
+        adding.add_model(source, name=name or " ")
 
 
 def test_a_name_is_never_taken_for_a_folder_of_the_project_that_one_works_in(
@@ -100,67 +100,68 @@ def test_a_name_is_never_taken_for_a_folder_of_the_project_that_one_works_in(
 
     for name in ("mymodel", "my-model"):
         with pytest.raises(ModelNotFound, match=r"named by its path, as in \./mine"):
-            catalogue.find(name)
+            installed.find(name)
     for path in ("./mymodel", "mymodel/", str(tmp_path / "mymodel")):
-        assert "random" == catalogue.find(path).manifest.name
+        assert "random" == installed.find(path).manifest.name
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert "random" == catalogue.find("~/mymodel").manifest.name
+    assert "random" == installed.find("~/mymodel").manifest.name
 
 
 @pytest.mark.parametrize("path", ["~nosuchuser/x", "a\0b", "./a\0b", "x" * 5000, "/dev/zero"])
 def test_paths_that_lead_nowhere_are_one_sentence(path):
     with pytest.raises(ModelNotFound):
-        catalogue.find(path)
+        installed.find(path)
     with pytest.raises(ConversionError):
-        catalogue.add_model(path)
+        adding.add_model(path)
 
 
 def test_what_a_killed_add_leaves_is_removed_by_the_next_list(source, folders):
     """Killed where the new bundle is whole but not in its place yet."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from model_runtime.store import catalogue\n"
-        "catalogue.models_folder = lambda: Path(sys.argv[2])\n"
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from model_runtime.store import adding, installed\n"
+        "installed.models_folder = lambda: Path(sys.argv[2])\n"
         "def kill(step):\n"
         "    if 'canary' in step: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "catalogue.add_model(sys.argv[1], progress=kill)"
+        "adding.add_model(sys.argv[1], progress=kill)"
     )
-    models = catalogue.models_folder()
+    models = installed.models_folder()
     for _ in range(2):
         done = subprocess.run([sys.executable, "-c", code, source, models], check=False)
         assert -signal.SIGKILL == done.returncode
         assert 1 == len(list(models.iterdir()))  # what the one before left is gone
 
-    assert [] == catalogue.list_models()
+    assert [] == installed.list_models()
     assert [] == list(models.iterdir())
 
 
 def test_an_unknown_name_lists_what_there_is(source):
-    catalogue.add_model(source, name="first")
-    catalogue.add_model(source, name="second")
+    adding.add_model(source, name="first")
+    adding.add_model(source, name="second")
 
     with pytest.raises(ModelNotFound, match=r"no model has the name 'third'; there are: first"):
-        catalogue.find("third")
+        installed.find("third")
 
 
 def test_a_hugging_face_folder_is_told_from_a_bundle(source):
     with pytest.raises(ModelNotFound, match="fim-runtime models add"):
-        catalogue.find(str(source))
+        installed.find(str(source))
 
 
 def test_a_model_that_became_unusable_is_listed_with_its_problem(source):
-    report = catalogue.add_model(source)
+    report = adding.add_model(source)
     (report.path / "tokenizer.json").unlink()
 
-    (entry,) = catalogue.list_models()
+    (entry,) = installed.list_models()
     assert entry.manifest is None
     assert "tokenizer.json is missing" in entry.problem
     with pytest.raises(BundleError):
-        catalogue.find("my-model")
+        installed.find("my-model")
 
 
 def test_neither_folder_nor_repository_is_refused(tmp_path):
     with pytest.raises(ConversionError, match=r"no folder, no \.gguf file, and no ORG/NAME"):
-        catalogue.add_model(str(tmp_path / "nothing"))
+        adding.add_model(str(tmp_path / "nothing"))
 
 
 def test_the_real_folders_are_the_platforms(monkeypatch, tmp_path):
@@ -168,22 +169,22 @@ def test_the_real_folders_are_the_platforms(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert "fim-lsp" in catalogue.models_folder().parts
-    assert ("bundles", "default") == catalogue.default_folder().parts[-2:]
+    assert "fim-lsp" in installed.models_folder().parts
+    assert ("bundles", "default") == installed.default_folder().parts[-2:]
 
 
 def test_a_removed_model_is_gone_and_the_others_stay(source):
-    catalogue.add_model(source, name="mine")
-    catalogue.add_model(source, name="other")
+    adding.add_model(source, name="mine")
+    adding.add_model(source, name="other")
 
-    assert catalogue.models_folder() / "mine" == catalogue.remove_model("mine")
-    assert ["other"] == [entry.name for entry in catalogue.list_models()]
+    assert installed.models_folder() / "mine" == installed.remove_model("mine")
+    assert ["other"] == [entry.name for entry in installed.list_models()]
 
 
 @pytest.mark.parametrize("name", ["default", "nobody", "", ".", "..", "../data", "./mine"])
 def test_only_an_added_model_can_be_removed(source, name):
-    catalogue.add_model(source, name="mine")
+    adding.add_model(source, name="mine")
 
     with pytest.raises(ModelNotFound, match=r"no added model has the name .*; there are: mine"):
-        catalogue.remove_model(name)
-    assert ["mine"] == [entry.name for entry in catalogue.list_models()]
+        installed.remove_model(name)
+    assert ["mine"] == [entry.name for entry in installed.list_models()]
