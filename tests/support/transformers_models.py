@@ -118,7 +118,8 @@ CASES = {
     ),
     "stablelm": Case("StableLm"),
     "stablelm, parallel, biases of qkv": Case(
-        "StableLm", {"use_parallel_residual": True, "use_qkv_bias": True, "tie_word_embeddings": True}
+        "StableLm",
+        {"use_parallel_residual": True, "use_qkv_bias": True, "tie_word_embeddings": True},
     ),
     "granite": Case("Granite", GRANITE),
     "granite, tied, biases": Case(

@@ -12,11 +12,10 @@ from model_runtime.errors import ConversionError, shown
 from model_runtime.models.decoder import DecoderSpec, layer_prefix
 from model_runtime.models.families.family import Family, Recipe, as_it_is, rows_taken
 from model_runtime.models.families.llama import BUFFERS, llama_biases, llama_like, llama_tensors
-from model_runtime.models.families.settings import Settings
+from model_runtime.models.families.settings import ELSEWHERE, Settings
 
 _ATTENTION = ("attention", "full_attention")
 """Names of layers with attention, before version 5 of transformers and since."""
-_ELSEWHERE = "serve this model by llama-server or vLLM"
 
 
 def _granite(settings: Settings) -> DecoderSpec:
@@ -38,10 +37,10 @@ def _hybrid(settings: Settings) -> DecoderSpec:
     if other := [kind for kind in kinds if kind not in _ATTENTION]:
         raise ConversionError(
             f"{settings.path}: layers of the type {shown(other[0])} are not supported, only those "
-            f"with attention; {_ELSEWHERE}"
+            f"with attention; {ELSEWHERE}"
         )
     if settings.integer("num_local_experts", 8):
-        raise ConversionError(f"{settings.path}: experts are not supported; {_ELSEWHERE}")
+        raise ConversionError(f"{settings.path}: experts are not supported; {ELSEWHERE}")
     is_rotary = settings.get("position_embedding_type") == "rope"
     return replace(
         spec,

@@ -12,14 +12,14 @@ from model_runtime.errors import ConversionError
 from model_runtime.models.decoder import Biased, DecoderSpec, layer_prefix
 from model_runtime.models.families.family import Family, Recipe, as_it_is
 from model_runtime.models.families.llama import BUFFERS, llama_like, llama_tensors
-from model_runtime.models.families.settings import Settings
+from model_runtime.models.families.settings import ELSEWHERE, Settings
 
 
 def _spec(settings: Settings) -> DecoderSpec:
     if settings.boolean("qk_layernorm", False):
         raise ConversionError(
-            f"{settings.path}: layer norms of each head (qk_layernorm) are not supported; serve "
-            "this model by llama-server or vLLM"
+            f"{settings.path}: layer norms of each head (qk_layernorm) are not supported; "
+            f"{ELSEWHERE}"
         )
     biased: set[Biased] = {"norm"}
     if settings.boolean("use_qkv_bias", False):

@@ -31,7 +31,10 @@ def test_a_window_as_long_as_the_context_is_left_out(tmp_path):
 
 
 def test_a_mistral_that_does_not_say_its_window_has_that_of_transformers(tmp_path):
-    write_checkpoint(tmp_path / "source", Case("Mistral", {"sliding_window": None, "max_position_embeddings": 8192}))
+    write_checkpoint(
+        tmp_path / "source",
+        Case("Mistral", {"sliding_window": None, "max_position_embeddings": 8192}),
+    )
     for change, windows in ((..., (4096,) * 3), (None, ())):
         edit_config(tmp_path / "source", sliding_window=change)
         target = tmp_path / f"bundle {len(windows)}"
