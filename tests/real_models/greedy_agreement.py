@@ -4,14 +4,15 @@
 
 Transformers computes in float32 with the weights that the package gguf dequantizes.  Each form of
 the model runs in a process of its own, one after the other, so that one alone is in memory: up to
-2.5 GB for half a billion weights.  FOLDER keeps bundles and answers; a second call prints the
-table.
+2.5 GB for half a billion weights.  FOLDER keeps bundles, the engines' forms and answers, some 7 GB;
+a second call prints the table.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def agreement(gguf: Path, folder: Path, form: str, prompts: int, ids: int) -> Ag
         if not _answer_file(folder, name).exists():
             command = [sys.executable, "-m", "tests.real_models.greedy_agreement", gguf, folder]
             command += ["--form", name, "--prompts", str(prompts), "--ids", str(ids)]
-            subprocess.run(command, cwd=ROOT, check=True)
+            environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
     expected, found = (
         json.loads(_answer_file(folder, name).read_text()) for name in (REFERENCE, form)
     )
@@ -106,9 +108,11 @@ def agreement(gguf: Path, folder: Path, form: str, prompts: int, ids: int) -> Ag
 
 def run(gguf: Path, folder: Path, form: str, prompts: int, ids: int) -> None:
     """Decodes with one form, and writes its answers into `folder`."""
-    texts = _prompts(_bundle(gguf, folder, "int8"), prompts)
+    whole = _bundle(gguf, folder, "float32")
+    texts = _prompts(whole, prompts)
     if form == REFERENCE:
-        answers = _by_transformers(gguf, texts, ids)
+        model = _transformers_model(gguf, is_tied=whole.manifest.decoder.tied)
+        answers = _by_transformers(model, texts, ids)
     else:
         after = json.loads(_answer_file(folder, REFERENCE).read_text())["ids"]
         engine, dtype, kind = FORMS[form]
@@ -162,11 +166,10 @@ def _by_engine(
     return {"ids": decoded, "likeliest": likeliest}
 
 
-def _by_transformers(gguf: Path, texts: list[list[int]], count: int) -> dict[str, object]:
+def _by_transformers(model, texts: list[list[int]], count: int) -> dict[str, object]:
     """Decodes greedily; `margins` has by how much the likeliest id led at each place."""
     import torch
 
-    model = _transformers_model(gguf)
     decoded, margins = [], []
     for text in texts:
         ids, leads, state, given = [], [], None, text
@@ -182,10 +185,11 @@ def _by_transformers(gguf: Path, texts: list[list[int]], count: int) -> dict[str
     return {"ids": decoded, "margins": margins}
 
 
-def _transformers_model(gguf: Path):
+def _transformers_model(gguf: Path, *, is_tied: bool):
     """Returns transformers' Qwen2ForCausalLM with the dequantized weights of the file.
 
-    Names are written out here, so that no table of ours is what both sides read.
+    Names are written out here, so that no table of ours is what both sides read.  A bundle may keep
+    the file's output matrix for the embedding, too (`is_tied`); then this model does the same.
     """
     import torch
     from gguf import GGUFReader, dequantize
@@ -204,7 +208,7 @@ def _transformers_model(gguf: Path):
         max_position_embeddings=keys["qwen2.context_length"],
         rms_norm_eps=keys["qwen2.attention.layer_norm_rms_epsilon"],
         rope_parameters={"rope_type": "default", "rope_theta": keys["qwen2.rope.freq_base"]},
-        tie_word_embeddings="output.weight" not in tensors,
+        tie_word_embeddings=is_tied,
     )
     with torch.device("meta"):
         model = Qwen2ForCausalLM(config)
@@ -224,6 +228,8 @@ def _transformers_model(gguf: Path):
         theirs = name
         for ours, short in renamed.items():
             theirs = theirs.replace(ours, short)
+        if is_tied and theirs == "token_embd.weight" and "output.weight" in tensors:
+            theirs = "output.weight"
         tensor = tensors[theirs]
         values = torch.tensor(dequantize(tensor.data, tensor.tensor_type)).reshape(old.shape)
         owner, _, part = name.rpartition(".")

@@ -160,7 +160,7 @@ CASES = {
         },
     ),
 }
-"""What families do differently, one or two things at a time."""
+"""Models that differ in one or two things that families do in their own way."""
 
 PUBLISHED = {
     "SmolLM2-135M": Case(

@@ -190,7 +190,7 @@ def granite(tmp_path, tokenizer):
 
 
 def test_a_number_that_is_stated_for_each_layer_is_read(tmp_path, granite):
-    """As in the files of Granite 4's dense models."""
+    """Files of Granite 4's dense models do so."""
     convert_gguf(granite(granite__attention__head_count_kv=[2, 2]), tmp_path / "bundle", name="m")
 
     assert 2 == ModelBundle.open(tmp_path / "bundle").manifest.decoder.kv_heads
