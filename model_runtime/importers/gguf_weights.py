@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +14,9 @@ from model_runtime.errors import GgufError
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families.family import Family
+from model_runtime.models.weights import ALL_ROWS, Float32, is_finite
 
-if TYPE_CHECKING:
-    from model_runtime.models.weights import Float32
-
-Restore = Callable[["Float32", str, DecoderSpec], "Float32"]
+Restore = Callable[[Float32, str, DecoderSpec], Float32]
 
 
 def _as_it_is(values: Float32, name: str, spec: DecoderSpec) -> Float32:
@@ -91,9 +88,17 @@ class GgufWeights:
         recipe = self._recipes[name]
         return recipe.made([self._source(source) for source in recipe.sources])
 
-    def _source(self, source: str) -> Float32:
-        values = self._file.float32(self._name(source))
-        if not np.isfinite(values).all():
+    def rows(self, name: str, rows: slice) -> Float32:
+        """Returns some rows of a matrix that is one of the file's; raises as `float32`."""
+        return self._source(self._recipes[name].sources[0], rows)
+
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, as the file has it."""
+        return self._file.bits(self._name(self._recipes[name].sources[0]))
+
+    def _source(self, source: str, rows: slice = ALL_ROWS) -> Float32:
+        values = self._file.float32(self._name(source), rows)
+        if not is_finite(values):
             raise GgufError(f"{self._file.path}: {self._name(source)} holds NaN or infinity")
         return self._restore(values, source, self._spec)
 

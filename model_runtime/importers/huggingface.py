@@ -54,6 +54,14 @@ class ModelWeights(Protocol):
         """Returns one tensor by its canonical name."""
         ...
 
+    def rows(self, name: str, rows: slice) -> Float32:
+        """Returns some rows of the embedding or the output matrix."""
+        ...
+
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, as the source has it."""
+        ...
+
 
 OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 
@@ -118,6 +126,7 @@ def convert_folder(
 
     from model_runtime.importers.bundle_weights import write_bundle_weights
     from model_runtime.importers.checkpoint import Checkpoint  # numpy is not for who imports this
+    from model_runtime.importers.tying import twins
 
     try:
         opened = (
@@ -127,13 +136,17 @@ def convert_folder(
         )
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
+            read = weights.float32
+            if not decoder.tied and (same := twins(weights)) is not None:
+                decoder, read = replace(decoder, tied=True), same.reading(read)
+                notes += (same.note,)
             written = FimTokenizer.from_file(folder / TOKENIZER)
             prompt = replace(fim.prompt, hole_start=fim.hole_start or HoleStart.CURSOR)
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, prompt))
             millions = decoder.count_parameters() / 1e6
             progress(f"writing {millions:.1f} M parameters as {quantization}")
-            facts = write_bundle_weights(folder / WEIGHTS, decoder, weights.float32, quantization)
+            facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
             manifest = Manifest(
                 name=name,
                 prompt=prompt,
