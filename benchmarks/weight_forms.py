@@ -31,7 +31,7 @@ from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
 
 FILES = Path(__file__).parent / "replay_set"
 Rounding = Callable[[Float32], Float32]
-_MAX_PROMPT = 1024
+_MAX_PROMPT = 320
 _CHUNK = 2**17
 """Blocks that are searched at a time."""
 
@@ -207,9 +207,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path)
-    parser.add_argument("--places", type=int, default=100)
+    parser.add_argument("--places", type=int, default=48)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--forms", nargs="*", default=list(FORMS), choices=FORMS)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     bundle = RoundedBundle.open(args.model)
     figures: dict[str, dict[str, object]] = {}
     first: list[Scored] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from model_runtime.errors import ConversionError
+from model_runtime.errors import ConversionError, some
 from model_runtime.files import working_folder
 from model_runtime.importers import pickles
 from model_runtime.importers.config import read_json
@@ -127,7 +127,7 @@ class Checkpoint:
         if unknown := sorted(set(found) - wanted - spare):
             raise ConversionError(
                 f"{self._folder} has tensors that no {family} model with its settings has: "
-                f"{_some(unknown)}"
+                f"{some(unknown)}"
             )
         missing = [
             source
@@ -137,7 +137,7 @@ class Checkpoint:
         ]
         if missing:
             raise ConversionError(
-                f"{self._folder} lacks tensors that config.json calls for: {_some(missing)}"
+                f"{self._folder} lacks tensors that config.json calls for: {some(missing)}"
             )
         for name, recipe in self._recipes.items():
             for source, shape in _source_shapes(recipe, self._shapes[name]):
@@ -183,8 +183,3 @@ def _rewritten(path: Path, work: Path, say: OnStep) -> Path:
     target = work / f"{path.stem}.safetensors"
     pickles.rewrite_as_safetensors(path, target, say)
     return target
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import GgufError, shown
+from model_runtime.importers.gguf_kinds import part_of_several
 
 if TYPE_CHECKING:
     from model_runtime.models.weights import Float32
@@ -30,10 +31,11 @@ class GgufFile:
             GgufError: it is no whole GGUF file, or one part of several.
         """
         try:
-            from gguf import GGUFReader
+            from gguf import GGUFEndian, GGUFReader
         except ImportError as error:
             raise GgufError(
-                "a .gguf is read with the package gguf; install it: pip install 'fim-lsp[gguf]'"
+                f"a .gguf is read with the package gguf, of which {error.name} is missing; install "
+                "it: pip install gguf"
             ) from error
         self.path = path
         try:
@@ -49,10 +51,13 @@ class GgufFile:
         except Exception as error:  # the library fails in many ways on bytes that are missing
             raise GgufError(f"{path} is cut off or damaged; download it again") from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
-        if self.metadata("split.count", 1) != 1:
+        if self._reader.endianess is not GGUFEndian.LITTLE:
             raise GgufError(
-                f"{path} is one part of several; join them with: llama-gguf-split --merge"
+                f"{path} is made for machines that begin a number with its highest byte; get the "
+                "usual file of this model"
             )
+        if self.metadata("split.count", 1) != 1:
+            raise GgufError(f"{path} {part_of_several(path.stem)}")
 
     def metadata(self, key: str, default: object = None) -> Any:
         """Returns the value of a key, or `default`; arrays are lists."""

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from model_runtime.errors import GgufError
+from model_runtime.errors import GgufError, some
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families.family import Family
@@ -78,6 +78,12 @@ class GgufWeights:
                         f"{file.path}: {self._name(source)} has the shape {found}, and its "
                         f"metadata calls for {(count, *self._shapes[name][1:])}; get another file"
                     )
+        wanted = {self._name(one) for recipe in self._recipes.values() for one in recipe.sources}
+        if unknown := sorted(set(file.shapes) - wanted):
+            raise GgufError(
+                f"{file.path} has tensors that no {architecture} model here has: {some(unknown)}; "
+                "add the model from its Hugging Face folder, or serve it by llama-server or vLLM"
+            )
 
     def float32(self, name: str) -> Float32:
         """Returns one tensor by its canonical name.

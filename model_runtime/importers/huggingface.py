@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model_runtime.errors import BundleError, ConversionError, shown
-from model_runtime.files import building, sha256_of
+from model_runtime.files import building, cannot_write, sha256_of
 from model_runtime.importers.config import Config, read_config
 from model_runtime.importers.fim_config import FimConfig, read_fim_config
 from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
@@ -171,7 +171,7 @@ def convert_folder(
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
     except OSError as error:
-        raise ConversionError(f"cannot write {target} ({error})") from error
+        raise ConversionError(cannot_write(target, error)) from error
     return ConversionReport(
         name=name,
         path=target,
