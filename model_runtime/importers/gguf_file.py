@@ -30,13 +30,8 @@ class GgufFile:
         Raises:
             GgufError: it is no whole GGUF file, or one part of several.
         """
-        try:
-            from gguf import GGUFEndian, GGUFReader
-        except ImportError as error:
-            raise GgufError(
-                f"a .gguf is read with the package gguf, of which {error.name} is missing; install "
-                "it: pip install gguf"
-            ) from error
+        from gguf import GGUFEndian, GGUFReader  # takes a tenth of a second
+
         self.path = path
         try:
             with path.open("rb") as file:

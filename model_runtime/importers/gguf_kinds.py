@@ -21,10 +21,14 @@ _TYPES = {
     "vocab": "a vocabulary without a model; add the model's own file",
 }
 """Values of `general.type` -> what such a file is, and what to do."""
-_IMAGES = ("aura", "chroma", "cosmos", "flux", "hidream", "hyvid", "ltxv", "lumina2", "pig")
-_IMAGES += ("hunyuan_video", "qwen_image", "sd1", "sd2", "sd3", "sdxl", "wan", "z_image")
-_EMBEDDINGS = ("bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed")
-_EMBEDDINGS += ("modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder")
+_IMAGES = (
+    *("aura", "chroma", "cosmos", "flux", "hidream", "hunyuan_video", "hyvid", "ltxv", "lumina2"),
+    *("pig", "qwen_image", "sd1", "sd2", "sd3", "sdxl", "wan", "z_image"),
+)
+_EMBEDDINGS = (
+    *("bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed"),
+    *("modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder"),
+)
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 """End of the stem of a file that is one of several, as llama-gguf-split names them."""
 

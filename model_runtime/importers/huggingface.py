@@ -136,7 +136,7 @@ def convert_folder(
         )
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
-            read = weights.float32
+            read: Callable[[str], Float32] = weights.float32
             if not decoder.tied and (same := twins(weights)) is not None:
                 decoder, read = replace(decoder, tied=True), same.reading(read)
                 notes += (same.note,)

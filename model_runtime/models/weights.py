@@ -121,7 +121,7 @@ class WeightsFile:
     def bits(self, name: str) -> int:
         """Returns the bits of each number of a tensor."""
         start, end = self._spans[name]
-        return 8 * (end - start) // max(1, math.prod(self.layout[name].shape))
+        return 8 * int(end - start) // max(1, math.prod(self.layout[name].shape))
 
     def float32(self, name: str, rows: slice = ALL_ROWS) -> Float32:
         """Returns the tensor, or some rows of it, as float32: widened, or multiplied by scales."""
