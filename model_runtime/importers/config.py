@@ -45,8 +45,8 @@ def read_config(folder: Path) -> Config:
     if family is None:
         raise ConversionError(
             f"{path}: model_type is {shown(model_type)}, and models of these types can be added: "
-            f"{registry.known_model_types()}; choose one of those, or serve this one by "
-            "llama-server or vLLM"
+            f"{registry.known_model_types()}; choose one of those, or run this one in a server of "
+            "its own"
         )
     try:
         decoder = family.spec(settings)

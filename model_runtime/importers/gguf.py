@@ -47,6 +47,8 @@ _SETTINGS = {
     "rope.freq_base": "rope_theta",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
+_MODEL_TYPES = {"gptneox": "gpt_neox"}
+"""Architecture -> `model_type` of config.json, where the two differ."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 """Names of licenses as GGUF files write them -> as SPDX does."""
 
@@ -132,24 +134,35 @@ def config_of(file: GgufFile) -> dict[str, Any]:
         raise GgufError(f"{file.path} {problem}")
     architecture = file.metadata("general.architecture")
     found = {
-        setting: value
+        setting: _as_written(value)
         for key, setting in _SETTINGS.items()
         if (value := file.metadata(f"{architecture}.{key}")) is not None
     }
     found |= _rotary_scaling(file, architecture)
+    if architecture == "gptneox":
+        found |= _neox_settings(file, found)
     if architecture == "gemma2":
         found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
     vocabulary = file.shapes.get("token_embd.weight", (0,))[0]
     is_tied = "output.weight" not in file.shapes
     return {
-        "model_type": architecture,
+        "model_type": _MODEL_TYPES.get(architecture, architecture),
         "vocab_size": vocabulary,
         "tie_word_embeddings": is_tied,
         "use_bias": "blk.0.attn_q.bias" in file.shapes,
-        "attention_bias": "blk.0.attn_q.bias" in file.shapes,
+        "attention_bias": bool({"blk.0.attn_q.bias", "blk.0.attn_qkv.bias"} & file.shapes.keys()),
         "mlp_bias": "blk.0.ffn_up.bias" in file.shapes,
         **found,
     }
+
+
+def _as_written(value: Any) -> Any:
+    """Returns a value as somebody wrote it: numbers of 32 bits have seven digits.
+
+    >>> _as_written(9.999999747378752e-06)
+    1e-05
+    """
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def _rotary_scaling(file: GgufFile, architecture: str) -> dict[str, Any]:
@@ -165,6 +178,17 @@ def _rotary_scaling(file: GgufFile, architecture: str) -> dict[str, Any]:
         f"{file.path} scales its rotary positions ({shown(kind)}), which is not read from GGUF "
         "files; add the model from its Hugging Face folder"
     )
+
+
+def _neox_settings(file: GgufFile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that config.json of a GPT-NeoX has under names of its own."""
+    width = found.get("hidden_size", 0) // max(1, found.get("num_attention_heads", 1))
+    rotated = file.metadata("gptneox.rope.dimension_count", width)
+    return {
+        "layer_norm_eps": found.get("norm_epsilon", 1e-5),
+        "rotary_pct": rotated / max(1, width),
+        "use_parallel_residual": file.metadata("gptneox.use_parallel_residual", True),
+    }
 
 
 def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:

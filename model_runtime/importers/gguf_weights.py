@@ -33,12 +33,22 @@ def _halves_apart(values: Float32, name: str, spec: DecoderSpec) -> Float32:
     return apart
 
 
+def _heads_together(values: Float32, name: str, spec: DecoderSpec) -> Float32:
+    """Reorders the rows of a joined matrix: each head's queries, keys and values together."""
+    if ".query_key_value." not in name:
+        return values
+    kinds = values.reshape(3, spec.heads, spec.head_dim, *values.shape[1:])
+    together: Float32 = kinds.swapaxes(0, 1).reshape(values.shape)
+    return together
+
+
 def _less_one(values: Float32, name: str, spec: DecoderSpec) -> Float32:
     """Takes the one from a norm's weights that the converter has added."""
     return values - np.float32(1) if name.endswith("norm.weight") else values
 
 
 ARCHITECTURES: Mapping[str, Restore] = {
+    "gptneox": _heads_together,
     "llama": _halves_apart,
     "qwen2": _as_it_is,
     "qwen3": _as_it_is,
@@ -73,6 +83,8 @@ class GgufWeights:
             rows = recipe.sizes or self._shapes[name][:1]
             for source, count in zip(recipe.sources, rows, strict=True):
                 found = file.shapes.get(self._name(source))
+                if found is None and recipe.is_optional:
+                    continue
                 if found != (count, *self._shapes[name][1:]):
                     raise GgufError(
                         f"{file.path}: {self._name(source)} has the shape {found}, and its "
@@ -92,6 +104,8 @@ class GgufWeights:
             GgufError: it holds NaN or infinity, or is quantized in a way that is not known.
         """
         recipe = self._recipes[name]
+        if recipe.is_optional and self._name(recipe.sources[0]) not in self._file.shapes:
+            return np.zeros(self._shapes[name], np.float32)
         return recipe.made([self._source(source) for source in recipe.sources])
 
     def rows(self, name: str, rows: slice) -> Float32:

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from model_runtime.errors import ConversionError, GgufError
+from model_runtime.exporters.gguf import export_gguf
 from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.positions import LinearScaling
 from tests.support.gguf_files import write_gguf
 from tests.support.oracle import Oracle
-from tests.support.random_neox import train_tokenizer
+from tests.support.random_models import make_bundle
+from tests.support.random_neox import Variant, train_tokenizer
 from tests.support.requirements import required_module
 
 torch = required_module("torch")
@@ -143,6 +145,27 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, qwen, changes, nam
         source = qwen(**{"fim_lsp__prompt": json.dumps(PROMPT), **changes})
         convert_gguf(source, tmp_path / "b", name="m")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [Variant(), Variant(tied=True, sequential=True, rotary=1.0), Variant(rotary_base=500.0)],
+)
+def test_what_was_exported_is_read_again_as_the_same_model(tmp_path, variant):
+    original = make_bundle(tmp_path, variant)
+    export_gguf(original, tmp_path / "exported.gguf", "f32")
+
+    convert_gguf(tmp_path / "exported.gguf", tmp_path / "again", name="m", quantization="float32")
+
+    again = ModelBundle.open(tmp_path / "again")
+    ours, theirs = original.manifest, again.manifest
+    assert (ours.decoder, ours.prompt, ours.context_length) == (
+        theirs.decoder,
+        theirs.prompt,
+        theirs.context_length,
+    )
+    for name, values in original.weights().items():
+        np.testing.assert_array_equal(values, again.weights()[name])
 
 
 def test_a_part_of_several_is_told_how_to_join_them(tmp_path, qwen):

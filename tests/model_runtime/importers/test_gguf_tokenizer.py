@@ -20,9 +20,6 @@ from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.prompt.pre_tokenizers import PATTERNS, pre_tokenizer
 from tests.support.requirements import required_module
 
-transformers = required_module("transformers")
-convert_slow_tokenizer = required_module("transformers.convert_slow_tokenizer")
-
 SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 TEXTS = [path.read_text("utf-8") for path in SOURCES] + [
     "x = 1234567 + 0xFF\r\n\tname_2 = 'straße'   # 数字 it's\n\n    \n  end",
@@ -109,6 +106,8 @@ def pieces_of_sentencepiece() -> tuple[list[str], list[int], list[float]]:
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_sentencepieces_ids_are_those_of_the_classes_in_transformers(name, has_prefix, text):
     """The last texts have letters that the vocabulary lacks, which become bytes."""
+    transformers = required_module("transformers")
+    convert_slow_tokenizer = required_module("transformers.convert_slow_tokenizer")
     tokens, types, scores = pieces_of_sentencepiece()
     vocabulary = {token: id_ for id_, token in enumerate(tokens)}
     normal = {

