@@ -149,7 +149,7 @@ def config_of(file: GgufFile) -> dict[str, Any]:
     if architecture == "gemma2":
         found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
     elif architecture == "granite":
-        found["num_key_value_heads"] = _same_in_all_layers(file, found["num_key_value_heads"])
+        found["num_key_value_heads"] = _same_in_all_layers(file, found.get("num_key_value_heads"))
         _check_granite_positions(file)
     elif architecture == "stablelm":
         found |= _stablelm_settings(file, found)
