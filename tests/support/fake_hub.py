@@ -14,6 +14,7 @@ POST /control with {"slow": N or null, "cut_at": 0.6 or null, "wrong_bytes": boo
 import argparse
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 COMMIT = "c0ffee" * 6 + "beef"
+REVISION = re.compile(r"main|[0-9a-f]{40}")
 SWITCHES = ("slow", "cut_at", "wrong_bytes", "down", "gated")
 _BLOCK = 16 * 1024
 
@@ -59,12 +61,12 @@ class FakeHub:
             if path.is_file()
         }
 
-    def info(self, repository: str) -> dict[str, object]:
-        """Returns what the hub says of a repository."""
+    def info(self, repository: str, revision: str) -> dict[str, object]:
+        """Returns what the hub says of a repository at a commit; each has the same files."""
         return {
             "_id": "1",
             "id": repository,
-            "sha": self.commit,
+            "sha": self.commit if revision == "main" else revision,
             "private": False,
             "tags": [],
             "downloads": 0,
@@ -139,10 +141,10 @@ class Handler(BaseHTTPRequestHandler):
         repository, rest = "/".join(parts[:2]), parts[2:]
         if repository not in hub.repositories:
             self._refuse(404, "RepoNotFound")
-        elif len(rest) > 1 and rest[1] not in ("main", hub.commit):
+        elif not REVISION.fullmatch(revision := rest[1] if len(rest) > 1 else "main"):
             self._refuse(404, "RevisionNotFound")
         elif api:
-            self._json(hub.info(repository))
+            self._json(hub.info(repository, revision))
         elif hub.gated:
             self._refuse(403, "GatedRepo")
         elif rest[:1] == ["resolve"] and rest[-1] in (files := hub.files(repository)):
