@@ -2,7 +2,8 @@
 
     general.architecture, ARCH.*   -> config.json
     tokenizer.ggml.*               -> tokenizer.json
-    fim_lsp.prompt                 -> fim_config.json, where the file has it
+    fim_lsp.prompt                 -> fim_config.json, where the file has it, else
+    tokenizer.ggml.fim_*_token_id  -> the sentinels alone, without their order
     tensors                        -> one at a time, by the family's map (`gguf_weights`)
 
 The rest of the way is that of a Hugging Face folder.
@@ -20,6 +21,7 @@ from platformdirs import user_cache_path
 from model_runtime.errors import GgufError, shown
 from model_runtime.files import working_folder
 from model_runtime.importers.config import CONFIG
+from model_runtime.importers.fim_config import END_STRING
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
@@ -44,6 +46,13 @@ _SETTINGS = {
     "rope.freq_base": "rope_theta",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
+_SENTINEL_KEYS = {
+    "prefix": ("fim_pre", "prefix"),
+    "suffix": ("fim_suf", "suffix"),
+    "middle": ("fim_mid", "middle"),
+    "end": ("eos",),
+}
+"""Role of a sentinel -> keys `tokenizer.ggml.KEY_token_id`, the one that counts first."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 """Names of licenses as GGUF files write them -> as SPDX does."""
 
@@ -82,6 +91,8 @@ def convert_gguf(
         tokenizer_from_gguf(_tokenizer_keys(file)).save(str(folder / TOKENIZER), pretty=False)
         if stated := file.metadata("fim_lsp.prompt"):
             _write(folder / "fim_config.json", {"format_version": 1, "prompt": json.loads(stated)})
+        elif sentinels := _sentinels(file):
+            _write(folder / "fim_config.json", {"format_version": 1, "tokens": sentinels})
         written = str(file.metadata("general.license", "unknown"))
         return convert_folder(
             folder,
@@ -147,6 +158,24 @@ def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
 
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:
     return {key: file.metadata(key) for key in file.keys if key.startswith("tokenizer.ggml.")}
+
+
+def _sentinels(file: GgufFile) -> dict[str, int]:
+    """Returns the sentinels by role, as the file's keys state them; empty where one is missing.
+
+    No key states the order in which a model reads them.  An instruction-tuned model's end of a text
+    is that of a turn; what ends an answer is the end of a document, where the file has it.
+    """
+    found: dict[str, int] = {}
+    texts = file.metadata("tokenizer.ggml.tokens", [])
+    if END_STRING in texts:
+        found["end"] = texts.index(END_STRING)
+    for role, names in _SENTINEL_KEYS.items():
+        for name in names:
+            id_ = file.metadata(f"tokenizer.ggml.{name}_token_id")
+            if isinstance(id_, int):
+                found.setdefault(role, id_)
+    return found if {"end", "prefix", "suffix", "middle"} <= set(found) else {}
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
