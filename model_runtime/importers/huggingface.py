@@ -66,10 +66,10 @@ class Examined:
 
 
 Examine = Callable[[Path, FimConfig], Examined]
-"""Looks at a finished bundle before it takes the place of an earlier one, and may change its manifest.
+"""Looks at a finished bundle before it takes the place of an earlier one.
 
-Takes its folder and what is known of its prompt; raises ConversionError where the earlier one should
-stay.
+Takes its folder, whose manifest it may change, and what is known of its prompt; raises
+ConversionError where the earlier one should stay.
 """
 OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 

@@ -116,9 +116,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "starcoder": {
         "template": _UNDERSCORES,
         "end": "<|endoftext|>",
-        "context": _with_file_token(
-            "<filename>", repository=["<reponame>", _REPOSITORY]
-        ),
+        "context": _with_file_token("<filename>", repository=["<reponame>", _REPOSITORY]),
     },
     # bigcode/santacoder, model card: hyphens in place of underscores
     "santacoder": {

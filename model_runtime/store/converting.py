@@ -50,9 +50,7 @@ def convert(
         "order": options.order,
         "prompt_format": options.prompt_format,
         "progress": progress,
-        "examine": lambda folder, fim: _examined(
-            folder, fim, options, progress, origin, license
-        ),
+        "examine": lambda folder, fim: _examined(folder, fim, options, progress, origin, license),
     }
     if isdir(source):
         from model_runtime.importers.huggingface import convert_folder  # slow to import

@@ -1,9 +1,9 @@
-"""Examines a new bundle before it takes its place: does the model read its format, and which hole?
+"""Examines a new bundle before it takes its place: does the model fill holes, and in which form?
 
 What the source of a model states itself is believed.  A format that was recognized by the model's
-tokens, or that the caller named, must be proven (`fim_probe`); of several that fit, the one in which
-the model fills most is taken.  Where the source does not say where holes begin, that is measured
-(`hole_probe`).
+tokens, or that the caller named, must be proven (`fim_probe`); of several that fit, the one in
+which the model fills most is taken.  Where the source does not say where holes begin, that is
+measured, and for a proven format whether the suffix should stand in front (`hole_probe`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from model_runtime.engines.protocol import Engine, Scorer
 from model_runtime.errors import ConversionError
 from model_runtime.importers.fim_config import Candidate, FimConfig
 from model_runtime.importers.huggingface import Examined
-from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.progress import OnStep
-from model_runtime.prompt.encoder import PromptEncoder
+from model_runtime.prompt.format import HoleStart
 from model_runtime.store.fim_probe import FimProbe, probe
-from model_runtime.store.hole_probe import measure_hole_starts, with_hole_start
+from model_runtime.store.hole_probe import forms_of, measure_forms, with_format
 
 _WAY_OUT = (
     "name another format with --prompt-format, keep the model all the same with --force, or serve "
@@ -46,19 +46,22 @@ def examined(folder: Path, fim: FimConfig, *, force: bool, progress: OnStep) -> 
     bundle = ModelBundle.open(folder)
     engine = open_engine(bundle, engine=_engine_for(bundle))
     try:
-        source, notes = fim.source, tuple[str, ...]()
+        source, notes, form = fim.source, tuple[str, ...](), bundle.manifest.prompt
         if not fim.is_declared:
             progress("proving that it fills holes")
             chosen, source, notes = _proven(bundle, engine, fim, force)
-            bundle = _with_format(bundle, chosen)
-        hole_start = fim.hole_start
-        if hole_start is None:
+            bundle = with_format(bundle, replace(chosen.prompt, hole_start=form.hole_start))
+        if fim.hole_start is None:
             progress("measuring where holes should begin")
-            hole_start = measure_hole_starts(bundle, engine)[0].hole_start
-            with_hole_start(bundle, hole_start)
+            published = bundle.manifest.prompt
+            forms = forms_of(published)[: len(HoleStart) if fim.is_declared else None]
+            form = measure_forms(bundle, engine, forms)[0].prompt
+            with_format(bundle, form)
+            if form.template != published.template:
+                source += ", asked with the suffix first"
     finally:
         engine.close()
-    return Examined(source, hole_start, notes)
+    return Examined(source, form.hole_start, notes)
 
 
 def _engine_for(bundle: ModelBundle) -> str:
@@ -99,12 +102,3 @@ def _figures(probes: list[tuple[Candidate, FimProbe]]) -> str:
     return " nor in ".join(
         f"{one.name} ({found.filled} of {found.planted} planted lines)" for one, found in probes
     )
-
-
-def _with_format(bundle: ModelBundle, chosen: Candidate) -> ModelBundle:
-    """Writes a format, and a canary in it, into the manifest of a bundle, and opens it again."""
-    prompt = replace(chosen.prompt, hole_start=bundle.manifest.prompt.hole_start)
-    encoder = PromptEncoder(bundle.tokenizer, prompt)
-    changed = replace(bundle.manifest, prompt=prompt, canary=make_canary(encoder))
-    write_manifest(bundle.path, changed.to_json())
-    return ModelBundle.open(bundle.path)

@@ -34,7 +34,7 @@ def _without_marks(text: str) -> str:
     return text.translate({ord("«"): None, ord("»"): None})
 
 
-_PYTHON_TABLES = '''\
+_PYTHON_TABLES = """\
 import csv
 
 
@@ -64,8 +64,8 @@ def load_stock(path):
 »        rows = list(csv.DictReader(file))
     print("loaded", len(rows), "rows from", path)
     return rows
-'''
-_PYTHON_ACCOUNT = '''\
+"""
+_PYTHON_ACCOUNT = """\
 class Account:
     def __init__(self, owner, balance):
         self.owner = owner
@@ -89,7 +89,7 @@ class Account:
         other.balance += amount
         self.balance -= amount
 «        return self.balance
-»'''
+»"""
 _PYTHON_STACK = """\
 class Stack:
     def __init__(self):
