@@ -56,7 +56,7 @@ class FimConfig:
     """Holds what was found, and where."""
 
     candidates: tuple[Candidate, ...]
-    """At least one format; several where the tokens of several fit."""
+    """Formats that the model may have, at least one; several where the tokens of several fit."""
     context_length: int | None
     alibi: bool
     source: str

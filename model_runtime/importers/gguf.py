@@ -229,7 +229,7 @@ def _sentinels(file: GgufFile) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     texts = file.metadata("tokenizer.ggml.tokens", [])
-    if END_STRING in texts:
+    if isinstance(texts, list) and END_STRING in texts:
         found["end"] = texts.index(END_STRING)
     for role, names in _SENTINEL_KEYS.items():
         for name in names:
