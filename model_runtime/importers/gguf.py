@@ -47,6 +47,11 @@ _SETTINGS = {
     "final_logit_softcapping": "final_logit_softcapping",
     "context_length": "max_position_embeddings",
     "rope.freq_base": "rope_theta",
+    "use_parallel_residual": "use_parallel_residual",
+    "attention.scale": "attention_multiplier",
+    "embedding_scale": "embedding_multiplier",
+    "residual_scale": "residual_multiplier",
+    "logit_scale": "logits_scaling",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
 _SENTINEL_KEYS = {
@@ -157,6 +162,11 @@ def config_of(file: GgufFile) -> dict[str, Any]:
         found |= _neox_settings(file, found)
     if architecture == "gemma2":
         found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
+    elif architecture == "granite":
+        found["num_key_value_heads"] = _same_in_all_layers(file, found.get("num_key_value_heads"))
+        _check_granite_positions(file)
+    elif architecture == "stablelm":
+        found |= _stablelm_settings(file, found)
     vocabulary = file.shapes.get("token_embd.weight", (0,))[0]
     is_tied = "output.weight" not in file.shapes
     return {
@@ -215,6 +225,38 @@ def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
     if settings.get("num_hidden_layers") == 46 and heads:
         return float(hidden / heads)
     return float(settings.get("head_dim", 256))
+
+
+def _same_in_all_layers(file: GgufFile, value: Any) -> Any:
+    """Returns a number that some files state for each layer."""
+    if not isinstance(value, list):
+        return value
+    if len(set(value)) != 1:
+        raise GgufError(
+            f"{file.path} has layers of several kinds, which are not supported; serve it by "
+            "llama-server instead"
+        )
+    return value[0]
+
+
+def _check_granite_positions(file: GgufFile) -> None:
+    if not file.metadata("granite.rope.scaling.finetuned", True):  # llama.cpp's way to say so
+        raise GgufError(
+            f"{file.path} has no rotary positions, which is not read from GGUF files; add the "
+            "model from its Hugging Face folder"
+        )
+
+
+def _stablelm_settings(file: GgufFile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that config.json of a StableLM has under names of its own."""
+    width = found.get("hidden_size", 0) // max(1, found.get("num_attention_heads", 1))
+    rotated = file.metadata("stablelm.rope.dimension_count", width // 4)
+    return {
+        "layer_norm_eps": found.get("norm_epsilon", 1e-5),
+        "use_qkv_bias": "blk.0.attn_q.bias" in file.shapes,
+        "qk_layernorm": "blk.0.attn_q_norm.weight" in file.shapes,
+        "partial_rotary_factor": rotated / max(1, width),
+    }
 
 
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:

@@ -41,6 +41,18 @@ CASES = {
     "qwen3": ("Qwen3", {"head_dim": 32}),
     "starcoder2": ("Starcoder2", {"tie_word_embeddings": True}),
     "starcoder2, a window": ("Starcoder2", {"sliding_window": 40, "use_bias": False}),
+    "stablelm": ("StableLm", {"use_qkv_bias": True}),
+    "stablelm, parallel": ("StableLm", {"use_parallel_residual": True, "layer_norm_eps": 1e-3}),
+    "granite": (
+        "Granite",
+        {
+            "embedding_multiplier": 12.0,
+            "attention_multiplier": 0.0625,
+            "residual_multiplier": 0.25,
+            "logits_scaling": 4.0,
+            "tie_word_embeddings": True,
+        },
+    ),
     "gemma": ("Gemma", {"head_dim": 32, "tie_word_embeddings": True}),
     "gemma2": (
         "Gemma2",
@@ -258,3 +270,36 @@ def test_the_callers_order_is_taken_where_the_tokenizer_has_the_usual_sentinels(
     report = convert_gguf(qwen(), tmp_path / "bundle", name="m", order="psm")
 
     assert "psm" == report.order == ModelBundle.open(tmp_path / "bundle").manifest.prompt.name
+
+
+@pytest.fixture
+def granite(tmp_path, tokenizer):
+    """A function that writes a small Granite with other keys."""
+    model = made("Granite", {"residual_multiplier": 0.25})
+
+    def write(**changes):
+        prompt = json.dumps(PROMPT)
+        return write_gguf(
+            tmp_path / "model.gguf", model, tokenizer, fim_lsp__prompt=prompt, **changes
+        )
+
+    return write
+
+
+def test_a_number_that_is_stated_for_each_layer_is_read(tmp_path, granite):
+    """Files of Granite 4's dense models do so."""
+    convert_gguf(granite(granite__attention__head_count_kv=[2, 2]), tmp_path / "bundle", name="m")
+
+    assert 2 == ModelBundle.open(tmp_path / "bundle").manifest.decoder.kv_heads
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"granite__attention__head_count_kv": [2, 0]}, "layers of several kinds"),
+        ({"granite__rope__scaling__finetuned": False}, "no rotary positions"),
+    ],
+)
+def test_a_granite_that_is_a_hybrid_is_refused(tmp_path, granite, changes, named):
+    with pytest.raises(GgufError, match=named):
+        convert_gguf(granite(**changes), tmp_path / "bundle", name="m")
