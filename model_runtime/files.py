@@ -123,10 +123,11 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
             target.rename(old)
 
 
-def sha256_of(path: Path) -> str:
-    """Returns the hex digest of a file; about 30 ms for 50 MB."""
+def sha256_of(*paths: Path) -> str:
+    """Returns the hex digest of files, one behind the other; about 30 ms for 50 MB."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
