@@ -5,6 +5,7 @@
       ConversionError         a model folder that cannot be turned into a bundle
       GitError                git is missing, or cannot read a repository
       GgufError               a bundle that cannot be written as GGUF
+      WheelError              a bundle that cannot be written as pip packages
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
       EngineError             the backend failed; open a new engine
@@ -36,6 +37,10 @@ class GitError(ModelRuntimeError):
 
 class GgufError(ModelRuntimeError):
     """The bundle cannot be written as GGUF, or llama.cpp could not run what was written."""
+
+
+class WheelError(ModelRuntimeError):
+    """The bundle cannot be written as pip packages."""
 
 
 class ModelNotFound(ModelRuntimeError):

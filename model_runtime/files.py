@@ -131,3 +131,14 @@ def sha256_of(*paths: Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def size_of_folder(folder: Path) -> int:
+    """Returns the bytes of all files below a folder, those that links of it lead to included."""
+    found = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it may be gone meanwhile
+                stated = os.stat(os.path.join(path, name))
+                found += stated.st_size if stat.S_ISREG(stated.st_mode) else 0
+    return found

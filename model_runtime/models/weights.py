@@ -76,7 +76,7 @@ class WeightsFile:
             for path in paths:
                 size_of(path)
             mapped = MappedFiles(paths)
-            (header_size,) = struct.unpack("<Q", mapped.part(0, 8))
+            (header_size,) = struct.unpack("<Q", bytes(mapped.part(0, 8)))
             if header_size > _MAX_HEADER_BYTES:
                 raise UnreadableWeights(f"its header has {header_size:,} bytes")
             header = json.loads(bytes(mapped.part(8, 8 + header_size)))
