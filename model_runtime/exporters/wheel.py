@@ -127,7 +127,10 @@ def _written(
     parts, made = [], []
     for number, (start, end) in enumerate(spans if len(spans) > 1 else [], 1):
         own = Package(f"{package.name}-part{number}", package.version)
-        summary = f"Part {number} of {len(spans)} of the weights of {options.model} for fim-lsp"
+        summary = (
+            f"Part {number} of {len(spans)} of the weights of the model {options.model}, which "
+            f"{package.name} brings"
+        )
         content = WheelContent(_metadata(own, summary, license_))
         with wheel_archive(work, content) as wheel:
             blocks = _blocks(files, start, end)
@@ -161,7 +164,7 @@ def _whole(
     bundle: ModelBundle, package: Package, model: str, license_: str, parts: list[WeightsPart]
 ) -> WheelContent:
     """Describes the wheel that is installed by name."""
-    metadata = _metadata(package, f"The model {model} for fim-lsp, completing code", license_)
+    metadata = _metadata(package, f"The model {model}, with which fim-lsp completes code", license_)
     if parts:
         metadata["requires_dist"] = [part.package.requirement for part in parts]
     texts = {"entry_points.txt": f"[{ENTRY_POINTS}]\n{model} = {_folder(package)}\n".encode()}
@@ -169,7 +172,6 @@ def _whole(
     if card.is_file():
         text = card.read_text(encoding="utf-8", errors="replace")
         metadata["description"] = re.sub(r"\A---\n.*?\n---\n+", "", text, flags=re.DOTALL)
-        metadata["description_content_type"] = "text/markdown"
     if license_file.is_file():
         metadata["license_files"] = [license_file.name]
         texts[f"licenses/{license_file.name}"] = license_file.read_bytes()
@@ -194,6 +196,8 @@ def _metadata(package: Package, summary: str, license_: str) -> RawMetadata:
         "name": package.name,
         "version": package.version,
         "summary": summary,
+        "description": f"{summary}.\n",
+        "description_content_type": "text/markdown",
     }
     if license_:
         metadata["license_expression"] = license_

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from packaging.metadata import Metadata, RawMetadata
+from packaging.metadata import Metadata, RawMetadata, RFC822Message
 from packaging.utils import canonicalize_name
 
 from model_runtime.models.manifest import FileFacts
@@ -74,7 +74,7 @@ class WheelArchive:
     def close(self, content: WheelContent) -> None:
         """Writes the .dist-info folder, its RECORD last."""
         folder = f"{content.stem}.dist-info"
-        metadata = Metadata.from_raw(content.metadata).as_rfc822().as_bytes()
+        metadata = _metadata_file(content.metadata)
         for name, text in {
             **content.texts,
             "METADATA": metadata,
@@ -100,6 +100,16 @@ def wheel_archive(folder: Path, content: WheelContent) -> Iterator[WheelArchive]
         wheel = WheelArchive(archive)
         yield wheel
         wheel.close(content)
+
+
+def _metadata_file(metadata: RawMetadata) -> bytes:
+    """Returns the checked text of METADATA."""
+    checked = Metadata.from_raw(metadata).as_rfc822()
+    written = RFC822Message()
+    for name, value in checked.items():
+        written[name.title()] = value  # twine looks for the names as the specification writes them
+    written.set_payload(checked.get_payload())
+    return written.as_bytes()
 
 
 def _entry(name: str) -> ZipInfo:

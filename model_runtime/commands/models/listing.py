@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from model_runtime.store.installed import ModelEntry
 
 _LEGEND = """\
-disk: the model's files, and those that engines have made of them in the cache
-*: used where the setting "model" is "auto"; choose with: fim-runtime models use NAME"""
+disk: the model's files, and what engines have made of them in the cache
+*: used where the setting "model" is "auto"; see: fim-runtime models use --help"""
 
 
 @dataclass(frozen=True, slots=True)

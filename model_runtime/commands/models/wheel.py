@@ -55,10 +55,9 @@ def add_parser(actions: Commands) -> None:
 
 
 def _megabytes(told: str) -> int:
-    number = int(told)
-    if not 1 <= number <= 2000:
-        raise argparse.ArgumentTypeError(f"{told} is not between 1 and 2000")
-    return number
+    if not told.isdecimal() or not 1 <= int(told) <= 2000:
+        raise argparse.ArgumentTypeError(f"{told} is no whole number from 1 to 2000")
+    return int(told)
 
 
 def run(args: argparse.Namespace) -> int:
