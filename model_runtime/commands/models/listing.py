@@ -72,7 +72,7 @@ def _print(rows: list[_Row], chosen: str) -> None:
     if not rows:
         console.print("no models; add one with: fim-runtime models add SOURCE")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for heading in ("", "name", "from"):
         table.add_column(heading, overflow="fold")
     for heading in ("disk", "weights", "context"):
