@@ -22,7 +22,7 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheels(bundle, tmp_path_factory):
-    """Those of the model `mine` in version 1.0; the last one brings the others."""
+    """Wheels of the model `mine` in version 1.0; the last one brings the others."""
     return wheels_in_parts(bundle, tmp_path_factory.mktemp("wheels")).files
 
 

@@ -1,4 +1,4 @@
-"""What `models remove` deletes: the model, and what engines have derived from it alone."""
+"""`models remove` deletes the model, and what engines have derived from it alone."""
 
 import pytest
 
