@@ -32,10 +32,9 @@ from model_runtime.models.bundle import (
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
+from model_runtime.store.names import DEFAULT as DEFAULT
 from model_runtime.store.names import MODEL_NAME, is_path, path_of
 from model_runtime.store.packages import PackagedModel, packaged_models
-
-DEFAULT = "default"
 
 
 class Origin(str, Enum):

@@ -31,7 +31,7 @@ from model_runtime.models.bundle_files import (
     PackageFacts,
     package_facts,
 )
-from model_runtime.store.names import MODEL_NAME
+from model_runtime.store.names import AUTO, DEFAULT, MODEL_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _model(distribution: Distribution, point: EntryPoint, package: Package) -> P
         package,
         (package.name,),
     )
-    if not MODEL_NAME.fullmatch(point.name):
+    if not MODEL_NAME.fullmatch(point.name) or point.name in (AUTO, DEFAULT):
         problem = f"{shown(point.name)}, as {package.name} calls its model, is no name of a model"
         return replace(model, problem=problem)
     if folder is None:

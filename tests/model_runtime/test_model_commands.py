@@ -11,7 +11,7 @@ from model_runtime.cli import main, parser
 from model_runtime.engines import artifact_cache, open_engine
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.manifest import signed
-from model_runtime.store import installed
+from model_runtime.store import choice, installed
 from tests.support.model_packages import install, wheels_in_parts
 from tests.support.random_models import VARIANTS, make_bundle
 
@@ -79,6 +79,7 @@ def own_machine(tmp_path, monkeypatch):
     """Keeps away what is installed here, and what engines have derived."""
     monkeypatch.setattr(installed, "models_folder", lambda: tmp_path / "models")
     monkeypatch.setattr(artifact_cache, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(choice, "user_data_path", lambda *_, **__: tmp_path / "data")
     (tmp_path / "site").mkdir()
     monkeypatch.syspath_prepend(tmp_path / "site")
 
@@ -104,6 +105,17 @@ def test_a_list_fits_a_terminal_and_says_where_models_come_from(tmp_path, monkey
         "mine package 10.8 MB 10.2 M 1,024 line Apache-2.0",
     ] == [" ".join(row.split()) for row in rows]
     assert all(len(line) <= 80 for line in (heading, *rows, *legend))
+
+
+def test_the_chosen_model_is_marked_and_missed_when_it_is_gone(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
+    shutil.copytree(installed.default_folder(), tmp_path / "models" / "mine")
+    choice.choose_model("mine")
+    marks = [line.split()[:2] for line in listed(capsys).splitlines()[1:3]]
+    shutil.rmtree(tmp_path / "models" / "mine")
+
+    assert [["default", "built"], ["*", "mine"]] == marks
+    assert "the chosen model mine is not on this machine any more" in listed(capsys)
 
 
 def test_what_cannot_be_used_is_told_below_the_table(tmp_path, monkeypatch, capsys):

@@ -73,11 +73,11 @@ def run(args: argparse.Namespace) -> int:
     from model_runtime.exporters.wheel import WheelOptions, write_wheels
     from model_runtime.progress_bar import progress_bar
     from model_runtime.store import installed
-    from model_runtime.store.names import MODEL_NAME
+    from model_runtime.store.names import AUTO, DEFAULT, MODEL_NAME
 
     bundle = installed.find(args.name)
     model = args.model or Path(args.name).resolve().name
-    if not MODEL_NAME.fullmatch(model) or model == installed.DEFAULT:
+    if not MODEL_NAME.fullmatch(model) or model in (AUTO, DEFAULT):
         raise WheelError(
             f"{shown(model)} cannot be the name of an installed model; give one with --as, of "
             "letters, digits, dots, dashes and underscores"

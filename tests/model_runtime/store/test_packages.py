@@ -273,7 +273,7 @@ def test_of_two_versions_the_first_on_the_path_is_used_and_that_is_told(
     assert first / "acme_mine" == installed.find("mine").path
 
 
-@pytest.mark.parametrize("name", ["no name!", ".hidden", "über"])
+@pytest.mark.parametrize("name", ["no name!", ".hidden", "über", "auto"])
 def test_a_name_that_no_model_may_have_is_told(packaged, name):
     entry_points = packaged / "acme_mine-1.0.dist-info" / "entry_points.txt"
     entry_points.write_text(f"[fim_lsp.models]\n{name} = acme_mine\n", encoding="utf-8")
