@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class MappedFiles:
@@ -31,19 +36,24 @@ class MappedFiles:
             OSError: one of them cannot be opened.
             ValueError: one of them is empty, so that it cannot be mapped.
         """
-        self._maps: list[np.memmap[Any, Any]] = [
-            np.memmap(path, dtype=np.uint8, mode="r") for path in paths
-        ]
+        self._maps = [_mapped(path) for path in paths]
+        self._bytes = [np.frombuffer(mapped, np.uint8) for mapped in self._maps]
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._maps)
+        return sum(len(part) for part in self._bytes)
+
+    def let_pages_go(self) -> None:
+        """Takes what was read so far out of this process's memory; views read it again."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which does so by itself
+            for mapped in self._maps:
+                mapped.madvise(mmap.MADV_DONTNEED)
 
     def part(self, start: int, end: int) -> Bytes:
         """Returns the bytes from `start` to `end`: a view of the file that holds all of them, or a
         copy where they lie in several.
         """
         pieces, before = [], 0
-        for mapped in self._maps:
+        for mapped in self._bytes:
             piece = mapped[max(0, start - before) : max(0, end - before)]
             if len(piece):
                 pieces.append(piece)

@@ -79,14 +79,14 @@ class WeightsFile:
             (header_size,) = struct.unpack("<Q", bytes(mapped.part(0, 8)))
             if header_size > _MAX_HEADER_BYTES:
                 raise UnreadableWeights(f"its header has {header_size:,} bytes")
-            header = json.loads(bytes(mapped.part(8, 8 + header_size)))
             if len(paths) == 1:
                 # The library checks that sizes and offsets of the header agree with the file.
                 with safe_open(str(paths[0]), framework="np"):
                     pass
-            else:
+            header = json.loads(bytes(mapped.part(8, 8 + header_size)))
+            if len(paths) > 1:
                 _check_spans(header, len(mapped) - 8 - header_size)
-        except (SafetensorError, OSError, ValueError, struct.error) as error:
+        except (SafetensorError, OSError, ValueError, RecursionError, struct.error) as error:
             raise UnreadableWeights(str(error)) from error
         header.pop("__metadata__", None)
         self._mapped, self._data_start = mapped, 8 + header_size
@@ -104,6 +104,7 @@ class WeightsFile:
             raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
         start, end = self._spans[name]
         self._count(name)
+        self._mapped.let_pages_go()
         stored = self._mapped.part(self._data_start + start, self._data_start + end)
         flat: Array = stored.view(_NUMPY_TYPES[dtype])
         return flat.reshape(shape)
