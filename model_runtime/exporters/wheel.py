@@ -153,6 +153,7 @@ def _spans(size: int, most: int) -> list[tuple[int, int]]:
 def _blocks(files: MappedFiles, start: int, end: int) -> Iterator[bytes]:
     for place in range(start, end, _BLOCK):
         yield files.part(place, min(place + _BLOCK, end)).tobytes()
+        files.let_pages_go()
         advance(place / len(files))
 
 
