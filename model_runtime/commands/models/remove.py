@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     cached = f"{shown_bytes(done.cached_bytes)} of engines' files in the cache"
     if done.folder is None:
         print(f"{done.name} came as pip packages, which pip must remove; {cached} are freed; run:")
-        print(f"  pip uninstall {' '.join(done.uninstall)}")
+        print(printable(f"  pip uninstall {' '.join(done.uninstall)}"))
         return 1
     print(
         printable(f"{done.name} is removed from {done.folder}; that frees {freed}, with {cached}")
