@@ -88,7 +88,7 @@ GOLDEN = {
     "starcoder": Golden(
         "byte-level",
         "<fim_prefix>def P<fim_suffix>S\n<fim_middle>",
-        "<fim_prefix><reponame>NAME\n<filename>a.py\nA = 1\n<filename>b.py\nB = 2\n"
+        "<fim_prefix><reponame>NAME<filename>a.py\nA = 1\n<filename>b.py\nB = 2\n"
         "<filename>src/cur.py\ndef P<fim_suffix>S\n<fim_middle>",
     ),
     "santacoder": Golden(
