@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +14,8 @@ from model_runtime.prompt.encoder import (
     PromptRequest,
     Snippet,
 )
+from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.orders import suffix_first
 from model_runtime.prompt.published import PUBLISHED, published_format
 from tests.support.made_tokenizers import made
 
@@ -88,7 +91,7 @@ GOLDEN = {
     "starcoder": Golden(
         "byte-level",
         "<fim_prefix>def P<fim_suffix>S\n<fim_middle>",
-        "<fim_prefix><reponame>NAME\n<filename>a.py\nA = 1\n<filename>b.py\nB = 2\n"
+        "<fim_prefix><reponame>NAME<filename>a.py\nA = 1\n<filename>b.py\nB = 2\n"
         "<filename>src/cur.py\ndef P<fim_suffix>S\n<fim_middle>",
     ),
     "santacoder": Golden(
@@ -212,3 +215,40 @@ def test_a_header_is_left_out_where_the_projects_name_is_not_known():
 def test_published_formats_are_plain_json():
     for name, raw in PUBLISHED.items():
         assert raw == json.loads(json.dumps(raw)), name
+
+
+def test_what_is_typed_changes_only_the_ids_that_spell_it(golden):
+    """With the blank of SentencePiece and with other files in the prompt as well."""
+    form = replace(golden[0].format, hole_start=HoleStart.LINE)
+    encoder = PromptEncoder(golden[0].tokenizer, form)
+    line = "    return self.name + value"
+    texts = encoder.tokenizer.token_texts.texts
+    fixed = set()
+    for typed in range(len(line) + 1):
+        hole = Hole(f"def P\n{line[:typed]}", "\nS\n")
+        prompt = encoder.prompt(replace(AMONG_OTHERS, hole=hole), AMPLE)
+        before = len(prompt.ids) - prompt.typed_tokens
+        spelled = b"".join(texts[id_] for id_ in prompt.ids[before:]).decode()
+        assert (line[:typed], HoleStart.LINE) == (spelled + prompt.forced_text, prompt.hole_start)
+        fixed.add(tuple(prompt.ids[:before]))
+
+    assert 1 == len(fixed)
+
+
+def test_sentinels_whose_suffix_stands_last_also_ask_with_the_suffix_in_front():
+    tokenizer = made("byte-level", tokens_of("qwen2.5-coder"))
+    form = published_format("qwen2.5-coder", tokenizer.id_of)
+    template = suffix_first(form.template)
+    encoder = PromptEncoder(tokenizer, replace(form, template=template))
+
+    assert (
+        "<|repo_name|>NAME\n<|file_sep|>a.py\nA = 1\n<|file_sep|>b.py\nB = 2\n"
+        "<|file_sep|>src/cur.py\n<|fim_prefix|><|fim_suffix|>S\n<|fim_middle|>def P"
+    ) == tokenizer.decode(encoder.prompt(AMONG_OTHERS, AMPLE).ids)
+
+
+@pytest.mark.parametrize("name", ["mellum", "seed-coder", "codestral", "codellama", "aixcoder"])
+def test_other_formats_have_no_such_form(name):
+    tokenizer = made("llama", tokens_of(name))
+
+    assert suffix_first(published_format(name, tokenizer.id_of).template) is None
