@@ -27,6 +27,7 @@ import json, sys
 from pathlib import Path
 from model_runtime.errors import ConversionError, GgufError
 from model_runtime.importers.checkpoint import Checkpoint
+from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.huggingface import convert_folder
 import gguf, safetensors
 
@@ -56,7 +57,7 @@ LARGEST = 4 * WIDE["vocab_size"] * WIDE["hidden_size"]
 
 
 def converted(source, target, file_bytes=resource.RLIM_INFINITY):
-    """What the conversion says in a process whose files may have so many bytes."""
+    """Returns what the conversion says in a process whose files may have so many bytes."""
     done = subprocess.run(
         [sys.executable, "-c", CONVERT, str(source), str(target)],
         capture_output=True,
