@@ -46,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
 
     from model_runtime.catalogue.entries import catalogue
     from model_runtime.catalogue.fit import assess
-    from model_runtime.machine.memory import total_memory
+    from model_runtime.machine.memory import available_memory
     from model_runtime.machine.speed import measured_speed
     from model_runtime.progress_bar import progress_bar
     from model_runtime.store.installed import list_models
 
     with progress_bar():
-        found = assess(catalogue(), measured_speed(), total_memory())
+        found = assess(catalogue(), measured_speed(), available_memory())
     installed = {entry.name for entry in list_models()}
     if args.json:
         rows = [_as_json(one, one.model.name in installed) for one in found]
@@ -84,11 +84,14 @@ def _print(console: Console, found: tuple[Assessment, ...], installed: set[str])
             console.print(Text.assemble("> ", name, ": ", printable(one.why)))
             console.print(f"  add it with: fim-runtime models add {one.model.name}")
             console.print()
+    if not any(one.is_recommended for one in found):
+        console.print("none of them keeps up with typing here; the embedded model does")
+        console.print()
     for line in (
         "score: published; s for percent of SantaCoder-FIM lines written exactly, h for percent of "
         "HumanEval's single lines that pass their tests",
         "memory, key: predicted for this machine; key is the time from a key to its "
-        "suggestion (p95), - where the memory is too small",
+        "suggestion (p95), - where too little memory is free",
         "license*: is asked for before anything is fetched",
     ):
         console.print(Text(line), style="dim")
@@ -159,9 +162,9 @@ def _ours(model: CatalogueModel) -> str:
 
 
 def _key(one: Assessment) -> str:
-    if not one.fits:
-        return "-"
-    return f"{one.key_ms:.0f} ms" if one.key_ms < 10_000 else f"{one.key_ms / 1000:.0f} s"
+    from model_runtime.catalogue.fit import duration
+
+    return duration(one.key_ms) if one.fits else "-"
 
 
 def _bytes(size: int) -> str:
