@@ -76,6 +76,8 @@ class ConversionReport:
     notes: tuple[str, ...] = ()
     hole_start: HoleStart | None = None
     """Beginning of the hole; None where the source does not say and none was measured."""
+    is_new: bool = True
+    """False where nothing was done, for the model was installed already."""
 
 
 def convert_folder(
