@@ -1,0 +1,106 @@
+"""Types a few lines into the path of a completion, in this process, and times each key.
+
+Everything runs as in the server but the protocol; nothing is taken, and no pause is waited for.
+The document is one of this package's own modules, at whose middle the cursor begins, so that there
+is as much text before and behind it as in a file that somebody works on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+
+from fim_lsp.completion.provider import CompletionProvider
+from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.trace import AnsweredBy
+from fim_lsp.document import DocumentSnapshot
+from fim_lsp.model_host.host import ModelHost
+from fim_lsp.replay.user import key_of
+from fim_lsp.settings import Settings
+from fim_lsp.suggestion import Trigger
+from model_runtime.served_model import ServedModel
+
+_PACKAGE, _MODULE = "fim_lsp.completion", "provider.py"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTime:
+    """One key after which the model was asked."""
+
+    milliseconds: float
+    """Time from the request to its answer."""
+    read: int
+    """Ids that the engine ran before the first one that was new."""
+    written: int
+    """Ids that it wrote then."""
+
+
+async def key_times(
+    model: ServedModel,
+    settings: Settings,
+    *,
+    keys: int,
+    seconds: float,
+    advance: Callable[[float], None] = lambda share: None,
+) -> list[KeyTime]:
+    """Returns the times of those keys after which the model was asked.
+
+    The first key, for which the whole document is read, is not among them.
+
+    Args:
+        model: is closed afterwards.
+        settings: of the user.
+        keys: typed at most.
+        seconds: time after which no further key is typed.
+        advance: told which share of the keys is typed.
+    """
+    # What depends on the clock, or on what else this machine knows, would make each run another.
+    settings = replace(
+        settings,
+        debounce_ms=0,
+        time_limit_ms=0,
+        idle_work=False,
+        project_memory=False,
+        learn_from_use=False,
+        languages=(("*", True),),
+    )
+    host = ModelHost(load=lambda _: model)
+    times: list[KeyTime] = []
+    try:
+        await host.ready(settings)
+        provider = CompletionProvider(host)
+        started = time.perf_counter()
+        for number, snapshot in enumerate(_typed(keys + 1)):
+            if number > 1 and time.perf_counter() - started > seconds:
+                break
+            await provider.complete(CompletionRequest(snapshot, Trigger.AUTOMATIC, settings))
+            (trace,) = provider.log.newest(limit=1)
+            decoding = trace.generation.decoding if trace.generation else None
+            if number and decoding and trace.answered_by is AnsweredBy.MODEL:
+                spent = trace.timings.ms["total"]
+                times.append(KeyTime(round(spent, 1), decoding.read_tokens, decoding.new_tokens))
+            advance((number + 1) / (keys + 1))
+        provider.close()
+    finally:
+        host.close()
+    return times
+
+
+def _typed(keys: int) -> Iterator[DocumentSnapshot]:
+    """Yields the document after each key."""
+    text = resources.files(_PACKAGE).joinpath(_MODULE).read_text(encoding="utf-8")
+    start = text.index("\n", len(text) // 2) + 1
+    before, rest = text[:start], text[start:]
+    behind = rest[len(rest) // 4 :]
+    for number in range(keys):
+        key = key_of(rest)
+        before, rest = before + key, rest[len(key) :]
+        yield DocumentSnapshot(
+            uri="untitled:doctor.py",
+            language_id="python",
+            version=number + 1,
+            text=before + behind,
+            offset=len(before),
+        )
