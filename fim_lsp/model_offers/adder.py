@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _LATER_STEPS = 0.25
-"""Share of the way that is left to all later steps; the first one, a download, takes longest."""
+"""Share of the way that is left to all later steps; a download comes first and takes longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,14 @@ class ModelAdder:
                 await add_in_a_process(name, partial(self._on_step, name))
 
     def _on_step(self, name: str, told: AddStep) -> None:
-        if told.step != self._step:
-            self._step = told.step
-            self._num_steps += 1
-        left = _LATER_STEPS ** (self._num_steps - 1)
-        share = 1 - left * (1 - (1 - _LATER_STEPS) * min(max(told.share, 0.0), 1.0))
-        if self.current is not None:
-            share = max(share, self.current.share)
+        share = self.current.share if self.current is not None else 0.0
+        if told.share is not None:
+            if told.step != self._step:
+                self._step = told.step
+                self._num_steps += 1
+            left = _LATER_STEPS ** (self._num_steps - 1)
+            done = (1 - _LATER_STEPS) * min(max(told.share, 0.0), 1.0)
+            share = max(share, 1 - left * (1 - done))
         self._tell(Adding(name, share, told.step + _time_left(told.seconds_left)))
 
     def _tell(self, adding: Adding | None) -> None:

@@ -138,7 +138,7 @@ def _check(name: str, accepts_license: bool) -> None:
         )
     if not model.is_permissive and not accepts_license:
         raise AddingFailed(
-            f"{name} has a licence with conditions ({model.license}); read {model.license_url}, "
+            f"{name} has a license with conditions ({model.license}); read {model.license_url}, "
             "and accept it to go on"
         )
 

@@ -74,9 +74,9 @@ def _offer(assessment: Assessment) -> Offer:
     text = (
         "fim-lsp completes with the small model that comes with it. "
         f"{model.name} is better: {assessment.why.rstrip('.')}. "
-        f"It is {size} to download, and its licence is {model.license}."
+        f"It is {size} to download, and its license is {model.license}."
     )
     if not model.is_permissive:
-        label = f"Accept the licence and download ({size})"
-        text += f" The licence has conditions: {model.license_url}"
+        label = f"Accept the license and download ({size})"
+        text += f" The license has conditions: {model.license_url}"
     return Offer(model.name, text, label)

@@ -33,8 +33,8 @@ class AddStep:
 
     step: str
     """Step in words."""
-    share: float = 0.0
-    """Share of the step that is done, 0 to 1."""
+    share: float | None = None
+    """Share of the step that is done, 0 to 1; None where nobody knows."""
     seconds_left: float | None = None
     """Time that the step will still take; None where nobody knows."""
 
@@ -83,9 +83,7 @@ async def _result(
         if not isinstance(told, dict):
             logger.info("the process that adds a model printed a line that is no object")
         elif isinstance(step := told.get("step"), str):
-            on_step(
-                AddStep(step, _number(told.get("share")) or 0.0, _number(told.get("seconds_left")))
-            )
+            on_step(AddStep(step, _number(told.get("share")), _number(told.get("seconds_left"))))
         else:
             result = told
     return result
