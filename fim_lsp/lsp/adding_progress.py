@@ -6,15 +6,13 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from fim_lsp.lsp.session import FimServer
 from fim_lsp.model_offers.adder import Adding
-
-if TYPE_CHECKING:
-    from fim_lsp.lsp.session import FimServer
 
 logger = logging.getLogger(__name__)
 

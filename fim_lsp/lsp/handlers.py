@@ -28,7 +28,7 @@ from fim_lsp.lsp.document_states import wants_document_states
 from fim_lsp.lsp.documents import end_of_edit, install_documents
 from fim_lsp.lsp.fields import field_at
 from fim_lsp.lsp.inline_items import ACCEPT, to_items
-from fim_lsp.lsp.model_offer import offer_a_model
+from fim_lsp.lsp.model_offer import offer_a_model, shows_actions
 from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_offers.manager import ModelManager
@@ -72,6 +72,7 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
     )
     server.configure(params.initialization_options)
     capabilities = field_at(server.protocol.raw_params, "capabilities")
+    server.can_ask = shows_actions(capabilities)
     server.states.is_wanted = wants_document_states(capabilities)
     completion_list.offer(server, capabilities)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -11,12 +11,10 @@ from pygls.exceptions import JsonRpcException
 from fim_lsp.errors import FimLspError
 from fim_lsp.lsp.adding_progress import shown_progress
 from fim_lsp.lsp.fields import field_at
+from fim_lsp.lsp.session import FimServer
 from fim_lsp.model_offers.errors import AddingCancelled
 from fim_lsp.model_offers.offer import Offer
 from model_runtime.errors import ModelRuntimeError
-
-if TYPE_CHECKING:
-    from fim_lsp.lsp.session import FimServer
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +23,15 @@ NEVER = "Never"
 AGAIN = "Try again"
 
 
+def shows_actions(client_capabilities: object) -> bool:
+    """Tells whether a client shows messages with actions to choose from."""
+    found = field_at(client_capabilities, "window", "showMessage", "messageActionItem")
+    return isinstance(found, Mapping)
+
+
 async def offer_a_model(server: FimServer) -> None:
     """Asks the user when there is nothing else to do, if there is anything to offer at all."""
-    window = server.client_capabilities.window
-    if window is None or window.show_message is None:
-        return
-    if window.show_message.message_action_item is None:
+    if not server.can_ask:
         return
     await server.models.quiet()
     offer = await server.models.offer(server.settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException, JsonRpcRequestCancelled
@@ -11,11 +11,9 @@ from pygls.exceptions import JsonRpcException, JsonRpcRequestCancelled
 from fim_lsp.errors import FimLspError
 from fim_lsp.lsp.adding_progress import shown_progress
 from fim_lsp.lsp.fields import field_at
+from fim_lsp.lsp.session import FimServer
 from fim_lsp.model_offers.errors import AddingCancelled
 from model_runtime.errors import ModelRuntimeError
-
-if TYPE_CHECKING:
-    from fim_lsp.lsp.session import FimServer
 
 MODELS = "fimLsp/models"
 ADD_MODEL = "fimLsp.addModel"

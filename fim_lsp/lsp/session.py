@@ -74,8 +74,10 @@ class FimServer(LanguageServer):
         self.provider = make_provider(host)
         self.models = models or ModelManager(host)
         """Models that may be chosen, added and offered."""
+        self.can_ask = False
+        """Whether the client can show its user a question with answers to choose from."""
         self.cancellable: dict[str | int, Callable[[], None]] = {}
-        """Ends of the work that progress bars of the client show, by their tokens."""
+        """Ends of the work that progress bars show, by their tokens."""
         self._host = host
         self._settings = EditorSettings(shared)
         self._recent = RecentDocuments()
