@@ -55,6 +55,12 @@ class ModelWeights(Protocol):
         ...
 
 
+Examine = Callable[[Path, HoleStart | None], HoleStart | None]
+"""Looks at a finished bundle before it takes the place of an earlier one.
+
+Takes its folder and the beginning of the hole that the source states, and returns the beginning;
+raises ConversionError where the earlier one should stay.
+"""
 OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 
 
@@ -95,11 +101,13 @@ def convert_folder(
     training: Mapping[str, Any] | None = None,
     progress: OnStep = ignore_step,
     open_weights: OpenWeights | None = None,
+    examine: Examine | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in `source` to `target`, whole or not at all.
 
     What the arguments leave open comes from the folder itself (see `fim_config`).  `open_weights`
-    opens weights that lie elsewhere; by default they are the folder's.
+    opens weights that lie elsewhere; by default they are the folder's.  `examine` is called when
+    the bundle is finished, before it takes the place of `target`.
 
     Raises:
         ConversionError: no model of a known family, or nothing says how to prompt it.
@@ -156,6 +164,7 @@ def convert_folder(
                     shutil.copyfile(text, folder / copied)
             progress("checking the canary")
             ModelBundle.open(folder).verify_weights()
+            hole_start = fim.hole_start if examine is None else examine(folder, fim.hole_start)
             source_bytes = weights.source_bytes
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
@@ -174,7 +183,7 @@ def convert_folder(
         bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
         seconds=time.perf_counter() - started,
         notes=notes,
-        hole_start=fim.hole_start,
+        hole_start=hole_start,
     )
 
 

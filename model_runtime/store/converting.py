@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_runtime.models.bundle import MANIFEST, ModelBundle, write_manifest
 from model_runtime.progress import OnStep
+from model_runtime.prompt.format import HoleStart
 from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.options import AddOptions
 
@@ -42,12 +43,22 @@ def convert(
         ModelRuntimeError: it cannot be read, or nothing says how to prompt it.
     """
     if isfile(source / MANIFEST):
-        report = copy_bundle(source, target, target.name)
-    else:
-        report = _with_measured_hole(_converted(source, target, options, progress), progress)
-    if origin is not None:
-        _record(target, origin, license)
-    return report
+        return copy_bundle(source, target, target.name)
+    settings: dict[str, Any] = {
+        "name": target.name,
+        "quantization": options.quantization,
+        "order": options.order,
+        "prompt_format": options.prompt_format,
+        "progress": progress,
+        "examine": lambda folder, stated: _examined(folder, stated, progress, origin, license),
+    }
+    if isdir(source):
+        from model_runtime.importers.huggingface import convert_folder  # slow to import
+
+        return convert_folder(source, target, **settings)
+    from model_runtime.importers.gguf import convert_gguf
+
+    return convert_gguf(source, target, **settings)
 
 
 def origin_of(bundle: ModelBundle) -> Mapping[str, Any]:
@@ -80,40 +91,22 @@ def installed_report(bundle: ModelBundle, note: str) -> ConversionReport:
     )
 
 
-def _converted(
-    source: Path, target: Path, options: AddOptions, progress: OnStep
-) -> ConversionReport:
-    settings: dict[str, Any] = {
-        "name": target.name,
-        "quantization": options.quantization,
-        "order": options.order,
-        "prompt_format": options.prompt_format,
-        "progress": progress,
-    }
-    if isdir(source):
-        from model_runtime.importers.huggingface import convert_folder  # slow to import
-
-        return convert_folder(source, target, **settings)
-    from model_runtime.importers.gguf import convert_gguf
-
-    return convert_gguf(source, target, **settings)
-
-
-def _with_measured_hole(report: ConversionReport, progress: OnStep) -> ConversionReport:
-    """Measures where holes should begin if the source does not say it."""
+def _examined(
+    folder: Path,
+    stated: HoleStart | None,
+    progress: OnStep,
+    origin: Mapping[str, str] | None,
+    license: str,
+) -> HoleStart:
+    """Measures where holes should begin, where the source does not say it, and notes the origin."""
     from model_runtime.store.hole_probe import choose_hole_start  # slow to import
 
-    if report.hole_start is not None:
-        return report
-    progress("measuring where holes should begin")
-    return replace(report, hole_start=choose_hole_start(report.path))
-
-
-def _record(folder: Path, origin: Mapping[str, str], license: str) -> None:
-    manifest = ModelBundle.open(folder).manifest
-    noted = replace(
-        manifest,
-        license=license or manifest.license,
-        training={**manifest.training, ORIGIN: dict(origin)},
-    )
-    write_manifest(folder, noted.to_json())
+    if stated is None:
+        progress("measuring where holes should begin")
+        stated = choose_hole_start(folder)
+    if origin is not None:
+        manifest = ModelBundle.open(folder).manifest
+        training = {**manifest.training, ORIGIN: dict(origin)}
+        noted = replace(manifest, license=license or manifest.license, training=training)
+        write_manifest(folder, noted.to_json())
+    return stated

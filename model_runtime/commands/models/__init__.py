@@ -6,7 +6,16 @@ The modules import nothing heavy until their `run` is called.
 from __future__ import annotations
 
 from model_runtime.command_line import Commands
-from model_runtime.commands.models import add, export, info, listing, remove, sign, use
+from model_runtime.commands.models import (
+    add,
+    available,
+    export,
+    info,
+    listing,
+    remove,
+    sign,
+    use,
+)
 
 
 def add_parser(commands: Commands) -> None:
@@ -15,5 +24,5 @@ def add_parser(commands: Commands) -> None:
         "models", help="list, describe, add, choose, remove and export models"
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (listing, info, add, use, remove, sign, export):
+    for action in (listing, available, info, add, use, remove, sign, export):
         action.add_parser(actions)
