@@ -32,6 +32,7 @@ def shows_actions(client_capabilities: object) -> bool:
 async def offer_a_model(server: FimServer) -> None:
     """Asks the user when there is nothing else to do, if there is anything to offer at all."""
     if not server.can_ask:
+        logger.info("no model is offered: the client shows no questions")
         return
     await server.models.quiet()
     offer = await server.models.offer(server.settings)

@@ -13,7 +13,7 @@ from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_offers import answers, listing
 from fim_lsp.model_offers.adder import ModelAdder, is_usable
 from fim_lsp.model_offers.errors import AddingFailed
-from fim_lsp.model_offers.offer import Offer, OfferFacts, may_offer, offer_of
+from fim_lsp.model_offers.offer import Offer, OfferFacts, offer_of, why_not
 from fim_lsp.settings import Settings
 from model_runtime.store import choice
 from model_runtime.store.names import AUTO
@@ -103,7 +103,7 @@ class ModelManager:
 
     async def offer(self, settings: Settings) -> Offer | None:
         """Returns the offer to make now, and remembers that it was made; None for none."""
-        if not settings.offer_models or settings.model != AUTO or self.adder.current is not None:
+        if self.adder.current is not None:
             return None
         return await in_a_daemon_thread(partial(_offer, settings, self._host.in_use))
 
@@ -154,7 +154,11 @@ def _offer(settings: Settings, in_use: str) -> Offer | None:
         answers=answers.read(),
         today=date.today(),
     )
-    if not may_offer(facts):
+    reason = why_not(facts)
+    offer = None if reason else offer_of(listing.assessments())
+    if offer is None:
+        logger.info("no model is offered: %s", reason or "none of the catalogue suits this machine")
+    elif not answers.note_asked(facts.today):
+        logger.info("no model is offered: another editor asks, or it cannot be written down")
         return None
-    offer = offer_of(listing.assessments())
-    return offer if offer is not None and answers.note_asked(facts.today) else None
+    return offer

@@ -37,26 +37,32 @@ class Offer:
     model: str
     """Name in the catalogue."""
     text: str
-    """What the user is told."""
+    """Text for the user."""
     accept: str
     """Label of the action that begins the download."""
 
 
-def may_offer(facts: OfferFacts) -> bool:
-    """Tells whether an offer may be made: nobody has chosen a model or has said No.
+def why_not(facts: OfferFacts) -> str:
+    """Returns what speaks against an offer, in a few words; empty where nothing does.
 
     >>> facts = OfferFacts("auto", True, "default", ["default"], Answers(), date(2026, 11, 28))
-    >>> may_offer(facts)
-    True
+    >>> why_not(facts)
+    ''
+    >>> from dataclasses import replace
+    >>> why_not(replace(facts, setting="mine"))
+    'the setting `model` names one'
     """
-    return (
-        facts.is_allowed
-        and facts.setting == AUTO
-        and facts.in_use == DEFAULT
-        and set(facts.installed) == {DEFAULT}
-        and not facts.answers.never
-        and facts.answers.asked != facts.today
-    )
+    if not facts.is_allowed:
+        return "the setting `offerModels` is off"
+    if facts.setting != AUTO:
+        return "the setting `model` names one"
+    if facts.in_use != DEFAULT or set(facts.installed) != {DEFAULT}:
+        return "there are others than the embedded one"
+    if facts.answers.never:
+        return "the user has said never"
+    if facts.answers.asked == facts.today:
+        return "the user was asked today"
+    return ""
 
 
 def offer_of(assessments: Iterable[Assessment]) -> Offer | None:
@@ -68,15 +74,21 @@ def offer_of(assessments: Iterable[Assessment]) -> Offer | None:
 
 
 def _offer(assessment: Assessment) -> Offer:
+    from model_runtime.catalogue.fit import MAX_KEY_MS
+
     model = assessment.model
     size = f"{model.download_bytes / 1e6:.0f} MB"
-    label = f"Download ({size})"
+    pace = ", slower than most people type" if assessment.key_ms > MAX_KEY_MS else ""
     text = (
-        "fim-lsp completes with the small model that comes with it. "
-        f"{model.name} is better: {assessment.why.rstrip('.')}. "
-        f"It is {size} to download, and its license is {model.license}."
+        f"fim-lsp completes with the small model that comes with it. {model.name} is better: "
+        f"{size} to download, {assessment.memory_bytes / 1e9:.1f} GB of memory, about "
+        f"{round(assessment.key_ms, -1):.0f} ms from a key to a suggestion here{pace}; license "
+        f"{model.license}."
     )
-    if not model.is_permissive:
-        label = f"Accept the license and download ({size})"
-        text += f" The license has conditions: {model.license_url}"
-    return Offer(model.name, text, label)
+    if model.is_permissive:
+        return Offer(model.name, text, f"Download ({size})")
+    return Offer(
+        model.name,
+        f"{text} The license has conditions: {model.license_url}",
+        f"Accept the license and download ({size})",
+    )

@@ -21,7 +21,7 @@ LICENSE_URL = "https://example.org/license"
 
 @dataclass(frozen=True)
 class Offered:
-    """What a test needs to offer a model and to let it be fetched."""
+    """All that a test needs to offer a model and to let it be fetched."""
 
     home: Path
     hub: FakeHub
