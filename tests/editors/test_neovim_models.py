@@ -82,7 +82,7 @@ def test_the_offer_waits_without_disturbing_and_is_taken_when_the_user_looks(
     editor.type("34<Esc>")
     editor.wait_for_lines("x = 1", "y = 234")
     assert editor.lua("return #Prompts") == 0
-    assert editor.api.get_mode() == {"mode": "n", "blocking": False}
+    assert editor.api.request("nvim_get_mode") == {"mode": "n", "blocking": False}
     assert world.hub.requests == []
 
     world.hub.slow = 300_000
