@@ -12,6 +12,7 @@ system frees the lock of a process that is gone, however it went.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -137,6 +138,17 @@ def replace_text(path: Path, text: str) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Returns a sentence on a folder that cannot be written, with what to do where that is known.
+
+    >>> cannot_write(Path("models"), OSError(errno.ENOSPC, "No space left on device"))
+    'cannot write models ([Errno 28] No space left on device); make room there and try again'
+    """
+    full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    remedy = "; make room there and try again" if error.errno in full else ""
+    return f"cannot write {path} ({error}){remedy}"
 
 
 def sha256_of(path: Path) -> str:

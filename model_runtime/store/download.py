@@ -20,7 +20,7 @@ _ATTEMPTS = 3
 """Tries in a row that bring nothing, before it is given up."""
 _WAIT_SECONDS = 1.0
 _TIMEOUT_SECONDS = 30.0
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 class Download:
@@ -98,9 +98,10 @@ class Download:
         with utils.get_session().stream("GET", file.url, **asked) as response:
             _raise_for_status(utils, response)
             goes_on = have and response.status_code == 206
-            with part.open("ab" if goes_on else "wb", buffering=0) as written:
+            with part.open("ab" if goes_on else "wb") as written:
                 for block in response.iter_bytes(_CHUNK_BYTES):
                     written.write(block)
+                    written.flush()  # or what a killed process had not written would be lost
                     if written.tell() > file.size:
                         raise ConversionError(
                             f"{file.name} is larger than the hub says; run the same command again"
