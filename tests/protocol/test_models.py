@@ -439,5 +439,6 @@ def test_a_chosen_model_that_is_gone_is_told_and_the_embedded_one_answers(launch
 
     assert "vanished, the chosen model, cannot be used" in told
     assert "fim-runtime models use NAME" in told
-    assert "embedded-cpu" == status(wire)["model"]
     assert "model" == complete(wire)
+    [row] = wire.result("fimLsp/models", {})["installed"]
+    assert ("default", True) == (row["name"], row["isCurrent"])
