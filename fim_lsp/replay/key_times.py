@@ -14,12 +14,13 @@ from importlib import resources
 
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
-from fim_lsp.completion.trace import AnsweredBy
+from fim_lsp.completion.trace import AnsweredBy, RequestTrace
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.replay.user import key_of
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
+from model_runtime.machine.typed_keys import Key
 from model_runtime.served_model import ServedModel
 
 _PACKAGE, _MODULE = "fim_lsp.completion", "provider.py"
@@ -27,14 +28,12 @@ _PACKAGE, _MODULE = "fim_lsp.completion", "provider.py"
 
 @dataclass(frozen=True, slots=True)
 class KeyTime:
-    """One key after which the model was asked."""
+    """One key after which a text came."""
 
     milliseconds: float
     """Time from the request to its answer."""
-    read: int
-    """Ids that the engine ran before the first one that was new."""
-    written: int
-    """Ids that it wrote then."""
+    work: Key
+    """Ids that the model read and wrote for it."""
 
 
 async def key_times(
@@ -45,7 +44,7 @@ async def key_times(
     seconds: float,
     advance: Callable[[float], None] = lambda share: None,
 ) -> list[KeyTime]:
-    """Returns the times of those keys after which the model was asked.
+    """Returns the times of those keys after which a text came.
 
     The first key, for which the whole document is read, is not among them.
 
@@ -71,21 +70,30 @@ async def key_times(
     try:
         await host.ready(settings)
         provider = CompletionProvider(host)
-        started = time.perf_counter()
+        begun = time.perf_counter()
         for number, snapshot in enumerate(_typed(keys + 1)):
-            if number > 1 and time.perf_counter() - started > seconds:
+            started = time.perf_counter()
+            if number > 1 and started - begun > seconds:
                 break
-            await provider.complete(CompletionRequest(snapshot, Trigger.AUTOMATIC, settings))
-            (trace,) = provider.log.newest(limit=1)
-            decoding = trace.generation.decoding if trace.generation else None
-            if number and decoding and trace.answered_by is AnsweredBy.MODEL:
-                spent = trace.timings.ms["total"]
-                times.append(KeyTime(round(spent, 1), decoding.read_tokens, decoding.new_tokens))
+            request = CompletionRequest(snapshot, Trigger.AUTOMATIC, settings)
+            found = await provider.complete(request)
+            milliseconds = (time.perf_counter() - started) * 1e3
+            if number and found:
+                (trace,) = provider.log.newest(limit=1)
+                times.append(KeyTime(milliseconds, _work(trace)))
             advance((number + 1) / (keys + 1))
         provider.close()
     finally:
         host.close()
     return times
+
+
+def _work(trace: RequestTrace) -> Key:
+    """Returns what the model did for a request: nothing where the text was known before."""
+    decoding = trace.generation.decoding if trace.generation else None
+    if decoding is None or trace.answered_by is not AnsweredBy.MODEL:
+        return Key(0, 0)
+    return Key(decoding.read_tokens, decoding.new_tokens)
 
 
 def _typed(keys: int) -> Iterator[DocumentSnapshot]:

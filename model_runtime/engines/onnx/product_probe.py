@@ -17,7 +17,7 @@ from model_runtime.engines.onnx.block_quantization import Blocks
 from model_runtime.engines.onnx.file import CONTRIB, OnnxFile
 from model_runtime.engines.onnx.session import open_session
 
-_HIDDEN, _INNER, _PRODUCTS = 1024, 8192, 8
+_HIDDEN, _INNER, _PRODUCTS = 1024, 8192, 24
 _BLOCKS = Blocks(8, 128)
 _ACCURACY_LEVEL = 4
 """Accuracy level of the engine's own products."""
