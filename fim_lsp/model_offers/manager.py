@@ -15,6 +15,7 @@ from fim_lsp.model_offers.adder import ModelAdder, is_usable
 from fim_lsp.model_offers.errors import AddingFailed
 from fim_lsp.model_offers.offer import Offer, OfferFacts, offer_of, why_not
 from fim_lsp.settings import Settings
+from model_runtime.errors import CatalogueError, ModelRuntimeError
 from model_runtime.store import choice
 from model_runtime.store.names import AUTO
 
@@ -50,11 +51,18 @@ class ModelManager:
             self._watch.cancel()
 
     async def models(self) -> dict[str, Any]:
-        """Returns the models that are installed and those that can be had, as JSON."""
+        """Returns the models that are installed and those that can be had, as JSON.
+
+        `problem` says why there are none of the latter; it is empty where all is well.
+        """
         installed = await in_a_daemon_thread(partial(listing.installed_models, self._host.in_use))
         names = {row["name"] for row in installed}
-        available = await in_a_daemon_thread(partial(listing.available_models, names))
-        return {"installed": installed, "available": available}
+        available, problem = [], ""
+        try:
+            available = await in_a_daemon_thread(partial(listing.available_models, names))
+        except CatalogueError as error:  # the models on this machine can be chosen all the same
+            problem = str(error)
+        return {"installed": installed, "available": available, "problem": problem}
 
     async def use(self, name: str) -> str:
         """Chooses a model on this machine; returns what keeps it from being used, or nothing.
@@ -155,7 +163,10 @@ def _offer(settings: Settings, in_use: str) -> Offer | None:
         today=date.today(),
     )
     reason = why_not(facts)
-    offer = None if reason else offer_of(listing.assessments())
+    try:
+        offer = None if reason else offer_of(listing.assessments())
+    except ModelRuntimeError as error:
+        offer, reason = None, str(error)
     if offer is None:
         logger.info("no model is offered: %s", reason or "none of the catalogue suits this machine")
     elif not answers.note_asked(facts.today):

@@ -431,6 +431,15 @@ def wire_of_whole(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iter
         wire.close()
 
 
+def test_without_a_catalogue_the_models_of_this_machine_can_be_chosen(launch, world: Offered):
+    world.catalogue.write_text("{")
+    found = launch({**WITH_ACTIONS, **OFFERING}).result("fimLsp/models", {})
+    assert ["default"] == [row["name"] for row in found["installed"]]
+    assert [] == found["available"]
+    assert f"the catalogue {world.catalogue} cannot be used" in found["problem"]
+    wait_for_log(log_of(world), "no model is offered: the catalogue")
+
+
 def test_a_chosen_model_that_is_gone_is_told_and_the_embedded_one_answers(launch, world: Offered):
     world.data.mkdir(parents=True)
     (world.data / "chosen-model").write_text("vanished\n")

@@ -196,6 +196,9 @@ function M.select(client)
       say('the models cannot be listed: ' .. err.message, vim.log.levels.ERROR)
       return
     end
+    if models.problem ~= '' then
+      say(models.problem, vim.log.levels.WARN)
+    end
     local items = {}
     for _, model in ipairs(models.installed) do
       items[#items + 1] = { model = model, is_here = true, text = describe_installed(model) }

@@ -55,3 +55,14 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     text = said(capsys)
     assert "pip install --force-reinstall a-package-of-no-one" in text
     assert "leave the engine at auto" in text
+
+
+def test_a_chosen_model_that_is_gone_is_a_problem_with_a_remedy(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "fim-lsp").mkdir()
+    (tmp_path / "fim-lsp" / "chosen-model").write_text("vanished")
+    assert 1 == doctor.show(Settings(), as_json=False)
+
+    text = said(capsys)
+    assert "no model has the name 'vanished'" in text
+    assert "fim-runtime models use default" in text
