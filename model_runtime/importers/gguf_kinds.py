@@ -1,4 +1,4 @@
-"""What a GGUF file holds that is no decoder which the engines run, and what to do with it instead.
+"""Says what a GGUF file holds that is no decoder for engines here, and what to do with it instead.
 
 llama.cpp and its relatives keep projectors, adapters, image models and much else in this format.
 The names of architectures are those of llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF.

@@ -105,9 +105,13 @@ def pieces_of_sentencepiece() -> tuple[list[str], list[int], list[float]]:
 )
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_sentencepieces_ids_are_those_of_the_classes_in_transformers(name, has_prefix, text):
-    """The last texts have letters that the vocabulary lacks, which become bytes."""
+    """The last texts have letters that the vocabulary lacks, which become bytes.
+
+    The classes take the text of a special token for that token, so no text has one here.
+    """
     transformers = required_module("transformers")
     convert_slow_tokenizer = required_module("transformers.convert_slow_tokenizer")
+    text = text.replace("<", "(")
     tokens, types, scores = pieces_of_sentencepiece()
     vocabulary = {token: id_ for id_, token in enumerate(tokens)}
     normal = {

@@ -56,7 +56,7 @@ LARGEST = 4 * WIDE["vocab_size"] * WIDE["hidden_size"]
 
 
 def converted(source, target, file_bytes=resource.RLIM_INFINITY):
-    """What the conversion says in a process whose files may have so many bytes."""
+    """Returns what the conversion says in a process whose files may have so many bytes."""
     done = subprocess.run(
         [sys.executable, "-c", CONVERT, str(source), str(target)],
         capture_output=True,
