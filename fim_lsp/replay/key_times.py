@@ -93,7 +93,7 @@ def _work(trace: RequestTrace) -> Key:
     decoding = trace.generation.decoding if trace.generation else None
     if decoding is None or trace.answered_by is not AnsweredBy.MODEL:
         return Key(0, 0)
-    return Key(decoding.read_tokens, decoding.new_tokens)
+    return Key(decoding.read_tokens, decoding.new_tokens, is_spelled=decoding.forced_tokens > 0)
 
 
 def _typed(keys: int) -> Iterator[DocumentSnapshot]:

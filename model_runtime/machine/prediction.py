@@ -175,10 +175,12 @@ def key_ms(
         return _KNOWN_MS
     # The logits after the last id that was read give the first one that is written.
     single = _pass_seconds(model, speed, 1, bytes_each)
-    if key.read > MAX_SPELLED:
-        read = _pass_seconds(model, speed, key.read, bytes_each)
+    if key.read <= 1:  # the logits of the key before serve again
+        read = 0.0
+    elif key.is_spelled and key.read <= MAX_SPELLED:
+        read = (key.read - 1) * single
     else:
-        read = max(0, key.read - 1) * single
+        read = _pass_seconds(model, speed, key.read, bytes_each)
     return _ASKED_MS + (read + (key.written - 1) * single) * 1e3
 
 

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from model_runtime.engines import registry
@@ -63,9 +64,7 @@ def measured_speed(*, threads: int = 0, anew: bool = False) -> MachineSpeed:
         anew: measures also what is remembered.
     """
     number = usable_threads(threads, _MAX_THREADS)
-    onnx = registry.find("onnx")
-    facts = {"method": _VERSION, "threads": number, "onnx": onnx.version, **machine_facts()}
-    path = measurement_file("machine", facts)
+    path = speed_file(number)
     if not anew and (known := remembered(path, _parsed)) is not None:
         return known
     with step("measuring this machine"):
@@ -77,6 +76,13 @@ def measured_speed(*, threads: int = 0, anew: bool = False) -> MachineSpeed:
     if not speed.is_busy:
         remember(path, asdict(speed))
     return speed
+
+
+def speed_file(threads: int) -> Path:
+    """Returns the file that remembers the speed of so many threads."""
+    version = registry.find("onnx").version
+    facts = {"method": _VERSION, "threads": threads, "onnx": version, **machine_facts()}
+    return measurement_file("machine", facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from model_runtime.prompt.encoder import MAX_REREAD_TOKENS
 
 MAX_SPELLED = 32
-"""Most ids that spell what is typed on a line.  They are run one by one, for each is chosen among
-those that agree with the text; what is longer is read at once."""
+"""Most ids that are run while what is typed on a line is spelled; what is longer is a text."""
 _LINE = 15
 """Ids of a line that was finished, about."""
 
@@ -26,6 +25,9 @@ class Key:
     """Ids that it read; 0 where the text was known before."""
     written: int
     """Ids that it wrote."""
+    is_spelled: bool = True
+    """Whether decoding had to agree with what is typed on the line: ids that it read were then run
+    one by one, for each is chosen among those that agree with the text."""
 
 
 _KNOWN = (173, 0, 0)
@@ -45,7 +47,8 @@ def typed_keys(*, is_suffix_first: bool, rereads_suffix: bool = False) -> tuple[
             new line does not change what stands before it.
         rereads_suffix: whether the text behind the cursor is read again at every key.
     """
-    known, in_a_line, new_line = _keys((_KNOWN,)), _keys(_IN_A_LINE), _keys(_NEW_LINE)
+    known, in_a_line = _keys((_KNOWN,)), _keys(_IN_A_LINE)
+    new_line = tuple(replace(key, is_spelled=False) for key in _keys(_NEW_LINE))
     if is_suffix_first:
         new_line = tuple(replace(key, read=_LINE) for key in new_line)
     if rereads_suffix:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.offered_model import table
+from tests.support.offered_model import NAME, table
 from tests.support.random_models import VARIANTS, make_source
 from tests.support.tracing import ROOT, Trace
 from tests.support.wire import TIMEOUT_SECONDS, Wire, start_stdio
@@ -112,12 +112,11 @@ def test_an_offer_that_is_declined_calls_nobody(tmp_path: Path):
     asked = wire.receive(
         lambda message: message.get("method") == "window/showMessageRequest", 4 * TIMEOUT_SECONDS
     )
-    available = wire.result("fimLsp/models", {})["available"]
     wire.shut_down()
     assert 0 == process.wait(TIMEOUT_SECONDS)
     wire.close()
 
-    assert available[0]["name"] in asked["params"]["message"]
+    assert NAME in asked["params"]["message"]
     assert [] == trace.calls_out()
     assert set() == trace.written_elsewhere()
 
