@@ -9,7 +9,7 @@ from model_runtime.prompt.orders import Order
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """What a user may say about a model that is added; the defaults leave it to the source."""
+    """Wishes of a user about a model that is added; the defaults leave all to the source."""
 
     name: str | None = None
     """Name under which to find it; by default the catalogue's, or the last part of the source."""
