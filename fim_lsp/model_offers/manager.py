@@ -39,6 +39,7 @@ class ModelManager:
         self.adder = ModelAdder()
         """Adds models, and tells how far that is."""
         self._watch: asyncio.Task[None] | None = None
+        self._num_choices = 0
 
     def start(self) -> None:
         """Takes over what other processes choose, from now on."""
@@ -71,6 +72,7 @@ class ModelManager:
             ModelRuntimeError: there is no such model, it cannot be used, or not be remembered.
         """
         await in_a_daemon_thread(partial(_choose, name))
+        self._num_choices += 1
         self._host.choose(name)
         asked_for = self._host.asked_for
         if asked_for in ("", AUTO, name):
@@ -123,8 +125,10 @@ class ModelManager:
     async def _follow_the_choice(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            num_choices = self._num_choices
             name = await in_a_daemon_thread(partial(choice.resolved, AUTO))
-            if name != self._host.chosen:
+            is_new = num_choices == self._num_choices  # else it was read before it was written here
+            if is_new and name != self._host.chosen:
                 logger.info("another model was chosen elsewhere")
                 self._host.choose(name)
 

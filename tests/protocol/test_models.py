@@ -385,6 +385,7 @@ def test_a_choice_in_a_terminal_is_used_by_editors_that_run(launch, world: Offer
     first, second = launch(QUIET), launch({"initializationOptions": {"model": "default"}})
     assert NAME == first.response(add(first), PATIENCE)["result"]["name"]
     first.receive(is_status(model=NAME), PATIENCE)
+    first.seen()  # older words about the embedded model
     done = subprocess.run(
         [sys.executable, "-m", "model_runtime", "models", "use", "default"],
         env=world.environment,
