@@ -6,6 +6,7 @@
       ConversionError         a model folder that cannot be turned into a bundle
       GitError                git is missing, or cannot read a repository
       GgufError               a GGUF file that cannot be read, or not be written of a bundle
+      WheelError              a bundle that cannot be written as pip packages
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
       EngineError             the backend failed; open a new engine
@@ -41,6 +42,10 @@ class GitError(ModelRuntimeError):
 
 class GgufError(ModelRuntimeError):
     """The file cannot be read, or what would be written of the bundle llama.cpp could not run."""
+
+
+class WheelError(ModelRuntimeError):
+    """The bundle cannot be written as pip packages."""
 
 
 class ModelNotFound(ModelRuntimeError):

@@ -151,10 +151,36 @@ def cannot_write(path: Path, error: OSError) -> str:
     return f"cannot write {path} ({error}){remedy}"
 
 
-def sha256_of(path: Path) -> str:
-    """Returns the hex digest of a file; about 30 ms for 50 MB."""
+def replace_text(path: Path, text: str) -> None:
+    """Puts a whole file in the place of another; a reader sees the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written; the old one stays.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def sha256_of(*paths: Path) -> str:
+    """Returns the hex digest of files, one behind the other; about 30 ms for 50 MB."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
+
+
+def size_of_folder(folder: Path) -> int:
+    """Returns the bytes of all files below a folder, those that links of it lead to included."""
+    found = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it may be gone meanwhile
+                stated = os.stat(os.path.join(path, name))
+                found += stated.st_size if stat.S_ISREG(stated.st_mode) else 0
+    return found

@@ -1,4 +1,4 @@
-"""Makes text of others fit for a terminal: nothing that moves the cursor or turns letters."""
+"""Makes text of others, and numbers, fit for a terminal."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def printable(text: str) -> str:
     'a\ufffd[31mb'
     """
     return _UNSAFE.sub("\ufffd", text)
+
+
+def shown_bytes(size: int) -> str:
+    """Returns a number of bytes as people read it.
+
+    >>> [shown_bytes(size) for size in (0, 1_234_000, 638_211_617, 1_271_000_000)]
+    ['0.0 MB', '1.2 MB', '638.2 MB', '1.27 GB']
+    """
+    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"

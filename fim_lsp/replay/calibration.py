@@ -19,7 +19,8 @@ from fim_lsp.replay import session
 from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
-from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, write_manifest
+from model_runtime.models.bundle import MANIFEST, TOKENIZER, ModelBundle, write_manifest
+from model_runtime.models.bundle_files import PACKAGES
 from model_runtime.models.calibration import UNCALIBRATED, Calibration, CalibrationPoint, table
 from model_runtime.store import choice, installed
 from model_runtime.store.names import AUTO
@@ -139,9 +140,14 @@ def _with_probability(bundle: ModelBundle, probability: float) -> Iterator[Path]
     """Makes a bundle of the same files with one threshold for every eagerness."""
     same = table([(0, probability, 0), (1, probability, 0)])
     with tempfile.TemporaryDirectory(prefix="fim-lsp-") as name:
-        folder = Path(name)
-        for file in (WEIGHTS, TOKENIZER):
-            (folder / file).symlink_to((bundle.path / file).resolve())
+        folder = Path(name) / "bundle"
+        weights = [stored.path for stored in bundle.weights_files]
+        for path in (*weights, bundle.path / TOKENIZER, bundle.path / PACKAGES):
+            # Parts of the weights lie in folders of their own, beside that of the bundle.
+            own = folder if path.parent == bundle.path else Path(name) / path.parent.name
+            own.mkdir(exist_ok=True)
+            if path.exists():
+                (own / path.name).symlink_to(path.resolve())
         manifest = replace(bundle.manifest, calibration=same)
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         yield folder

@@ -19,7 +19,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from platformdirs import user_cache_path
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_RECEIPT = "derived.json"
+_RECEIPT, _WEIGHTS = "derived.json", "weights"
 _BLOCK, _MAX_BLOCKS = 2**18, 256
 """Bytes that are read at once, and the most reads of one file."""
 _LAYOUT_VERSION = 3
@@ -58,21 +58,50 @@ def artifact_folder(
         anew: builds also where a folder looks whole, because it cannot be loaded.
     """
     key = _key(bundle, kind, version)
-    target = user_cache_path("fim-lsp", appauthor=False) / "derived" / f"{kind}-{key[:20]}"
+    target = _folder_of_all() / f"{kind}-{key[:20]}"
     if not anew and _is_complete(target, key):
         return target
     what = f"preparing {bundle.manifest.name} for {kind}, once"
     logger.info("%s", what)
     with step(what):
-        return _built(target, key, build)
+        return _built(target, _Receipt(key, bundle.manifest.weights.sha256), build)
 
 
-def _built(target: Path, key: str, build: Callable[[Path], None]) -> Path:
+def forms_by_weights() -> dict[str, list[Path]]:
+    """Returns the folders in the cache by the SHA-256 of the weights that they were made of."""
+    found: dict[str, list[Path]] = {}
+    try:
+        folders = sorted(_folder_of_all().iterdir())
+    except OSError:
+        return {}
+    for folder in folders:
+        try:
+            weights = read_json(folder / _RECEIPT).get(_WEIGHTS)
+        except (OSError, UnusableFile):
+            continue
+        if isinstance(weights, str):
+            found.setdefault(weights, []).append(folder)
+    return found
+
+
+def _folder_of_all() -> Path:
+    return user_cache_path("fim-lsp", appauthor=False) / "derived"
+
+
+class _Receipt(NamedTuple):
+    """Says what a folder was made for."""
+
+    key: str
+    weights: str
+    """SHA-256 of the weights, by which the folders of a model are found."""
+
+
+def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Path:
     """Fills and returns `target`, or a temporary folder where `target` cannot be written."""
     try:
         with building(target) as folder:
             build(folder)
-            _write_receipt(folder, key)
+            _write_receipt(folder, receipt)
         return target
     except OSError as error:
         logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
@@ -128,13 +157,14 @@ def _checksum(path: Path) -> int:
     return checksum
 
 
-def _write_receipt(folder: Path, key: str) -> None:
-    receipt = {"key": key, "files": _files(folder)}
-    (folder / _RECEIPT).write_text(json.dumps(receipt), encoding="utf-8")
+def _write_receipt(folder: Path, receipt: _Receipt) -> None:
+    content = {"key": receipt.key, _WEIGHTS: receipt.weights, "files": _files(folder)}
+    (folder / _RECEIPT).write_text(json.dumps(content), encoding="utf-8")
 
 
 def _is_complete(folder: Path, key: str) -> bool:
     try:
-        return read_json(folder / _RECEIPT) == {"key": key, "files": _files(folder)}
+        receipt = read_json(folder / _RECEIPT)
+        return receipt.get("key") == key and receipt.get("files") == _files(folder)
     except (OSError, UnusableFile):
         return False

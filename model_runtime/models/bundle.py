@@ -4,6 +4,8 @@
     model.safetensors   the weights, neutral of any engine (weights.py)
     tokenizer.json
     MODEL_CARD.md       and what else people should read, optional: FOR_PEOPLE
+    packages.json       where it came as pip packages, which may hold the weights in parts
+                        (bundle_files.py)
 
 Opening one reads the manifest and the tokenizer and checks that they belong together and speak
 the format of this version.  The weights are hashed whenever they are read, not at each start: an
@@ -19,9 +21,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_runtime.errors import BundleError, shown
-from model_runtime.model_files import MAX_JSON_BYTES, UnusableFile, size_of
+from model_runtime.model_files import MAX_JSON_BYTES, size_of
+from model_runtime.models.bundle_files import (
+    FOR_PEOPLE,
+    MANIFEST,
+    TOKENIZER,
+    WEIGHTS,
+    StoredFile,
+    check_weights,
+    package_facts,
+    remedy,
+    weights_files,
+)
 from model_runtime.models.families.registry import by_name
-from model_runtime.models.manifest import Canary, FileFacts, Manifest
+from model_runtime.models.manifest import Canary, Manifest
 from model_runtime.prompt.encoder import (
     Hole,
     PromptBudget,
@@ -36,8 +49,16 @@ if TYPE_CHECKING:
     from model_runtime.models.tensors import BundleTensors
     from model_runtime.models.weights import Float32
 
-MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "model.safetensors", "tokenizer.json"
-FOR_PEOPLE = ("MODEL_CARD.md", "LICENSE", "licences.tsv", "loss_curve.svg", "training_log.jsonl")
+__all__ = [
+    "FOR_PEOPLE",
+    "MANIFEST",
+    "TOKENIZER",
+    "WEIGHTS",
+    "ModelBundle",
+    "canary_ids",
+    "make_canary",
+    "write_manifest",
+]
 
 _CANARY_BUDGET = PromptBudget(tokens=4096)
 """An ample budget, so that the canary tests the format and not where a window is cut."""
@@ -56,6 +77,10 @@ class ModelBundle:
     path: Path
     manifest: Manifest
     encoder: PromptEncoder
+    weights_files: tuple[StoredFile, ...]
+    """The file with the weights, or those that hold them in parts, in their order."""
+    remedy: str
+    """Ends a message that a file of the folder is missing or damaged."""
 
     @classmethod
     def open(cls, path: Path | str) -> ModelBundle:
@@ -66,10 +91,14 @@ class ModelBundle:
                 the message names the file and says what to do.
         """
         path = Path(path)
-        manifest = _read_manifest(path / MANIFEST)
-        _check_size(path / WEIGHTS, manifest.weights)
-        _check_size(path / TOKENIZER, manifest.tokenizer)
-        _check_hash(path / TOKENIZER, manifest.tokenizer)
+        packages = package_facts(path)
+        again = remedy(packages)
+        manifest = _read_manifest(path / MANIFEST, again)
+        weights = weights_files(path, manifest.weights, packages)
+        stored_tokenizer = StoredFile(path / TOKENIZER, manifest.tokenizer, again)
+        for file in (*weights, stored_tokenizer):
+            file.check_size()
+        stored_tokenizer.check_hash()
         tokenizer = FimTokenizer.from_file(path / TOKENIZER)
         if tokenizer.size > manifest.decoder.vocab:
             raise BundleError(
@@ -82,7 +111,7 @@ class ModelBundle:
                 f"{path}: this version of fim-lsp writes prompts that the model was not trained on "
                 "(the canary differs); add the model again, or use the version that it came with"
             )
-        return cls(path, manifest, encoder)
+        return cls(path, manifest, encoder, weights, again)
 
     @property
     def tokenizer(self) -> FimTokenizer:
@@ -95,12 +124,12 @@ class ModelBundle:
         return self.manifest.prompt.stop_ids
 
     def verify_weights(self) -> None:
-        """Hashes the weights file, in about 30 ms for 50 MB.
+        """Hashes the weights, in about 30 ms for 50 MB.
 
         Raises:
             BundleError: its content is not what the manifest says.
         """
-        _check_hash(self.path / WEIGHTS, self.manifest.weights)
+        check_weights(self.weights_files, self.manifest.weights, self.remedy)
 
     def open_weights(self) -> BundleTensors:
         """Returns the weights by canonical names, hashed and complete, but not yet read.
@@ -122,9 +151,12 @@ class ModelBundle:
                 )
             recipes = family.tensors(spec)
         try:
-            return BundleTensors(WeightsFile(self.path / WEIGHTS), spec, recipes)
+            file = WeightsFile(*(part.path for part in self.weights_files))
+            return BundleTensors(file, spec, recipes)
         except UnreadableWeights as error:
-            raise BundleError(f"{self.path / WEIGHTS} is unreadable: {error}; {_AGAIN}") from error
+            raise BundleError(
+                f"{self.weights_files[0].path} is unreadable: {error}; {self.remedy}"
+            ) from error
 
     def weights(self) -> Mapping[str, Float32]:
         """Returns all weights as float32, dequantised: canonical name -> array.
@@ -134,9 +166,6 @@ class ModelBundle:
         """
         tensors = self.open_weights()
         return {name: tensors.float32(name) for name in tensors.shapes}
-
-
-_AGAIN = "add the model again"
 
 
 def make_canary(encoder: PromptEncoder) -> Canary:
@@ -171,40 +200,15 @@ def write_manifest(folder: Path, text: str) -> None:
     fresh.replace(folder / MANIFEST)
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path, again: str) -> Manifest:
     try:
         size_of(path, MAX_JSON_BYTES)
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing, so {path.parent} is no model bundle") from error
     except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read ({error}); {_AGAIN}") from error
+        raise BundleError(f"{path} cannot be read ({error}); {again}") from error
     try:
         return Manifest.from_json(text)
     except BundleError as error:
         raise BundleError(f"{path} cannot be used: {error}") from error
-
-
-def _check_size(path: Path, expected: FileFacts) -> None:
-    try:
-        size = size_of(path)
-    except OSError as error:
-        raise BundleError(f"{path} is missing; {_AGAIN}") from error
-    except UnusableFile as error:
-        raise BundleError(f"{path} cannot be used: {error}; {_AGAIN}") from error
-    if size != expected.size:
-        raise BundleError(
-            f"{path} has {size} bytes in place of {expected.size}, so it was cut off or exchanged; "
-            f"{_AGAIN}"
-        )
-
-
-def _check_hash(path: Path, expected: FileFacts) -> None:
-    from model_runtime.files import sha256_of
-
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error}); {_AGAIN}") from error
-    if found != expected.sha256:
-        raise BundleError(f"{path} is damaged (its SHA-256 is not the manifest's); {_AGAIN}")

@@ -1,5 +1,7 @@
 """Weights on disk: one safetensors file, read and written tensor by tensor, so memory is bounded.
 
+Packages hold the file in parts, which are read as if they were one.
+
 A matrix is stored as float, or as int8 with one float32 scale per row under `<name>.scale`:
 
     matrix[row, column] = int8[row, column] * scale[row]        symmetric, |int8| <= 127
@@ -13,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import mmap
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_runtime.model_files import size_of
+from model_runtime.models.mapped_files import MappedFiles
 from model_runtime.progress import advance
 
 Array = NDArray[Any]
@@ -67,8 +69,8 @@ class Written:
 class WeightsFile:
     """A safetensors file, mapped into memory."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the file and checks its header.
+    def __init__(self, *paths: Path) -> None:
+        """Opens the file, or the parts that it lies in, in their order, and checks its header.
 
         Raises:
             UnreadableWeights: it is not a complete, valid safetensors file.
@@ -76,19 +78,23 @@ class WeightsFile:
         from safetensors import SafetensorError, safe_open
 
         try:
-            size_of(path)
-            with path.open("rb") as file:
-                (header_size,) = struct.unpack("<Q", file.read(8))
-                if header_size > _MAX_HEADER_BYTES:
-                    raise UnreadableWeights(f"its header has {header_size:,} bytes")
+            for path in paths:
+                size_of(path)
+            mapped = MappedFiles(paths)
+            (header_size,) = struct.unpack("<Q", bytes(mapped.part(0, 8)))
+            if header_size > _MAX_HEADER_BYTES:
+                raise UnreadableWeights(f"its header has {header_size:,} bytes")
+            if len(paths) == 1:
                 # The library checks that sizes and offsets of the header agree with the file.
-                with safe_open(str(path), framework="np"):
-                    header = json.loads(file.read(header_size))
-                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (SafetensorError, OSError, ValueError, struct.error) as error:
+                with safe_open(str(paths[0]), framework="np"):
+                    pass
+            header = json.loads(bytes(mapped.part(8, 8 + header_size)))
+            if len(paths) > 1:
+                _check_spans(header, len(mapped) - 8 - header_size)
+        except (SafetensorError, OSError, ValueError, RecursionError, struct.error) as error:
             raise UnreadableWeights(str(error)) from error
         header.pop("__metadata__", None)
-        self._bytes = np.frombuffer(self._mapped, np.uint8)[8 + header_size :]
+        self._mapped, self._data_start = mapped, 8 + header_size
         self._spans = {name: tuple(entry["data_offsets"]) for name, entry in header.items()}
         self._unread = dict(self._spans)
         self.layout = {
@@ -103,20 +109,16 @@ class WeightsFile:
             raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
         start, end = self._spans[name]
         self._count(name)
-        self._let_pages_go()
-        flat: Array = self._bytes[start:end].view(_NUMPY_TYPES[dtype])
+        self._mapped.let_pages_go()
+        stored = self._mapped.part(self._data_start + start, self._data_start + end)
+        flat: Array = stored.view(_NUMPY_TYPES[dtype])
         return flat.reshape(shape)
-
-    def _let_pages_go(self) -> None:
-        """Takes what was read so far out of this process's memory; views read it again."""
-        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which does so by itself
-            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def _count(self, name: str) -> None:
         """Reports progress: whoever reads a file is as far as the share that was read."""
         if self._unread.pop(name, None) is not None:
             left = sum(end - start for start, end in self._unread.values())
-            advance(1 - left / max(1, len(self._bytes)))
+            advance(1 - left / len(self._mapped))
 
     def bits(self, name: str) -> int:
         """Returns the bits of each number of a tensor."""
@@ -137,6 +139,31 @@ class WeightsFile:
             bits <<= 16
             return bits.view(np.float32)
         return stored.astype(np.float32)
+
+
+def _check_spans(header: Any, size: int) -> None:
+    """Checks that tensors of a supported type fill the data, one behind the other.
+
+    The library does that for files; it does not read a file that lies in parts.
+
+    Raises:
+        UnreadableWeights: they do not.
+    """
+    try:
+        spans = sorted(
+            (*entry["data_offsets"], math.prod(entry["shape"]), entry["dtype"])
+            for name, entry in header.items()
+            if name != "__metadata__"
+        )
+        end = 0
+        for start, stop, count, dtype in spans:
+            if start != end or stop - start != count * np.dtype(_NUMPY_TYPES[dtype]).itemsize:
+                raise UnreadableWeights(f"sizes and offsets disagree at byte {start}")
+            end = stop
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UnreadableWeights(f"its header is no table of tensors ({error!r})") from error
+    if end != size:
+        raise UnreadableWeights(f"its tensors have {end} bytes, and the file {size}")
 
 
 def is_finite(values: Float32) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +25,14 @@ from model_runtime.models.bundle import (
     WEIGHTS,
     ModelBundle,
 )
+from model_runtime.models.bundle_files import PACKAGES, StoredFile
 
 if TYPE_CHECKING:
     from model_runtime.importers.huggingface import ConversionReport
 
 
 def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
-    """Copies the files of a bundle, and says what it is.
+    """Copies the files of a bundle, its weights into one file, and says what it is.
 
     Args:
         source: the bundle's folder.
@@ -46,12 +48,15 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
     started = time.perf_counter()
     files = _bundle_files(source)
     bundle = ModelBundle.open(source)
+    for stored in bundle.weights_files:
+        source_file(stored.path.parent, stored.path.name)
     bundle.verify_weights()
     manifest = replace(bundle.manifest, name=name)
     try:
         with building(target) as folder:
             for file in files:
                 shutil.copyfile(source / file, folder / file)
+            _join(bundle.weights_files, folder / WEIGHTS)
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
         raise ConversionError(f"cannot write {target} ({error})") from error
@@ -74,11 +79,24 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
 
 
 def _bundle_files(source: Path) -> list[str]:
-    """Returns the names of the files that make a bundle; all else in a folder stays behind.
+    """Returns the names of the files to copy beside the weights; all else in a folder stays behind.
 
     Raises:
-        ConversionError: one of them is a link, or no regular file, or far too large.
+        ConversionError: one of them, or the weights, is a link, or no regular file, or far too
+            large.
     """
-    most = {MANIFEST: MAX_JSON_BYTES, **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES)}
-    names = (MANIFEST, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
-    return [name for name in names if source_file(source, name, most.get(name)) is not None]
+    most = {
+        MANIFEST: MAX_JSON_BYTES,
+        PACKAGES: MAX_JSON_BYTES,
+        **dict.fromkeys(FOR_PEOPLE, MAX_TEXT_BYTES),
+    }
+    names = (MANIFEST, PACKAGES, TOKENIZER, WEIGHTS, *FOR_PEOPLE)
+    found = [name for name in names if source_file(source, name, most.get(name)) is not None]
+    return [name for name in found if name not in (PACKAGES, WEIGHTS)]
+
+
+def _join(files: Sequence[StoredFile], target: Path) -> None:
+    with target.open("wb") as joined:
+        for file in files:
+            with file.path.open("rb") as part:
+                shutil.copyfileobj(part, joined, 1 << 20)

@@ -1,14 +1,15 @@
-"""Finds the models of this machine by name, lists and removes them.
+"""Finds the models of this machine by name, and lists them.  A name means the first of these:
 
 default                     shipped inside the package
 <user data>/fim-lsp/models  what `adding.add_model` has put there, one bundle per folder
+installed pip packages      what `packages` finds among them
 any path                    a bundle somewhere else; a name is never taken for a path
 """
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from model_runtime.errors import (
     ModelNotFound,
     ModelRuntimeError,
 )
-from model_runtime.files import sweep
+from model_runtime.files import size_of_folder, sweep
 from model_runtime.model_files import (
     UnusableFile,
     read_json,
@@ -33,19 +34,35 @@ from model_runtime.models.bundle import (
 from model_runtime.models.manifest import Manifest, signed
 from model_runtime.store.names import DEFAULT as DEFAULT
 from model_runtime.store.names import MODEL_NAME, is_path, path_of
+from model_runtime.store.packages import PackagedModel, packaged_models
+
+
+class Origin(str, Enum):
+    """Tells where a model came from, as people read it."""
+
+    BUILT_IN = "built in"
+    ADDED = "added"
+    PACKAGE = "package"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model on this machine."""
+    """A model on this machine that has a name."""
 
     name: str
     """Name by which `find` knows it."""
     path: Path
     manifest: Manifest | None
     """None if it cannot be used."""
+    origin: Origin
+    bytes: int
+    """Bytes of the bundle's files, those in other packages among them."""
     problem: str = ""
     """Reason why it cannot be used, in one sentence; else empty."""
+    note: str = ""
+    """One sentence on other models of this name, which are not used; else empty."""
+    package: PackagedModel | None = None
+    """Packages that it came in; None for others."""
 
 
 def default_folder() -> Path:
@@ -72,8 +89,15 @@ def list_models() -> list[ModelEntry]:
     """
     sweep_leftovers()
     folders = {DEFAULT: default_folder()} if default_folder().is_dir() else {}
-    folders |= {path.name: path for path in _added()}
-    return [_entry(name, path) for name, path in folders.items()]
+    found = {name: _entry(name, path, Origin.BUILT_IN) for name, path in folders.items()}
+    found |= {path.name: _entry(path.name, path, Origin.ADDED) for path in added_folders()}
+    for name, model in packaged_models().items():
+        if (first := found.get(name)) is not None:
+            note = f"{model.package.name} brings a model {name}, too, which this one hides"
+            found[name] = replace(first, note=note)
+        else:
+            found[name] = _packaged_entry(model)
+    return list(found.values())
 
 
 def find(name_or_path: str) -> ModelBundle:
@@ -86,24 +110,6 @@ def find(name_or_path: str) -> ModelBundle:
         BundleError: it is there but cannot be used.
     """
     return ModelBundle.open(_locate(name_or_path))
-
-
-def remove_model(name: str) -> Path:
-    """Deletes an added model; returns the folder that it was in.
-
-    Raises:
-        ModelNotFound: no added model has the name; the one inside the package cannot be removed.
-        ConversionError: its files cannot be deleted.
-    """
-    folder = models_folder() / name
-    if not MODEL_NAME.fullmatch(name) or not isdir(folder):
-        names = ", ".join(added.name for added in _added()) or "none"
-        raise ModelNotFound(f"no added model has the name {name!r}; there are: {names}")
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise ConversionError(f"{folder} cannot be deleted ({error.strerror})") from error
-    return folder
 
 
 def sign(name_or_path: str) -> Manifest:
@@ -126,7 +132,8 @@ def sign(name_or_path: str) -> Manifest:
     return manifest
 
 
-def _added() -> list[Path]:
+def added_folders() -> list[Path]:
+    """Returns the folders of the added models, in alphabetical order."""
     try:
         entries = sorted(models_folder().iterdir())
     except OSError:
@@ -134,11 +141,24 @@ def _added() -> list[Path]:
     return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
 
 
-def _entry(name: str, path: Path) -> ModelEntry:
+def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
     try:
-        return ModelEntry(name, path, ModelBundle.open(path).manifest)
+        bundle = ModelBundle.open(path)
     except ModelRuntimeError as error:
-        return ModelEntry(name, path, None, str(error))
+        return ModelEntry(name, path, None, origin, size_of_folder(path), str(error))
+    elsewhere = (file.path for file in bundle.weights_files if file.path.parent != path)
+    size = size_of_folder(path) + sum(file.stat().st_size for file in elsewhere)
+    return ModelEntry(name, path, bundle.manifest, origin, size)
+
+
+def _packaged_entry(model: PackagedModel) -> ModelEntry:
+    if model.problem:
+        entry = ModelEntry(
+            model.name, model.folder, None, Origin.PACKAGE, 0, model.problem, model.note
+        )
+    else:
+        entry = replace(_entry(model.name, model.folder, Origin.PACKAGE), note=model.note)
+    return replace(entry, package=model)
 
 
 def _locate(name_or_path: str) -> Path:
@@ -146,6 +166,11 @@ def _locate(name_or_path: str) -> Path:
         return default_folder()
     if MODEL_NAME.fullmatch(name_or_path) and isdir(models_folder() / name_or_path):
         return models_folder() / name_or_path
+    packaged = {} if is_path(name_or_path) else packaged_models()
+    if (model := packaged.get(name_or_path)) is not None:
+        if model.problem:
+            raise BundleError(model.problem)
+        return model.folder
     path = path_of(name_or_path, ModelNotFound)
     if is_path(name_or_path) and isfile(path / MANIFEST):
         return path
@@ -155,7 +180,8 @@ def _locate(name_or_path: str) -> Path:
             f"fim-runtime models add {path}"
         )
     known = [DEFAULT] if default_folder().is_dir() else []
-    known += [added.name for added in _added()]
+    known += [added.name for added in added_folders()]
+    known += [name for name in packaged if name not in known]
     there_are = f"there are: {', '.join(known)}" if known else "there is none on this machine"
     what = "path" if is_path(name_or_path) else "name"
     raise ModelNotFound(

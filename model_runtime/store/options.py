@@ -22,6 +22,6 @@ class AddOptions:
     revision: str | None = None
     """Commit, branch or tag of a repository; by default the catalogue's, or the newest."""
     force: bool = False
-    """True adds it though it seems too large, or is there already."""
+    """True adds it though it seems too large, does not prove its format, or is there already."""
     accept_license: bool = False
     """True accepts any license, and takes files that another program has fetched."""

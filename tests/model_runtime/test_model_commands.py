@@ -8,8 +8,12 @@ import sys
 import pytest
 
 from model_runtime.cli import main, parser
+from model_runtime.engines import artifact_cache, open_engine
+from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.manifest import signed
-from model_runtime.store import installed
+from model_runtime.store import choice, installed
+from tests.support.model_packages import install, wheels_in_parts
+from tests.support.random_models import VARIANTS, make_bundle
 
 
 @pytest.fixture
@@ -71,12 +75,106 @@ def test_the_hubs_metadata_of_a_card_is_not_shown(copy, capsys):
     assert "license: mit" not in shown
 
 
-def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
+def own_machine(tmp_path, monkeypatch):
+    """Keeps away what is installed here, and what engines have derived."""
     monkeypatch.setattr(installed, "models_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(artifact_cache, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(choice, "user_data_path", lambda *_, **__: tmp_path / "data")
+    (tmp_path / "site").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+
+def listed(capsys):
+    assert 0 == main(["models", "list"])
+    return capsys.readouterr().out
+
+
+def test_a_list_fits_a_terminal_and_says_where_models_come_from(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    shutil.copytree(installed.default_folder(), tmp_path / "models" / "qwen2.5-coder-0.5b")
+    bundle = ModelBundle.open(installed.default_folder())
+    for wheel in wheels_in_parts(bundle, tmp_path / "wheels").files:
+        install(wheel, tmp_path / "site")
+    (heading, *rows), legend = (part.splitlines() for part in listed(capsys).split("disk: "))
+
+    assert ["name", "from", "disk", "weights", "context", "hole", "license"] == heading.split()
+    assert [
+        "* default built in 10.8 MB 10.2 M 1,024 line Apache-2.0",
+        "qwen2.5-coder-0.5b added 10.8 MB 10.2 M 1,024 line Apache-2.0",
+        "mine package 10.8 MB 10.2 M 1,024 line Apache-2.0",
+    ] == [" ".join(row.split()) for row in rows]
+    assert all(len(line) <= 80 for line in (heading, *rows, *legend))
+
+
+def test_the_chosen_model_is_marked_and_missed_when_it_is_gone(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
+    shutil.copytree(installed.default_folder(), tmp_path / "models" / "mine")
+    choice.choose_model("mine")
+    marks = [line.split()[:2] for line in listed(capsys).splitlines()[1:3]]
+    shutil.rmtree(tmp_path / "models" / "mine")
+
+    assert [["default", "built"], ["*", "mine"]] == marks
+    assert "the chosen model mine is not on this machine any more" in listed(capsys)
+
+
+def test_what_cannot_be_used_is_told_below_the_table(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
+    shutil.copytree(installed.default_folder(), tmp_path / "models" / "mine")
+    (tmp_path / "models" / "mine" / "tokenizer.json").unlink()
+    said = listed(capsys)
+
+    assert "unusable" in said
+    problem = (
+        f"mine: {tmp_path / 'models' / 'mine' / 'tokenizer.json'} is missing; add the model again"
+    )
+    assert problem in said.splitlines()
+
+
+def test_a_program_reads_the_list(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
+    for wheel in wheels_in_parts(
+        ModelBundle.open(installed.default_folder()), tmp_path / "w"
+    ).files:
+        install(wheel, tmp_path / "site")
+    assert 0 == main(["models", "list", "--json"])
+    default, mine = json.loads(capsys.readouterr().out)
+
+    assert ("default", "built in", True) == (
+        default["name"],
+        default["origin"],
+        default["is_chosen"],
+    )
+    assert ("mine", "package", False) == (mine["name"], mine["origin"], mine["is_chosen"])
+    assert mine["bytes"] > mine["manifest"]["weights"]["size"]
+    assert ["acme-mine", *(f"acme-mine-part{n}" for n in (1, 2, 3))] == mine["packages"]
+
+
+def test_a_model_of_packages_is_removed_by_pip_and_what_engines_made_here(
+    tmp_path, monkeypatch, capsys
+):
+    own_machine(tmp_path, monkeypatch)
+    bundle = make_bundle(tmp_path, VARIANTS["rotary quarter"])
+    for wheel in wheels_in_parts(bundle, tmp_path / "w").files:
+        install(wheel, tmp_path / "site")
+    open_engine(installed.find("mine"), engine="onnx", threads=1).close()
+    (form,) = (tmp_path / "cache" / "derived").iterdir()
+
+    assert 1 == main(["models", "remove", "mine"])
+    assert not form.exists()
+    assert "  pip uninstall acme-mine acme-mine-part1 acme-mine-part2 acme-mine-part3\n" in (
+        capsys.readouterr().out
+    )
+    assert "mine" in listed(capsys)
+
+
+def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
+    own_machine(tmp_path, monkeypatch)
     shutil.copytree(installed.default_folder(), tmp_path / "models" / "mine")
 
     assert 0 == main(["models", "remove", "mine"])
-    assert "mine is removed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"mine is removed from {tmp_path / 'models' / 'mine'}; that frees 10.8 MB" in said
     assert 1 == main(["models", "remove", "mine"])
     assert "no added model has the name 'mine'; there are: none" in capsys.readouterr().err
 
@@ -89,6 +187,7 @@ def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
         (["models", "add"], "--quantization {int8,float16,float32}"),
         (["models", "export"], "--type {"),
         (["models", "remove"], "NAME"),
+        (["models", "wheel"], "pip install --find-links wheels fim-lsp-model-qwen"),
         (["train"], "torchrun --nproc-per-node"),
         (["evaluate"], "ablation"),
         (["evaluate", "infilling"], "--samples N"),
@@ -107,7 +206,8 @@ def test_every_command_teaches_itself_and_loads_nothing_heavy_for_that(command, 
     text, _, loaded = done.stdout.rpartition("loaded ")
 
     assert said in text
-    assert set() == {"numpy", "torch", "tokenizers", "rich", "datatrove"} & set(loaded.split())
+    heavy = {"numpy", "torch", "tokenizers", "rich", "datatrove", "packaging"}
+    assert set() == heavy & set(loaded.split())
 
 
 @pytest.mark.parametrize(
@@ -129,6 +229,9 @@ def test_arguments_of_a_command_may_stand_anywhere_between_its_options(arguments
         (["models", "info", "a", "b"], "unrecognized arguments: b"),
         (["models", "export", "default"], "required: --gguf"),
         (["models", "nonsense"], "invalid choice: 'nonsense'"),
+        (["models", "wheel", "default"], "required: --out"),
+        (["models", "wheel", "default", "--out", "x", "--part-size", "0"], "from 1 to 2000"),
+        (["models", "wheel", "default", "--out", "x", "--part-size", "a"], "from 1 to 2000"),
     ],
 )
 def test_wrong_usage_is_told_with_the_usage(capsys, arguments, said):

@@ -15,14 +15,15 @@ from model_runtime.commands.models import (
     remove,
     sign,
     use,
+    wheel,
 )
 
 
 def add_parser(commands: Commands) -> None:
     """Adds the command `models` with its actions."""
     parser = commands.add_parser(
-        "models", help="list, describe, add, choose, remove and export models"
+        "models", help="list, describe, add, choose, remove, export and pack models"
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (listing, available, info, add, use, remove, sign, export):
+    for action in (listing, available, info, add, use, remove, sign, export, wheel):
         action.add_parser(actions)

@@ -1,3 +1,9 @@
+import json
+import struct
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,3 +74,64 @@ def test_a_truncated_file_is_unreadable_not_wrong(tmp_path, cut):
 def test_a_missing_file_is_unreadable(tmp_path):
     with pytest.raises(UnreadableWeights):
         WeightsFile(tmp_path / "none")
+
+
+def cut_into_parts(path, cuts):
+    """Writes the content of a file as several, cut at these places."""
+    content, paths = path.read_bytes(), []
+    for start, end in pairwise([0, *cuts, len(content)]):
+        paths.append(path.with_name(f"part{len(paths)}"))
+        paths[-1].write_bytes(content[start:end])
+    return paths
+
+
+@given(st.sets(st.integers(1, 400), min_size=1, max_size=5))
+@settings(max_examples=30)
+def test_parts_are_read_as_the_file_that_they_were_cut_from(cuts):
+    values = np.random.default_rng(0).standard_normal((9, 8)).astype("f4")
+    quantised, scale = quantise_rows(values)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "whole"
+        layout = {
+            "v": TensorLayout("F32", (3,)),
+            "m": TensorLayout("I8", (9, 8)),
+            "m.scale": TensorLayout("F32", (9,)),
+        }
+        tensors = [("v", values[0, :3]), ("m", quantised), ("m.scale", scale)]
+        size = write_weights(path, layout, tensors).size
+        parts = WeightsFile(*cut_into_parts(path, sorted(cut for cut in cuts if cut < size)))
+
+        assert values[0, :3].tolist() == parts.float32("v").tolist()
+        assert dequantise_rows(quantised, scale).tolist() == parts.float32("m").tolist()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}},
+        {"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
+        {"x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}},
+        {"x": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": ["2"], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32"}},
+        {"x": 5},
+        [],
+    ],
+)
+def test_parts_with_a_header_that_does_not_fit_them_are_unreadable(tmp_path, header):
+    encoded = json.dumps(header).encode()
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(encoded)) + encoded + bytes(8))
+
+    with pytest.raises(UnreadableWeights):
+        WeightsFile(*cut_into_parts(tmp_path / "w", [10]))
+
+
+def test_missing_and_empty_parts_are_unreadable(tmp_path):
+    write(tmp_path / "w", {"x": np.ones((8, 8), np.float32)})
+    parts = cut_into_parts(tmp_path / "w", [50, 100])
+
+    for damage in (lambda: parts[1].write_bytes(b""), parts[1].unlink):
+        damage()
+        with pytest.raises(UnreadableWeights):
+            WeightsFile(*parts)

@@ -46,7 +46,8 @@ def test_a_model_is_found_by_the_path_of_its_folder(source):
 
 def test_adding_again_replaces(source):
     adding.add_model(source, adding.AddOptions(name="mine"))
-    adding.add_model(source, adding.AddOptions(name="mine", quantization="float32", order="psm"))
+    another = adding.AddOptions(name="mine", quantization="float32", order="psm", force=True)
+    adding.add_model(source, another)
 
     manifest = installed.find("mine").manifest
     assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
@@ -171,20 +172,3 @@ def test_the_real_folders_are_the_platforms(monkeypatch, tmp_path):
 
     assert "fim-lsp" in installed.models_folder().parts
     assert ("bundles", "default") == installed.default_folder().parts[-2:]
-
-
-def test_a_removed_model_is_gone_and_the_others_stay(source):
-    adding.add_model(source, adding.AddOptions(name="mine"))
-    adding.add_model(source, adding.AddOptions(name="other"))
-
-    assert installed.models_folder() / "mine" == installed.remove_model("mine")
-    assert ["other"] == [entry.name for entry in installed.list_models()]
-
-
-@pytest.mark.parametrize("name", ["default", "nobody", "", ".", "..", "../data", "./mine"])
-def test_only_an_added_model_can_be_removed(source, name):
-    adding.add_model(source, adding.AddOptions(name="mine"))
-
-    with pytest.raises(ModelNotFound, match=r"no added model has the name .*; there are: mine"):
-        installed.remove_model(name)
-    assert ["mine"] == [entry.name for entry in installed.list_models()]
