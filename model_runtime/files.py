@@ -126,20 +126,6 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
             target.rename(old)
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Puts a whole file in the place of another; a reader sees the old one or the new one.
-
-    Raises:
-        OSError: it cannot be written; the old one stays.
-    """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
 def cannot_write(path: Path, error: OSError) -> str:
     """Returns a sentence on a folder that cannot be written, with what to do where that is known.
 

@@ -30,7 +30,6 @@ def installed_models(in_use: str) -> list[dict[str, Any]]:
     """
     from model_runtime.store import installed
 
-    folder = installed.models_folder()
     rows = []
     for entry in installed.list_models():
         manifest = entry.manifest
@@ -39,11 +38,11 @@ def installed_models(in_use: str) -> list[dict[str, Any]]:
                 "name": entry.name,
                 "problem": entry.problem,
                 "parameters": manifest.parameters if manifest else 0,
-                "bytes": manifest.weights.size if manifest else 0,
+                "bytes": entry.bytes,
                 "sha256": manifest.weights.sha256 if manifest else "",
                 "license": manifest.license if manifest else "",
                 "isCurrent": entry.name == in_use,
-                "isRemovable": entry.path.parent == folder,
+                "isRemovable": entry.origin is installed.Origin.ADDED,
             }
         )
     return rows
