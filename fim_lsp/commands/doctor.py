@@ -20,6 +20,7 @@ from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.engines import registry
 from model_runtime.engines.kind import AUTO
 from model_runtime.errors import CatalogueError, EngineUnavailable, ModelRuntimeError
+from model_runtime.store import choice
 
 if TYPE_CHECKING:
     from model_runtime.engines.auto_select import Choice
@@ -76,13 +77,7 @@ def examine(settings: Settings) -> Report:
         started = time.perf_counter()
         model = load_model(replace(settings, engine=compared.engine.name))
     except ModelRuntimeError as error:
-        unavailable = isinstance(error, EngineUnavailable) and settings.engine != AUTO
-        report.add(
-            str(error),
-            "or leave the engine at auto, which takes what is installed"
-            if unavailable
-            else "fim-runtime models list shows what is installed",
-        )
+        report.add(str(error), _remedy(error, settings))
         return report
     report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
     report.model, report.engine = model.name, model.engine.name
@@ -107,6 +102,15 @@ def examine(settings: Settings) -> Report:
             "close busy programs, choose a smaller model, or lower fimLsp.contextTokens",
         )
     return report
+
+
+def _remedy(error: ModelRuntimeError, settings: Settings) -> str:
+    """Returns the next step where no model could be loaded."""
+    if isinstance(error, EngineUnavailable) and settings.engine != AUTO:
+        return "or leave the engine at auto, which takes what is installed"
+    if settings.model == AUTO and choice.chosen_model() is not None:
+        return "fim-runtime models use default goes back to the embedded model"
+    return "fim-runtime models list shows what is installed"
 
 
 def _assess(report: Report, speed: MachineSpeed) -> None:

@@ -1,4 +1,4 @@
-"""`fim-runtime models`: lists, describes, adds, removes, exports and packs models; one module each.
+"""`fim-runtime models`: what can be done with models; one module for each action.
 
 The modules import nothing heavy until their `run` is called.
 """
@@ -14,6 +14,7 @@ from model_runtime.commands.models import (
     listing,
     remove,
     sign,
+    use,
     wheel,
 )
 
@@ -21,8 +22,8 @@ from model_runtime.commands.models import (
 def add_parser(commands: Commands) -> None:
     """Adds the command `models` with its actions."""
     parser = commands.add_parser(
-        "models", help="list, describe, add, remove, export and pack models"
+        "models", help="list, describe, add, choose, remove, export and pack models"
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (listing, available, info, add, remove, sign, export, wheel):
+    for action in (listing, available, info, add, use, remove, sign, export, wheel):
         action.add_parser(actions)

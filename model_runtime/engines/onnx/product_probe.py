@@ -6,16 +6,17 @@ processors' caches: so the weights come from memory, as those of a large model d
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from model_runtime.engines.onnx.block_quantization import Blocks
 from model_runtime.engines.onnx.file import CONTRIB, OnnxFile
 from model_runtime.engines.onnx.session import open_session
+from model_runtime.files import working_folder
 
 _HIDDEN, _INNER, _PRODUCTS = 1024, 8192, 24
 _BLOCKS = Blocks(8, 128)
@@ -30,19 +31,19 @@ class ProductProbe:
     """The chain of products, loaded by ONNX Runtime; it belongs to one thread."""
 
     def __init__(self, threads: int) -> None:
-        """Writes the chain to a temporary folder and loads it.
+        """Writes the chain to a folder in the cache and loads it.
 
         Args:
             threads: threads that share each product.
 
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
-            OSError: the temporary folder cannot be written.
+            OSError: the cache folder cannot be written.
         """
-        # Windows removes no file that is mapped; the system's own cleaning gets what stays.
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            _write(Path(folder))
-            self._session: Any = open_session(Path(folder), threads)
+        # Windows removes no file that is mapped; the next one who works here sweeps what stays.
+        with working_folder(user_cache_path("fim-lsp", appauthor=False), "probe") as folder:
+            _write(folder)
+            self._session: Any = open_session(folder, threads)
             self._session.run(None, {"x": np.ones((1, _HIDDEN), np.float32)})
 
     def seconds(self, rows: int) -> float:

@@ -66,6 +66,17 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     assert "leave the engine at auto" in text
 
 
+def test_a_chosen_model_that_is_gone_is_a_problem_with_a_remedy(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "fim-lsp").mkdir()
+    (tmp_path / "fim-lsp" / "chosen-model").write_text("vanished")
+    assert 1 == doctor.show(Settings(), as_json=False)
+
+    text = said(capsys)
+    assert "no model has the name 'vanished'" in text
+    assert "fim-runtime models use default" in text
+
+
 def test_json_has_the_machine_the_keys_and_each_public_model(capsys):
     assert 0 == doctor.show(EMBEDDED, as_json=True)
 
