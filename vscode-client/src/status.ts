@@ -8,6 +8,8 @@ export interface ServerStatus {
   readonly message: string;
   /** Ids of the languages in which the model suggests while the user types; missing if nobody knows. */
   readonly languages?: readonly string[];
+  /** The model that is being fetched, and the share that is done, from 0 to 1. */
+  readonly adding?: { readonly model: string; readonly share: number } | null;
 }
 
 /** State of the server's process; `status` is what the process says of its model. */
@@ -67,6 +69,26 @@ const MAX_LANGUAGES_SHOWN = 8;
 
 /** Returns the words for the facts at a time in milliseconds since 1970. */
 export function describeStatus(facts: StatusFacts, now: number): StatusView {
+  const view = describeState(facts, now);
+  const adding = describeAdding(facts.process);
+  if (adding === undefined) return view;
+  return {
+    indicator: view.indicator,
+    text: `${view.text} $(cloud-download) ${adding.share}`,
+    label: `${view.label}, ${adding.long}`,
+    tooltip: [adding.long, ...view.tooltip],
+  };
+}
+
+/** Returns which model is being fetched and how much of it is there; undefined for none. */
+export function describeAdding(process: ProcessState): { share: string; long: string } | undefined {
+  const adding = process.kind === 'running' ? process.status?.adding : undefined;
+  if (!adding) return undefined;
+  const share = `${(100 * adding.share).toFixed(0)} %`;
+  return { share, long: `fetching ${adding.model}, ${share}` };
+}
+
+function describeState(facts: StatusFacts, now: number): StatusView {
   const { process } = facts;
   if (process.kind === 'failed') return createView('error', 'FIM: error', process.message);
   if (process.kind === 'starting') return createView('starting', 'FIM: starting', process.detail);

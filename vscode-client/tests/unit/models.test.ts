@@ -1,30 +1,48 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listModels, parseSpeed, formatSize, formatSpeed } from '../../src/models.ts';
-import { PYTHON, temporaryFolder } from './programs.ts';
+import {
+  availableInOrder, formatNeeds, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
+} from '../../src/models.ts';
 
-test('the models of this machine are listed with their size', async () => {
-  const [first] = await listModels(PYTHON, temporaryFolder());
+const INSTALLED: InstalledModel = {
+  name: 'default', problem: '', parameters: 10.2e6, bytes: 10.4e6, sha256: '', license: '',
+  isCurrent: true, isRemovable: false,
+};
+const AVAILABLE: AvailableModel = {
+  name: 'small', family: 'Small', parameters: 494e6, license: 'Apache-2.0', licenseUrl: '', isPermissive: true,
+  downloadBytes: 491e6, memoryBytes: 1.13e9, keyMs: 123, fits: true, isRecommended: false, why: '', isInstalled: false,
+};
 
-  assert.ok(first);
-  assert.equal(first.name, 'default');
-  assert.match(formatSize(first), /^\d+\.\d M parameters, \d+ MB$/);
-  assert.match(first.sha256, /^[0-9a-f]{64}$/);
+test('the size of an installed model fits into one line', () => {
+  assert.equal(formatSize(INSTALLED), '10.2 M parameters, 10 MB');
 });
 
-test('a Python without the server says what it lacks', async () => {
-  await assert.rejects(listModels('python3', temporaryFolder()), /No module named model_runtime/);
-});
-
-test('a measured speed is formatted for one line of a list', () => {
-  const speed = parseSpeed('{"ok": true, "first_token_ms": 68.6, "tokens_per_second": 301.4, "problems": []}');
+test('a measured speed fits into one line', () => {
+  const speed = { firstTokenMs: 68.6, tokensPerSecond: 301.4 };
 
   assert.equal(formatSpeed(speed), 'first token in 69 ms, then 301 per second here');
 });
 
-test('a model that does not run says why', () => {
-  const problems = [{ problem: 'no memory', remedy: '' }];
-  const report = { ok: false, first_token_ms: 0, tokens_per_second: 0, problems };
+const NEEDS: [Partial<AvailableModel>, string][] = [
+  [{}, '494 M parameters, 491 MB to fetch, 1.1 GB of memory; about 120 ms per suggestion here; Apache-2.0'],
+  [
+    { parameters: 7.6e9, downloadBytes: 4.7e9, memoryBytes: 9.04e9, keyMs: 2345, license: 'Gemma' },
+    '7.6 G parameters, 4.7 GB to fetch, 9.0 GB of memory; about 2.3 s per suggestion here; Gemma',
+  ],
+];
+for (const [model, text] of NEEDS) {
+  test(`what a model needs fits into one line: ${text}`, () => {
+    assert.equal(formatNeeds({ ...AVAILABLE, ...model }), text);
+  });
+}
 
-  assert.throws(() => parseSpeed(JSON.stringify(report)), /^Error: no memory$/);
+test('the recommended model comes first, those that do not fit last, and installed ones are left out', () => {
+  const models = [
+    { ...AVAILABLE, name: 'huge', fits: false },
+    { ...AVAILABLE, name: 'here', isInstalled: true },
+    { ...AVAILABLE, name: 'slow' },
+    { ...AVAILABLE, name: 'best', isRecommended: true },
+  ];
+
+  assert.deepEqual(availableInOrder(models).map(({ name }) => name), ['best', 'slow', 'huge']);
 });
