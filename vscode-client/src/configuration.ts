@@ -29,6 +29,13 @@ export function modelInSettings(): string | undefined {
   return name === AUTO ? undefined : name;
 }
 
+/** Changes the setting that names a model, if there is one; returns whether there is. */
+export async function changeModelInSettings(name: string): Promise<boolean> {
+  if (modelInSettings() === undefined) return false;
+  await updateSetting('model', name);
+  return true;
+}
+
 /** Changes a setting in the workspace if it is set there, else for the user. */
 export async function updateSetting(key: string, value: unknown): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION);

@@ -13,12 +13,12 @@ const SELECT_ANOTHER = 'Select Another Model';
 /**
  * Fetches a model of the catalogue; the model in use answers meanwhile.
  *
- * @returns whether the model is there and used, as far as no setting names another one.
+ * @returns what keeps the model from being used now, in one sentence, empty for nothing; undefined if it is not there.
  */
 export async function download(
   model: AvailableModel, server: Server, output: vscode.LogOutputChannel,
-): Promise<boolean> {
-  if (!model.isPermissive && !(await isLicenseAccepted(model))) return false;
+): Promise<string | undefined> {
+  if (!model.isPermissive && !(await isLicenseAccepted(model))) return undefined;
   for (;;) {
     try {
       if (server.client === undefined) throw new Error('The server is not running. Restart it, then try again.');
@@ -30,7 +30,7 @@ export async function download(
       const choice = await vscode.window.showErrorMessage(`FIM LSP: ${why}`, ...buttons);
       if (choice === SHOW_OUTPUT) output.show();
       if (choice === SELECT_ANOTHER) void vscode.commands.executeCommand('fimLsp.selectModel');
-      if (choice !== TRY_AGAIN) return false;
+      if (choice !== TRY_AGAIN) return undefined;
     }
   }
 }

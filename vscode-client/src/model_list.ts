@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import {
-  availableInOrder, formatNeeds, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
+  availableInOrder, formatExpectation, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
   type AvailableModel, type InstalledModel, type Models, type Speed,
 } from './models.ts';
 
@@ -127,8 +127,8 @@ export class ModelList {
     const remove = button('trash', `Remove ${name} from this machine`,
       () => { this.choose({ kind: 'remove', model }); });
     const buttons = model.isRemovable && this.speeds !== undefined ? [remove] : [];
-    const description = model.isCurrent ? 'in use' : '';
-    if (problem !== '') return { name, label: `$(warning) ${name}`, description, detail: problem, buttons };
+    const inUse = model.isCurrent ? 'in use: ' : '';
+    if (problem !== '') return { name, label: `$(warning) ${name}`, detail: problem, buttons };
     const measured = this.speeds?.get(model);
     const speed = this.notes.get(name) ?? (measured === undefined ? 'speed not measured yet' : formatSpeed(measured));
     const measure = button('dashboard', 'Measure the speed of this model here; it is loaded a second time for that',
@@ -136,21 +136,26 @@ export class ModelList {
     return {
       name,
       label: name,
-      description,
-      detail: [formatSize(model), speed, ...(model.license === '' ? [] : [model.license])].join('; '),
+      description: inUse + formatSize(model),
+      detail: speed,
       buttons: this.speeds === undefined ? [] : [measure, ...buttons],
       choice: { kind: 'use', model },
     };
   }
 
   private describeAvailable(model: AvailableModel): Item {
-    const { name, licenseUrl, isRecommended, fits, why } = model;
+    const { name, licenseUrl, isRecommended, fits } = model;
     const read = button('law', 'Read the licence', () => void vscode.env.openExternal(vscode.Uri.parse(licenseUrl)));
-    const item = { name, detail: formatNeeds(model), buttons: licenseUrl === '' ? [] : [read] };
-    if (name === this.adding) return { ...item, label: `$(cloud-download) ${name}`, description: 'is being fetched' };
-    const choice: Choice = { kind: 'fetch', model };
-    if (isRecommended) return { ...item, label: `$(star-full) ${name}`, description: `recommended: ${why}`, choice };
-    return { ...item, label: fits ? name : `$(warning) ${name}`, description: why, choice };
+    const icon = isRecommended ? '$(star-full) ' : fits ? '' : '$(warning) ';
+    const item: Item = {
+      name,
+      label: icon + name,
+      description: (isRecommended ? 'recommended: ' : '') + formatSize(model),
+      detail: formatExpectation(model),
+      buttons: licenseUrl === '' ? [] : [read],
+    };
+    if (name === this.adding) return { ...item, detail: '$(cloud-download) is being fetched' };
+    return { ...item, choice: { kind: 'fetch', model } };
   }
 }
 

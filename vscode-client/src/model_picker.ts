@@ -1,7 +1,7 @@
 /** Lets the user choose, fetch and remove models. */
 
 import * as vscode from 'vscode';
-import { modelInSettings, updateSetting } from './configuration.ts';
+import { changeModelInSettings, modelInSettings } from './configuration.ts';
 import { Failure, type Remedy } from './failure.ts';
 import { download } from './model_download.ts';
 import { ModelList, type Choice } from './model_list.ts';
@@ -70,8 +70,8 @@ export class ModelPicker {
 
   private async apply(choice: Choice, programs: ModelPrograms | undefined): Promise<void> {
     if (choice.kind === 'fetch') {
-      const isThere = await download(choice.model, this.server, this.output);
-      if (isThere && modelInSettings() !== undefined) await updateSetting('model', choice.model.name);
+      const obstacle = await download(choice.model, this.server, this.output);
+      if (obstacle !== undefined && !(await changeModelInSettings(choice.model.name))) warn(obstacle);
     } else if (choice.kind === 'use') {
       await this.use(choice.model.name, programs);
     } else {
@@ -81,8 +81,8 @@ export class ModelPicker {
 
   /** Chooses a model for all editors; where a setting names one, which counts more, it changes that. */
   private async use(name: string, programs: ModelPrograms | undefined): Promise<void> {
-    if (modelInSettings() !== undefined) await updateSetting('model', name);
-    else if (this.server.client !== undefined) await useModel(this.server.client, name);
+    if (await changeModelInSettings(name)) return;
+    if (this.server.client !== undefined) warn(await useModel(this.server.client, name));
     else await programs?.use(name);
   }
 
@@ -93,4 +93,9 @@ export class ModelPicker {
     if (isCurrent) await this.use(EMBEDDED, programs);
     await programs?.remove(name);
   }
+}
+
+/** Shows what keeps a model from being used, if anything does. */
+function warn(obstacle: string): void {
+  if (obstacle !== '') void vscode.window.showWarningMessage(`FIM LSP: ${obstacle}`);
 }

@@ -52,9 +52,11 @@ export interface Speed {
 /** Larger models are measured only when the user asks: that takes minutes and as much memory again. */
 export const MAX_BYTES_MEASURED_UNASKED = 200e6;
 
-/** Returns the size of an installed model for one line of a list: `10.2 M parameters, 10 MB`. */
-export function formatSize({ parameters, bytes }: InstalledModel): string {
-  return `${formatCount(parameters)} parameters, ${formatBytes(bytes)}`;
+/** Returns the size of a model and its licence, beside its name in a list: `10.2 M parameters, 10 MB, Apache-2.0`. */
+export function formatSize(model: InstalledModel | AvailableModel): string {
+  const bytes = 'bytes' in model ? model.bytes : model.downloadBytes;
+  const license = model.license === '' ? [] : [model.license];
+  return [`${formatCount(model.parameters)} parameters`, formatBytes(bytes), ...license].join(', ');
 }
 
 /** Returns a measured speed for one line of a list: `first token in 69 ms, then 301 per second here`. */
@@ -62,11 +64,10 @@ export function formatSpeed(speed: Speed): string {
   return `first token in ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} per second here`;
 }
 
-/** Returns what a model of the catalogue needs, its predicted speed and its licence, for one line of a list. */
-export function formatNeeds(model: AvailableModel): string {
-  const { parameters, downloadBytes, memoryBytes, keyMs, license } = model;
-  const size = `${formatCount(parameters)} parameters, ${formatBytes(downloadBytes)} to fetch`;
-  return `${size}, ${formatBytes(memoryBytes)} of memory; about ${formatTime(keyMs)} per suggestion here; ${license}`;
+/** Returns what is expected of a model of the catalogue here, for one line of a list. */
+export function formatExpectation({ keyMs, memoryBytes, why }: AvailableModel): string {
+  const reason = why === '' ? '' : `; ${why}`;
+  return `about ${formatTime(keyMs)} to a suggestion here, ${formatBytes(memoryBytes)} of memory${reason}`;
 }
 
 /** Returns models of the catalogue that can be fetched: the recommended first, those that do not fit last. */
@@ -81,7 +82,7 @@ export function formatBytes(bytes: number): string {
 }
 
 function formatCount(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} G`;
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} B`;
   return `${(count / 1e6).toFixed(count < 100e6 ? 1 : 0)} M`;
 }
 

@@ -11,31 +11,40 @@ export function listModels(client: LanguageClient): Promise<Models> {
   return client.sendRequest<Models>('fimLsp/models', {});
 }
 
-/** Makes an installed model the one that all editors use. */
-export async function useModel(client: LanguageClient, name: string): Promise<void> {
-  await client.sendRequest(ExecuteCommandRequest.type, { command: 'fimLsp.useModel', arguments: [{ name }] });
+/**
+ * Makes an installed model the one that all editors use.
+ *
+ * @returns what keeps it from being used here, in one sentence; empty for nothing.
+ * @throws Error with the server's sentence, if it cannot be used at all.
+ */
+export async function useModel(client: LanguageClient, name: string): Promise<string> {
+  const params = { command: 'fimLsp.useModel', arguments: [{ name }] };
+  return ((await client.sendRequest(ExecuteCommandRequest.type, params)) as Answer).message;
 }
 
 /**
- * Fetches a model of the catalogue, whose licence the user agrees with, and uses it.
+ * Fetches a model of the catalogue, with whose licence the user agrees, and uses it.
  *
  * The client's middleware shows the progress.
  *
- * @returns whether it is there; false if the user cancelled.
+ * @returns as `useModel`; undefined if the user cancelled.
  * @throws Error with the server's sentence, if it failed.
  */
-export async function addModel(client: LanguageClient, name: string): Promise<boolean> {
+export async function addModel(client: LanguageClient, name: string): Promise<string | undefined> {
   const workDoneToken = `fim-lsp-add-${randomUUID()}`;
   const progress = client.onProgress(WorkDoneProgress.type, workDoneToken, () => undefined);
+  const params = { command: 'fimLsp.addModel', arguments: [{ name, acceptLicense: true }], workDoneToken };
   try {
-    const answer: unknown = await client.sendRequest(ExecuteCommandRequest.type, {
-      command: 'fimLsp.addModel', arguments: [{ name, acceptLicense: true }], workDoneToken,
-    });
-    return answer !== null;
+    return ((await client.sendRequest(ExecuteCommandRequest.type, params)) as Answer).message;
   } catch (error) {
-    if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) return false;
+    if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) return undefined;
     throw error;
   } finally {
     progress.dispose();
   }
+}
+
+/** Answer of the server's commands about models. */
+interface Answer {
+  readonly message: string;
 }

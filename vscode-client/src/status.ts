@@ -90,10 +90,10 @@ export function describeAdding(process: ProcessState): { share: string; long: st
 
 function describeState(facts: StatusFacts, now: number): StatusView {
   const { process } = facts;
-  if (process.kind === 'failed') return createView('error', 'FIM: error', process.message);
+  const problem = findProblem(process);
+  if (problem !== undefined || process.kind === 'failed') return createView('error', 'FIM: error', problem ?? '');
   if (process.kind === 'starting') return createView('starting', 'FIM: starting', process.detail);
   const { status } = process;
-  if (status?.state === 'error') return createView('error', 'FIM: error', status.message);
   const off = findOffReason(facts, now);
   if (off !== undefined) return createView('off', `FIM: off (${off.short})`, off.long);
   if (status === undefined || status.state === 'starting') {
@@ -117,6 +117,12 @@ export function describeModel(process: ProcessState): string[] {
   const rest = languages.length - MAX_LANGUAGES_SHOWN;
   const shown = languages.slice(0, MAX_LANGUAGES_SHOWN).join(', ');
   return [running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+}
+
+/** Returns why no model answers; undefined if one does or is on its way. */
+export function findProblem(process: ProcessState): string | undefined {
+  if (process.kind === 'failed') return process.message;
+  return process.kind === 'running' && process.status?.state === 'error' ? process.status.message : undefined;
 }
 
 /** Returns why nothing is suggested in the active document now, or undefined. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  availableInOrder, formatNeeds, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
+  availableInOrder, formatExpectation, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
 } from '../../src/models.ts';
 
 const INSTALLED: InstalledModel = {
@@ -13,9 +13,16 @@ const AVAILABLE: AvailableModel = {
   downloadBytes: 491e6, memoryBytes: 1.13e9, keyMs: 123, fits: true, isRecommended: false, why: '', isInstalled: false,
 };
 
-test('the size of an installed model fits into one line', () => {
-  assert.equal(formatSize(INSTALLED), '10.2 M parameters, 10 MB');
-});
+const SIZES: [InstalledModel | AvailableModel, string][] = [
+  [INSTALLED, '10.2 M parameters, 10 MB'],
+  [AVAILABLE, '494 M parameters, 491 MB, Apache-2.0'],
+  [{ ...AVAILABLE, parameters: 7.6e9, downloadBytes: 4.7e9, license: 'Gemma' }, '7.6 B parameters, 4.7 GB, Gemma'],
+];
+for (const [model, text] of SIZES) {
+  test(`the size of a model stands beside its name: ${text}`, () => {
+    assert.equal(formatSize(model), text);
+  });
+}
 
 test('a measured speed fits into one line', () => {
   const speed = { firstTokenMs: 68.6, tokensPerSecond: 301.4 };
@@ -23,16 +30,16 @@ test('a measured speed fits into one line', () => {
   assert.equal(formatSpeed(speed), 'first token in 69 ms, then 301 per second here');
 });
 
-const NEEDS: [Partial<AvailableModel>, string][] = [
-  [{}, '494 M parameters, 491 MB to fetch, 1.1 GB of memory; about 120 ms per suggestion here; Apache-2.0'],
+const EXPECTATIONS: [Partial<AvailableModel>, string][] = [
+  [{}, 'about 120 ms to a suggestion here, 1.1 GB of memory'],
   [
-    { parameters: 7.6e9, downloadBytes: 4.7e9, memoryBytes: 9.04e9, keyMs: 2345, license: 'Gemma' },
-    '7.6 G parameters, 4.7 GB to fetch, 9.0 GB of memory; about 2.3 s per suggestion here; Gemma',
+    { keyMs: 2345, memoryBytes: 900e6, why: 'slower than most people type' },
+    'about 2.3 s to a suggestion here, 900 MB of memory; slower than most people type',
   ],
 ];
-for (const [model, text] of NEEDS) {
-  test(`what a model needs fits into one line: ${text}`, () => {
-    assert.equal(formatNeeds({ ...AVAILABLE, ...model }), text);
+for (const [model, text] of EXPECTATIONS) {
+  test(`what is expected of a model fits into one line: ${text}`, () => {
+    assert.equal(formatExpectation({ ...AVAILABLE, ...model }), text);
   });
 }
 
