@@ -80,6 +80,7 @@ class ProgressNotification {
     if (this.progress === undefined) return;
     const increment = Math.max(0, this.percentage - this.reported);
     this.reported += increment;
-    this.progress.report({ increment, ...(this.message !== undefined && { message: this.message }) });
+    const percentage = `${this.percentage.toFixed(0)} %`;
+    this.progress.report({ increment, message: this.message ? `${percentage}, ${this.message}` : percentage });
   }
 }
