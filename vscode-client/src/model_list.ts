@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import {
-  availableInOrder, formatExpectation, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
+  availableInOrder, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
   type AvailableModel, type InstalledModel, type Models, type Speed,
 } from './models.ts';
 
@@ -151,7 +151,7 @@ export class ModelList {
       name,
       label: icon + name,
       description: (isRecommended ? 'recommended: ' : '') + formatSize(model),
-      detail: formatExpectation(model),
+      detail: model.why,
       buttons: licenseUrl === '' ? [] : [read],
     };
     if (name === this.adding) return { ...item, detail: '$(cloud-download) is being fetched' };

@@ -26,13 +26,10 @@ export interface AvailableModel {
   /** False where the user is asked to agree with the licence. */
   readonly isPermissive: boolean;
   readonly downloadBytes: number;
-  readonly memoryBytes: number;
-  /** Predicted milliseconds from a key to the text, in 95 of 100 cases, on this machine. */
-  readonly keyMs: number;
   /** Whether the memory of this machine is enough. */
   readonly fits: boolean;
   readonly isRecommended: boolean;
-  /** Assessment in one sentence. */
+  /** Assessment in one sentence: the memory that the model takes here, and the speed to expect. */
   readonly why: string;
   readonly isInstalled: boolean;
 }
@@ -64,12 +61,6 @@ export function formatSpeed(speed: Speed): string {
   return `first token in ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} per second here`;
 }
 
-/** Returns what is expected of a model of the catalogue here, for one line of a list. */
-export function formatExpectation({ keyMs, memoryBytes, why }: AvailableModel): string {
-  const reason = why === '' ? '' : `; ${why}`;
-  return `about ${formatTime(keyMs)} to a suggestion here, ${formatBytes(memoryBytes)} of memory${reason}`;
-}
-
 /** Returns models of the catalogue that can be fetched: the recommended first, those that do not fit last. */
 export function availableInOrder(models: readonly AvailableModel[]): AvailableModel[] {
   const rank = (model: AvailableModel): number => (model.isRecommended ? 0 : model.fits ? 1 : 2);
@@ -84,8 +75,4 @@ export function formatBytes(bytes: number): string {
 function formatCount(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} B`;
   return `${(count / 1e6).toFixed(count < 100e6 ? 1 : 0)} M`;
-}
-
-function formatTime(ms: number): string {
-  return ms < 1000 ? `${Number(ms.toPrecision(2))} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

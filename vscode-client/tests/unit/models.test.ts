@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  availableInOrder, formatExpectation, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
+  availableInOrder, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
 } from '../../src/models.ts';
 
 const INSTALLED: InstalledModel = {
@@ -10,7 +10,7 @@ const INSTALLED: InstalledModel = {
 };
 const AVAILABLE: AvailableModel = {
   name: 'small', family: 'Small', parameters: 494e6, license: 'Apache-2.0', licenseUrl: '', isPermissive: true,
-  downloadBytes: 491e6, memoryBytes: 1.13e9, keyMs: 123, fits: true, isRecommended: false, why: '', isInstalled: false,
+  downloadBytes: 491e6, fits: true, isRecommended: false, why: '', isInstalled: false,
 };
 
 const SIZES: [InstalledModel | AvailableModel, string][] = [
@@ -29,19 +29,6 @@ test('a measured speed fits into one line', () => {
 
   assert.equal(formatSpeed(speed), 'first token in 69 ms, then 301 per second here');
 });
-
-const EXPECTATIONS: [Partial<AvailableModel>, string][] = [
-  [{}, 'about 120 ms to a suggestion here, 1.1 GB of memory'],
-  [
-    { keyMs: 2345, memoryBytes: 900e6, why: 'slower than most people type' },
-    'about 2.3 s to a suggestion here, 900 MB of memory; slower than most people type',
-  ],
-];
-for (const [model, text] of EXPECTATIONS) {
-  test(`what is expected of a model fits into one line: ${text}`, () => {
-    assert.equal(formatExpectation({ ...AVAILABLE, ...model }), text);
-  });
-}
 
 test('the recommended model comes first, those that do not fit last, and installed ones are left out', () => {
   const models = [
