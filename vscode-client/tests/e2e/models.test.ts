@@ -1,7 +1,9 @@
 /** Tests in real VS Code how models are offered, fetched, chosen and removed, against a stand-in for the hub. */
 
 import assert from 'node:assert/strict';
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -26,9 +28,11 @@ before(async () => {
   hub = await Hub.start(folder);
   editor = await Editor.launch({
     env: { ...hub.env, XDG_DATA_HOME: join(folder, 'data'), XDG_CACHE_HOME: join(folder, 'cache') },
+    machineSettings: { 'workbench.welcomePage.walkthroughs.openOnInstall': true },
   });
 });
 after(async () => {
+  mkdirSync(ARTIFACTS, { recursive: true });
   writeFileSync(join(ARTIFACTS, 'models.log'), editor.output() + log());
   await editor.close();
   await hub.stop();
@@ -47,12 +51,13 @@ function added(home: string): string[] {
   return existsSync(models) ? readdirSync(models) : [];
 }
 
-/** Returns what the servers have logged, but for those of a window as on a new machine. */
-function log(): string {
-  return globSync(join(editor.folder, 'state/**/*.log')).map((file) => readFileSync(file, 'utf8')).join('');
+/** Returns what servers have logged, by their XDG_STATE_HOME. */
+function log(home = join(editor.folder, 'state')): string {
+  return globSync(join(home, '**/*.log')).map((file) => readFileSync(file, 'utf8')).join('');
 }
 
 async function selectModel(window: Window): Promise<void> {
+  await window.focusEnd();
   await window.command('FIM LSP: Select Model');
   await row(window, 'default').waitFor();
 }
@@ -66,7 +71,6 @@ async function open(settings: object, name: string, work: (window: Window) => Pr
   try {
     await withScreenshot(window, name, async () => {
       await window.status(/^ready/);
-      await window.focusEnd();
       await work(window);
     });
   } finally {
@@ -76,6 +80,7 @@ async function open(settings: object, name: string, work: (window: Window) => Pr
 
 /** Asks for a suggestion in a blank line of the example, and waits until there is one. */
 async function expectSuggestion(window: Window): Promise<void> {
+  await window.focusEnd();
   await window.goTo(BLANK, 9);
   await window.type('if ');
   await window.command('FIM LSP: Trigger Inline Suggestion');
@@ -96,6 +101,10 @@ async function expectModel(window: Window, name: string): Promise<void> {
 test('a model is offered, fetched, and after a broken connection fetched on, then used without a restart', async () => {
   await open(asOnANewMachine('first'), 'offer', async (window) => {
     const servers = editor.servers();
+    await window.page.locator('.gettingStartedContainer').waitFor();
+    await until('nothing was offered', () => log(join(folder, 'first/state')), (text) => text.includes('is offered'));
+    assert.deepEqual(await window.notifications(), []); // the offer waits until the walkthrough gives way to a file
+    await window.page.locator('.tab', { hasText: 'inventory.py' }).click();
     await window.expectNotification(OFFER);
     await window.screenshot('offer');
     await hub.troubles({ slow: SLOW });
@@ -129,19 +138,17 @@ test('a model is offered, fetched, and after a broken connection fetched on, the
   });
 });
 
-test('who says Never is not asked again, in the next window either', async () => {
+test('who says Never is not asked again, in the next window and on another day either', async () => {
   await open(SETTINGS, 'never', async (window) => {
     await window.expectNotification(OFFER);
     await window.button('Never');
     await until('the offer stays', () => window.notifications(), (texts) => texts.length === 0);
   });
-  await open(SETTINGS, 'not-asked-again', async (window) => {
-    await selectModel(window);
-    await row(window, SMALL).waitFor();
-    await window.press('Escape');
-    await until('no server wrote its log', log, (text) => text.split('nothing is offered').length > 1);
-    assert.equal(log().match(/is offered/g)?.length, 1);
-  });
+  const answers = join(folder, 'data/fim-lsp/offers.json');
+  const anotherDay = readFileSync(answers, 'utf8').replace(/\d{4}-\d{2}-\d{2}/, '2026-01-01');
+  writeFileSync(answers, anotherDay);
+  await open(SETTINGS, 'not-asked-again', expectSuggestion);
+  assert.equal(readFileSync(answers, 'utf8'), anotherDay);
 });
 
 test('a licence that restricts the use is asked for; without an answer nothing is fetched', async () => {
@@ -216,4 +223,8 @@ test('where a setting names a model, Select Model changes the setting', async ()
     await until('the setting stays', settings, (text) => /"fimLsp\.model": "default"/.test(text));
     await window.status(/^ready$/);
   });
+});
+
+test('no window has asked who said Never', () => {
+  assert.equal(log().match(/is offered/g)?.length, 1);
 });
