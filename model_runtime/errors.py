@@ -4,7 +4,7 @@
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
       ConversionError         a model folder that cannot be turned into a bundle
       GitError                git is missing, or cannot read a repository
-      GgufError               a bundle that cannot be written as GGUF
+      GgufError               a GGUF file that cannot be read, or not be written of a bundle
       ModelNotFound           no bundle of this name or path on this machine
       PromptTooLong           prompt and answer together exceed the model's context
       EngineError             the backend failed; open a new engine
@@ -35,7 +35,7 @@ class GitError(ModelRuntimeError):
 
 
 class GgufError(ModelRuntimeError):
-    """The bundle cannot be written as GGUF, or llama.cpp could not run what was written."""
+    """The file cannot be read, or what would be written of the bundle llama.cpp could not run."""
 
 
 class ModelNotFound(ModelRuntimeError):
@@ -62,3 +62,13 @@ def shown(value: object) -> str:
     """
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def some(names: list[str]) -> str:
+    """Returns the first names of a list as a message gives them, and how many more there are.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -10,6 +10,7 @@ system frees the lock of a process that is gone, however it went.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -121,6 +122,17 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
         old = work / f"old{attempts_left}"  # a folder cannot be renamed to a full one
         with suppress(FileNotFoundError):  # another process may have moved it away
             target.rename(old)
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Returns a sentence on a folder that cannot be written, with what to do where that is known.
+
+    >>> cannot_write(Path("models"), OSError(errno.ENOSPC, "No space left on device"))
+    'cannot write models ([Errno 28] No space left on device); make room there and try again'
+    """
+    full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    remedy = "; make room there and try again" if error.errno in full else ""
+    return f"cannot write {path} ({error}){remedy}"
 
 
 def sha256_of(path: Path) -> str:

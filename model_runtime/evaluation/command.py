@@ -10,7 +10,15 @@ import sys
 from collections.abc import Callable
 
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.evaluation.commands import compare, floor, harness, infilling, plot, sandbox
+from model_runtime.evaluation.commands import (
+    compare,
+    floor,
+    harness,
+    infilling,
+    plot,
+    sandbox,
+    santacoder,
+)
 from model_runtime.evaluation.commands.arguments import warn
 from model_runtime.progress_bar import progress_bar
 
@@ -31,6 +39,8 @@ examples:
       --samples 20 --temperature 0.8              pass@1 and pass@10
   fim-runtime evaluate harness default --data ROWS
                                                   arc, lambada, piqa, sciq, wsc, winogrande
+  fim-runtime evaluate santacoder NAME --data train.parquet
+                                                  lines of Python, Java and JavaScript, exact match
   fim-runtime evaluate compare runs/a runs/b      paired differences of two evaluations
   fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA --out runs/ablation
                                                   train and score three variants
@@ -64,7 +74,7 @@ def add_parser(
 def add_subcommands(parser: argparse.ArgumentParser) -> Subcommands[argparse.ArgumentParser]:
     """Adds every subcommand to a parser, and returns them."""
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (infilling, harness, compare, plot, floor, sandbox):
+    for module in (infilling, santacoder, harness, compare, plot, floor, sandbox):
         module.add_parser(subcommands)
     parser.set_defaults(run=run)
     return subcommands

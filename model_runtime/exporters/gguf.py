@@ -82,19 +82,19 @@ def export_gguf(
         progress: called with a short sentence at each step.
 
     Raises:
-        GgufError: the package gguf is missing, llama.cpp cannot run this kind of model, or the
-            file cannot be written.
+        GgufError: llama.cpp cannot run this kind of model, or the file cannot be written.
         BundleError: the weights are damaged.
     """
+    from gguf import GGUFWriter
+
     started = time.perf_counter()
     architecture = _architecture(bundle)
-    writer_class = _writer_class()
     progress("choosing a pre-tokenizer")
     vocabulary = gguf_vocabulary(bundle.path / TOKENIZER, bundle.manifest.decoder.vocab)
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with closing(writer_class(work, architecture.name)) as writer:
+        with closing(GGUFWriter(work, architecture.name)) as writer:
             _add_metadata(writer, bundle, type_)
             add_network(writer, bundle.manifest.decoder, bundle.manifest.context_length)
             _add_vocabulary(writer, vocabulary, bundle.manifest.prompt)
@@ -123,16 +123,6 @@ def _architecture(bundle: ModelBundle) -> GgufArchitecture:
             f"{found}, which {bundle.manifest.name} needs; run it with fim-lsp's own engines"
         )
     return found
-
-
-def _writer_class() -> type[GGUFWriter]:
-    try:
-        from gguf import GGUFWriter
-    except ModuleNotFoundError as error:
-        raise GgufError(
-            f"writing GGUF needs the package {error.name}; run `pip install 'fim-lsp[gguf]'`"
-        ) from error
-    return GGUFWriter
 
 
 def _add_metadata(writer: GGUFWriter, bundle: ModelBundle, type_: str) -> None:

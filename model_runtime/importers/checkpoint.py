@@ -15,14 +15,20 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from model_runtime.errors import ConversionError
+from model_runtime.errors import ConversionError, some
 from model_runtime.files import working_folder
 from model_runtime.importers import pickles
 from model_runtime.importers.config import read_json
 from model_runtime.model_files import source_file
 from model_runtime.models.decoder import HEAD, DecoderSpec
 from model_runtime.models.families.family import Family, Recipe
-from model_runtime.models.weights import Float32, UnreadableWeights, WeightsFile
+from model_runtime.models.weights import (
+    ALL_ROWS,
+    Float32,
+    UnreadableWeights,
+    WeightsFile,
+    is_finite,
+)
 from model_runtime.progress import OnStep
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -94,15 +100,24 @@ class Checkpoint:
             return np.zeros(self._shapes[name], np.float32)
         return recipe.made([self._source(source) for source in recipe.sources])
 
-    def _source(self, name: str) -> Float32:
+    def rows(self, name: str, rows: slice) -> Float32:
+        """Returns some rows of a matrix that is one of the folder's; raises as `float32`."""
+        return self._source(self._recipes[name].sources[0], rows)
+
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, as the folder has it."""
+        stored_name = self._name_in_file[self._recipes[name].sources[0]]
+        return self._file_of[stored_name].bits(stored_name)
+
+    def _source(self, name: str, rows: slice = ALL_ROWS) -> Float32:
         stored_name = self._name_in_file[name]
         try:
-            values = self._file_of[stored_name].float32(stored_name)
+            values = self._file_of[stored_name].float32(stored_name, rows)
         except UnreadableWeights as error:
             raise ConversionError(
                 f"{self._folder}: {error}; add a version of it in float32, float16 or bfloat16"
             ) from error
-        if not np.isfinite(values).all():
+        if not is_finite(values):
             raise ConversionError(f"{self._folder}: {name} holds NaN or infinity")
         return values
 
@@ -112,7 +127,7 @@ class Checkpoint:
         if unknown := sorted(set(found) - wanted - spare):
             raise ConversionError(
                 f"{self._folder} has tensors that no {family} model with its settings has: "
-                f"{_some(unknown)}"
+                f"{some(unknown)}"
             )
         missing = [
             source
@@ -122,7 +137,7 @@ class Checkpoint:
         ]
         if missing:
             raise ConversionError(
-                f"{self._folder} lacks tensors that config.json calls for: {_some(missing)}"
+                f"{self._folder} lacks tensors that config.json calls for: {some(missing)}"
             )
         for name, recipe in self._recipes.items():
             for source, shape in _source_shapes(recipe, self._shapes[name]):
@@ -168,8 +183,3 @@ def _rewritten(path: Path, work: Path, say: OnStep) -> Path:
     target = work / f"{path.stem}.safetensors"
     pickles.rewrite_as_safetensors(path, target, say)
     return target
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

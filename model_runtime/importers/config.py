@@ -8,6 +8,7 @@ from typing import Any
 
 from model_runtime import model_files
 from model_runtime.errors import ConversionError, shown
+from model_runtime.model_files import source_file
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families import registry
 from model_runtime.models.families.family import Family
@@ -34,8 +35,12 @@ def read_config(folder: Path) -> Config:
         ConversionError: missing or unreadable, of a family that is not known, or with settings that
             no engine here implements.
     """
+    if problem := no_plain_model(folder):
+        raise ConversionError(f"{folder} {problem}")
     settings = Settings(read_json(folder, CONFIG), folder / CONFIG)
     path, model_type = settings.path, settings.get("model_type")
+    if quantized := settings.get("quantization_config"):
+        raise ConversionError(f"{folder} {quantized_by(quantized)}")
     family = registry.by_model_type(model_type) if isinstance(model_type, str) else None
     if family is None:
         raise ConversionError(
@@ -60,6 +65,32 @@ def read_config(folder: Path) -> Config:
             f"{shown(max_positions)}"
         )
     return Config(family, decoder, max_positions)
+
+
+def no_plain_model(folder: Path) -> str:
+    """Returns what a folder holds by its files, as the end of a sentence; "" for a model."""
+    if source_file(folder, "adapter_config.json") and not source_file(folder, CONFIG):
+        return (
+            "holds a LoRA adapter, which changes another model and is none itself; merge it into "
+            "its model (peft: merge_and_unload, save_pretrained) and add the result"
+        )
+    for name, method in (("quantize_config.json", "gptq"), ("quant_config.json", "awq")):
+        if source_file(folder, name):
+            return quantized_by({"quant_method": method})
+    return ""
+
+
+def quantized_by(stated: object) -> str:
+    """Returns the end of a sentence on weights that other programs have quantized.
+
+    >>> quantized_by({"quant_method": "awq"}).partition(";")[0]
+    "has weights that were quantized by 'awq', which are not read"
+    """
+    method = stated.get("quant_method") if isinstance(stated, dict) else None
+    return (
+        f"has weights that were quantized by {shown(method or 'a program of its own')}, which are "
+        "not read; add the repository that they were made from, or a GGUF file of it"
+    )
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

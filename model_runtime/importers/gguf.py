@@ -11,19 +11,22 @@ The rest of the way is that of a Hugging Face folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
-from model_runtime.errors import GgufError, shown
-from model_runtime.files import working_folder
+from model_runtime.errors import ConversionError, GgufError, shown
+from model_runtime.files import cannot_write, working_folder
 from model_runtime.importers.config import CONFIG
 from model_runtime.importers.gguf_file import GgufFile
+from model_runtime.importers.gguf_kinds import other_kind
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
 from model_runtime.importers.huggingface import ConversionReport, convert_folder
+from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.bundle import TOKENIZER
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.orders import Order
@@ -44,6 +47,8 @@ _SETTINGS = {
     "rope.freq_base": "rope_theta",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
+_MODEL_TYPES = {"gptneox": "gpt_neox"}
+"""Architecture -> `model_type` of config.json, where the two differ."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 """Names of licenses as GGUF files write them -> as SPDX does."""
 
@@ -74,12 +79,7 @@ def convert_gguf(
         ConversionError: nothing says how to prompt the model, or the bundle cannot be written.
     """
     progress(f"reading {source}")
-    cache = user_cache_path("fim-lsp", appauthor=False)
-    with GgufFile(source) as file, working_folder(cache, "gguf") as folder:
-        _write(folder / CONFIG, config_of(file))
-        tokenizer_from_gguf(_tokenizer_keys(file)).save(str(folder / TOKENIZER), pretty=False)
-        if stated := file.metadata("fim_lsp.prompt"):
-            _write(folder / "fim_config.json", {"format_version": 1, "prompt": json.loads(stated)})
+    with GgufFile(source) as file, _described(file) as folder:
         written = str(file.metadata("general.license", "unknown"))
         return convert_folder(
             folder,
@@ -94,39 +94,100 @@ def convert_gguf(
         )
 
 
+@contextmanager
+def _described(file: GgufFile) -> Iterator[Path]:
+    """Yields a folder for the time of the block with all but the weights of a Hugging Face folder.
+
+    Raises:
+        GgufError: the file holds no model that can be read.
+        ConversionError: the folder cannot be written.
+    """
+    files = {CONFIG: json.dumps(config_of(file))}
+    try:
+        files[TOKENIZER] = tokenizer_from_gguf(_tokenizer_keys(file)).to_str()
+    except GgufError as error:
+        raise GgufError(f"{file.path}: {error}") from error
+    if stated := file.metadata("fim_lsp.prompt"):
+        try:
+            prompt = parse_json(stated)
+        except UnusableFile as error:
+            raise GgufError(f"{file.path}: fim_lsp.prompt: {error}; get another file") from error
+        files["fim_config.json"] = json.dumps({"format_version": 1, "prompt": prompt})
+    cache = user_cache_path("fim-lsp", appauthor=False)
+    with ExitStack() as cleanup:
+        try:
+            folder = cleanup.enter_context(working_folder(cache, "gguf"))
+            for name, text in files.items():
+                (folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConversionError(cannot_write(cache, error)) from error
+        yield folder
+
+
 def config_of(file: GgufFile) -> dict[str, Any]:
     """Returns the config.json that describes the model of a GGUF file.
 
     Raises:
         GgufError: it holds no model of an architecture that can be read.
     """
+    if problem := other_kind(file.metadata, ARCHITECTURES):
+        raise GgufError(f"{file.path} {problem}")
     architecture = file.metadata("general.architecture")
-    if architecture not in ARCHITECTURES:
-        raise GgufError(
-            f"{file.path} holds the architecture {shown(architecture)}, and those that can be "
-            f"read are {', '.join(ARCHITECTURES)}; serve it by llama-server instead"
-        )
-    scaling = file.metadata(f"{architecture}.rope.scaling.type", "none")
-    if scaling != "none":
-        raise GgufError(
-            f"{file.path} scales its rotary positions ({shown(scaling)}), which is not read from "
-            "GGUF files; add the model from its Hugging Face folder"
-        )
     found = {
-        setting: value
+        setting: _as_written(value)
         for key, setting in _SETTINGS.items()
         if (value := file.metadata(f"{architecture}.{key}")) is not None
     }
+    found |= _rotary_scaling(file, architecture)
+    if architecture == "gptneox":
+        found |= _neox_settings(file, found)
     if architecture == "gemma2":
         found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
     vocabulary = file.shapes.get("token_embd.weight", (0,))[0]
     is_tied = "output.weight" not in file.shapes
     return {
-        "model_type": architecture,
+        "model_type": _MODEL_TYPES.get(architecture, architecture),
         "vocab_size": vocabulary,
         "tie_word_embeddings": is_tied,
         "use_bias": "blk.0.attn_q.bias" in file.shapes,
+        "attention_bias": bool({"blk.0.attn_q.bias", "blk.0.attn_qkv.bias"} & file.shapes.keys()),
+        "mlp_bias": "blk.0.ffn_up.bias" in file.shapes,
         **found,
+    }
+
+
+def _as_written(value: Any) -> Any:
+    """Returns a value as somebody wrote it: numbers of 32 bits have seven digits.
+
+    >>> _as_written(9.999999747378752e-06)
+    1e-05
+    """
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def _rotary_scaling(file: GgufFile, architecture: str) -> dict[str, Any]:
+    """Returns the setting for scaled rotary positions; nothing where they are not scaled."""
+    key = f"{architecture}.rope.scaling"
+    kind = file.metadata(f"{key}.type", "none")
+    factor = file.metadata(f"{key}.factor", 1.0)
+    if kind == "none" or (kind == "linear" and factor == 1.0):
+        return {}
+    if kind == "linear":
+        return {"rope_scaling": {"rope_type": "linear", "factor": factor}}
+    raise GgufError(
+        f"{file.path} scales its rotary positions ({shown(kind)}), which is not read from GGUF "
+        "files; add the model from its Hugging Face folder"
+    )
+
+
+def _neox_settings(file: GgufFile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that config.json of a GPT-NeoX has under names of its own."""
+    width = found.get("hidden_size", 0) // max(1, found.get("num_attention_heads", 1))
+    rotated = file.metadata("gptneox.rope.dimension_count", width)
+    return {
+        "layer_norm_eps": found.get("norm_epsilon", 1e-5),
+        "rotary_pct": rotated / max(1, width),
+        "use_parallel_residual": file.metadata("gptneox.use_parallel_residual", True),
     }
 
 
@@ -144,7 +205,3 @@ def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
 
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:
     return {key: file.metadata(key) for key in file.keys if key.startswith("tokenizer.ggml.")}
-
-
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value), encoding="utf-8")

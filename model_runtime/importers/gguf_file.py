@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import GgufError, shown
+from model_runtime.importers.gguf_kinds import part_of_several
 
 if TYPE_CHECKING:
     from model_runtime.models.weights import Float32
@@ -28,12 +30,8 @@ class GgufFile:
         Raises:
             GgufError: it is no whole GGUF file, or one part of several.
         """
-        try:
-            from gguf import GGUFReader
-        except ImportError as error:
-            raise GgufError(
-                "a .gguf is read with the package gguf; install it: pip install 'fim-lsp[gguf]'"
-            ) from error
+        from gguf import GGUFEndian, GGUFReader  # takes a tenth of a second
+
         self.path = path
         try:
             with path.open("rb") as file:
@@ -48,10 +46,13 @@ class GgufFile:
         except Exception as error:  # the library fails in many ways on bytes that are missing
             raise GgufError(f"{path} is cut off or damaged; download it again") from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
-        if self.metadata("split.count", 1) != 1:
+        if self._reader.endianess is not GGUFEndian.LITTLE:
             raise GgufError(
-                f"{path} is one part of several; join them with: llama-gguf-split --merge"
+                f"{path} is made for machines that begin a number with its highest byte; get the "
+                "usual file of this model"
             )
+        if self.metadata("split.count", 1) != 1:
+            raise GgufError(f"{path} {part_of_several(path.stem)}")
 
     def metadata(self, key: str, default: object = None) -> Any:
         """Returns the value of a key, or `default`; arrays are lists."""
@@ -82,31 +83,45 @@ class GgufFile:
         """Returns how a tensor is stored, such as "Q4_K" or "F32"."""
         return str(self._tensors[name].tensor_type.name)
 
-    def float32(self, name: str) -> Float32:
-        """Returns a tensor as float32, dequantized where it is quantized.
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, those of scales left out."""
+        from gguf import GGML_QUANT_SIZES
+
+        numbers, size = GGML_QUANT_SIZES[self._tensors[name].tensor_type]
+        return int(8 * size // numbers)
+
+    def float32(self, name: str, rows: slice = slice(None)) -> Float32:
+        """Returns a tensor, or some of its rows, as float32, dequantized where it is quantized.
 
         Raises:
-            GgufError: its kind of quantization is one that cannot be undone here.
+            GgufError: its kind of quantization is one that cannot be undone here, or the file
+                cannot be read.
         """
         import numpy as np
         from gguf import dequantize
 
-        tensor = self._tensors[name]
-        shape = self.shapes[name]
-        values = np.empty(shape, dtype=np.float32)
-        rows = tensor.data.reshape(shape[0], -1) if len(shape) > 1 else tensor.data[None]
-        flat = values.reshape(len(rows), -1)
-        step = max(1, _CHUNK // flat.shape[1])
+        tensor, shape = self._tensors[name], self.shapes[name]
+        height, width = (shape[0], shape[1:]) if len(shape) > 1 else (1, shape)
+        first, last, _ = rows.indices(height)
+        values = np.empty((last - first, math.prod(width)), dtype=np.float32)
+        row_bytes = tensor.n_bytes // height
+        step = max(1, _CHUNK // max(1, values.shape[1]))
         try:
-            for start in range(0, len(rows), step):
-                part = dequantize(rows[start : start + step], tensor.tensor_type)
-                flat[start : start + step] = part
+            with self.path.open("rb") as file:  # what is read of a mapped file stays in memory
+                file.seek(tensor.data_offset + first * row_bytes)
+                for start in range(0, len(values), step):
+                    count = min(step, len(values) - start)
+                    stored = np.frombuffer(file.read(count * row_bytes), np.uint8)
+                    part = dequantize(stored.reshape(count, row_bytes), tensor.tensor_type)
+                    values[start : start + count] = part
         except NotImplementedError as error:
             raise GgufError(
                 f"{self.path}: {name} is stored as {self.type_of(name)}, which cannot be read; "
                 "use a file in Q4_K_M, Q5_K_M or Q8_0"
             ) from error
-        return values
+        except (OSError, ValueError) as error:
+            raise GgufError(f"{self.path}: {name} cannot be read ({error})") from error
+        return values.reshape(last - first, *width) if len(shape) > 1 else values[0]
 
     def __enter__(self) -> GgufFile:
         return self

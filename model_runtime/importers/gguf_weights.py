@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model_runtime.errors import GgufError
+from model_runtime.errors import GgufError, some
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families.family import Family
+from model_runtime.models.weights import ALL_ROWS, Float32, is_finite
 
-if TYPE_CHECKING:
-    from model_runtime.models.weights import Float32
-
-Restore = Callable[["Float32", str, DecoderSpec], "Float32"]
+Restore = Callable[[Float32, str, DecoderSpec], Float32]
 
 
 def _as_it_is(values: Float32, name: str, spec: DecoderSpec) -> Float32:
@@ -36,12 +33,22 @@ def _halves_apart(values: Float32, name: str, spec: DecoderSpec) -> Float32:
     return apart
 
 
+def _heads_together(values: Float32, name: str, spec: DecoderSpec) -> Float32:
+    """Reorders the rows of a joined matrix: each head's queries, keys and values together."""
+    if ".query_key_value." not in name:
+        return values
+    kinds = values.reshape(3, spec.heads, spec.head_dim, *values.shape[1:])
+    together: Float32 = kinds.swapaxes(0, 1).reshape(values.shape)
+    return together
+
+
 def _less_one(values: Float32, name: str, spec: DecoderSpec) -> Float32:
     """Takes the one from a norm's weights that the converter has added."""
     return values - np.float32(1) if name.endswith("norm.weight") else values
 
 
 ARCHITECTURES: Mapping[str, Restore] = {
+    "gptneox": _heads_together,
     "llama": _halves_apart,
     "qwen2": _as_it_is,
     "qwen3": _as_it_is,
@@ -76,11 +83,19 @@ class GgufWeights:
             rows = recipe.sizes or self._shapes[name][:1]
             for source, count in zip(recipe.sources, rows, strict=True):
                 found = file.shapes.get(self._name(source))
+                if found is None and recipe.is_optional:
+                    continue
                 if found != (count, *self._shapes[name][1:]):
                     raise GgufError(
                         f"{file.path}: {self._name(source)} has the shape {found}, and its "
                         f"metadata calls for {(count, *self._shapes[name][1:])}; get another file"
                     )
+        wanted = {self._name(one) for recipe in self._recipes.values() for one in recipe.sources}
+        if unknown := sorted(set(file.shapes) - wanted):
+            raise GgufError(
+                f"{file.path} has tensors that no {architecture} model here has: {some(unknown)}; "
+                "add the model from its Hugging Face folder, or serve it by llama-server or vLLM"
+            )
 
     def float32(self, name: str) -> Float32:
         """Returns one tensor by its canonical name.
@@ -89,11 +104,21 @@ class GgufWeights:
             GgufError: it holds NaN or infinity, or is quantized in a way that is not known.
         """
         recipe = self._recipes[name]
+        if recipe.is_optional and self._name(recipe.sources[0]) not in self._file.shapes:
+            return np.zeros(self._shapes[name], np.float32)
         return recipe.made([self._source(source) for source in recipe.sources])
 
-    def _source(self, source: str) -> Float32:
-        values = self._file.float32(self._name(source))
-        if not np.isfinite(values).all():
+    def rows(self, name: str, rows: slice) -> Float32:
+        """Returns some rows of a matrix that is one of the file's; raises as `float32`."""
+        return self._source(self._recipes[name].sources[0], rows)
+
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, as the file has it."""
+        return self._file.bits(self._name(self._recipes[name].sources[0]))
+
+    def _source(self, source: str, rows: slice = ALL_ROWS) -> Float32:
+        values = self._file.float32(self._name(source), rows)
+        if not is_finite(values):
             raise GgufError(f"{self._file.path}: {self._name(source)} holds NaN or infinity")
         return self._restore(values, source, self._spec)
 

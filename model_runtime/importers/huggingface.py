@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model_runtime.errors import BundleError, ConversionError, shown
-from model_runtime.files import building, sha256_of
+from model_runtime.files import building, cannot_write, sha256_of
 from model_runtime.importers.config import Config, read_config
 from model_runtime.importers.fim_config import FimConfig, read_fim_config
 from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
@@ -52,6 +52,14 @@ class ModelWeights(Protocol):
 
     def float32(self, name: str) -> Float32:
         """Returns one tensor by its canonical name."""
+        ...
+
+    def rows(self, name: str, rows: slice) -> Float32:
+        """Returns some rows of the embedding or the output matrix."""
+        ...
+
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor, as the source has it."""
         ...
 
 
@@ -118,6 +126,7 @@ def convert_folder(
 
     from model_runtime.importers.bundle_weights import write_bundle_weights
     from model_runtime.importers.checkpoint import Checkpoint  # numpy is not for who imports this
+    from model_runtime.importers.tying import twins
 
     try:
         opened = (
@@ -127,13 +136,17 @@ def convert_folder(
         )
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
+            read: Callable[[str], Float32] = weights.float32
+            if not decoder.tied and (same := twins(weights)) is not None:
+                decoder, read = replace(decoder, tied=True), same.reading(read)
+                notes += (same.note,)
             written = FimTokenizer.from_file(folder / TOKENIZER)
             prompt = replace(fim.prompt, hole_start=fim.hole_start or HoleStart.CURSOR)
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, prompt))
             millions = decoder.count_parameters() / 1e6
             progress(f"writing {millions:.1f} M parameters as {quantization}")
-            facts = write_bundle_weights(folder / WEIGHTS, decoder, weights.float32, quantization)
+            facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
             manifest = Manifest(
                 name=name,
                 prompt=prompt,
@@ -158,7 +171,7 @@ def convert_folder(
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
     except OSError as error:
-        raise ConversionError(f"cannot write {target} ({error})") from error
+        raise ConversionError(cannot_write(target, error)) from error
     return ConversionReport(
         name=name,
         path=target,

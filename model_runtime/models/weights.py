@@ -4,7 +4,8 @@ A matrix is stored as float, or as int8 with one float32 scale per row under `<n
 
     matrix[row, column] = int8[row, column] * scale[row]        symmetric, |int8| <= 127
 
-Reading maps the file; bfloat16, which numpy lacks, is widened by hand.
+Reading maps the file, and gives the memory of one tensor's pages back when the next is asked for;
+bfloat16, which numpy lacks, is widened by hand.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,8 +34,12 @@ QUANTISED = "int8"
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int8": "I8"}
 """Number types: our names, as in manifests, and those of the safetensors format."""
 
+ALL_ROWS = slice(None)
+
 _MAX_HEADER_BYTES = 16 * 2**20
 """Bytes of a header; a model of 1,024 layers, the most that is read, has 2 MB."""
+_ROUNDED_NUMBERS = 2**22
+"""Numbers that are rounded at a time, which takes several times their memory."""
 _NUMPY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
 
 
@@ -78,10 +84,11 @@ class WeightsFile:
                 # The library checks that sizes and offsets of the header agree with the file.
                 with safe_open(str(path), framework="np"):
                     header = json.loads(file.read(header_size))
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (SafetensorError, OSError, ValueError, struct.error) as error:
             raise UnreadableWeights(str(error)) from error
         header.pop("__metadata__", None)
-        self._bytes = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + header_size)
+        self._bytes = np.frombuffer(self._mapped, np.uint8)[8 + header_size :]
         self._spans = {name: tuple(entry["data_offsets"]) for name, entry in header.items()}
         self._unread = dict(self._spans)
         self.layout = {
@@ -96,8 +103,14 @@ class WeightsFile:
             raise UnreadableWeights(f"tensor {name} has the unsupported type {dtype}")
         start, end = self._spans[name]
         self._count(name)
+        self._let_pages_go()
         flat: Array = self._bytes[start:end].view(_NUMPY_TYPES[dtype])
         return flat.reshape(shape)
+
+    def _let_pages_go(self) -> None:
+        """Takes what was read so far out of this process's memory; views read it again."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which does so by itself
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def _count(self, name: str) -> None:
         """Reports progress: whoever reads a file is as far as the share that was read."""
@@ -105,15 +118,20 @@ class WeightsFile:
             left = sum(end - start for start, end in self._unread.values())
             advance(1 - left / max(1, len(self._bytes)))
 
-    def float32(self, name: str) -> Float32:
-        """Returns the tensor as float32: widened, or multiplied by its scales."""
-        stored = self.raw(name)
+    def bits(self, name: str) -> int:
+        """Returns the bits of each number of a tensor."""
+        start, end = self._spans[name]
+        return 8 * int(end - start) // max(1, math.prod(self.layout[name].shape))
+
+    def float32(self, name: str, rows: slice = ALL_ROWS) -> Float32:
+        """Returns the tensor, or some rows of it, as float32: widened, or multiplied by scales."""
+        stored = self.raw(name)[rows]
         dtype = self.layout[name].dtype
         if dtype == "I8":
             scale = self.layout.get(name + SCALE_SUFFIX)
-            if scale is None or scale.shape != stored.shape[:1] or scale.dtype != "F32":
+            if scale != ("F32", self.layout[name].shape[:1]):
                 raise UnreadableWeights(f"tensor {name} is int8 and has no float32 scale per row")
-            return dequantise_rows(stored, self.raw(name + SCALE_SUFFIX))
+            return dequantise_rows(stored, self.raw(name + SCALE_SUFFIX)[rows])
         if dtype == "BF16":
             bits = stored.astype(np.uint32)
             bits <<= 16
@@ -121,15 +139,27 @@ class WeightsFile:
         return stored.astype(np.float32)
 
 
+def is_finite(values: Float32) -> bool:
+    """Tells whether there is no NaN or infinity, without a second array of that size."""
+    # A sum of finite numbers could overflow; the extremes cannot, and NaN is passed on.
+    return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+
+
 def quantise_rows(matrix: Float32) -> tuple[NDArray[np.int8], Float32]:
     """Rounds to symmetric int8: (int8 [rows, columns], one scale a row, float32 [rows]).
 
     A row of zeros gets the scale 1.
     """
-    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
-    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    scaled = matrix / scale[:, None]
-    return np.rint(scaled, out=scaled).astype(np.int8), scale
+    rounded = np.empty(matrix.shape, np.int8)
+    scale = np.empty(len(matrix), np.float32)
+    step = max(1, _ROUNDED_NUMBERS // max(1, matrix.shape[1]))
+    for start in range(0, len(matrix), step):
+        part = matrix[start : start + step]
+        largest = np.maximum(part.max(axis=1), -part.min(axis=1))
+        scale[start : start + step] = np.where(largest > 0, largest / 127, 1)
+        scaled = part / scale[start : start + step, None]
+        rounded[start : start + step] = np.rint(scaled, out=scaled)
+    return rounded, scale
 
 
 def dequantise_rows(quantised: Array, scale: Array) -> Float32:

@@ -3,6 +3,8 @@
 `make test-real-models` fetches the file and says where it lies in FIM_LSP_TEST_GGUF.
 """
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,8 @@ pytestmark = pytest.mark.real_model
 
 ROOT = Path(__file__).parents[2]
 NAME = "qwen2.5-coder-0.5b"
+IDS_SHA256 = "88e1e8fa53822e00504bba9e53071fc8408b95cf4db862015f5d1742941286d9"
+"""Hash of the ids of the 40 files of the frozen set, each as a JSON list, in the order of paths."""
 PLACES = {
     "the body of a function": (
         "def area(width: float, height: float) -> float:\n"
@@ -77,6 +81,19 @@ def server(model, environment):
 def test_the_model_writes_lines_from_their_start(model):
     """The measurement at `models add` chose it: typing then costs one or two ids a key."""
     assert HoleStart.LINE is model.manifest.prompt.hole_start
+
+
+def test_its_tokenizer_gives_the_ids_of_the_authors_own(model):
+    """The hash was taken with the vocabulary of another package and another tokenizer's code."""
+    found = hashlib.sha256()
+    for path in sorted((ROOT / "benchmarks" / "replay_set").glob("o*/*.*")):
+        found.update(json.dumps(model.tokenizer.encode(path.read_text("utf-8"))).encode())
+    assert IDS_SHA256 == found.hexdigest()
+
+
+def test_the_output_matrix_is_the_embedding_and_is_stored_once(model):
+    assert model.manifest.decoder.tied
+    assert model.manifest.weights.size < 500e6
 
 
 def test_its_tokenizer_returns_every_text_as_it_was(model):

@@ -34,7 +34,13 @@ OPTIONAL_KEYS = {
 
 
 def write_gguf(
-    path: Path, model: Any, tokenizer: Path, *, type_: str = "F32", **changes: Any
+    path: Path,
+    model: Any,
+    tokenizer: Path,
+    *,
+    type_: str = "F32",
+    types: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> Path:
     """Writes a model and its tokenizer.
 
@@ -43,6 +49,7 @@ def write_gguf(
         model: of transformers.
         tokenizer: path of its tokenizer.json, a byte-level one.
         type_: of the matrices.
+        types: of single matrices, by the checkpoint's names.
         changes: values of further keys, with a double underscore for each dot; None leaves a key
             out.
     """
@@ -74,7 +81,8 @@ def write_gguf(
             array = np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(array.shape))
         if architecture.startswith("gemma") and name.endswith("norm.weight"):
             array = array + np.float32(1)
-        kind = GGMLQuantizationType[type_ if array.ndim > 1 else "F32"]
+        usual = type_ if array.ndim > 1 else "F32"
+        kind = GGMLQuantizationType[(types or {}).get(name, usual)]
         stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
         writer.add_tensor(stored, quantize(array, kind), raw_dtype=kind)
     writer.write_header_to_file()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -175,13 +174,6 @@ def test_psm_needs_no_flag(tmp_path, capsys):
     report = export_gguf(ModelBundle.open(tmp_path / "bundle"), tmp_path / "model.gguf")
 
     assert f"llama-server --model {tmp_path / 'model.gguf'}" == report.command
-
-
-def test_without_the_package_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "gguf", None)  # as where the extra is not installed
-
-    assert 1 == main(["models", "export", "default", "--gguf", "--out", str(tmp_path / "m")])
-    assert "pip install 'fim-lsp[gguf]'" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path, capsys):

@@ -1,17 +1,21 @@
 """Models that are added from GGUF files compute what they did before they were converted."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from model_runtime.errors import ConversionError, GgufError
+from model_runtime.exporters.gguf import export_gguf
 from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.positions import LinearScaling
 from tests.support.gguf_files import write_gguf
 from tests.support.oracle import Oracle
-from tests.support.random_neox import train_tokenizer
+from tests.support.random_models import make_bundle
+from tests.support.random_neox import Variant, train_tokenizer
 from tests.support.requirements import required_module
 
 torch = required_module("torch")
@@ -118,9 +122,19 @@ def test_nothing_is_guessed_of_the_prompt(tmp_path, qwen):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"general__architecture": "clip"}, "the architecture 'clip'.*llama-server"),
+        ({"general__architecture": "clip"}, "a projector.*file with the language model"),
+        ({"general__type": "mmproj"}, "a projector.*file with the language model"),
+        ({"general__type": "adapter"}, "a LoRA adapter.*merge it into its model"),
+        ({"general__architecture": "flux"}, "makes images or films.*completes code"),
+        ({"general__architecture": "wan"}, "makes images or films.*completes code"),
+        ({"general__architecture": "bert"}, "embeds texts and writes none.*completes code"),
+        ({"general__architecture": "mamba2"}, "'mamba2'.*by llama-server or vLLM"),
+        ({"general__architecture": "qwen3moe"}, "'qwen3moe'.*by llama-server or vLLM"),
+        ({"qwen2__expert_count": 8}, "a mixture of 8 experts.*by llama-server or vLLM"),
+        ({"general__architecture": None}, "architecture.*None"),
+        ({"fim_lsp__prompt": "{"}, "fim_lsp.prompt.*get another file"),
         ({"qwen2__rope__scaling__type": "yarn"}, "'yarn'.*Hugging Face folder"),
-        ({"split__count": 3}, "one part of several.*--merge"),
+        ({"split__count": 3}, "one of several parts.*--merge"),
         ({"qwen2__embedding_length": 32}, "has the shape .* calls for"),
         ({"qwen2__block_count": 3}, "blk.2.*has the shape None"),
         ({"tokenizer__ggml__pre": "unheard-of"}, "'unheard-of'"),
@@ -128,17 +142,79 @@ def test_nothing_is_guessed_of_the_prompt(tmp_path, qwen):
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, qwen, changes, named):
     with pytest.raises((GgufError, ConversionError), match=named):
-        convert_gguf(qwen(**changes, fim_lsp__prompt=json.dumps(PROMPT)), tmp_path / "b", name="m")
+        source = qwen(**{"fim_lsp__prompt": json.dumps(PROMPT), **changes})
+        convert_gguf(source, tmp_path / "b", name="m")
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.99])
-def test_a_file_that_is_cut_off_is_one_sentence(qwen, share):
-    path = qwen()
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+@pytest.mark.parametrize(
+    "variant",
+    [Variant(), Variant(tied=True, sequential=True, rotary=1.0), Variant(rotary_base=500.0)],
+)
+def test_what_was_exported_is_read_again_as_the_same_model(tmp_path, variant):
+    original = make_bundle(tmp_path, variant)
+    export_gguf(original, tmp_path / "exported.gguf", "f32")
 
-    with pytest.raises(GgufError, match=r"cut off or damaged|no GGUF file"):
-        GgufFile(path)
+    convert_gguf(tmp_path / "exported.gguf", tmp_path / "again", name="m", quantization="float32")
+
+    again = ModelBundle.open(tmp_path / "again")
+    ours, theirs = original.manifest, again.manifest
+    assert (ours.decoder, ours.prompt, ours.context_length) == (
+        theirs.decoder,
+        theirs.prompt,
+        theirs.context_length,
+    )
+    for name, values in original.weights().items():
+        np.testing.assert_array_equal(values, again.weights()[name])
+
+
+def test_a_part_of_several_is_told_how_to_join_them(tmp_path, qwen):
+    part = qwen(split__count=3).rename(tmp_path / "coder-00002-of-00003.gguf")
+
+    with pytest.raises(GgufError, match=r"part 2 of 3.*--merge coder-00001-of-00003\.gguf"):
+        GgufFile(part)
+
+
+def test_linear_scaling_of_the_positions_is_read(tmp_path, qwen):
+    scaled = {"qwen2__rope__scaling__type": "linear", "qwen2__rope__scaling__factor": 4.0}
+    convert_gguf(qwen(**scaled), tmp_path / "bundle", name="m", order="psm")
+
+    positions = ModelBundle.open(tmp_path / "bundle").manifest.decoder.positions
+    assert LinearScaling(factor=4.0) == positions.scaling
+
+
+def test_a_tensor_that_no_such_model_has_is_named_and_not_left_out(tmp_path, tokenizer):
+    model = made("Llama", {"attention_bias": True})
+    model.config.attention_bias = False
+    for layer in model.model.layers:
+        layer.self_attn.q_proj.bias = None
+    source = write_gguf(tmp_path / "model.gguf", model, tokenizer)
+
+    with pytest.raises(GgufError, match=r"no llama model here has: blk\.0\.attn_k\.bias"):
+        convert_gguf(source, tmp_path / "bundle", name="m", order="psm")
+
+
+@pytest.mark.parametrize("type_", ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
+def test_blocks_of_a_file_take_no_more_bytes_than_8_bits_and_their_scales(tmp_path, qwen, type_):
+    convert_gguf(qwen(type_=type_), tmp_path / "bundle", name="m", order="psm")
+
+    bundle = ModelBundle.open(tmp_path / "bundle")
+    shapes = bundle.manifest.decoder.tensor_shapes().values()
+    numbers = sum(math.prod(shape) for shape in shapes if len(shape) > 1)
+    scales = sum(shape[0] for shape in shapes if len(shape) > 1)
+    vectors = sum(shape[0] for shape in shapes if len(shape) == 1)
+    header = 120 * 2 * len(shapes)
+    assert bundle.manifest.weights.size < numbers + 4 * (scales + vectors) + header
+
+
+def test_a_file_that_is_cut_off_anywhere_is_one_sentence(qwen):
+    path = qwen()
+    whole = path.read_bytes()
+    lengths = [*range(0, 200, 7), *np.linspace(200, len(whole) - 40, 60, dtype=int)]
+    for length in lengths:
+        path.write_bytes(whole[:length])
+        with pytest.raises(GgufError, match=r"cut off or damaged|no GGUF file"):
+            GgufFile(path)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -18,6 +18,7 @@ from model_runtime.errors import GgufError
 from model_runtime.exporters.gguf_vocabulary import gguf_vocabulary
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.prompt.pre_tokenizers import PATTERNS, pre_tokenizer
+from tests.support.requirements import required_module
 
 SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 TEXTS = [path.read_text("utf-8") for path in SOURCES] + [
@@ -80,6 +81,62 @@ def test_the_ids_are_those_of_the_original(kind, text, request):
     assert ids == rebuilt.encode(text, add_special_tokens=False).ids
     if rebuilt.token_to_id("<unk>") not in ids:
         assert text == rebuilt.decode(ids, skip_special_tokens=False)
+
+
+def pieces_of_sentencepiece() -> tuple[list[str], list[int], list[float]]:
+    """Texts, types and scores of a vocabulary in SentencePiece's order: bytes, pieces, letters."""
+    trained = SentencePieceBPETokenizer()
+    trained.train_from_iterator(TEXTS[:-2], vocab_size=600)
+    raw = json.loads(trained.to_str())["model"]
+    merged = list(dict.fromkeys("".join(merge) for merge in raw["merges"]))
+    letters = sorted(set(raw["vocab"]) - set(merged) - {"<unk>"})
+    special = ["<unk>", "<s>", "</s>"]
+    raw_bytes = [f"<0x{byte:02X}>" for byte in range(256)]
+    kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL]
+    kinds += [TokenType.BYTE] * len(raw_bytes)
+    kinds += [TokenType.NORMAL] * (len(merged) + len(letters))
+    scores = [0.0] * (len(special) + len(raw_bytes))
+    scores += [-float(rank) for rank in range(len(merged) + len(letters))]
+    return special + raw_bytes + merged + letters, [int(kind) for kind in kinds], scores
+
+
+@pytest.mark.parametrize(
+    ("name", "has_prefix"), [("LlamaTokenizer", True), ("GemmaTokenizer", False)]
+)
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_sentencepieces_ids_are_those_of_the_classes_in_transformers(name, has_prefix, text):
+    """The last texts have letters that the vocabulary lacks, which become bytes.
+
+    The classes take the text of a special token for that token, so no text has one here.
+    """
+    transformers = required_module("transformers")
+    convert_slow_tokenizer = required_module("transformers.convert_slow_tokenizer")
+    text = text.replace("<", "(")
+    tokens, types, scores = pieces_of_sentencepiece()
+    vocabulary = {token: id_ for id_, token in enumerate(tokens)}
+    normal = {
+        token: score
+        for token, kind, score in zip(tokens, types, scores, strict=True)
+        if kind == TokenType.NORMAL
+    }
+    merges = convert_slow_tokenizer.generate_merges(vocabulary, normal)
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+    if name == "GemmaTokenizer":
+        names |= {"pad_token": "<s>", "mask_token": "<s>"}
+    original = getattr(transformers, name)(vocab=vocabulary, merges=merges, **names)
+    rebuilt = tokenizer_from_gguf(
+        {
+            "tokenizer.ggml.model": "llama",
+            "tokenizer.ggml.tokens": tokens,
+            "tokenizer.ggml.token_type": types,
+            "tokenizer.ggml.scores": scores,
+            "tokenizer.ggml.add_space_prefix": has_prefix,
+        }
+    )
+
+    ids = rebuilt.encode(text, add_special_tokens=False).ids
+    assert original.encode(text, add_special_tokens=False) == ids
+    assert text == rebuilt.decode(ids, skip_special_tokens=False)
 
 
 def test_control_tokens_are_special_and_unused_rows_are_no_tokens(byte_level):

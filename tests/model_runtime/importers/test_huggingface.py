@@ -208,6 +208,36 @@ def test_tensors_that_make_no_model_are_refused(tmp_path, name, value, match):
     refused(source, match)
 
 
+@pytest.mark.parametrize("method", ["gptq", "awq", "bitsandbytes", "fp8", "compressed-tensors"])
+def test_weights_that_others_have_quantized_are_refused_with_the_remedy(tmp_path, method):
+    source = make_source(tmp_path / "source", SMALL)
+    edit_json(source / "config.json", quantization_config={"quant_method": method})
+    told = refused(source, f"quantized by '{method}'")
+    assert "the repository that they were made from, or a GGUF file of it" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("quantize_config.json", "'gptq'"), ("quant_config.json", "'awq'")]
+)
+def test_older_files_beside_quantized_weights_say_it_too(tmp_path, name, named):
+    source = make_source(tmp_path / "source", SMALL)
+    (source / name).write_text("{}")
+    refused(source, f"quantized by {named}")
+
+
+def test_an_adapter_is_no_model_and_is_named_as_what_it_is(tmp_path):
+    source = make_source(tmp_path / "source", SMALL)
+    (source / "config.json").rename(source / "adapter_config.json")
+    refused(source, "a LoRA adapter.*merge it into its model")
+
+
+@pytest.mark.parametrize("model_type", ["qwen3_moe", "mamba2", "bert", "flux"])
+def test_another_kind_of_model_is_named_with_the_remedy(tmp_path, model_type):
+    source = make_source(tmp_path / "source", SMALL)
+    edit_json(source / "config.json", model_type=model_type)
+    refused(source, f"model_type is '{model_type}'.*server")
+
+
 def test_truncated_weights_are_refused_with_the_remedy(tmp_path):
     source = make_source(tmp_path / "source", SMALL)
     path = source / "model.safetensors"
