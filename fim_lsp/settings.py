@@ -58,11 +58,18 @@ class Settings:
 
     enabled: bool = declare(True, BOOLEAN, "Suggest code. When off, the model stays loaded.")
     model: str = declare(
-        "default",
+        "auto",
         MODEL_NAME,
         "Name of a model, as `fim-runtime models list` prints it, or its folder from the root or "
-        "`~` on.",
+        "`~` on. `auto` is the one that you have chosen, else `default`, the embedded one.",
         scope=Scope.PROCESS,
+        set_by=SetBy.TRUSTED_PROJECT,
+    )
+    offer_models: bool = declare(
+        True,
+        BOOLEAN,
+        "While only the embedded model is there, offer once to download a better one that this "
+        "machine can run. Nothing is fetched before you agree.",
         set_by=SetBy.TRUSTED_PROJECT,
     )
     eagerness: float = declare(

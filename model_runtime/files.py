@@ -1,5 +1,7 @@
 """Builds whole folders or nothing, in a folder of its own that is renamed; hashes files.
 
+A file is replaced whole as well (`replace_text`).
+
     <parent>/.fim-lsp.<name>.<12 hex digits>/lock   held by the process that works there
                                              new/   what is being built
                                              old*/  what it replaces
@@ -122,6 +124,20 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
         old = work / f"old{attempts_left}"  # a folder cannot be renamed to a full one
         with suppress(FileNotFoundError):  # another process may have moved it away
             target.rename(old)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Puts a whole file in the place of another; a reader sees the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written; the old one stays.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> str:

@@ -62,15 +62,17 @@ def run(args: argparse.Namespace) -> int:
         FimLspError: the files cannot be read, or the table cannot be kept.
     """
     from fim_lsp.replay import calibration
-    from model_runtime.store import installed
+    from model_runtime.store import choice, installed
+    from model_runtime.store.names import AUTO
 
     if args.keys < 1:
         raise UsageError(f"--keys {args.keys}: at least one key of each file must be typed")
-    given = model_settings(args)
+    given = {"model": AUTO, **model_settings(args)}
+    given["model"] = choice.resolved(given["model"])
     table, measured = of_files(
         [Path(name) for name in args.files], given, args.keys, words=args.words
     )
-    bundle = installed.find(given.get("model", installed.DEFAULT))
+    bundle = installed.find(given["model"])
     if args.json:
         print(json.dumps(as_json(table, measured), indent=1))
     else:

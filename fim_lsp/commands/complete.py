@@ -103,9 +103,11 @@ async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
     from fim_lsp.completion.request import CompletionRequest
     from fim_lsp.model_host.host import ModelHost
     from fim_lsp.suggestion import Trigger
+    from model_runtime.store import choice
+    from model_runtime.store.names import AUTO
 
     started = time.perf_counter()
-    host = ModelHost()
+    host = ModelHost(chosen=choice.resolved(AUTO))
     try:
         await host.ready(settings)
         load_ms = (time.perf_counter() - started) * 1e3

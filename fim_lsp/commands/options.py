@@ -22,7 +22,7 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
         type=_absolute,
         metavar="MODEL",
         help="a name of `fim-runtime models list`, or a folder written as a path, as ./mine is "
-        "(default: the embedded one)",
+        "(default: the one chosen with `fim-runtime models use`, else the embedded one)",
     )
     parser.add_argument("--engine", choices=choices_of("engine"))
     parser.add_argument("--device", choices=choices_of("device"))

@@ -16,6 +16,7 @@ from fim_lsp.commands.options import (
 )
 from fim_lsp.errors import UsageError
 from model_runtime.command_line import Commands
+from model_runtime.store.names import AUTO
 
 SWITCH_SECONDS = 0.001
 """So long may the engine's thread keep Python's lock when the event loop wants it.
@@ -103,16 +104,21 @@ def run(args: argparse.Namespace) -> int:
     from fim_lsp.lsp import access, tcp, unix_socket
     from fim_lsp.lsp.stdio import leave, serve_stdio
     from fim_lsp.model_host.host import ModelHost
+    from model_runtime.store import choice
 
     gc.freeze()
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(args.log_level, args.log_file)
+
+    def make_host() -> ModelHost:
+        return ModelHost(chosen=choice.resolved(AUTO))
+
     if args.socket is None and args.tcp is None:
         if given := [name for name in _SHARED_OPTIONS if getattr(args, name) is not None]:
             option = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{option} is for --socket and --tcp; one editor has it as a setting")
-        leave(serve_stdio(ModelHost))
+        leave(serve_stdio(make_host))
     settings = checked({
         **model_settings(args),
         "unloadAfterMinutes": args.unload_after_minutes,
@@ -120,6 +126,6 @@ def run(args: argparse.Namespace) -> int:
     })  # fmt: skip
     if args.tcp is None:
         path = Path(args.socket) if args.socket else access.default_socket()
-        leave(unix_socket.serve_socket(path.absolute(), ModelHost, settings=settings))
+        leave(unix_socket.serve_socket(path.absolute(), make_host, settings=settings))
     host, port = host_and_port(args.tcp)
-    leave(tcp.serve_tcp(host, port, ModelHost, settings=settings, allow_remote=args.allow_remote))
+    leave(tcp.serve_tcp(host, port, make_host, settings=settings, allow_remote=args.allow_remote))

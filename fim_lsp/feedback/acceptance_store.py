@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -63,7 +62,10 @@ def read(path: Path) -> Counter[Key]:
 
 def add(path: Path, new: Mapping[Key, int]) -> Counter[Key] | None:
     """Adds to the file's counts and returns all; None where that is not possible now."""
-    from filelock import FileLock, Timeout  # 20 ms, which the start of the server does not need
+    # 20 ms, which the start of the server does not need
+    from filelock import FileLock, Timeout
+
+    from model_runtime.files import replace_text
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def add(path: Path, new: Mapping[Key, int]) -> Counter[Key] | None:
             tree: dict[str, dict[str, dict[str, int]]] = {}
             for (model, eagerness, name), number in sorted(counts.items()):
                 tree.setdefault(model, {}).setdefault(eagerness, {})[name] = number
-            _replace(path, json.dumps({"version": _VERSION, "counts": tree}))
+            replace_text(path, json.dumps({"version": _VERSION, "counts": tree}))
             return counts
     except Timeout:
         return None
@@ -93,16 +95,6 @@ def clear(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _replace(path: Path, text: str) -> None:
-    """Puts a whole file in the place of another."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _items(value: object) -> Iterator[tuple[str, object]]:

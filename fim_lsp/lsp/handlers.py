@@ -23,13 +23,15 @@ from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.trace import MAX_TRACES
 from fim_lsp.completion.trace_json import as_json
 from fim_lsp.document import DocumentSnapshot, Indentation
-from fim_lsp.lsp import completion_list
+from fim_lsp.lsp import completion_list, model_requests
 from fim_lsp.lsp.document_states import wants_document_states
 from fim_lsp.lsp.documents import end_of_edit, install_documents
 from fim_lsp.lsp.fields import field_at
 from fim_lsp.lsp.inline_items import ACCEPT, to_items
+from fim_lsp.lsp.model_offer import offer_a_model, shows_actions
 from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import SECTION, Settings, section_of
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
 
@@ -43,19 +45,15 @@ def new_server(
     host: ModelHost,
     make_provider: ProviderFactory = CompletionProvider,
     shared: Settings | None = None,
+    models: ModelManager | None = None,
 ) -> FimServer:
-    """Returns a server for one more editor.
-
-    Args:
-        host: has the model.
-        make_provider: makes the provider of this editor.
-        shared: settings of the process where it serves several editors; None for only one.
-    """
-    server = FimServer(host, make_provider, shared)
+    """Returns a server for one more editor; the arguments are those of `FimServer`."""
+    server = FimServer(host, make_provider, shared, models)
     for method, handler in _FEATURES.items():
         options = _OPTIONS.get(method)
         server.feature(method, options)(handler)
     server.command(ACCEPT)(accept)
+    model_requests.install(server)
     return server
 
 
@@ -74,6 +72,7 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
     )
     server.configure(params.initialization_options)
     capabilities = field_at(server.protocol.raw_params, "capabilities")
+    server.can_ask = shows_actions(capabilities)
     server.states.is_wanted = wants_document_states(capabilities)
     completion_list.offer(server, capabilities)
 
@@ -85,6 +84,7 @@ def initialized(server: FimServer, params: lsp.InitializedParams) -> None:
     # extension.
     server.command(COPILOT_ACCEPT)(accept)
     _ask_for_settings(server)
+    server.spawn(offer_a_model(server))
 
 
 def did_change_configuration(server: FimServer, params: lsp.DidChangeConfigurationParams) -> None:

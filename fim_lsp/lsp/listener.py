@@ -15,6 +15,7 @@ from fim_lsp.lsp.framing import read_message_strictly
 from fim_lsp.lsp.handlers import new_server
 from fim_lsp.lsp.session import ProviderFactory
 from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Listener:
             FimLspError: `listen` does.
         """
         self._host = self._make_host()
+        self._models = ModelManager(self._host)
+        self._models.start()
         stopped = asyncio.Event()
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
@@ -84,6 +87,7 @@ class Listener:
             for connection in self._connections:
                 connection.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
+            self._models.close()
             self._host.close()
         return 0
 
@@ -130,7 +134,7 @@ class Listener:
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         logger.info("client %s connected", client)
-        server = new_server(self._host, self._make_provider, self._settings)
+        server = new_server(self._host, self._make_provider, self._settings, self._models)
         await converse(server, reader, _SocketWriter(writer), read_message_strictly)
         logger.info("client %s left", client)
         writer.close()

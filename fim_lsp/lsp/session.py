@@ -27,6 +27,7 @@ from fim_lsp.lsp.recent_documents import RecentDocuments
 from fim_lsp.lsp.sharing import Sharing
 from fim_lsp.lsp.status import StatusReporter
 from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import SelectedSuggestion, Trigger
 from fim_lsp.uris import local_path
@@ -53,6 +54,7 @@ class FimServer(LanguageServer):
         host: ModelHost,
         make_provider: ProviderFactory = CompletionProvider,
         shared: Settings | None = None,
+        models: ModelManager | None = None,
     ) -> None:
         """Takes what is shared with the servers of other editors.
 
@@ -60,6 +62,7 @@ class FimServer(LanguageServer):
             host: has the model.
             make_provider: makes the provider of this editor.
             shared: settings of the process where it serves several editors; see `EditorSettings`.
+            models: chooses and adds models for all editors of the process.
         """
         super().__init__(
             "fim-lsp",
@@ -69,6 +72,12 @@ class FimServer(LanguageServer):
             notebook_document_sync=_EVERY_NOTEBOOK,
         )
         self.provider = make_provider(host)
+        self.models = models or ModelManager(host)
+        """Models that may be chosen, added and offered."""
+        self.can_ask = False
+        """Whether the client can show its user a question with answers to choose from."""
+        self.cancellable: dict[str | int, Callable[[], None]] = {}
+        """Ends of the work that progress bars show, by their tokens."""
         self._host = host
         self._settings = EditorSettings(shared)
         self._recent = RecentDocuments()
@@ -77,7 +86,7 @@ class FimServer(LanguageServer):
         """States of documents that the client is told, if it wants that."""
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._status = StatusReporter(host, self.protocol, self.spawn)
+        self._status = StatusReporter(host, self.models.adder, self.protocol, self.spawn)
 
     @property
     def settings(self) -> Settings:
@@ -255,6 +264,11 @@ class FimServer(LanguageServer):
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+
+    def cancel_progress(self, token: str | int) -> None:
+        """Ends the work that a progress bar shows, if it can be ended."""
+        if end := self.cancellable.get(token):
+            end()
 
     def close(self) -> None:
         """Stops all work of a connection that is gone."""

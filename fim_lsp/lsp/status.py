@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcException
 from fim_lsp.lsp.jsonrpc import FimProtocol
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_host.status import HostStatus
+from fim_lsp.model_offers.adder import Adding, ModelAdder
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class StatusReporter:
     def __init__(
         self,
         host: ModelHost,
+        adder: ModelAdder,
         protocol: FimProtocol,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
@@ -33,10 +35,10 @@ class StatusReporter:
 
         A request to the client from a task that is cancelled would leave its reply without a taker.
         """
-        self._host = host
+        self._host, self._adder = host, adder
         self._protocol = protocol
         self._spawn = spawn
-        self._unsubscribe: Callable[[], None] | None = None
+        self._subscriptions: list[Callable[[], None]] = []
         self._is_enabled = True
         self._shows_progress = False
         self._is_loading = False
@@ -51,25 +53,28 @@ class StatusReporter:
     def start(self, *, shows_progress: bool) -> None:
         """Reports from now on; call when the client is initialized, which it must be to listen."""
         self._shows_progress = shows_progress
-        self._unsubscribe = self._host.subscribe(lambda status: self._update())
+        self._subscriptions = [
+            self._host.subscribe(lambda status: self._update()),
+            self._adder.subscribe(lambda adding: self._update()),
+        ]
         self._update()
 
     def stop(self) -> None:
         """Reports no more."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-        self._unsubscribe = None
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+        self._subscriptions = []
 
     def enable(self, is_enabled: bool) -> None:
         """Takes whether this client wants completions at all."""
         self._is_enabled = is_enabled
-        if self._unsubscribe is not None:
+        if self._subscriptions:
             self._update()
 
     def indexed(self, num_files: int) -> None:
         """Takes the number of files, when the workspace has been looked through."""
         self._indexed_files = num_files
-        if self._unsubscribe is not None:
+        if self._subscriptions:
             self._update()
 
     def _update(self) -> None:
@@ -80,6 +85,7 @@ class StatusReporter:
             "model": host.model,
             "engine": host.engine,
             "message": host.message,
+            "adding": _as_json(self._adder.current),
         }
         if host.languages:
             status["languages"] = list(host.languages)
@@ -144,3 +150,9 @@ class StatusReporter:
         value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressReport | lsp.WorkDoneProgressEnd,
     ) -> None:
         self._protocol.notify(lsp.PROGRESS, lsp.ProgressParams(token, value))
+
+
+def _as_json(adding: Adding | None) -> dict[str, Any] | None:
+    if adding is None:
+        return None
+    return {"model": adding.model, "share": int(adding.share * 100) / 100}

@@ -15,6 +15,7 @@ from fim_lsp.lsp.handlers import new_server
 from fim_lsp.lsp.pipes import Input, Output
 from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
+from fim_lsp.model_offers.manager import ModelManager
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ async def _serve(
     wire_out: int,
 ) -> int:
     host = make_host()
-    server = new_server(host, make_provider)
+    models = ModelManager(host)
+    models.start()
+    server = new_server(host, make_provider, models=models)
     reader = asyncio.StreamReader()
     source, output = Input(wire_in, reader), Output(wire_out)
     watches = [
@@ -61,6 +64,7 @@ async def _serve(
     finally:
         for watch in watches:
             watch.cancel()
+        models.close()
         host.close()
 
 

@@ -26,6 +26,7 @@ from fim_lsp.settings import Settings
 from model_runtime.engines import registry
 from model_runtime.errors import EngineError, ModelRuntimeError
 from model_runtime.served_model import ServedModel
+from model_runtime.store.names import AUTO, DEFAULT
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +36,18 @@ T = TypeVar("T")
 class ModelHost:
     """Runs the model, and switches it.  All methods belong to the event loop's thread."""
 
-    def __init__(self, load: LoadModel = load_model, idle_budget: IdleBudget | None = None) -> None:
+    def __init__(
+        self,
+        load: LoadModel = load_model,
+        idle_budget: IdleBudget | None = None,
+        chosen: str = DEFAULT,
+    ) -> None:
         """Begins without a model.
 
         Args:
             load: opens the model that settings name; runs in threads of the host.
             idle_budget: limits what is computed while nobody waits.
+            chosen: name of the model that "auto" stands for in settings.
         """
         self._load = load
         self._threads = EngineThreads()
@@ -50,6 +57,10 @@ class ModelHost:
         self._idle_unload = IdleUnload(self._unload, self._reload)
         self._idle_work = IdleWork(self._threads, idle_budget or IdleBudget())
         self._publisher = StatusPublisher()
+        self.chosen = chosen
+        """Name of the model that "auto" stands for."""
+        self._settings: Settings | None = None
+        """Settings as they were asked for last."""
         self._wanted: tuple[object, ...] | None = None
         """Settings that name the model which is loaded or loading; None: none is."""
         self._fallbacks: list[str] | None = None
@@ -69,6 +80,16 @@ class ModelHost:
         """The model that answers; None where none does yet."""
         return self._loaded[1] if self._loaded else None
 
+    @property
+    def in_use(self) -> str:
+        """Name or folder by which the model that answers was opened; empty where none does."""
+        return self._loaded[0].model if self._loaded else ""
+
+    @property
+    def asked_for(self) -> str:
+        """The setting `model` that was applied last; empty where none was."""
+        return self._settings.model if self._settings else ""
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls back on the event loop with each new status; returns a function that stops it."""
         return self._publisher.subscribe(subscriber)
@@ -78,11 +99,21 @@ class ModelHost:
     def apply(self, settings: Settings) -> None:
         """Loads the model that the settings name, unless it is loaded or loading already."""
         self._idle_unload.allow(settings.unload_after_minutes)
+        self._settings = settings
+        if settings.model == AUTO:
+            settings = replace(settings, model=self.chosen)
         wanted = (settings.model, settings.engine, settings.device, settings.threads)
         if self._is_closed or wanted == self._wanted:
             return
         self._wanted, self._fallbacks = wanted, None
         self._begin_loading(settings, warning="")
+
+    def choose(self, name: str) -> None:
+        """Loads another model for "auto", or this one again, for its files may be new ones."""
+        self.chosen = name
+        if self._settings is not None and self._settings.model == AUTO:
+            self._wanted = None
+            self.apply(self._settings)
 
     async def ready(self, settings: Settings) -> None:
         """Loads the model and waits for it; for programs that have nothing else to do meanwhile.
@@ -126,8 +157,22 @@ class ModelHost:
             settings = replace(settings, engine=engine, device="cpu")
             self._begin_loading(settings, self.status.warning)
             return
+        if self.asked_for == AUTO and settings.model == self.chosen != DEFAULT:
+            self._do_without_the_chosen(settings, error)
+            return
         self._wanted = None  # the same settings may be tried again
-        self._publisher.show_failure(str(error) or type(error).__name__)
+        self._publisher.show_failure(_reason(error))
+
+    def _do_without_the_chosen(self, settings: Settings, error: BaseException) -> None:
+        """Loads the embedded model where none answers; says in either case what is wrong."""
+        warning = (
+            f"{settings.model}, the chosen model, cannot be used ({_reason(error)}); another one "
+            "answers; choose one with: fim-runtime models use NAME"
+        )
+        if self._loaded is None:
+            self._begin_loading(replace(settings, model=DEFAULT), warning)
+        else:
+            self._publisher.change(message=warning, warning=warning, progress=None)
 
     def _take(self, settings: Settings, model: ServedModel) -> None:
         self._loaded = settings, model
@@ -248,3 +293,7 @@ class ModelHost:
         if self.loaded is not None:
             self._threads.alone(partial(close_engine, self.loaded))
         self._threads.close()
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

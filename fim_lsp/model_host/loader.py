@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
+from fim_lsp.background import call_on, in_a_daemon_thread
 from fim_lsp.settings import Settings
 from model_runtime import progress
 from model_runtime.served_model import ServedModel, serve_bundle
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 LoadModel = Callable[[Settings], ServedModel]
 """Opens the model that the settings name; raises ModelRuntimeError."""
@@ -37,10 +33,11 @@ def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
         ModelRuntimeError: one sentence, with the remedy.
     """
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.store import installed
+    from model_runtime.store import choice, installed
 
     options = EngineOptions(settings.device, settings.threads)
-    return serve_bundle(installed.find(settings.model), settings.engine, options, anew=measure)
+    bundle = installed.find(choice.resolved(settings.model))
+    return serve_bundle(bundle, settings.engine, options, anew=measure)
 
 
 def close_engine(model: ServedModel) -> None:
@@ -99,7 +96,7 @@ class ModelLoader:
             model, error = await self._outcome(settings)
             if model is not None and (self._next is not None or self._is_closed):
                 # Its memory and its threads are given back before those of the next are taken.
-                await _in_a_thread(partial(close_engine, model))
+                await in_a_daemon_thread(partial(close_engine, model))
             elif self._next is None:
                 self._task = None  # what is told may ask for another one
                 if model is not None:
@@ -113,7 +110,7 @@ class ModelLoader:
         """Returns the model, or why it did not load."""
         started = time.perf_counter()
         try:
-            model = await _in_a_thread(self._told(settings))
+            model = await in_a_daemon_thread(self._told(settings))
         except Exception as error:
             return None, error
         milliseconds = (time.perf_counter() - started) * 1e3
@@ -129,7 +126,7 @@ class ModelLoader:
             nonlocal told_at
             if share in (0.0, 1.0) or time.monotonic() - told_at > _REPORT_SECONDS:
                 told_at = time.monotonic()
-                _call_on(loop, lambda: self._step(settings, what, share))
+                call_on(loop, lambda: self._step(settings, what, share))
 
         def load() -> ServedModel:
             with progress.told_to(tell):
@@ -140,39 +137,3 @@ class ModelLoader:
     def _step(self, settings: Settings, what: str, share: float) -> None:
         if self._task is not None and not self._is_closed:
             self._on_step(settings, what, share)
-
-
-def _in_a_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Runs work in a daemon thread, for which the end of the process does not wait."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def finish(result: T | None, error: Exception | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as failure:
-            # A future takes no StopIteration, and nobody is helped by a thread's SystemExit.
-            error = failure if isinstance(failure, Exception) else RuntimeError(repr(failure))
-            _call_on(loop, lambda: finish(None, error))
-        else:
-            _call_on(loop, lambda: finish(result, None))
-
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="load model", daemon=True).start()
-    return done
-
-
-def _call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    """Calls a function on the loop; silent when the server has gone meanwhile."""
-    try:
-        loop.call_soon_threadsafe(function)
-    except RuntimeError:
-        logger.debug("the model was loaded after the server had stopped")

@@ -21,7 +21,8 @@ from fim_lsp.replay.script import Script
 from fim_lsp.replay.typist import Manner
 from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, write_manifest
 from model_runtime.models.calibration import UNCALIBRATED, Calibration, CalibrationPoint, table
-from model_runtime.store import installed
+from model_runtime.store import choice, installed
+from model_runtime.store.names import AUTO
 
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.7, 0.25: 0.55, 0.5: 0.45, 0.75: 0.25, 1.0: 0.1}
@@ -50,7 +51,7 @@ def measure(
     after_each: Callable[[Script, Figures], None] = lambda script, figures: None,
 ) -> list[Measured]:
     """Replays the files at each threshold, with suggestions of the model alone."""
-    bundle = installed.find(str(settings.get("model", "default")))
+    bundle = installed.find(choice.resolved(str(settings.get("model", AUTO))))
     measured = []
     for probability in probabilities:
         with _with_probability(bundle, probability) as folder:

@@ -25,7 +25,7 @@ from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.importers.gguf_kinds import other_kind
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
-from model_runtime.importers.huggingface import ConversionReport, convert_folder
+from model_runtime.importers.huggingface import ConversionReport, Examine, convert_folder
 from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.bundle import TOKENIZER
 from model_runtime.progress import OnStep, ignore_step
@@ -62,6 +62,7 @@ def convert_gguf(
     order: Order | str | None = None,
     prompt_format: str | None = None,
     progress: OnStep = ignore_step,
+    examine: Examine | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in a .gguf file to `target`, whole or not at all.
 
@@ -73,6 +74,7 @@ def convert_gguf(
         order: of the parts of a prompt, where the file does not state it.
         prompt_format: name of a published format, in place of `order`.
         progress: called with a sentence at each step.
+        examine: called with the finished bundle, as by `convert_folder`.
 
     Raises:
         GgufError: the file cannot be read, or holds a model of another kind.
@@ -91,6 +93,7 @@ def convert_gguf(
             license=_LICENSES.get(written.lower(), written),
             progress=progress,
             open_weights=lambda spec, family: GgufWeights(file, spec, family),
+            examine=examine,
         )
 
 

@@ -63,6 +63,12 @@ class ModelWeights(Protocol):
         ...
 
 
+Examine = Callable[[Path, HoleStart | None], HoleStart | None]
+"""Looks at a finished bundle before it takes the place of an earlier one.
+
+Takes its folder and the beginning of the hole that the source states, and returns the beginning;
+raises ConversionError where the earlier one should stay.
+"""
 OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 
 
@@ -84,6 +90,8 @@ class ConversionReport:
     notes: tuple[str, ...] = ()
     hole_start: HoleStart | None = None
     """Beginning of the hole; None where the source does not say and none was measured."""
+    is_new: bool = True
+    """False where nothing was done, for the model was installed already."""
 
 
 def convert_folder(
@@ -101,11 +109,13 @@ def convert_folder(
     training: Mapping[str, Any] | None = None,
     progress: OnStep = ignore_step,
     open_weights: OpenWeights | None = None,
+    examine: Examine | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in `source` to `target`, whole or not at all.
 
     What the arguments leave open comes from the folder itself (see `fim_config`).  `open_weights`
-    opens weights that lie elsewhere; by default they are the folder's.
+    opens weights that lie elsewhere; by default they are the folder's.  `examine` is called when
+    the bundle is finished, before it takes the place of `target`.
 
     Raises:
         ConversionError: no model of a known family, or nothing says how to prompt it.
@@ -167,6 +177,7 @@ def convert_folder(
                     shutil.copyfile(text, folder / copied)
             progress("checking the canary")
             ModelBundle.open(folder).verify_weights()
+            hole_start = fim.hole_start if examine is None else examine(folder, fim.hole_start)
             source_bytes = weights.source_bytes
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
@@ -185,7 +196,7 @@ def convert_folder(
         bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
         seconds=time.perf_counter() - started,
         notes=notes,
-        hole_start=fim.hole_start,
+        hole_start=hole_start,
     )
 
 

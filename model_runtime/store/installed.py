@@ -31,9 +31,8 @@ from model_runtime.models.bundle import (
     write_manifest,
 )
 from model_runtime.models.manifest import Manifest, signed
+from model_runtime.store.names import DEFAULT as DEFAULT
 from model_runtime.store.names import MODEL_NAME, is_path, path_of
-
-DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from model_runtime.errors import ModelRuntimeError, shown
 
+DEFAULT = "default"
+"""Name of the embedded model."""
+
+AUTO = "auto"
+"""Word that stands for the chosen model where a name of a model is expected."""
+
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """Names that an added model may have; each is also the name of a folder."""
 

@@ -93,7 +93,13 @@ vim.api.nvim_create_autocmd('LspAttach', {
   desc = 'fim-lsp: keys and ghost text of a buffer',
   callback = function(event)
     local client = vim.lsp.get_client_by_id(event.data.client_id)
-    if not client or client.name ~= 'fim_lsp' or not vim.lsp.inline_completion then
+    if not client or client.name ~= 'fim_lsp' then
+      return
+    end
+    client.handlers['window/showMessageRequest'] = function(...)
+      return require('fim_lsp.models').on_question(...)
+    end
+    if not vim.lsp.inline_completion then
       return
     end
     local bufnr = event.buf
@@ -124,6 +130,17 @@ vim.api.nvim_create_autocmd('LspDetach', {
     local client = vim.lsp.get_client_by_id(event.data.client_id)
     if client and client.name == 'fim_lsp' then
       require('fim_lsp.status').forget(event.buf)
+    end
+  end,
+})
+
+vim.api.nvim_create_autocmd('LspProgress', {
+  group = group,
+  desc = 'fim-lsp: know which progress bar can be cancelled',
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'fim_lsp' then
+      require('fim_lsp.models').on_progress(client.id, event.data.params)
     end
   end,
 })
@@ -162,22 +179,36 @@ local COMMANDS = {
   status = function()
     require('fim_lsp').show_status()
   end,
+  models = function()
+    require('fim_lsp').select_model()
+  end,
+  offer = function()
+    require('fim_lsp.models').offer()
+  end,
+  cancel = function()
+    require('fim_lsp.models').cancel()
+  end,
 }
+local NAMES = vim.tbl_keys(COMMANDS)
+table.sort(NAMES)
 
 vim.api.nvim_create_user_command('FimLsp', function(arguments)
   local command = COMMANDS[arguments.args]
   if command then
     command()
   else
-    local message = ('fim_lsp: there is no command %s; use toggle, explain or status'):format(arguments.args)
+    local message = ('fim_lsp: there is no command %s; use one of %s'):format(
+      arguments.args,
+      table.concat(NAMES, ', ')
+    )
     vim.notify(message, vim.log.levels.ERROR)
   end
 end, {
   nargs = 1,
-  desc = 'fim-lsp: toggle, explain or status',
+  desc = 'fim-lsp: ' .. table.concat(NAMES, ', '),
   complete = function(start)
     return vim.tbl_filter(function(name)
       return vim.startswith(name, start)
-    end, { 'explain', 'status', 'toggle' })
+    end, NAMES)
   end,
 })

@@ -9,6 +9,7 @@ from fim_lsp.settings import CONTEXT_SOURCES, SETTINGS, Settings, section_of
 GOOD = {
     "enabled": (False, False),
     "model": ("small", "small"),
+    "offerModels": (False, False),
     "engine": ("onnx", "onnx"),
     "device": ("cuda", "cuda"),
     "threads": (4, 4),
@@ -85,9 +86,9 @@ def test_a_shared_server_decides_on_what_its_process_has_once():
         ({"engine": ["auto"]}, "got ['auto']; using 'auto'"),
         (
             {"model": ""},
-            "model must be the name of a model, or its folder from the root or ~ on, got ''; using 'default'",
+            "model must be the name of a model, or its folder from the root or ~ on, got ''; using 'auto'",
         ),
-        ({"model": "./mine"}, "its folder from the root or ~ on, got './mine'; using 'default'"),
+        ({"model": "./mine"}, "its folder from the root or ~ on, got './mine'; using 'auto'"),
         ({"model": "models/mine"}, "got 'models/mine'"),
         ({"exclude": "*.py"}, "exclude must be a list of globs, got '*.py'; using []"),
         ({"exclude": [1]}, "got [1]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.offered_model import table
 from tests.support.random_models import VARIANTS, make_source
 from tests.support.tracing import ROOT, Trace
 from tests.support.wire import TIMEOUT_SECONDS, Wire, start_stdio
@@ -91,6 +93,33 @@ def test_a_server_calls_nobody_in_the_time_in_which_the_bare_library_does(tmp_pa
     if REPORTS:  # the record would have shown it
         assert control.calls_out()
         assert control.written_elsewhere()
+
+
+def test_an_offer_that_is_declined_calls_nobody(tmp_path: Path):
+    """The hub of this catalogue is the real one; what it has is looked up and measured here."""
+    source = make_source(tmp_path / "my-model", VARIANTS["rotary quarter"])
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(json.dumps(table(source, is_permissive=True)))
+    trace = Trace(tmp_path / "trace")
+    process, wire = start_stdio(
+        trace.command("-m", "fim_lsp", "serve"),
+        cwd=ROOT,
+        env={**trace.environment, "FIM_LSP_CATALOGUE": str(catalogue)},
+        stderr=subprocess.DEVNULL,
+    )
+    wire.answers["window/showMessageRequest"] = lambda asked: {"title": "Not now"}
+    wire.initialize(capabilities={"window": {"showMessage": {"messageActionItem": {}}}})
+    asked = wire.receive(
+        lambda message: message.get("method") == "window/showMessageRequest", 4 * TIMEOUT_SECONDS
+    )
+    available = wire.result("fimLsp/models", {})["available"]
+    wire.shut_down()
+    assert 0 == process.wait(TIMEOUT_SECONDS)
+    wire.close()
+
+    assert available[0]["name"] in asked["params"]["message"]
+    assert [] == trace.calls_out()
+    assert set() == trace.written_elsewhere()
 
 
 @pytest.mark.parametrize(

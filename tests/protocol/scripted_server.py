@@ -48,6 +48,7 @@ from fim_lsp.lsp.stdio import leave, serve_stdio
 from fim_lsp.model_host.status import HostStatus, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Completion, Trigger
+from model_runtime.store.names import AUTO, DEFAULT
 
 
 class ScriptedHost:
@@ -65,6 +66,7 @@ class ScriptedHost:
         self._publisher = StatusPublisher()
         self._is_asked = False
         self.loaded = None
+        self.in_use = self.asked_for = self.chosen = "scripted"
 
     @property
     def status(self) -> HostStatus:
@@ -74,13 +76,16 @@ class ScriptedHost:
         return self._publisher.subscribe(subscriber)
 
     def apply(self, settings: Settings) -> None:
-        self._publisher.change(model=settings.model)
+        self._publisher.change(model=DEFAULT if settings.model == AUTO else settings.model)
         if not self._is_asked:
             self._is_asked = True
             if self._seconds:
                 asyncio.get_running_loop().call_later(self._seconds, self._finish)
             else:
                 self._finish()
+
+    def choose(self, name: str) -> None:
+        pass
 
     def close(self) -> None:
         self._publisher.close()

@@ -44,7 +44,11 @@ def test_every_editor_is_offered_what_it_needs(connect_tcp: Connect, editor: str
     assert capabilities["inlineCompletionProvider"] in (True, {})
     assert capabilities["textDocumentSync"]["openClose"] is True
     assert capabilities["textDocumentSync"]["change"] == 2
-    assert capabilities["executeCommandProvider"]["commands"] == ["fimLsp.accept"]
+    assert capabilities["executeCommandProvider"]["commands"] == [
+        "fimLsp.accept",
+        "fimLsp.addModel",
+        "fimLsp.useModel",
+    ]
     assert capabilities["workspace"]["workspaceFolders"]["supported"] is True
     assert ("notebookDocumentSync" in capabilities) is (editor == "vscode")
     unwanted = {"completionProvider", "hoverProvider", "diagnosticProvider"}

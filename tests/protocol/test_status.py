@@ -20,12 +20,14 @@ def test_the_state_is_told_at_the_start_and_at_each_change(start):
         "model": "default",
         "engine": "",
         "message": "",
+        "adding": None,
     }
     assert wire.notification("fimLsp/status") == {
         "state": "ready",
         "model": "default",
         "engine": "scripted",
         "message": "",
+        "adding": None,
     }
 
 

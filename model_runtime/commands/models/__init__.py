@@ -1,4 +1,4 @@
-"""`fim-runtime models`: lists, describes, adds, removes and exports models; one module each.
+"""`fim-runtime models`: what can be done with models; one module for each action.
 
 The modules import nothing heavy until their `run` is called.
 """
@@ -6,12 +6,23 @@ The modules import nothing heavy until their `run` is called.
 from __future__ import annotations
 
 from model_runtime.command_line import Commands
-from model_runtime.commands.models import add, export, info, listing, remove, sign
+from model_runtime.commands.models import (
+    add,
+    available,
+    export,
+    info,
+    listing,
+    remove,
+    sign,
+    use,
+)
 
 
 def add_parser(commands: Commands) -> None:
     """Adds the command `models` with its actions."""
-    parser = commands.add_parser("models", help="list, describe, add, remove and export models")
+    parser = commands.add_parser(
+        "models", help="list, describe, add, choose, remove and export models"
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (listing, info, add, remove, sign, export):
+    for action in (listing, available, info, add, use, remove, sign, export):
         action.add_parser(actions)

@@ -88,7 +88,8 @@ end
 
 --- Returns a few characters for a statusline; none in a buffer that the server does not serve.
 ---
---- They are `FIM`, `FIM …` (at work), `FIM loading`, `FIM off`, `FIM on request` or `FIM error`.
+--- They are `FIM`, `FIM …` (at work), `FIM loading`, `FIM off`, `FIM on request` or `FIM error`, and
+--- `FIM adding NAME 43%` while a model is added.
 ---@return string
 function M.status()
   local status = M.state()
@@ -102,6 +103,16 @@ function M.show_status()
     vim.notify('fim_lsp: ' .. server_status.describe(status, vim.api.nvim_get_current_buf()))
   else
     vim.notify('fim_lsp: the server does not serve this buffer; :checkhealth fim_lsp looks for the reason')
+  end
+end
+
+--- Lets the user choose among the models on this machine and those that can be downloaded.
+function M.select_model()
+  local client = client_of()
+  if client then
+    require('fim_lsp.models').select(client)
+  else
+    notify_not_running()
   end
 end
 

@@ -7,6 +7,7 @@ local M = {}
 ---@field model string
 ---@field engine string
 ---@field message string
+---@field adding? { model: string, share: number }|vim.NIL Model that is being added.
 ---@field languages? string[] Languages in which the model suggests while the user types.
 
 ---@class fim_lsp.DocumentState Parameters of `fimLsp/documentState`.
@@ -58,13 +59,21 @@ function M.get(client_id)
   return statuses[client_id]
 end
 
+---@param status fim_lsp.Status
+---@return string # How far a model that is being added is; empty where none is.
+local function adding(status)
+  local now = status.adding
+  return type(now) == 'table' and ('adding %s %.0f%%'):format(now.model, now.share * 100) or ''
+end
+
 --- Returns the sign for a statusline, without the name `FIM`; empty when suggestions come.
 ---@param status fim_lsp.Status
 ---@param bufnr integer
 ---@return string
 function M.sign(status, bufnr)
   local document = documents[bufnr]
-  return SIGNS[status.state] or document and DOCUMENT_SIGNS[document.state] or ''
+  local sign = SIGNS[status.state] or document and DOCUMENT_SIGNS[document.state] or ''
+  return vim.trim(sign .. ' ' .. adding(status))
 end
 
 --- Returns all that is known, in one line for people.
@@ -78,6 +87,9 @@ function M.describe(status, bufnr)
   end
   if status.model ~= '' then
     table.insert(parts, status.engine ~= '' and ('%s on %s'):format(status.model, status.engine) or status.model)
+  end
+  if adding(status) ~= '' then
+    table.insert(parts, adding(status))
   end
   if status.languages and #status.languages > 0 then
     table.insert(parts, 'suggests while you type in ' .. table.concat(status.languages, ', '))

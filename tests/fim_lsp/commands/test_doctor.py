@@ -12,7 +12,7 @@ from model_runtime.engines import registry
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    for module in ("engines.artifact_cache", "engines.auto_select"):
+    for module in ("engines.artifact_cache", "measurements"):
         monkeypatch.setattr(f"model_runtime.{module}.user_cache_path", lambda *_, **__: tmp_path)
 
 

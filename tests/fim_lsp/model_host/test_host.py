@@ -9,7 +9,7 @@ from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_host.status import LoadProgress
 from fim_lsp.settings import Settings
 from model_runtime import progress
-from model_runtime.errors import EngineError, EngineUnavailable
+from model_runtime.errors import EngineError, EngineUnavailable, ModelNotFound
 from model_runtime.served_model import ServedModel
 from tests.support.scripted_host import scripted_model
 
@@ -352,3 +352,82 @@ async def test_an_engine_is_closed_when_what_it_runs_is_over(max_concurrency):
     assert [False] * max_concurrency == await asyncio.gather(*running)
     while not engine.is_closed:
         await asyncio.sleep(0.001)
+
+
+class Named:
+    """Loads a model of each name but those that are broken, and remembers the names."""
+
+    def __init__(self, *broken: str) -> None:
+        self.asked: list[str] = []
+        self._broken = broken
+
+    def __call__(self, settings: Settings) -> ServedModel:
+        self.asked.append(settings.model)
+        if settings.model in self._broken:
+            raise ModelNotFound(f"no model has the name {settings.model!r}")
+        return scripted_model("a + b")
+
+
+async def loaded(host: ModelHost) -> None:
+    while host.status.progress is not None:
+        await asyncio.sleep(0.001)
+
+
+async def test_auto_stands_for_the_chosen_model_and_a_name_for_itself():
+    loader = Named()
+    host = ModelHost(loader, chosen="mine")
+    await host.ready(Settings())
+    assert "mine" == host.in_use
+    host.apply(Settings(model="other"))
+    await loaded(host)
+    host.choose("new")
+    await loaded(host)
+
+    assert ["mine", "other"] == loader.asked
+    assert ("other", "other") == (host.asked_for, host.in_use)
+    host.close()
+
+
+async def test_another_choice_loads_beside_the_model_that_answers():
+    loader = Named()
+    host = ModelHost(loader)
+    await host.ready(Settings())
+    host.choose("mine")
+    assert ("ready", "default") == (host.status.state, host.in_use)
+    await loaded(host)
+    assert "mine" == host.in_use
+    host.choose("mine")  # its files are new
+    await loaded(host)
+
+    assert ["default", "mine", "mine"] == loader.asked
+    host.close()
+
+
+async def test_without_the_chosen_model_the_embedded_one_answers_and_the_status_says_why():
+    loader = Named("gone")
+    host = ModelHost(loader, chosen="gone")
+    await host.ready(Settings())
+
+    assert "default" == host.in_use
+    assert "gone, the chosen model, cannot be used (no model has the name 'gone')" in (
+        host.status.warning
+    )
+    host.apply(Settings())  # of another editor
+    assert ["gone", "default"] == loader.asked
+    host.choose("back")
+    await loaded(host)
+    assert ("back", "") == (host.in_use, host.status.warning)
+    host.close()
+
+
+async def test_a_choice_that_does_not_load_leaves_the_model_that_answers():
+    loader = Named("broken")
+    host = ModelHost(loader, chosen="mine")
+    await host.ready(Settings())
+    host.choose("broken")
+    await loaded(host)
+
+    assert ("ready", "mine") == (host.status.state, host.in_use)
+    assert "broken, the chosen model, cannot be used" in host.status.message
+    assert ["mine", "broken"] == loader.asked
+    host.close()
