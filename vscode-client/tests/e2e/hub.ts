@@ -48,6 +48,7 @@ export class Hub {
     writeFileSync(catalogue, JSON.stringify(catalogueOf(content)));
     const program = ['-m', 'tests.support.fake_hub', '--folder', join(folder, 'repositories')];
     const child = spawn(PYTHON, program, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] });
+    process.once('exit', () => { child.kill(); }); // also when a test run is broken off
     const [port = ''] = await firstLine(child);
     assert.match(port, /^\d+$/, 'the stand-in for the hub does not start');
     return new Hub(child, `http://127.0.0.1:${port}`, catalogue);
