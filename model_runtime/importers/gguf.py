@@ -2,7 +2,8 @@
 
     general.architecture, ARCH.*   -> config.json
     tokenizer.ggml.*               -> tokenizer.json
-    fim_lsp.prompt                 -> fim_config.json, where the file has it
+    fim_lsp.prompt                 -> fim_config.json, where the file has it, else
+    tokenizer.ggml.fim_*_token_id  -> the sentinels alone, without their order
     tensors                        -> one at a time, by the family's map (`gguf_weights`)
 
 The rest of the way is that of a Hugging Face folder.
@@ -21,6 +22,7 @@ from platformdirs import user_cache_path
 from model_runtime.errors import ConversionError, GgufError, shown
 from model_runtime.files import cannot_write, working_folder
 from model_runtime.importers.config import CONFIG
+from model_runtime.importers.fim_config import END_STRING
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.importers.gguf_kinds import other_kind
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
@@ -47,6 +49,13 @@ _SETTINGS = {
     "rope.freq_base": "rope_theta",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
+_SENTINEL_KEYS = {
+    "prefix": ("fim_pre", "prefix"),
+    "suffix": ("fim_suf", "suffix"),
+    "middle": ("fim_mid", "middle"),
+    "end": ("eos",),
+}
+"""Role of a sentinel -> keys `tokenizer.ggml.KEY_token_id`, the one that counts first."""
 _MODEL_TYPES = {"gptneox": "gpt_neox"}
 """Architecture -> `model_type` of config.json, where the two differ."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
@@ -116,6 +125,8 @@ def _described(file: GgufFile) -> Iterator[Path]:
         except UnusableFile as error:
             raise GgufError(f"{file.path}: fim_lsp.prompt: {error}; get another file") from error
         files["fim_config.json"] = json.dumps({"format_version": 1, "prompt": prompt})
+    elif sentinels := _sentinels(file):
+        files["fim_config.json"] = json.dumps({"format_version": 1, "tokens": sentinels})
     cache = user_cache_path("fim-lsp", appauthor=False)
     with ExitStack() as cleanup:
         try:
@@ -208,3 +219,21 @@ def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
 
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:
     return {key: file.metadata(key) for key in file.keys if key.startswith("tokenizer.ggml.")}
+
+
+def _sentinels(file: GgufFile) -> dict[str, int]:
+    """Returns the sentinels by role, as the file's keys state them; empty where one is missing.
+
+    No key states the order in which a model reads them.  An instruction-tuned model's end of a text
+    is that of a turn; what ends an answer is the end of a document, where the file has it.
+    """
+    found: dict[str, int] = {}
+    texts = file.metadata("tokenizer.ggml.tokens", [])
+    if isinstance(texts, list) and END_STRING in texts:
+        found["end"] = texts.index(END_STRING)
+    for role, names in _SENTINEL_KEYS.items():
+        for name in names:
+            id_ = file.metadata(f"tokenizer.ggml.{name}_token_id")
+            if isinstance(id_, int):
+                found.setdefault(role, id_)
+    return found if {"end", "prefix", "suffix", "middle"} <= set(found) else {}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from model_runtime.models.bundle import MANIFEST, ModelBundle, write_manifest
 from model_runtime.progress import OnStep
-from model_runtime.prompt.format import HoleStart
 from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.options import AddOptions
 
 if TYPE_CHECKING:
-    from model_runtime.importers.huggingface import ConversionReport
+    from model_runtime.importers.fim_config import FimConfig
+    from model_runtime.importers.huggingface import ConversionReport, Examined
 
 ORIGIN = "origin"
 """Entry of a manifest's `training` that says which files a model was made of."""
@@ -50,7 +50,7 @@ def convert(
         "order": options.order,
         "prompt_format": options.prompt_format,
         "progress": progress,
-        "examine": lambda folder, stated: _examined(folder, stated, progress, origin, license),
+        "examine": lambda folder, fim: _examined(folder, fim, options, progress, origin, license),
     }
     if isdir(source):
         from model_runtime.importers.huggingface import convert_folder  # slow to import
@@ -93,20 +93,19 @@ def installed_report(bundle: ModelBundle, note: str) -> ConversionReport:
 
 def _examined(
     folder: Path,
-    stated: HoleStart | None,
+    fim: FimConfig,
+    options: AddOptions,
     progress: OnStep,
     origin: Mapping[str, str] | None,
     license: str,
-) -> HoleStart:
-    """Measures where holes should begin, where the source does not say it, and notes the origin."""
-    from model_runtime.store.hole_probe import choose_hole_start  # slow to import
+) -> Examined:
+    """Lets the model prove its format, and notes the origin."""
+    from model_runtime.store.examination import examined  # slow to import
 
-    if stated is None:
-        progress("measuring where holes should begin")
-        stated = choose_hole_start(folder)
+    found = examined(folder, fim, force=options.force, progress=progress)
     if origin is not None:
         manifest = ModelBundle.open(folder).manifest
         training = {**manifest.training, ORIGIN: dict(origin)}
         noted = replace(manifest, license=license or manifest.license, training=training)
         write_manifest(folder, noted.to_json())
-    return stated
+    return found

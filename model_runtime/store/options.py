@@ -9,7 +9,7 @@ from model_runtime.prompt.orders import Order
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """What a user may say about a model that is added; the defaults leave it to the source."""
+    """Wishes of a user about a model that is added; the defaults leave all to the source."""
 
     name: str | None = None
     """Name under which to find it; by default the catalogue's, or the last part of the source."""
@@ -22,6 +22,6 @@ class AddOptions:
     revision: str | None = None
     """Commit, branch or tag of a repository; by default the catalogue's, or the newest."""
     force: bool = False
-    """True adds it though it seems too large, or is there already."""
+    """True adds it though it seems too large, does not prove its format, or is there already."""
     accept_license: bool = False
     """True accepts any license, and takes files that another program has fetched."""

@@ -10,8 +10,10 @@ from model_runtime.errors import ConversionError, GgufError
 from model_runtime.exporters.gguf import export_gguf
 from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.gguf_file import GgufFile
+from model_runtime.importers.huggingface import Examined
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.positions import LinearScaling
+from model_runtime.prompt.format import HoleStart
 from tests.support.gguf_files import write_gguf
 from tests.support.oracle import Oracle
 from tests.support.random_models import make_bundle
@@ -231,6 +233,25 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path, qwen, seed)
     except (GgufError, ConversionError) as error:
         assert "\n" not in str(error)
         assert not (tmp_path / "bundle").exists()
+
+
+def test_sentinels_that_keys_name_are_taken_without_a_known_order(tmp_path, qwen):
+    """Nothing in the file says which order it is; the model decides later, among all three."""
+    roles = {"pre": 2, "suf": 1, "mid": 3}
+    keys = {f"tokenizer__ggml__fim_{role}_token_id": id_ for role, id_ in roles.items()}
+    seen = []
+
+    def examine(folder, fim):
+        seen.append(fim)
+        return Examined(fim.source, HoleStart.LINE)
+
+    path = qwen(tokenizer__ggml__eos_token_id=0, **keys)
+    convert_gguf(path, tmp_path / "bundle", name="m", examine=examine)
+
+    (fim,) = seen
+    assert ["spm1", "spm2", "psm"] == [one.name for one in fim.candidates]
+    assert not fim.is_declared
+    assert {"prefix": 2, "suffix": 1, "middle": 3} == fim.prompt.roles
 
 
 def test_the_callers_order_is_taken_where_the_tokenizer_has_the_usual_sentinels(tmp_path, qwen):

@@ -46,7 +46,8 @@ def test_a_model_is_found_by_the_path_of_its_folder(source):
 
 def test_adding_again_replaces(source):
     adding.add_model(source, adding.AddOptions(name="mine"))
-    adding.add_model(source, adding.AddOptions(name="mine", quantization="float32", order="psm"))
+    another = adding.AddOptions(name="mine", quantization="float32", order="psm", force=True)
+    adding.add_model(source, another)
 
     manifest = installed.find("mine").manifest
     assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
