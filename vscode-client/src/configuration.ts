@@ -5,6 +5,8 @@ import { parseLanguages, parseSettings, type ClientSettings, type Languages } fr
 
 export const SECTION = 'fimLsp';
 
+const AUTO = 'auto';
+
 /** The extension's own settings as they are now. */
 export function readClientSettings(): ClientSettings {
   const configuration = vscode.workspace.getConfiguration(SECTION);
@@ -19,6 +21,19 @@ export function isEnabled(): boolean {
 /** Returns which languages the user has switched off or on. */
 export function readLanguages(): Languages {
   return parseLanguages(vscode.workspace.getConfiguration(SECTION).get('languages'));
+}
+
+/** Returns the model that a setting names; undefined where the user's choice for all editors counts. */
+export function modelInSettings(): string | undefined {
+  const name = vscode.workspace.getConfiguration(SECTION).get<string>('model') ?? AUTO;
+  return name === AUTO ? undefined : name;
+}
+
+/** Changes the setting that names a model, if there is one; returns whether there is. */
+export async function changeModelInSettings(name: string): Promise<boolean> {
+  if (modelInSettings() === undefined) return false;
+  await updateSetting('model', name);
+  return true;
 }
 
 /** Changes a setting in the workspace if it is set there, else for the user. */

@@ -25,7 +25,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const server = activeServer = new Server(locator, output, createMiddleware(status));
   const installer = new ServerInstaller(context, locator, server, output);
   const remedies = new Remedies(locator, server, installer, output);
-  const models = new ModelPicker(context.globalState, locator, remedies, output);
+  const models = new ModelPicker(context.globalState, locator, server, remedies, output);
   const explanation = new ExplanationDocument();
 
   context.subscriptions.push(

@@ -1,4 +1,4 @@
-/** Configures VS Code's language client: which documents and settings the server gets, and who handles errors. */
+/** Configures VS Code's language client: which documents and settings the server gets, who shows what it says. */
 
 import * as vscode from 'vscode';
 import {
@@ -6,12 +6,16 @@ import {
   ErrorAction,
   LanguageClient,
   RevealOutputChannelOn,
+  State,
+  WorkDoneProgressCancelNotification,
   type LanguageClientOptions,
   type Middleware,
   type StaticFeature,
 } from 'vscode-languageclient/node';
 import { SECTION } from './configuration.ts';
+import { showMessagesOf } from './server_messages.ts';
 import type { Connection } from './server_process.ts';
+import { ServerProgress } from './server_progress.ts';
 import { changeForServer, settingsForServer } from './settings.ts';
 import { SCHEMES } from './status.ts';
 
@@ -19,12 +23,23 @@ import { SCHEMES } from './status.ts';
 export function createClient(
   { reader, writer }: Connection, output: vscode.LogOutputChannel, middleware: Middleware,
 ): LanguageClient {
+  const progress = new ServerProgress((token) => {
+    void client.sendNotification(WorkDoneProgressCancelNotification.type, { token });
+  });
   const client = new QuietClient(SECTION, 'FIM LSP', () => Promise.resolve({ reader, writer }), {
     ...OPTIONS,
     outputChannel: output,
     initializationOptions: settingsForServer(vscode.workspace.getConfiguration(SECTION), vscode.workspace.isTrusted),
-    middleware: { ...middleware, ...RESTRICTED_MODE },
+    middleware: {
+      ...middleware,
+      ...RESTRICTED_MODE,
+      handleWorkDoneProgress: (token, params, next) => {
+        if (!progress.show(token, params)) next(token, params);
+      },
+    },
   });
+  client.onDidChangeState(({ newState }) => { if (newState === State.Stopped) progress.clear(); });
+  showMessagesOf(client);
   client.registerFeature(DOCUMENT_STATE);
   return client;
 }
@@ -58,7 +73,7 @@ const DOCUMENT_STATE: StaticFeature = {
   clear: () => undefined,
 };
 
-/** Keeps the server from indexing a folder that the user does not trust, whichever way settings reach it. */
+/** Applies `settingsForServer`, whichever way settings reach the server. */
 const RESTRICTED_MODE: Middleware = {
   sendNotification: (type, next, params) => {
     const method = typeof type === 'string' ? type : type.method;

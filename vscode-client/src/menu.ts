@@ -3,6 +3,9 @@
 import * as vscode from 'vscode';
 import type { StatusBar } from './status_bar.ts';
 
+/** Commands that help where something is wrong; they stand first then. */
+const REMEDIES = ['fimLsp.restart', 'fimLsp.selectModel', 'fimLsp.showOutput'];
+
 /** Icons of the menu's entries, by command. */
 const ENTRIES: Readonly<Record<string, string>> = {
   'fimLsp.toggle': 'circle-slash',
@@ -24,17 +27,19 @@ interface MenuItem extends vscode.QuickPickItem {
  * @param titles the titles of the commands, as in the command palette.
  */
 export async function showMenu(status: StatusBar, titles: ReadonlyMap<string, string>): Promise<void> {
-  const items = Object.entries(ENTRIES).map(([command, icon]): MenuItem => {
+  const first = status.problem === undefined ? [] : REMEDIES;
+  const commands = new Set([...first, ...Object.keys(ENTRIES)]);
+  const items = [...commands].map((command): MenuItem => {
     if (command === 'fimLsp.snooze' && status.isSnoozed) {
       return { label: '$(bell) End Snooze', run: () => { status.snooze(0); } };
     }
-    const label = `$(${icon}) ${titles.get(command) ?? command}`;
+    const label = `$(${ENTRIES[command] ?? 'gear'}) ${titles.get(command) ?? command}`;
     return { label, run: () => vscode.commands.executeCommand(command) };
   });
   const [model, languages] = status.model;
   const choice = await vscode.window.showQuickPick(items, {
     title: model === undefined ? 'FIM LSP' : `FIM LSP: ${model}`,
-    placeHolder: status.offReason ?? languages ?? 'Choose a command',
+    placeHolder: status.problem ?? status.adding ?? status.offReason ?? languages ?? 'Choose a command',
   });
   await choice?.run();
 }

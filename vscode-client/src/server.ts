@@ -50,6 +50,16 @@ export class Server {
     this.middleware = middleware;
   }
 
+  /** The client of the running server; undefined while none runs. */
+  get client(): LanguageClient | undefined {
+    return this.state.kind === 'running' ? this.session?.client : undefined;
+  }
+
+  /** Name of the model that the server fetches now; empty for none. */
+  get adding(): string {
+    return this.state.kind === 'running' ? this.state.status?.adding?.model ?? '' : '';
+  }
+
   /** Starts the server, or starts it again, because the user or the settings say so. */
   async start(): Promise<void> {
     this.backoff.reset();
@@ -83,8 +93,8 @@ export class Server {
    * @param uri the document whose requests are explained; all documents if undefined.
    */
   async explain(uri: vscode.Uri | undefined): Promise<string | undefined> {
-    if (this.session === undefined || this.state.kind !== 'running') return undefined;
-    const { client } = this.session;
+    const { client } = this;
+    if (client === undefined) return undefined;
     const params = uri === undefined ? {} : { uri: client.code2ProtocolConverter.asUri(uri) };
     return (await client.sendRequest<Explanation>('fimLsp/explain', params)).markdown;
   }

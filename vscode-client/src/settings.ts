@@ -25,9 +25,13 @@ export function parseSettings(get: (key: string) => unknown, workspaceFolder: st
   };
 }
 
-/** Returns the settings for the server, which must not index a folder that the user does not trust. */
+/**
+ * Returns the settings for the server.
+ *
+ * In a folder that the user does not trust, nothing is indexed and no model is offered.
+ */
 export function settingsForServer(settings: object, isTrusted: boolean): object {
-  return isTrusted ? settings : { ...settings, workspaceIndex: false };
+  return isTrusted ? settings : { ...settings, workspaceIndex: false, offerModels: false };
 }
 
 /** Applies `settingsForServer` to the parameters of `workspace/didChangeConfiguration`. */

@@ -8,6 +8,8 @@ export interface ServerStatus {
   readonly message: string;
   /** Ids of the languages in which the model suggests while the user types; missing if nobody knows. */
   readonly languages?: readonly string[];
+  /** The model that is being fetched, and the share that is done, from 0 to 1. */
+  readonly adding?: { readonly model: string; readonly share: number } | null;
 }
 
 /** State of the server's process; `status` is what the process says of its model. */
@@ -67,11 +69,31 @@ const MAX_LANGUAGES_SHOWN = 8;
 
 /** Returns the words for the facts at a time in milliseconds since 1970. */
 export function describeStatus(facts: StatusFacts, now: number): StatusView {
+  const view = describeState(facts, now);
+  const adding = describeAdding(facts.process);
+  if (adding === undefined) return view;
+  return {
+    indicator: view.indicator,
+    text: `${view.text} $(cloud-download) ${adding.share}`,
+    label: `${view.label}, ${adding.long}`,
+    tooltip: [adding.long, ...view.tooltip],
+  };
+}
+
+/** Returns which model is being fetched and how much of it is there; undefined for none. */
+export function describeAdding(process: ProcessState): { share: string; long: string } | undefined {
+  const adding = process.kind === 'running' ? process.status?.adding : undefined;
+  if (!adding) return undefined;
+  const share = `${(100 * adding.share).toFixed(0)} %`;
+  return { share, long: `fetching ${adding.model}, ${share}` };
+}
+
+function describeState(facts: StatusFacts, now: number): StatusView {
   const { process } = facts;
-  if (process.kind === 'failed') return createView('error', 'FIM: error', process.message);
+  const problem = findProblem(process);
+  if (problem !== undefined || process.kind === 'failed') return createView('error', 'FIM: error', problem ?? '');
   if (process.kind === 'starting') return createView('starting', 'FIM: starting', process.detail);
   const { status } = process;
-  if (status?.state === 'error') return createView('error', 'FIM: error', status.message);
   const off = findOffReason(facts, now);
   if (off !== undefined) return createView('off', `FIM: off (${off.short})`, off.long);
   if (status === undefined || status.state === 'starting') {
@@ -95,6 +117,12 @@ export function describeModel(process: ProcessState): string[] {
   const rest = languages.length - MAX_LANGUAGES_SHOWN;
   const shown = languages.slice(0, MAX_LANGUAGES_SHOWN).join(', ');
   return [running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+}
+
+/** Returns why no model answers; undefined if one does or is on its way. */
+export function findProblem(process: ProcessState): string | undefined {
+  if (process.kind === 'failed') return process.message;
+  return process.kind === 'running' && process.status?.state === 'error' ? process.status.message : undefined;
 }
 
 /** Returns why nothing is suggested in the active document now, or undefined. */

@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import {
-  describeModel, describeStatus, findOffReason,
+  describeAdding, describeModel, describeStatus, findOffReason, findProblem,
   type DocumentState, type Indicator, type ProcessState, type StatusFacts,
 } from './status.ts';
 
@@ -26,6 +26,7 @@ export class StatusBar implements vscode.Disposable {
   constructor() {
     this.item = vscode.window.createStatusBarItem('fimLsp.status', vscode.StatusBarAlignment.Right, 100);
     this.item.name = 'FIM LSP';
+    this.item.command = 'fimLsp.showMenu';
     this.subscriptions = [
       this.item,
       vscode.window.onDidChangeActiveTextEditor(() => { this.refresh(); }),
@@ -78,6 +79,16 @@ export class StatusBar implements vscode.Disposable {
     return findOffReason(this.facts(), Date.now())?.long;
   }
 
+  /** Why no model answers; undefined if one does or is on its way. */
+  get problem(): string | undefined {
+    return findProblem(this.process);
+  }
+
+  /** Which model is being fetched, and how much of it is there; undefined for none. */
+  get adding(): string | undefined {
+    return describeAdding(this.process)?.long;
+  }
+
   /** Lines about the running model and its languages. */
   get model(): readonly string[] {
     return describeModel(this.process);
@@ -100,7 +111,6 @@ export class StatusBar implements vscode.Disposable {
     const markdown = new vscode.MarkdownString(`**${label}**`);
     for (const line of tooltip) markdown.appendMarkdown('\n\n').appendText(line);
     this.item.tooltip = markdown;
-    this.item.command = indicator === 'error' ? 'fimLsp.showOutput' : 'fimLsp.showMenu';
     this.item.backgroundColor = BACKGROUNDS[indicator];
     const isReady = indicator === 'ready' || indicator === 'busy' || indicator === 'on request';
     void vscode.commands.executeCommand('setContext', 'fimLsp.isReady', isReady);

@@ -35,6 +35,7 @@ const TEST_SETTINGS = {
   'git.enabled': false,
   'editor.minimap.enabled': false,
   'window.commandCenter': false,
+  'fimLsp.offerModels': false,
 };
 
 /** Settings of most tests, which are about ghost text alone. */
@@ -130,6 +131,7 @@ export class Editor {
     const env: NodeJS.ProcessEnv = {
       ...process.env,
       XDG_STATE_HOME: join(folder, 'state'),
+      XDG_DATA_HOME: join(folder, 'data-home'),
       OMP_NUM_THREADS: '1',
       EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: nowhere, itemUrl: nowhere, resourceUrlTemplate: nowhere }),
       ...options.env,

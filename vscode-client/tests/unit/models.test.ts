@@ -1,30 +1,42 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listModels, parseSpeed, formatSize, formatSpeed } from '../../src/models.ts';
-import { PYTHON, temporaryFolder } from './programs.ts';
+import {
+  availableInOrder, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
+} from '../../src/models.ts';
 
-test('the models of this machine are listed with their size', async () => {
-  const [first] = await listModels(PYTHON, temporaryFolder());
+const INSTALLED: InstalledModel = {
+  name: 'default', problem: '', parameters: 10.2e6, bytes: 10.4e6, sha256: '', license: '',
+  isCurrent: true, isRemovable: false,
+};
+const AVAILABLE: AvailableModel = {
+  name: 'small', family: 'Small', parameters: 494e6, license: 'Apache-2.0', licenseUrl: '', isPermissive: true,
+  downloadBytes: 491e6, fits: true, isRecommended: false, why: '', isInstalled: false,
+};
 
-  assert.ok(first);
-  assert.equal(first.name, 'default');
-  assert.match(formatSize(first), /^\d+\.\d M parameters, \d+ MB$/);
-  assert.match(first.sha256, /^[0-9a-f]{64}$/);
-});
+const SIZES: [InstalledModel | AvailableModel, string][] = [
+  [INSTALLED, '10.2 M parameters, 10 MB'],
+  [AVAILABLE, '494 M parameters, 491 MB, Apache-2.0'],
+  [{ ...AVAILABLE, parameters: 7.6e9, downloadBytes: 4.7e9, license: 'Gemma' }, '7.6 B parameters, 4.7 GB, Gemma'],
+];
+for (const [model, text] of SIZES) {
+  test(`the size of a model stands beside its name: ${text}`, () => {
+    assert.equal(formatSize(model), text);
+  });
+}
 
-test('a Python without the server says what it lacks', async () => {
-  await assert.rejects(listModels('python3', temporaryFolder()), /No module named model_runtime/);
-});
-
-test('a measured speed is formatted for one line of a list', () => {
-  const speed = parseSpeed('{"ok": true, "first_token_ms": 68.6, "tokens_per_second": 301.4, "problems": []}');
+test('a measured speed fits into one line', () => {
+  const speed = { firstTokenMs: 68.6, tokensPerSecond: 301.4 };
 
   assert.equal(formatSpeed(speed), 'first token in 69 ms, then 301 per second here');
 });
 
-test('a model that does not run says why', () => {
-  const problems = [{ problem: 'no memory', remedy: '' }];
-  const report = { ok: false, first_token_ms: 0, tokens_per_second: 0, problems };
+test('the recommended model comes first, those that do not fit last, and installed ones are left out', () => {
+  const models = [
+    { ...AVAILABLE, name: 'huge', fits: false },
+    { ...AVAILABLE, name: 'here', isInstalled: true },
+    { ...AVAILABLE, name: 'slow' },
+    { ...AVAILABLE, name: 'best', isRecommended: true },
+  ];
 
-  assert.throws(() => parseSpeed(JSON.stringify(report)), /^Error: no memory$/);
+  assert.deepEqual(availableInOrder(models).map(({ name }) => name), ['best', 'slow', 'huge']);
 });

@@ -39,11 +39,11 @@ test('a list of languages switches them off', () => {
 
 test('a folder that is not trusted is not indexed, whichever way the settings go', () => {
   const settings = { workspaceIndex: true, model: 'm' };
-  const restricted = { workspaceIndex: false, model: 'm' };
+  const restricted = { workspaceIndex: false, offerModels: false, model: 'm' };
 
   assert.deepEqual(settingsForServer(settings, true), settings);
   assert.deepEqual(settingsForServer(settings, false), restricted);
-  assert.deepEqual(settingsForServer({}, false), { workspaceIndex: false });
+  assert.deepEqual(settingsForServer({}, false), { workspaceIndex: false, offerModels: false });
   assert.deepEqual(changeForServer({ settings: { fimLsp: settings } }, true), { settings: { fimLsp: settings } });
   assert.deepEqual(changeForServer({ settings: { fimLsp: settings } }, false), { settings: { fimLsp: restricted } });
 });

@@ -64,3 +64,12 @@ for (const [what, status, lines] of LANGUAGES) {
     assert.deepEqual(tooltip, ['embedded-cpu on ctranslate2', ...lines, 'process 7']);
   });
 }
+
+test('while a model is fetched, the status bar says which one and how much of it is there', () => {
+  const process = running({ adding: { model: 'qwen2.5-coder-0.5b', share: 0.43 } });
+  const view = describeStatus({ ...FACTS, process }, NOW);
+
+  assert.match(view.text, /FIM .* 43 %$/);
+  assert.equal(view.label, 'FIM LSP: ready, fetching qwen2.5-coder-0.5b, 43 %');
+  assert.equal(view.tooltip[0], 'fetching qwen2.5-coder-0.5b, 43 %');
+});
