@@ -19,8 +19,9 @@ examples:
   fim-runtime models list                        what is installed
   fim-runtime models info default                shape, format, license and scores of a model
   fim-runtime models info default --check        hash its files, recompute its canary
+  fim-runtime models available                   public models, and which one fits this machine
+  fim-runtime models add qwen2.5-coder-0.5b      fetch one of them, then offline
   fim-runtime models add ./my-model              read, convert, quantize and check a folder
-  fim-runtime models add ORG/NAME                the same from the Hugging Face hub, then offline
   fim-runtime models export default --gguf       a file for llama.cpp
   fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
   fim-runtime evaluate infilling default --help  how good a model is"""

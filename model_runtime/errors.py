@@ -2,6 +2,7 @@
 
     ModelRuntimeError         every error below; catch this one at a border
       BundleError             a bundle that cannot be used (missing file, wrong hash or canary)
+      CatalogueError          a table of public models that cannot be used
       ConversionError         a model folder that cannot be turned into a bundle
       GitError                git is missing, or cannot read a repository
       GgufError               a GGUF file that cannot be read, or not be written of a bundle
@@ -25,6 +26,10 @@ class ModelRuntimeError(Exception):
 
 class BundleError(ModelRuntimeError):
     """The bundle is damaged, incomplete, or disagrees with this version's prompt code."""
+
+
+class CatalogueError(ModelRuntimeError):
+    """The table of public models cannot be read, or states something impossible."""
 
 
 class ConversionError(ModelRuntimeError):

@@ -46,10 +46,13 @@ def told_to(listener: Listener) -> Iterator[None]:
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
-    """Announces a preparation that takes this block; `advance` inside of it says how far it is."""
+def step(what: str, share: float = 0.0) -> Iterator[None]:
+    """Announces a preparation that takes this block; `advance` inside of it says how far it is.
+
+    `share` (0 to 1) was done by an earlier run that was broken off.
+    """
     token = _step.set(what)
-    _listener.get()(what, 0.0)
+    _listener.get()(what, share)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.kind import EngineOptions
     from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
+    from model_runtime.models.decoder import DecoderSpec
     from model_runtime.prompt.encoder import PromptEncoder
     from model_runtime.prompt.tokenizer import FimTokenizer
 
@@ -45,6 +46,10 @@ class ServedModel:
     """Kinds of parts of other files that help the model."""
     parameters: int = 0
     """Number of weights; 0 where it is not known."""
+    decoder: DecoderSpec | None = None
+    """The forward pass; None where it is not known."""
+    weights_dtype: str = ""
+    """Number type of the bundle's weights; empty where it is not known."""
     choice: Choice | None = field(default=None, compare=False)
     """Tells why this engine was taken, where that was left open."""
 
@@ -111,5 +116,7 @@ def serve_bundle(
         learned_languages=manifest.languages,
         context_sources=manifest.context_sources,
         parameters=manifest.parameters,
+        decoder=manifest.decoder,
+        weights_dtype=manifest.weights.dtype,
         choice=choice,
     )

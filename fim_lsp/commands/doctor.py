@@ -7,20 +7,24 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
+from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
 from fim_lsp.commands.options import add_model_options, checked, model_settings
 from fim_lsp.settings import Settings
+from model_runtime import progress
 from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.engines import registry
 from model_runtime.engines.kind import AUTO
-from model_runtime.errors import EngineUnavailable, ModelRuntimeError
-from model_runtime.printable import printable
+from model_runtime.errors import CatalogueError, EngineUnavailable, ModelRuntimeError
 
 if TYPE_CHECKING:
     from model_runtime.engines.auto_select import Choice
+    from model_runtime.machine.speed import MachineSpeed
+    from model_runtime.machine.typed_keys import Key
     from model_runtime.served_model import ServedModel
 
 _PROMPT_TOKENS = 512
@@ -28,12 +32,21 @@ _NEW_TOKENS = 32
 _ROUNDS = 3
 _SLOW_MS = 400
 """Time after which a first suggestion comes after the next key for most typists."""
+_KEYS = 80
+_MAX_TYPING_SECONDS = 10.0
+_PREDICTED_ENGINE = "onnx"
+"""The engine whose times are predicted."""
 
 
 def add_parser(commands: Commands) -> None:
     """Adds the command `doctor`."""
     parser = add_command(
-        commands, "doctor", run, help="check model, engine and speed on this machine"
+        commands,
+        "doctor",
+        run,
+        help="check model, engine and speed on this machine",
+        description="Check that the model works, measure how fast it and this machine are, and "
+        "tell which public model would suit the machine best.",
     )
     add_json_option(parser)
     add_model_options(parser)
@@ -44,37 +57,10 @@ def run(args: argparse.Namespace) -> int:
     return show(checked(model_settings(args)), as_json=args.json)
 
 
-@dataclass
-class Report:
-    """Holds what `fim-lsp doctor --json` prints; empty or zero where a step was not reached."""
-
-    version: str
-    python: str
-    platform: str
-    cores: int
-    ok: bool = False
-    model: str = ""
-    parameters: int = 0
-    context_tokens: int = 0
-    engine: str = ""
-    engines: list[dict[str, Any]] = field(default_factory=list)
-    """Engines that `auto` compares: name, installed, and what the comparison found."""
-    load_ms: float = 0.0
-    first_token_ms: float = 0.0
-    """Median time for a prompt that nothing is cached of."""
-    tokens_per_second: float = 0.0
-    """Median speed while decoding."""
-    problems: list[dict[str, str]] = field(default_factory=list)
-    """Entries with `problem` and `remedy`."""
-
-    def add(self, problem: str, remedy: str) -> None:
-        """Notes something that the user can mend."""
-        self.problems.append({"problem": problem, "remedy": remedy})
-
-
 def examine(settings: Settings) -> Report:
-    """Loads the model, times it, and looks for what commonly goes wrong."""
+    """Measures the machine, loads the model, times it, and looks for what commonly goes wrong."""
     from fim_lsp.model_host.loader import load_model
+    from model_runtime.machine.speed import measured_speed
 
     report = Report(
         version=version(),
@@ -82,6 +68,8 @@ def examine(settings: Settings) -> Report:
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,
     )
+    speed = measured_speed(threads=settings.threads, anew=True)
+    _assess(report, speed)
     try:
         compared = load_model(settings, measure=True)
         compared.engine.close()  # what it did at the first time is done, so this is a usual start:
@@ -102,13 +90,16 @@ def examine(settings: Settings) -> Report:
     report.parameters = model.parameters
     report.context_tokens = model.engine.context_length
     try:
-        first_ms, speed = _measure(model)
+        with progress.step("timing the engine"):
+            first_ms, tokens_per_second = _measure(model)
+        report.keys = _type(model, settings, speed)
     except ModelRuntimeError as error:
         report.add(f"the engine failed: {error}", "try another one with --engine")
         return report
     finally:
         model.engine.close()
-    report.first_token_ms, report.tokens_per_second = round(first_ms, 1), round(speed, 1)
+    report.first_token_ms = round(first_ms, 1)
+    report.tokens_per_second = round(tokens_per_second, 1)
     report.ok = True
     if first_ms > _SLOW_MS:
         report.add(
@@ -116,6 +107,42 @@ def examine(settings: Settings) -> Report:
             "close busy programs, choose a smaller model, or lower fimLsp.contextTokens",
         )
     return report
+
+
+def _assess(report: Report, speed: MachineSpeed) -> None:
+    """Tells of the machine, and how each model of the catalogue would do on it."""
+    from model_runtime.catalogue.entries import catalogue
+    from model_runtime.catalogue.fit import assess
+    from model_runtime.hardware import usable_cores
+    from model_runtime.machine.memory import available_memory, total_memory
+
+    free = available_memory()
+    report.machine = Machine(
+        usable_cores=usable_cores(),
+        memory_bytes=total_memory(),
+        free_memory_bytes=free,
+        bandwidth_bytes_per_second=round(speed.bandwidth),
+        operations_per_second=round(speed.flops),
+        threads=speed.threads,
+        is_busy=speed.is_busy,
+    )
+    try:
+        found = assess(catalogue(), speed, free)
+    except CatalogueError as error:
+        report.add(str(error), "the models that are installed work without it")
+        return
+    report.catalogue = [
+        Row(
+            name=one.model.name,
+            parameters=one.model.parameters,
+            memory_bytes=one.memory_bytes,
+            key_ms=round(one.key_ms, 1),
+            fits=one.fits,
+            is_recommended=one.is_recommended,
+            why=one.why,
+        )
+        for one in found
+    ]
 
 
 def _engines(device: str, choice: Choice | None) -> list[dict[str, Any]]:
@@ -148,7 +175,58 @@ def _measure(model: ServedModel) -> tuple[float, float]:
         first.append((times[0] - started) * 1e3)
         if len(times) > 1:
             speeds.append((len(times) - 1) / (times[-1] - times[0]))
+        progress.advance((number + 1) / _ROUNDS)
     return statistics.median(first), statistics.median(speeds) if speeds else 0.0
+
+
+def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
+    """Types a few lines and tells how long the keys took, beside what was predicted.
+
+    The model is closed afterwards.
+    """
+    import asyncio
+
+    from fim_lsp.replay.key_times import key_times
+    from model_runtime.machine import prediction
+    from model_runtime.machine.typed_keys import typed_keys
+
+    decoder, encoder = model.decoder, model.encoder
+    with progress.step("typing a few lines"):
+        times = asyncio.run(
+            key_times(
+                model, settings, keys=_KEYS, seconds=_MAX_TYPING_SECONDS, advance=progress.advance
+            )
+        )
+    keys = Keys(
+        number=len(times),
+        measured_p95_ms=_rounded([one.milliseconds for one in times]),
+    )
+    if decoder is None or model.engine.name != _PREDICTED_ENGINE:
+        return keys
+    facts = prediction.DecoderFacts.of(decoder)
+    bytes_each = prediction.weight_bytes(model.weights_dtype)
+    usual = typed_keys(
+        is_suffix_first=encoder.format.is_suffix_first,
+        rereads_suffix=encoder.format.rereads_suffix,
+    )
+
+    def predicted(work: Iterable[Key]) -> float | None:
+        return _rounded(
+            [prediction.key_ms(facts, speed, key, bytes_each=bytes_each) for key in work]
+        )
+
+    return replace(
+        keys,
+        predicted_p95_ms=predicted(usual),
+        predicted_p95_ms_of_these=predicted(one.work for one in times),
+    )
+
+
+def _rounded(milliseconds: list[float]) -> float | None:
+    """Returns the 95th percentile; None of nothing."""
+    from model_runtime.machine.prediction import percentile_95
+
+    return round(percentile_95(milliseconds), 1) if milliseconds else None
 
 
 def show(settings: Settings, *, as_json: bool) -> int:
@@ -160,49 +238,7 @@ def show(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:
-        _print(report)
+        from fim_lsp.commands.doctor_page import print_report
+
+        print_report(report, prompt_tokens=_PROMPT_TOKENS)
     return 0 if report.ok else 1
-
-
-def _in_words(found: dict[str, Any]) -> str:
-    name = found["engine"]
-    if not found["installed"]:
-        return f"{name} is not installed; put it back with: {registry.find(name).install_command}"
-    if problem := found.get("problem"):
-        return f"{name} does not run here: {problem}"
-    if "key_ms" not in found:
-        return f"{name} is installed"
-    return f"{name}: {found['key_ms']:.1f} ms a key, {found['prompt_ms']:.0f} ms for a new prompt"
-
-
-def _print(report: Report) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
-    table.add_row("fim-lsp", f"{report.version}, Python {report.python}")
-    table.add_row("machine", f"{report.platform}, {report.cores} cores")
-    if report.model:
-        table.add_row(
-            "model", f"{escape(report.model)}, {report.parameters / 1e6:.1f} M parameters"
-        )
-        table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
-        for found in report.engines:
-            table.add_row("", escape(printable(_in_words(found))))
-        table.add_row("context", f"{report.context_tokens} tokens")
-    if report.ok:
-        table.add_row(
-            "first token", f"{report.first_token_ms:.0f} ms after {_PROMPT_TOKENS} tokens"
-        )
-        table.add_row("then", f"{report.tokens_per_second:.0f} tokens per second")
-    console.print(table)
-    for entry in report.problems:
-        console.print(
-            f"[yellow]problem[/]: {escape(printable(entry['problem']))}\n"
-            f"  [bold]remedy[/]: {escape(entry['remedy'])}"
-        )
-    if report.ok and not report.problems:
-        console.print("[green]everything works[/]")

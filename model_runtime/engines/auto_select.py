@@ -12,24 +12,20 @@ whose forms take long to write, is measured only when that is asked for.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
 from model_runtime.engines import registry
 from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.errors import ModelRuntimeError, shown
-from model_runtime.model_files import UnusableFile, read_json
+from model_runtime.hardware import machine_facts
+from model_runtime.measurements import measurement_file, remember, remembered
+from model_runtime.model_files import UnusableFile
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.format import HoleStart
 
@@ -97,19 +93,20 @@ def open_auto_selected(
     if len(able) < 2:
         kind = (able or list(asked))[0]
         return registry.open_kind(kind, bundle, options), Choice(kind.name)
-    path = _place(bundle, options, able, _machine() if machine is None else machine)
+    path = _place(bundle, options, able, machine_facts() if machine is None else machine)
     by_name = {kind.name: kind for kind in able}
-    if not anew and (remembered := _read(path, by_name)) is not None:
+    known = None if anew else remembered(path, lambda content: _choice(content, by_name))
+    if known is not None:
         try:
-            opened = registry.open_kind(by_name[remembered.engine], bundle, options)
+            opened = registry.open_kind(by_name[known.engine], bundle, options)
         except ModelRuntimeError as error:
             logger.warning("%s was chosen and does not open any more: %s", path, error)
         else:
-            return opened, remembered
+            return opened, known
     if not anew and bundle.manifest.weights.size > large_bytes:
         return _open_first(bundle, options, able)
     engine, choice = _compare(bundle, options, able)
-    _remember(path, choice)
+    remember(path, asdict(choice))
     return engine, choice
 
 
@@ -192,54 +189,22 @@ def _place(
     machine: Mapping[str, Any],
 ) -> Path:
     """Returns the file for this machine, this bundle and these versions."""
-    facts = {
-        "weights": bundle.manifest.weights.sha256,
-        "options": asdict(options),
-        "versions": {kind.name: kind.version for kind in kinds},
-        **machine,
-    }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return user_cache_path("fim-lsp", appauthor=False) / "engines" / f"{key[:20]}.json"
+    return measurement_file(
+        "engines",
+        {
+            "weights": bundle.manifest.weights.sha256,
+            "options": asdict(options),
+            "versions": {kind.name: kind.version for kind in kinds},
+            **machine,
+        },
+    )
 
 
-def _machine() -> dict[str, Any]:
-    """Returns the processor, the cores and the version of this program."""
-    from importlib import metadata
-
-    try:
-        version = metadata.version("fim-lsp")
-    except metadata.PackageNotFoundError:
-        version = ""
-    return {
-        "fim-lsp": version,
-        "system": [platform.system(), platform.machine(), _processor()],
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-    }
-
-
-def _processor() -> str:
-    """Returns the processor's model; a cache folder may be shared by several machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), "")
-
-
-def _read(path: Path, known: Mapping[str, EngineKind]) -> Choice | None:
-    """Reads what is remembered; None where there is nothing, or nothing that can be believed."""
-    try:
-        content = read_json(path)
-        choice = Choice(content["engine"], tuple(_speed(speed) for speed in content["speeds"]))
-        if choice.engine not in known:
-            raise UnusableFile(f"there is no engine {shown(choice.engine)}")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnusableFile, TypeError, KeyError) as error:
-        logger.warning("%s is damaged (%s); measuring again", path, error)
-        return None
+def _choice(content: dict[str, Any], known: Mapping[str, EngineKind]) -> Choice:
+    """Returns a choice that was remembered; raises what `remembered` takes for damage."""
+    choice = Choice(content["engine"], tuple(_speed(speed) for speed in content["speeds"]))
+    if choice.engine not in known:
+        raise UnusableFile(f"there is no engine {shown(choice.engine)}")
     return choice
 
 
@@ -249,13 +214,3 @@ def _speed(content: dict[str, Any]) -> Speed:
         if not isinstance(value, kind):
             raise TypeError(f"{shown(value)} is no {kind.__name__}")
     return replace(speed, problem=str(speed.problem))
-
-
-def _remember(path: Path, choice: Choice) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(asdict(choice), indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        logger.warning("%s cannot be written (%s); the next start measures again", path, error)

@@ -6,7 +6,7 @@ each other, spinning, while another program has the core.
 
 from __future__ import annotations
 
-import os
+from model_runtime.hardware import usable_cores
 
 
 def usable_threads(wanted: int, most: int) -> int:
@@ -16,8 +16,5 @@ def usable_threads(wanted: int, most: int) -> int:
         wanted: 0 for half of the cores that this process may use.
         most: the most that 0 may stand for.
     """
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = usable_cores()
     return min(wanted, cores) if wanted else min(most, max(1, cores // 2))

@@ -56,6 +56,8 @@ class GgufArchitecture:
             "norms of queries and keys": spec.qk_norm,
             "norms behind blocks": spec.post_norms,
             "another scale of attention": spec.attention_scale is not None,
+            "scaled logits": spec.logit_scale != 1,
+            "a scaled residual stream": spec.residual_scale != 1,
             "soft-caps": (spec.attention_softcap or spec.logit_softcap) is not None,
         }
         return [name for name, needed in (always | self.lacks(spec)).items() if needed]

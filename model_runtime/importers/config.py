@@ -13,6 +13,7 @@ from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families import registry
 from model_runtime.models.families.family import Family
 from model_runtime.models.families.settings import Settings
+from model_runtime.models.families.unsupported import why_unsupported
 from model_runtime.models.limits import MAX_CONTEXT
 
 CONFIG = "config.json"
@@ -43,11 +44,7 @@ def read_config(folder: Path) -> Config:
         raise ConversionError(f"{folder} {quantized_by(quantized)}")
     family = registry.by_model_type(model_type) if isinstance(model_type, str) else None
     if family is None:
-        raise ConversionError(
-            f"{path}: model_type is {shown(model_type)}, and models of these types can be added: "
-            f"{registry.known_model_types()}; choose one of those, or run this one in a server of "
-            "its own"
-        )
+        raise ConversionError(f"{path}: {why_unsupported(settings)}")
     try:
         decoder = family.spec(settings)
         max_positions = settings.integer("max_position_embeddings", family.max_positions)

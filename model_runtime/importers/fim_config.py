@@ -8,9 +8,13 @@ No standard field of a Hugging Face folder holds this.  In this order of precede
         "tokens": {"end": "<|endoftext|>", "suffix": "<|SUF|>", ...}}     strings or ids
    or, for other formats, with the entry "prompt" of a manifest in place of order, tokens and
    hole_start; tokens may be named by their texts there;
-3. a tokenizer that has the seed model's sentinels at exactly the seed's ids.
+3. a tokenizer that has the seed model's sentinels at exactly the seed's ids;
+4. the published formats whose tokens the tokenizer has (`recognition`); of a GGUF file that names
+   sentinels by role, those in which they have these roles, or else each order of them.
 
-Otherwise the answer is a refusal: a wrong order gives bad completions and no error.
+The source itself is believed.  What the caller or a tokenizer says has still to be proven by the
+model (`store.examination`): a wrong order gives bad completions and no error.  Where nothing says
+anything, the answer is a refusal.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from model_runtime.errors import ConversionError, shown
-from model_runtime.importers.config import read_json
+from model_runtime.importers.config import CONFIG, read_json
 from model_runtime.model_files import MAX_JSON_BYTES, source_file
 from model_runtime.prompt.format import HoleStart, PromptFormat, read_hole_start
 from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.published import published_format
+from model_runtime.prompt.recognition import recognized_formats
 from model_runtime.prompt.tokenizer import SEED_SENTINELS, FimTokenizer
 
 END_STRING = "<|endoftext|>"
@@ -33,11 +38,25 @@ _SEED_TOKENS = FimTokens(end=0, suffix=50277, prefix=50278, middle=50279)
 _ORDERS = ", ".join(order.value for order in Order)
 
 
+CALLER, TOKENS = "the caller", "the model's tokens"
+"""Sources of a format that the model has still to prove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A format that a model may have been trained on."""
+
+    name: str
+    """Name of a published format, or of an order."""
+    prompt: PromptFormat
+
+
 @dataclass(frozen=True, slots=True)
 class FimConfig:
     """Holds what was found, and where."""
 
-    prompt: PromptFormat
+    candidates: tuple[Candidate, ...]
+    """Formats that the model may have, at least one; several where the tokens of several fit."""
     context_length: int | None
     alibi: bool
     source: str
@@ -48,6 +67,21 @@ class FimConfig:
     """Summary of the training, for people."""
     hole_start: HoleStart | None = None
     """Beginning of the hole that the model was taught to fill; None where nothing says it."""
+
+    @property
+    def prompt(self) -> PromptFormat:
+        """The format, or the first of several."""
+        return self.candidates[0].prompt
+
+    @property
+    def is_declared(self) -> bool:
+        """True where the source of the model states its format, which is believed."""
+        return self.source not in (CALLER, TOKENS)
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Every special id of every candidate."""
+        return frozenset().union(*(one.prompt.special_ids for one in self.candidates))
 
 
 def read_fim_config(
@@ -92,16 +126,23 @@ def read_fim_config(
     stated = declared if isinstance(declared, dict) else found
     try:
         hole_start = read_hole_start(stated["hole_start"]) if "hole_start" in stated else None
+        candidates: tuple[Candidate, ...]
         if prompt_format is not None:
-            prompt, source = published_format(prompt_format, tokenizer.id_of), "the caller"
+            prompt = published_format(prompt_format, tokenizer.id_of)
+            candidates, source = (Candidate(prompt_format, prompt),), CALLER
         elif order is None and tokens is None and declared is not None:
             prompt = PromptFormat.from_json(declared, tokenizer.id_of)
+            candidates = (Candidate(prompt.name, prompt),)
+        elif order is not None or "order" in found or (not found and _is_seed(tokenizer)):
+            prompt, source = _ordered(tokenizer, found, source, order, tokens)
+            candidates = (Candidate(prompt.name, prompt),)
         else:
-            prompt, source = _ordered(folder, tokenizer, found, source, order, tokens)
+            candidates = _recognized(folder, tokenizer, found.get("tokens"))
+            source = TOKENS
     except ValueError as error:
         raise ConversionError(f"{folder}: {error}") from error
     return FimConfig(
-        prompt=prompt,
+        candidates=candidates,
         hole_start=hole_start,
         context_length=context,
         alibi="alibi" in (found.get("arm"), found.get("position_embedding")),
@@ -112,8 +153,32 @@ def read_fim_config(
     )
 
 
+def _recognized(folder: Path, tokenizer: FimTokenizer, roles: object) -> tuple[Candidate, ...]:
+    """Returns the formats that fit what the tokenizer owns.
+
+    Args:
+        folder: of the model.
+        tokenizer: of the model.
+        roles: sentinels by role, where the source states them without an order.
+    """
+    names = recognized_formats(tokenizer, read_json(folder, CONFIG))
+    found = [Candidate(name, published_format(name, tokenizer.id_of)) for name in names]
+    if roles is not None:
+        tokens = _sentinels(roles, tokenizer)
+        sentinels = {role: tokens.by_role()[role] for role in ("prefix", "suffix", "middle")}
+        found = [one for one in found if one.prompt.roles.items() >= sentinels.items()] or [
+            Candidate(order.value, PromptFormat.of_order(order, tokens)) for order in Order
+        ]
+    if not found:
+        raise ConversionError(
+            f"{folder} does not say in which order the model was trained to read the parts of a "
+            f"prompt, and its tokenizer has the tokens of no known format; give it with --order "
+            f"({_ORDERS}) or --prompt-format, as the model's documentation states it"
+        )
+    return tuple(found)
+
+
 def _ordered(
-    folder: Path,
     tokenizer: FimTokenizer,
     found: Mapping[str, Any],
     source: str,
@@ -121,18 +186,12 @@ def _ordered(
     tokens: FimTokens | Mapping[str, int | str | None] | None,
 ) -> tuple[PromptFormat, str]:
     """Returns the format of an order, and who said it."""
-    if order is None and not found and _is_seed(tokenizer):
+    if order is None and not found:
         order, source = Order.SPM1, "the tokenizer has the seed's sentinels at the seed's ids"
         tokens = tokens or _SEED_TOKENS
     elif order is not None:
-        source = "the caller"
+        source = CALLER
     spelled = order if order is not None else found.get("order")
-    if spelled is None:
-        raise ConversionError(
-            f"{folder} does not say in which order the model was trained to read the parts of a "
-            f"prompt; give it with --order ({_ORDERS}) or --prompt-format, as the model's "
-            "documentation states it"
-        )
     try:
         chosen = Order(spelled)
     except ValueError:

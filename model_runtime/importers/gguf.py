@@ -2,7 +2,8 @@
 
     general.architecture, ARCH.*   -> config.json
     tokenizer.ggml.*               -> tokenizer.json
-    fim_lsp.prompt                 -> fim_config.json, where the file has it
+    fim_lsp.prompt                 -> fim_config.json, where the file has it, else
+    tokenizer.ggml.fim_*_token_id  -> the sentinels alone, without their order
     tensors                        -> one at a time, by the family's map (`gguf_weights`)
 
 The rest of the way is that of a Hugging Face folder.
@@ -21,11 +22,12 @@ from platformdirs import user_cache_path
 from model_runtime.errors import ConversionError, GgufError, shown
 from model_runtime.files import cannot_write, working_folder
 from model_runtime.importers.config import CONFIG
+from model_runtime.importers.fim_config import END_STRING
 from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.importers.gguf_kinds import other_kind
 from model_runtime.importers.gguf_tokenizer import tokenizer_from_gguf
 from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
-from model_runtime.importers.huggingface import ConversionReport, convert_folder
+from model_runtime.importers.huggingface import ConversionReport, Examine, convert_folder
 from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.bundle import TOKENIZER
 from model_runtime.progress import OnStep, ignore_step
@@ -45,8 +47,20 @@ _SETTINGS = {
     "final_logit_softcapping": "final_logit_softcapping",
     "context_length": "max_position_embeddings",
     "rope.freq_base": "rope_theta",
+    "use_parallel_residual": "use_parallel_residual",
+    "attention.scale": "attention_multiplier",
+    "embedding_scale": "embedding_multiplier",
+    "residual_scale": "residual_multiplier",
+    "logit_scale": "logits_scaling",
 }
 """Key of a GGUF file, less its architecture -> setting of config.json."""
+_SENTINEL_KEYS = {
+    "prefix": ("fim_pre", "prefix"),
+    "suffix": ("fim_suf", "suffix"),
+    "middle": ("fim_mid", "middle"),
+    "end": ("eos",),
+}
+"""Role of a sentinel -> keys `tokenizer.ggml.KEY_token_id`, the one that counts first."""
 _MODEL_TYPES = {"gptneox": "gpt_neox"}
 """Architecture -> `model_type` of config.json, where the two differ."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
@@ -62,6 +76,7 @@ def convert_gguf(
     order: Order | str | None = None,
     prompt_format: str | None = None,
     progress: OnStep = ignore_step,
+    examine: Examine | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in a .gguf file to `target`, whole or not at all.
 
@@ -73,6 +88,7 @@ def convert_gguf(
         order: of the parts of a prompt, where the file does not state it.
         prompt_format: name of a published format, in place of `order`.
         progress: called with a sentence at each step.
+        examine: called with the finished bundle, as by `convert_folder`.
 
     Raises:
         GgufError: the file cannot be read, or holds a model of another kind.
@@ -91,6 +107,7 @@ def convert_gguf(
             license=_LICENSES.get(written.lower(), written),
             progress=progress,
             open_weights=lambda spec, family: GgufWeights(file, spec, family),
+            examine=examine,
         )
 
 
@@ -113,6 +130,8 @@ def _described(file: GgufFile) -> Iterator[Path]:
         except UnusableFile as error:
             raise GgufError(f"{file.path}: fim_lsp.prompt: {error}; get another file") from error
         files["fim_config.json"] = json.dumps({"format_version": 1, "prompt": prompt})
+    elif sentinels := _sentinels(file):
+        files["fim_config.json"] = json.dumps({"format_version": 1, "tokens": sentinels})
     cache = user_cache_path("fim-lsp", appauthor=False)
     with ExitStack() as cleanup:
         try:
@@ -143,6 +162,11 @@ def config_of(file: GgufFile) -> dict[str, Any]:
         found |= _neox_settings(file, found)
     if architecture == "gemma2":
         found["query_pre_attn_scalar"] = _gemma2_query_scalar(found)
+    elif architecture == "granite":
+        found["num_key_value_heads"] = _same_in_all_layers(file, found.get("num_key_value_heads"))
+        _check_granite_positions(file)
+    elif architecture == "stablelm":
+        found |= _stablelm_settings(file, found)
     vocabulary = file.shapes.get("token_embd.weight", (0,))[0]
     is_tied = "output.weight" not in file.shapes
     return {
@@ -203,5 +227,55 @@ def _gemma2_query_scalar(settings: Mapping[str, Any]) -> float:
     return float(settings.get("head_dim", 256))
 
 
+def _same_in_all_layers(file: GgufFile, value: Any) -> Any:
+    """Returns a number that some files state for each layer."""
+    if not isinstance(value, list):
+        return value
+    if len(set(value)) != 1:
+        raise GgufError(
+            f"{file.path} has layers of several kinds, which are not supported; serve it by "
+            "llama-server instead"
+        )
+    return value[0]
+
+
+def _check_granite_positions(file: GgufFile) -> None:
+    if not file.metadata("granite.rope.scaling.finetuned", True):  # llama.cpp's way to say so
+        raise GgufError(
+            f"{file.path} has no rotary positions, which is not read from GGUF files; add the "
+            "model from its Hugging Face folder"
+        )
+
+
+def _stablelm_settings(file: GgufFile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that config.json of a StableLM has under names of its own."""
+    width = found.get("hidden_size", 0) // max(1, found.get("num_attention_heads", 1))
+    rotated = file.metadata("stablelm.rope.dimension_count", width // 4)
+    return {
+        "layer_norm_eps": found.get("norm_epsilon", 1e-5),
+        "use_qkv_bias": "blk.0.attn_q.bias" in file.shapes,
+        "qk_layernorm": "blk.0.attn_q_norm.weight" in file.shapes,
+        "partial_rotary_factor": rotated / max(1, width),
+    }
+
+
 def _tokenizer_keys(file: GgufFile) -> Mapping[str, Any]:
     return {key: file.metadata(key) for key in file.keys if key.startswith("tokenizer.ggml.")}
+
+
+def _sentinels(file: GgufFile) -> dict[str, int]:
+    """Returns the sentinels by role, as the file's keys state them; empty where one is missing.
+
+    No key states the order in which a model reads them.  An instruction-tuned model's end of a text
+    is that of a turn; what ends an answer is the end of a document, where the file has it.
+    """
+    found: dict[str, int] = {}
+    texts = file.metadata("tokenizer.ggml.tokens", [])
+    if isinstance(texts, list) and END_STRING in texts:
+        found["end"] = texts.index(END_STRING)
+    for role, names in _SENTINEL_KEYS.items():
+        for name in names:
+            id_ = file.metadata(f"tokenizer.ggml.{name}_token_id")
+            if isinstance(id_, int):
+                found.setdefault(role, id_)
+    return found if {"end", "prefix", "suffix", "middle"} <= set(found) else {}

@@ -53,6 +53,8 @@ ARCHITECTURES: Mapping[str, Restore] = {
     "qwen2": _as_it_is,
     "qwen3": _as_it_is,
     "starcoder2": _as_it_is,
+    "stablelm": _as_it_is,
+    "granite": _halves_apart,
     "gemma": _less_one,
     "gemma2": _less_one,
 }

@@ -63,6 +63,22 @@ class ModelWeights(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Says what was found out about a finished bundle."""
+
+    order_source: str
+    """Author of the statement of its prompt format, and its proof, for people to read."""
+    hole_start: HoleStart | None
+    notes: tuple[str, ...] = ()
+
+
+Examine = Callable[[Path, FimConfig], Examined]
+"""Looks at a finished bundle before it takes the place of an earlier one.
+
+Takes its folder, whose manifest it may change, and what is known of its prompt; raises
+ConversionError where the earlier one should stay.
+"""
 OpenWeights = Callable[[DecoderSpec, Family], AbstractContextManager[ModelWeights]]
 
 
@@ -84,6 +100,8 @@ class ConversionReport:
     notes: tuple[str, ...] = ()
     hole_start: HoleStart | None = None
     """Beginning of the hole; None where the source does not say and none was measured."""
+    is_new: bool = True
+    """False where nothing was done, for the model was installed already."""
 
 
 def convert_folder(
@@ -101,11 +119,13 @@ def convert_folder(
     training: Mapping[str, Any] | None = None,
     progress: OnStep = ignore_step,
     open_weights: OpenWeights | None = None,
+    examine: Examine | None = None,
 ) -> ConversionReport:
     """Writes the bundle of the model in `source` to `target`, whole or not at all.
 
     What the arguments leave open comes from the folder itself (see `fim_config`).  `open_weights`
-    opens weights that lie elsewhere; by default they are the folder's.
+    opens weights that lie elsewhere; by default they are the folder's.  `examine` is called when
+    the bundle is finished, before it takes the place of `target`.
 
     Raises:
         ConversionError: no model of a known family, or nothing says how to prompt it.
@@ -135,7 +155,7 @@ def convert_folder(
             else open_weights(decoder, config.family)
         )
         with opened as weights, building(target) as folder:
-            notes = _write_tokenizer(source, folder, fim.prompt.special_ids)
+            notes = _write_tokenizer(source, folder, fim.special_ids)
             read: Callable[[str], Float32] = weights.float32
             if not decoder.tied and (same := twins(weights)) is not None:
                 decoder, read = replace(decoder, tied=True), same.reading(read)
@@ -167,6 +187,10 @@ def convert_folder(
                     shutil.copyfile(text, folder / copied)
             progress("checking the canary")
             ModelBundle.open(folder).verify_weights()
+            examined = Examined(fim.source, fim.hole_start)
+            if examine is not None:
+                examined = examine(folder, fim)
+                manifest = ModelBundle.open(folder).manifest
             source_bytes = weights.source_bytes
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
@@ -177,15 +201,15 @@ def convert_folder(
         path=target,
         parameters=manifest.parameters,
         order=manifest.prompt.name,
-        order_source=fim.source,
+        order_source=examined.order_source,
         position_embedding=decoder.position_kind,
         context_length=manifest.context_length,
         quantization=quantization,
         source_bytes=source_bytes,
         bundle_bytes=sum(path.stat().st_size for path in target.iterdir()),
         seconds=time.perf_counter() - started,
-        notes=notes,
-        hole_start=fim.hole_start,
+        notes=(*notes, *examined.notes),
+        hole_start=examined.hole_start,
     )
 
 

@@ -19,8 +19,8 @@ Weights have the same names and layout in every model, whatever its checkpoint c
 
 A bias is there where `biases` names its part.  One layer computes, with residual "sequential":
 
-    x = x + post_norm(out(attention(qkv(norm(x)))))
-    x = x + post_norm(down(activation(gate(norm(x))) * up(norm(x))))
+    x = x + residual_scale * post_norm(out(attention(qkv(norm(x)))))
+    x = x + residual_scale * post_norm(down(activation(gate(norm(x))) * up(norm(x))))
 
 and with "parallel" both lines read the same x and their results are added to it.
 """
@@ -75,8 +75,12 @@ class DecoderSpec:
     """`cap * tanh(score / cap)` takes the place of each score."""
     logit_softcap: Annotated[float, Between(1e-3, 1e6)] | None = None
     """`cap * tanh(logit / cap)` takes the place of each logit."""
+    logit_scale: Annotated[float, Between(1e-6, 1e6)] = 1.0
+    """Factor of each logit, before its soft-cap."""
     embedding_scale: Annotated[float, Between(1e-6, 1e6)] = 1.0
     """Factor of the embedding's rows, but not of a tied output matrix."""
+    residual_scale: Annotated[float, Between(1e-6, 1e3)] = 1.0
+    """Factor of what attention and the feed-forward part add to the residual stream."""
     tied: bool
     """Whether the embedding is also the output matrix."""
 

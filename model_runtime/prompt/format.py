@@ -119,10 +119,14 @@ class PromptFormat:
         return self.special_ids
 
     @property
+    def is_suffix_first(self) -> bool:
+        """Tells whether the suffix stands before the prefix, and so before all that is typed."""
+        return self.template.index(Slot.SUFFIX) < self.template.index(Slot.PREFIX)
+
+    @property
     def rereads_suffix(self) -> bool:
         """Tells whether each key changes the ids before the suffix, so that it is read again."""
-        before = self.template.index(Slot.PREFIX) < self.template.index(Slot.SUFFIX)
-        return before and self.hole_start is HoleStart.CURSOR
+        return not self.is_suffix_first and self.hole_start is HoleStart.CURSOR
 
     @property
     def roles(self) -> dict[str, int]:

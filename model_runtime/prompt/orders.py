@@ -64,3 +64,21 @@ class Order(str, Enum):
 
 
 _PREFIX: tuple[Piece, ...] = (Slot.CONTEXT, Slot.OWN_FILE, Slot.PREFIX)
+
+
+def suffix_first(template: Pieces) -> Pieces | None:
+    """Returns a template with the same sentinels and slots in the order spm2.
+
+    What stands before PRE stays there; what stands behind it comes behind MID.  None where the
+    template is no PRE prefix SUF suffix MID.
+
+    >>> suffix_first((Slot.CONTEXT, 2, Slot.PREFIX, 1, Slot.SUFFIX, 3))
+    (<Slot.CONTEXT: 'context'>, 2, 1, <Slot.SUFFIX: 'suffix'>, 3, <Slot.PREFIX: 'prefix'>)
+    """
+    sentinels = [place for place, piece in enumerate(template) if isinstance(piece, int)]
+    if len(sentinels) != 3 or any(isinstance(piece, str) for piece in template):
+        return None
+    pre, suf, mid = sentinels
+    if template[suf + 1 :] != (Slot.SUFFIX, template[mid]) or Slot.PREFIX not in template[pre:suf]:
+        return None
+    return (*template[: pre + 1], *template[suf:], *template[pre + 1 : suf])

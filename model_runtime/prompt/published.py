@@ -20,6 +20,10 @@ _PATH, _CONTENT = {"slot": "path"}, {"slot": "content"}
 _REPOSITORY, _LINE_END, _SPACE = {"slot": "repository"}, {"text": "\n"}, {"text": " "}
 
 
+_UNDERSCORES = ["<fim_prefix>", *_HEAD, "<fim_suffix>", _SUFFIX, "<fim_middle>"]
+_AIX_HEADER = [{"text": "# the file path is: "}, _PATH, _LINE_END]
+
+
 def _with_file_token(token: str, **more: Any) -> dict[str, Any]:
     return {
         "file": [token, _PATH, _LINE_END, _CONTENT, _LINE_END],
@@ -100,10 +104,50 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         "end": "<|endoftext|>",
         "context": _with_file_token("<filename>", names_lone_file=True),
     },
-    # ibm-granite/granite-3b-code-base and StableCode, model cards
-    "granite-code": {
-        "template": ["<fim_prefix>", *_HEAD, "<fim_suffix>", _SUFFIX, "<fim_middle>"],
+    # ibm-granite/granite-3b-code-base, model card; Refact and CodeQwen1.5 are prompted alike
+    "granite-code": {"template": _UNDERSCORES, "end": "<|endoftext|>"},
+    # stabilityai/stable-code-3b, model card
+    "stable-code": {
+        "template": _UNDERSCORES,
         "end": "<|endoftext|>",
+        "other_stops": ["<file_sep>"],
+    },
+    # bigcode/starcoder, model card; arXiv:2305.06161, section 5.1, for names of files
+    "starcoder": {
+        "template": _UNDERSCORES,
+        "end": "<|endoftext|>",
+        "context": _with_file_token("<filename>", repository=["<reponame>", _REPOSITORY]),
+    },
+    # bigcode/santacoder, model card: hyphens in place of underscores
+    "santacoder": {
+        "template": ["<fim-prefix>", *_HEAD, "<fim-suffix>", _SUFFIX, "<fim-middle>"],
+        "end": "<|endoftext|>",
+    },
+    # ibm.com/granite/docs/models/granite, fill-in-the-middle; continuedev/continue
+    "granite-4": {
+        "template": ["<|fim_prefix|>", *_HEAD, "<|fim_suffix|>", _SUFFIX, "<|fim_middle|>"],
+        "end": "<|end_of_text|>",
+        "pad": "<|fim_pad|>",
+    },
+    # zed-industries/zed, edit prediction with GLM-4.5
+    "glm-4.5": {
+        "template": ["<|code_prefix|>", *_HEAD, "<|code_suffix|>", _SUFFIX, "<|code_middle|>"],
+        "end": "<|endoftext|>",
+        "other_stops": ["<|user|>"],
+    },
+    # aixcoder-plugin/aiXcoder-7B, hf_mini/utils.py: the path stands in a comment
+    "aixcoder": {
+        "template": [
+            *("▁<AIX-SPAN-PRE>", "▁<AIX-SPAN-POST>", _SUFFIX),
+            *("▁<AIX-SPAN-MIDDLE>", *_HEAD),
+        ],
+        "bos": "<s>",
+        "end": "</s>",
+        "context": {
+            "file": [*_AIX_HEADER, _CONTENT, _LINE_END],
+            "own_file": _AIX_HEADER,
+            "names_lone_file": True,
+        },
     },
     # ggml-org/llama.cpp, pull request 17900
     "seed-coder": {
@@ -116,6 +160,14 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         },
     },
 }
+
+MODEL_TYPES: Mapping[str, frozenset[str]] = {
+    "starcoder": frozenset({"gpt_bigcode", "starcoder"}),
+    "mellum": frozenset({"llama", "mellum"}),
+}
+"""The values of `model_type` with which a format has been published, where its tokens alone do not
+tell it from others: StarCoder's tokenizer has been taken over by Granite Code and Mellum.
+"""
 
 
 def published_format(name: str, id_of: Callable[[str], int | None]) -> PromptFormat:

@@ -1,12 +1,14 @@
-"""Finds out where the hole should begin for a model: at the cursor, or at the start of its line.
+"""Finds out in which form a model should be asked.
 
-The model completes lines at cursors inside them, in both forms; the form in which it writes more of
-what stands there is kept in its manifest.  Nothing of this is guessed from a model's name.
+The hole begins at the cursor or at the start of its line; and the sentinels of a format whose
+suffix stands last also work in another order, which a model may follow better.  It completes lines
+at cursors inside them, in every form; the one in which it writes most of what stands there is kept
+in its manifest.  Nothing of this is guessed from a model's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -23,9 +25,12 @@ from model_runtime.prompt.encoder import (
     PromptEncoder,
     PromptRequest,
 )
-from model_runtime.prompt.format import HoleStart
+from model_runtime.prompt.format import HoleStart, PromptFormat
+from model_runtime.prompt.orders import suffix_first
 
-_NEW_TOKENS = 24
+_NEW_TOKENS = 16
+_LINES, _COLUMNS = 2, 24
+"""Steps from one cursor to the next."""
 _PREFERENCE = 0.02
 """Similarity by which the cursor must be better to be chosen: it costs more ids at every key."""
 
@@ -83,16 +88,29 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True, slots=True)
-class HoleStartScore:
+class FormScore:
     """Says how well a model completes lines in one form."""
 
-    hole_start: HoleStart
+    prompt: PromptFormat
     similarity: float
     """Mean of difflib's ratio between what it wrote and what stands there, 0 to 1."""
 
 
+def forms_of(prompt_format: PromptFormat) -> tuple[PromptFormat, ...]:
+    """Returns the forms in which a model of this format may be asked.
+
+    They are the format with either beginning of the hole and, where its prefix stands before its
+    suffix, the same sentinels with the suffix in front and the hole at the line's start.
+    """
+    forms = tuple(replace(prompt_format, hole_start=one) for one in HoleStart)
+    template = suffix_first(prompt_format.template)
+    if template is None:
+        return forms
+    return (*forms, replace(prompt_format, template=template, hole_start=HoleStart.LINE))
+
+
 def choose_hole_start(folder: Path) -> HoleStart:
-    """Measures the bundle in a folder and writes the better form into its manifest.
+    """Measures the bundle in a folder and writes the better beginning of holes into its manifest.
 
     Raises:
         ModelRuntimeError: the bundle cannot be opened or run here.
@@ -100,58 +118,58 @@ def choose_hole_start(folder: Path) -> HoleStart:
     """
     bundle = ModelBundle.open(folder)
     engine = open_engine(bundle, engine=registry.reference())
+    forms = [replace(bundle.manifest.prompt, hole_start=one) for one in HoleStart]
     try:
-        best = measure_hole_starts(bundle, engine)[0].hole_start
+        best = measure_forms(bundle, engine, forms)[0].prompt
     finally:
         engine.close()
-    with_hole_start(bundle, best)
-    return best
+    with_format(bundle, best)
+    return best.hole_start
 
 
-def measure_hole_starts(bundle: ModelBundle, engine: Engine) -> list[HoleStartScore]:
-    """Completes some thirty places of a small Python file in both forms, the better one first.
+def measure_forms(
+    bundle: ModelBundle, engine: Engine, forms: Sequence[PromptFormat]
+) -> list[FormScore]:
+    """Completes some fifteen places of a small Python file in each form, the best one first.
 
-    The start of the line comes first where the two are nearly alike: a key then costs fewer ids.
+    The start of the line comes first where two are nearly alike: a key then costs fewer ids.
 
     Raises:
         PromptTooLong, EngineError: as `Engine.generate`.
     """
     scores = []
-    for hole_start in HoleStart:
-        encoder = PromptEncoder(
-            bundle.tokenizer, replace(bundle.manifest.prompt, hole_start=hole_start)
-        )
+    for form in forms:
+        encoder = PromptEncoder(bundle.tokenizer, form)
         found = [
             SequenceMatcher(None, _written(bundle, engine, encoder, hole), rest).ratio()
             for hole, rest in _holes()
         ]
-        scores.append(HoleStartScore(hole_start, sum(found) / len(found)))
+        scores.append(FormScore(form, sum(found) / len(found)))
     return sorted(scores, key=_merit, reverse=True)
 
 
-def with_hole_start(bundle: ModelBundle, hole_start: HoleStart) -> ModelBundle:
-    """Writes the form, and a canary in it, into the manifest of a bundle, and opens it again.
+def with_format(bundle: ModelBundle, prompt_format: PromptFormat) -> ModelBundle:
+    """Writes a format, and a canary in it, into the manifest of a bundle, and opens it again.
 
     Raises:
         OSError: the manifest cannot be written.
     """
-    manifest = bundle.manifest
-    encoder = PromptEncoder(bundle.tokenizer, replace(manifest.prompt, hole_start=hole_start))
-    changed = replace(manifest, prompt=encoder.format, canary=make_canary(encoder))
+    encoder = PromptEncoder(bundle.tokenizer, prompt_format)
+    changed = replace(bundle.manifest, prompt=prompt_format, canary=make_canary(encoder))
     write_manifest(bundle.path, changed.to_json())
     return ModelBundle.open(bundle.path)
 
 
-def _merit(score: HoleStartScore) -> float:
-    return score.similarity + _PREFERENCE * (score.hole_start is HoleStart.LINE)
+def _merit(score: FormScore) -> float:
+    return score.similarity + _PREFERENCE * (score.prompt.hole_start is HoleStart.LINE)
 
 
 def _holes() -> Iterator[tuple[Hole, str]]:
     """Yields cursors inside lines, each with the rest of its line."""
     lines = _TEXT.splitlines(keepends=True)
-    for number, line in enumerate(lines):
+    for number, line in list(enumerate(lines))[::_LINES]:
         start = len(line) - len(line.lstrip())
-        for column in range(start + 1 + number % 4, len(line) - 3, 24):
+        for column in range(start + 1 + number % 5, len(line) - 3, _COLUMNS):
             before = "".join(lines[:number]) + line[:column]
             yield Hole(before, "\n" + "".join(lines[number + 1 :])), line[column:-1]
 

@@ -46,6 +46,7 @@ def test_the_engines_decode_the_same_ids(engine_of, bundle_of, variant, prompt):
         "alibi",
         "grouped heads, rms norm, gated",
         "wide heads, scaled embedding",
+        "scaled residual stream and logits",
     ],
 )
 def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, engine_name, variant):

@@ -54,7 +54,6 @@ def model(environment) -> ModelBundle:
     """The model, added by the command that a user types."""
     gguf = os.environ["FIM_LSP_TEST_GGUF"]
     command = [sys.executable, "-m", "model_runtime", "models", "add", gguf, "--name", NAME]
-    command += ["--prompt-format", "qwen2.5-coder"]
     added = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -81,6 +80,12 @@ def server(model, environment):
 def test_the_model_writes_lines_from_their_start(model):
     """The measurement at `models add` chose it: typing then costs one or two ids a key."""
     assert HoleStart.LINE is model.manifest.prompt.hole_start
+
+
+def test_its_format_is_known_by_its_tokens_and_proven(model):
+    spelled = model.manifest.prompt.spelled(model.tokenizer.token_of)
+
+    assert {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"} < set(spelled)
 
 
 def test_its_tokenizer_gives_the_ids_of_the_authors_own(model):

@@ -27,6 +27,12 @@ KEYS = {
 OPTIONAL_KEYS = {
     "rms_norm_eps": "attention.layer_norm_rms_epsilon",
     "norm_epsilon": "attention.layer_norm_epsilon",
+    "layer_norm_eps": "attention.layer_norm_epsilon",
+    "use_parallel_residual": "use_parallel_residual",
+    "attention_multiplier": "attention.scale",
+    "embedding_multiplier": "embedding_scale",
+    "residual_multiplier": "residual_scale",
+    "logits_scaling": "logit_scale",
     "sliding_window": "attention.sliding_window",
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
@@ -64,6 +70,8 @@ def write_gguf(
         f"{architecture}.attention.key_length": model.model.layers[0].self_attn.head_dim,
         f"{architecture}.rope.freq_base": 10000.0,
     }
+    if architecture == "stablelm":
+        values["stablelm.rope.dimension_count"] = model.model.layers[0].self_attn.rotary_ndims
     for setting, key in OPTIONAL_KEYS.items():
         if config.get(setting) is not None:
             values[f"{architecture}.{key}"] = config[setting]
@@ -76,7 +84,7 @@ def write_gguf(
             continue
         array = tensor.numpy()
         part = name.split(".")[-2]
-        if architecture == "llama" and part in heads:
+        if architecture in ("llama", "granite") and part in heads:
             pairs = array.reshape(heads[part], 2, -1, *array.shape[1:])
             array = np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(array.shape))
         if architecture.startswith("gemma") and name.endswith("norm.weight"):

@@ -37,18 +37,20 @@ class Oracle:
         for number in range(spec.layers):
             x_TD = self._layer(x_TD, number)
         head = self._weights[EMBEDDING if spec.tied else HEAD]
-        return _capped(self._norm(x_TD, FINAL_NORM) @ head.T, spec.logit_softcap)
+        logits = self._norm(x_TD, FINAL_NORM) @ head.T * np.float32(spec.logit_scale)
+        return _capped(logits, spec.logit_softcap)
 
     def _layer(self, x_TD: np.ndarray, number: int) -> np.ndarray:
         spec, layer = self._spec, layer_prefix(number)
         attended = self._attention(self._norm(x_TD, f"{layer}attention_norm"), number)
         if spec.post_norms:
             attended = self._norm(attended, f"{layer}attention_post_norm")
+        attended = attended * np.float32(spec.residual_scale)
         source = x_TD if spec.residual == "parallel" else x_TD + attended
         fed = self._mlp(self._norm(source, f"{layer}mlp_norm"), layer)
         if spec.post_norms:
             fed = self._norm(fed, f"{layer}mlp_post_norm")
-        return x_TD + attended + fed
+        return x_TD + attended + fed * np.float32(spec.residual_scale)
 
     # --- attention ----------------------------------------------------------------------------
 

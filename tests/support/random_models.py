@@ -78,11 +78,21 @@ DECODERS = {
         attention_softcap=20.0,
         logit_softcap=15.0,
     ),
-    "post norms, scale": replace(_GEMMA, post_norms=True, attention_scale=0.3, logit_softcap=15.0),
+    "post norms, scale": replace(
+        _GEMMA, post_norms=True, attention_scale=0.3, logit_softcap=15.0, residual_scale=0.5
+    ),
+    "scaled residual stream and logits": replace(
+        _LLAMA,
+        residual_scale=0.22,
+        logit_scale=0.5,
+        embedding_scale=12.0,
+        attention_scale=0.0625,
+        biases=frozenset({"attention_out", "mlp"}),
+    ),
     "windows": replace(_LLAMA, windows=(24, None)),
     "norms of queries and keys": replace(_LLAMA, qk_norm=True, head_dim=32),
     "relu, parallel, grouped": replace(
-        _STARCODER, residual="parallel", activation="relu", tied=False
+        _STARCODER, residual="parallel", activation="relu", tied=False, residual_scale=0.5
     ),
     "alibi, grouped": replace(_STARCODER, positions=Alibi()),
     "no positions": replace(_LLAMA, positions=None),

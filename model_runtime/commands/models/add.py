@@ -1,14 +1,29 @@
-"""`fim-runtime models add`: converts a model and installs it."""
+"""`fim-runtime models add`: fetches a model if need be, converts and installs it."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from model_runtime.command_line import Commands, add_command
+from model_runtime.commands.models import add_progress
+from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import Order
 from model_runtime.prompt.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from model_runtime.importers.huggingface import ConversionReport
+
+_EXAMPLES = """\
+  fim-runtime models add qwen2.5-coder-0.5b           a name from `models available`
+  fim-runtime models add qwen2.5-coder-3b --yes       its license accepted beforehand
+  fim-runtime models add ORG/NAME@REVISION            any repository of the Hugging Face hub
+  fim-runtime models add ORG/NAME/model-q4_k_m.gguf   one file of it
+  fim-runtime models add ./model.gguf --name mine     a file that is here already"""
 
 
 def add_parser(actions: Commands) -> None:
@@ -17,10 +32,13 @@ def add_parser(actions: Commands) -> None:
         actions,
         "add",
         run,
-        help="convert a model and install it",
-        description="SOURCE is a folder with config.json, tokenizer.json and safetensors, a .gguf "
-        "file, or ORG/NAME on the Hugging Face hub.  The model is read, converted, quantized and "
-        "checked.",
+        help="fetch, convert and install a model",
+        description="SOURCE is a name from `models available`, a folder with config.json, "
+        "tokenizer.json and safetensors, a .gguf file, or ORG/NAME on the Hugging Face hub.  The "
+        "model is fetched if need be, read, converted, quantized and checked; then it needs no "
+        "network any more.  What was broken off goes on when the same command is run again, and a "
+        "model that is there already is brought up to date.",
+        examples=_EXAMPLES,
     )
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("--name", help="name to install it under (default: the source's last part)")
@@ -40,29 +58,84 @@ def add_parser(actions: Commands) -> None:
         choices=sorted(PUBLISHED),
         help="the whole format of a prompt, as the authors of these models publish it",
     )
+    parser.add_argument("--revision", metavar="COMMIT", help="of the repository, in place of @...")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="accept the license, and use files that another program has fetched",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="add it though it seems too large for this machine, or was installed already",
+    )
+    parser.add_argument(
+        "--progress",
+        choices=("text", "json"),
+        default="text",
+        help="json: one object a line on standard output, for a program",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Adds a model and prints what it is; returns the exit code.
 
     Raises:
-        ConversionError: the model cannot be fetched, read or prompted.
+        ModelRuntimeError: the model cannot be fetched, read or prompted, or is too large.
     """
     from rich.console import Console
-    from rich.text import Text
-
-    from model_runtime.store import adding
 
     console = Console(highlight=False, stderr=True)
-    with console.status("reading") as status:
-        report = adding.add_model(
-            args.source,
-            name=args.name,
-            quantization=args.quantization,
-            order=args.order,
-            prompt_format=args.prompt_format,
-            progress=lambda step: status.update(Text(printable(step))),
+    if args.progress == "text":
+        _describe(_added(args, console, add_progress.on_console), console)
+        return 0
+    try:
+        report = _added(args, console, add_progress.as_json)
+    except ModelRuntimeError as error:
+        add_progress.print_json({"problem": printable(str(error))})
+        return 1
+    add_progress.print_json({"added": _as_json(report)})
+    return 0
+
+
+def _added(
+    args: argparse.Namespace, console: Console, watch: add_progress.Watch
+) -> ConversionReport:
+    from model_runtime.store import adding
+
+    options = adding.AddOptions(
+        name=args.name,
+        quantization=args.quantization,
+        order=args.order,
+        prompt_format=args.prompt_format,
+        revision=args.revision,
+        force=args.force,
+        accept_license=args.yes,
+    )
+    with watch(console) as watcher:
+        return adding.add_model(args.source, options, progress=watcher.step, ask=watcher.ask)
+
+
+def _as_json(report: ConversionReport) -> dict[str, object]:
+    return {
+        "name": report.name,
+        "path": str(report.path),
+        "parameters": report.parameters,
+        "bytes": report.bundle_bytes,
+        "isNew": report.is_new,
+        "notes": list(report.notes),
+    }
+
+
+def _describe(report: ConversionReport, console: Console) -> None:
+    from rich.text import Text
+
+    if not report.is_new:
+        console.print(
+            Text.assemble((f"{report.name} is up to date", "green"), f": {report.notes[0]}")
         )
+        console.print("add it anew with --force", style="dim")
+        return
     ready = Text.assemble((f"{report.name} is ready", "green"), f", in {report.path}")
     console.print(ready, soft_wrap=True)
     cursor = report.hole_start is HoleStart.CURSOR
@@ -82,4 +155,3 @@ def run(args: argparse.Namespace) -> int:
     ):
         console.print(Text.assemble("  ", (f"{label:<13}", "dim"), printable(value)))
     console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
-    return 0

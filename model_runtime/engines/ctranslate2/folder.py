@@ -108,16 +108,17 @@ class _Filler:
             target.final_logit_softcapping = np.float32(d.logit_softcap)
         self._matrix(target.embeddings, EMBEDDING)
         self._matrix(target.projection, EMBEDDING if d.tied else HEAD)
-        self._norm(target.layer_norm, FINAL_NORM)
+        self._norm(target.layer_norm, FINAL_NORM, d.logit_scale)
         for number, layer in enumerate(target.layer):
             self._layer(layer, layer_prefix(number))
 
     def _layer(self, layer: Any, prefix: str) -> None:
-        d, attention = self._decoder, layer.self_attention
+        d, attention, added = self._decoder, layer.self_attention, self._decoder.residual_scale
         if d.post_norms:
             norms = layer.input_layer_norm, layer.pre_feedforward_layer_norm
-            self._norm(layer.post_attention_layer_norm, f"{prefix}attention_post_norm")
-            self._norm(layer.post_feedforward_layer_norm, f"{prefix}mlp_post_norm")
+            self._norm(layer.post_attention_layer_norm, f"{prefix}attention_post_norm", added)
+            self._norm(layer.post_feedforward_layer_norm, f"{prefix}mlp_post_norm", added)
+            added = 1.0
         elif d.residual == "parallel":  # two norms of the layer, both over its input
             norms = layer.input_layer_norm, layer.post_attention_layer_norm
         else:  # each block has its own
@@ -125,7 +126,7 @@ class _Filler:
         self._norm(norms[0], f"{prefix}attention_norm")
         self._norm(norms[1], f"{prefix}mlp_norm")
         self._linear(attention.linear[0], f"{prefix}attention.qkv")
-        self._linear(attention.linear[1], f"{prefix}attention.out")
+        self._linear(attention.linear[1], f"{prefix}attention.out", added)
         if d.qk_norm:
             attention.q_norm.gamma = self._tensors.float32(f"{prefix}attention.q_norm.weight")
             attention.k_norm.gamma = self._tensors.float32(f"{prefix}attention.k_norm.weight")
@@ -136,25 +137,32 @@ class _Filler:
             self._linear(layer.ffn.linear_0_noact, f"{prefix}mlp.up")
         else:
             self._linear(layer.ffn.linear_0, f"{prefix}mlp.up")
-        self._linear(layer.ffn.linear_1, f"{prefix}mlp.down")
+        self._linear(layer.ffn.linear_1, f"{prefix}mlp.down", added)
 
-    def _norm(self, target: Any, name: str) -> None:
-        target.gamma = self._tensors.float32(f"{name}.weight")
+    # CTranslate2 scales neither logits nor what is added to the residual stream, so the factors
+    # are multiplied into the weights before them.
+
+    def _norm(self, target: Any, name: str, factor: float = 1.0) -> None:
+        target.gamma = self._vector(f"{name}.weight", factor)
         if self._decoder.norm == "layer":
             bias = f"{name}.bias"
             has_bias = bias in self._tensors.shapes
-            target.beta = self._tensors.float32(bias) if has_bias else np.zeros_like(target.gamma)
+            target.beta = self._vector(bias, factor) if has_bias else np.zeros_like(target.gamma)
 
-    def _linear(self, target: Any, name: str) -> None:
-        self._matrix(target, f"{name}.weight")
+    def _linear(self, target: Any, name: str, factor: float = 1.0) -> None:
+        self._matrix(target, f"{name}.weight", factor)
         if f"{name}.bias" in self._tensors.shapes:
-            target.bias = self._tensors.float32(f"{name}.bias")
+            target.bias = self._vector(f"{name}.bias", factor)
 
-    def _matrix(self, target: Any, name: str) -> None:
+    def _vector(self, name: str, factor: float) -> Any:
+        values = self._tensors.float32(name)
+        return values if factor == 1 else values * np.float32(factor)
+
+    def _matrix(self, target: Any, name: str, factor: float = 1.0) -> None:
         """Sets weight and, where quantised, weight_scale."""
         if not self._quantise:
-            target.weight = self._tensors.float32(name)
+            target.weight = self._vector(name, factor)
             return
         weight, scale = self._tensors.int8(name)
         target.weight = np.ascontiguousarray(weight)
-        target.weight_scale = (1 / scale).astype(np.float32)
+        target.weight_scale = (1 / (scale * factor)).astype(np.float32)

@@ -79,6 +79,8 @@ class _GraphWriter:
         start = node("Neg", ["logits_kept"])
         end, rows = self._file.integers("end", [2**31 - 1]), self._file.integers("rows", [1])
         x = self._norm(node("Slice", [x, start, end, rows]), FINAL_NORM)
+        if self._spec.logit_scale != 1:  # a product with a matrix commutes with a factor
+            x = node("Mul", [x, number("logit_scale", self._spec.logit_scale)])
         head = EMBEDDING if self._spec.tied else HEAD
         if self._spec.logit_softcap is None:
             self._matrices.product(x, head, "logits")
@@ -91,14 +93,14 @@ class _GraphWriter:
     def _layer(self, x: str, number: int) -> str:
         node, prefix = self._file.node, layer_prefix(number)
         attended = self._attention.write(self._norm(x, f"{prefix}attention_norm"), number)
-        attended = self._post_norm(attended, f"{prefix}attention_post_norm")
+        attended = self._added(attended, f"{prefix}attention_post_norm")
         if self._spec.residual == "parallel":
             fed = self._feed_forward(self._norm(x, f"{prefix}mlp_norm"), f"{prefix}mlp.")
-            fed = self._post_norm(fed, f"{prefix}mlp_post_norm")
+            fed = self._added(fed, f"{prefix}mlp_post_norm")
             return node("Add", [node("Add", [attended, fed]), x])
         x = node("Add", [x, attended])
         fed = self._feed_forward(self._norm(x, f"{prefix}mlp_norm"), f"{prefix}mlp.")
-        return node("Add", [x, self._post_norm(fed, f"{prefix}mlp_post_norm")])
+        return node("Add", [x, self._added(fed, f"{prefix}mlp_post_norm")])
 
     def _feed_forward(self, x: str, prefix: str) -> str:
         if self._spec.mlp == "gated":
@@ -123,8 +125,14 @@ class _GraphWriter:
             return node("Relu", [x])
         return node("QuickGelu", [x], domain=CONTRIB, alpha=1.0)  # with 1 it is SiLU
 
-    def _post_norm(self, x: str, name: str) -> str:
-        return self._norm(x, name) if self._spec.post_norms else x
+    def _added(self, x: str, post_norm: str) -> str:
+        """Makes of a part's output what it adds to the residual stream."""
+        spec, file = self._spec, self._file
+        if spec.post_norms:
+            x = self._norm(x, post_norm)
+        if spec.residual_scale == 1:
+            return x
+        return file.node("Mul", [x, file.number("residual_scale", spec.residual_scale)])
 
     def _norm(self, x: str, name: str) -> str:
         epsilon, gamma = self._spec.norm_epsilon, self._matrices.vector(f"{name}.weight")

@@ -56,11 +56,16 @@ class Layer:
         attended = self._attention(self._attention_norm(x_BLD), kept, step)
         if self._post_norms is not None:
             attended = self._post_norms[0](attended)
+        attended = self._scaled(attended)
         source = x_BLD if self._spec.residual == "parallel" else x_BLD + attended
         fed = self._feed_forward(self._mlp_norm(source))
         if self._post_norms is not None:
             fed = self._post_norms[1](fed)
-        return x_BLD + attended + fed
+        return x_BLD + attended + self._scaled(fed)
+
+    def _scaled(self, part_BLD: torch.Tensor) -> torch.Tensor:
+        scale = self._spec.residual_scale
+        return part_BLD if scale == 1 else part_BLD * scale
 
     def _attention(self, x_BLD: torch.Tensor, kept: torch.Tensor, step: Pass) -> torch.Tensor:
         spec = self._spec

@@ -110,6 +110,8 @@ class Network:
     def logits(self, x_BLD: torch.Tensor) -> torch.Tensor:
         """Returns logits, float32 [B, L, V]."""
         logits = self._head(x_BLD).float()
+        if self.spec.logit_scale != 1:
+            logits = logits * self.spec.logit_scale
         cap = self.spec.logit_softcap
         return logits if cap is None else cap * torch.tanh(logits / cap)
 

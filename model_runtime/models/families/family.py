@@ -20,7 +20,7 @@ class Recipe:
     sources: tuple[str, ...]
     """Names in the checkpoint."""
     sizes: tuple[int, ...] = ()
-    """Rows of each source, where there are several."""
+    """Rows of each source, where they are not those of the tensor."""
     rows: Sequence[int] | None = None
     """The source's row for each row of the tensor; None keeps their order."""
     adds_one: bool = False
@@ -50,6 +50,11 @@ def rows_joined(sizes: Mapping[str, int]) -> Recipe:
 def rows_permuted(name: str, rows: Sequence[int], *, is_optional: bool = False) -> Recipe:
     """Returns the recipe of reordered rows; `rows` has the checkpoint's row for each of ours."""
     return Recipe((name,), rows=rows, is_optional=is_optional)
+
+
+def rows_taken(name: str, rows: Sequence[int], *, of: int) -> Recipe:
+    """Returns the recipe of some rows of a tensor that has `of` rows."""
+    return Recipe((name,), (of,), rows)
 
 
 def plus_one(name: str) -> Recipe:

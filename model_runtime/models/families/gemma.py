@@ -19,10 +19,12 @@ def _gemma(settings: Settings) -> DecoderSpec:
     if settings.boolean("attention_bias", False):
         biased = ("qkv", "attention_out")
     spec = llama_like(settings, *biased, head_dim=256)
-    # `hidden_act` was a mistake in the first releases, which meant the tanh approximation.
+    # In the first releases `hidden_act` said "gelu" and meant the tanh approximation.
+    stated = settings.get("hidden_act", "gelu")
+    usual = "gelu_pytorch_tanh" if stated == "gelu" else stated
     return replace(
         spec,
-        activation=settings.activation("hidden_activation", "gelu_pytorch_tanh"),
+        activation=settings.activation("hidden_activation", usual),
         embedding_scale=float(spec.hidden) ** 0.5,
         tied=settings.boolean("tie_word_embeddings", True),
     )

@@ -78,13 +78,17 @@ def llama_tensors(spec: DecoderSpec, norm: Callable[[str], Recipe] = as_it_is) -
     return recipes
 
 
+def llama_biases(settings: Settings) -> tuple[Biased, ...]:
+    """Returns the parts of a layer that have biases, as `attention_bias` and `mlp_bias` say."""
+    attention: tuple[Biased, ...] = ("qkv", "attention_out")
+    return (
+        *(attention if settings.boolean("attention_bias", False) else ()),
+        *(("mlp",) if settings.boolean("mlp_bias", False) else ()),
+    )
+
+
 def _llama(settings: Settings) -> DecoderSpec:
-    biased: list[Biased] = []
-    if settings.boolean("attention_bias", False):
-        biased += ["qkv", "attention_out"]
-    if settings.boolean("mlp_bias", False):
-        biased.append("mlp")
-    return llama_like(settings, *biased)
+    return llama_like(settings, *llama_biases(settings))
 
 
 def _mistral(settings: Settings) -> DecoderSpec:

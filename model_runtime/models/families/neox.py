@@ -16,7 +16,7 @@ from model_runtime.models.decoder import (
     layer_prefix,
 )
 from model_runtime.models.families.family import Family, Recipe, as_it_is, rows_permuted
-from model_runtime.models.families.settings import Settings
+from model_runtime.models.families.settings import ELSEWHERE, Settings
 from model_runtime.models.positions import Alibi
 
 ALIBI_TYPE = "gpt_neox_alibi"
@@ -34,7 +34,8 @@ def _spec(settings: Settings) -> DecoderSpec:
     positions = settings.get("position_embedding_type", usual)
     if positions not in ("rotary", "alibi"):
         raise ConversionError(
-            f"{settings.path}: position_embedding_type {shown(positions)} is not supported"
+            f"{settings.path}: position_embedding_type {shown(positions)} is not supported; "
+            f"{ELSEWHERE}"
         )
     biases: set[Biased] = {"mlp", "norm"}
     if settings.boolean("attention_bias", True):

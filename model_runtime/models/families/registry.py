@@ -1,25 +1,34 @@
-"""All families, found by what a config.json, a GGUF file or a manifest calls them."""
+"""All families, found by what a config.json or a manifest calls them."""
 
 from __future__ import annotations
 
 from model_runtime.models.families.family import Family
 from model_runtime.models.families.gemma import GEMMA, GEMMA2
+from model_runtime.models.families.granite import GRANITE, GRANITE_HYBRID
 from model_runtime.models.families.llama import LLAMA, MISTRAL
 from model_runtime.models.families.neox import NEOX
 from model_runtime.models.families.qwen2 import QWEN2, QWEN3
+from model_runtime.models.families.stablelm import STABLELM
 from model_runtime.models.families.starcoder2 import STARCODER2
 
-FAMILIES: tuple[Family, ...] = (NEOX, LLAMA, MISTRAL, QWEN2, QWEN3, STARCODER2, GEMMA, GEMMA2)
+FAMILIES: tuple[Family, ...] = (
+    NEOX,
+    LLAMA,
+    MISTRAL,
+    QWEN2,
+    QWEN3,
+    STARCODER2,
+    STABLELM,
+    GRANITE,
+    GRANITE_HYBRID,
+    GEMMA,
+    GEMMA2,
+)
 
 
 def by_model_type(model_type: object) -> Family | None:
     """Returns the family whose config.json has this `model_type`."""
     return next((family for family in FAMILIES if model_type in family.model_types), None)
-
-
-def by_gguf_architecture(architecture: str) -> Family | None:
-    """Returns the first family whose GGUF files have this `general.architecture`."""
-    return next((one for one in FAMILIES if one.gguf_architecture == architecture), None)
 
 
 def by_name(name: str) -> Family | None:

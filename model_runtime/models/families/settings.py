@@ -16,6 +16,9 @@ from model_runtime.models.positions import (
     YarnScaling,
 )
 
+ELSEWHERE = "serve this model by llama-server or vLLM"
+"""Remedy where no engine here computes what a model needs; the end of a sentence."""
+
 Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
 _ACTIVATIONS: dict[str, Activation] = {
@@ -75,7 +78,9 @@ class Settings:
         """
         value = self.get(name, default)
         if not isinstance(value, str) or value not in _ACTIVATIONS:
-            raise ConversionError(f"{self.path}: activation {shown(value)} is not supported")
+            raise ConversionError(
+                f"{self.path}: activation {shown(value)} is not supported; {ELSEWHERE}"
+            )
         return _ACTIVATIONS[value]
 
     def nullable(self, name: str, absent: float | None = None) -> float | None:
@@ -102,7 +107,9 @@ class Settings:
         if kinds is None:
             kinds = [_SLIDING if is_usual(number) else _FULL for number in range(layers)]
         if other := [kind for kind in kinds if kind not in (_SLIDING, _FULL)]:
-            raise ConversionError(f"{self.path}: layer type {shown(other[0])} is not supported")
+            raise ConversionError(
+                f"{self.path}: layer type {shown(other[0])} is not supported; {ELSEWHERE}"
+            )
         found = tuple(int(width) if kind == _SLIDING else None for kind in kinds)
         return found if any(found) else ()
 
@@ -143,7 +150,8 @@ class Settings:
                 raise
             known = ", ".join(["default", *_SCALINGS])
             raise ConversionError(
-                f"{self.path}: rotary scaling {shown(kind)} is not supported, only {known}"
+                f"{self.path}: rotary scaling {shown(kind)} is not supported, only {known}; "
+                f"{ELSEWHERE}"
             ) from error
 
     def _original_context(self, rope: Mapping[str, Any]) -> int:
@@ -163,7 +171,9 @@ class Settings:
 
     def _yarn(self, rope: Mapping[str, Any]) -> Scaling:
         if {"mscale", "mscale_all_dim"} & rope.keys() or rope.get("truncate", True) is not True:
-            raise ConversionError(f"{self.path}: this form of rotary scaling yarn is not supported")
+            raise ConversionError(
+                f"{self.path}: this form of rotary scaling yarn is not supported; {ELSEWHERE}"
+            )
         factor = _number(rope["factor"])
         given = rope.get("attention_factor")
         usual = 0.1 * math.log(factor) + 1 if factor > 1 else 1.0

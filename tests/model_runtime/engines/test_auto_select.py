@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from model_runtime.engines import auto_select
+from model_runtime import measurements
 from model_runtime.engines.auto_select import Choice, Speed, open_auto_selected
 from model_runtime.engines.kind import EngineKind, EngineOptions
 from model_runtime.engines.scripted import ScriptedEngine
@@ -24,7 +24,7 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(auto_select, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(measurements, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     return tmp_path / "cache" / "engines"
 
 

@@ -22,10 +22,8 @@ def cache(tmp_path_factory):
     """One for all tests here: deriving imports torch where that is installed, for seconds."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("artifact_cache", "auto_select"):
-            patch.setattr(
-                f"model_runtime.engines.{module}.user_cache_path", lambda *_, **__: folder
-            )
+        for module in ("engines.artifact_cache", "measurements"):
+            patch.setattr(f"model_runtime.{module}.user_cache_path", lambda *_, **__: folder)
         yield folder
 
 

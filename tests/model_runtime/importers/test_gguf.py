@@ -10,8 +10,10 @@ from model_runtime.errors import ConversionError, GgufError
 from model_runtime.exporters.gguf import export_gguf
 from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.gguf_file import GgufFile
+from model_runtime.importers.huggingface import Examined
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.positions import LinearScaling
+from model_runtime.prompt.format import HoleStart
 from tests.support.gguf_files import write_gguf
 from tests.support.oracle import Oracle
 from tests.support.random_models import make_bundle
@@ -39,6 +41,18 @@ CASES = {
     "qwen3": ("Qwen3", {"head_dim": 32}),
     "starcoder2": ("Starcoder2", {"tie_word_embeddings": True}),
     "starcoder2, a window": ("Starcoder2", {"sliding_window": 40, "use_bias": False}),
+    "stablelm": ("StableLm", {"use_qkv_bias": True}),
+    "stablelm, parallel": ("StableLm", {"use_parallel_residual": True, "layer_norm_eps": 1e-3}),
+    "granite": (
+        "Granite",
+        {
+            "embedding_multiplier": 12.0,
+            "attention_multiplier": 0.0625,
+            "residual_multiplier": 0.25,
+            "logits_scaling": 4.0,
+            "tie_word_embeddings": True,
+        },
+    ),
     "gemma": ("Gemma", {"head_dim": 32, "tie_word_embeddings": True}),
     "gemma2": (
         "Gemma2",
@@ -233,7 +247,59 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path, qwen, seed)
         assert not (tmp_path / "bundle").exists()
 
 
+def test_sentinels_that_keys_name_are_taken_without_a_known_order(tmp_path, qwen):
+    """Nothing in the file says which order it is; the model decides later, among all three."""
+    roles = {"pre": 2, "suf": 1, "mid": 3}
+    keys = {f"tokenizer__ggml__fim_{role}_token_id": id_ for role, id_ in roles.items()}
+    seen = []
+
+    def examine(folder, fim):
+        seen.append(fim)
+        return Examined(fim.source, HoleStart.LINE)
+
+    path = qwen(tokenizer__ggml__eos_token_id=0, **keys)
+    convert_gguf(path, tmp_path / "bundle", name="m", examine=examine)
+
+    (fim,) = seen
+    assert ["spm1", "spm2", "psm"] == [one.name for one in fim.candidates]
+    assert not fim.is_declared
+    assert {"prefix": 2, "suffix": 1, "middle": 3} == fim.prompt.roles
+
+
 def test_the_callers_order_is_taken_where_the_tokenizer_has_the_usual_sentinels(tmp_path, qwen):
     report = convert_gguf(qwen(), tmp_path / "bundle", name="m", order="psm")
 
     assert "psm" == report.order == ModelBundle.open(tmp_path / "bundle").manifest.prompt.name
+
+
+@pytest.fixture
+def granite(tmp_path, tokenizer):
+    """A function that writes a small Granite with other keys."""
+    model = made("Granite", {"residual_multiplier": 0.25})
+
+    def write(**changes):
+        prompt = json.dumps(PROMPT)
+        return write_gguf(
+            tmp_path / "model.gguf", model, tokenizer, fim_lsp__prompt=prompt, **changes
+        )
+
+    return write
+
+
+def test_a_number_that_is_stated_for_each_layer_is_read(tmp_path, granite):
+    """Files of Granite 4's dense models do so."""
+    convert_gguf(granite(granite__attention__head_count_kv=[2, 2]), tmp_path / "bundle", name="m")
+
+    assert 2 == ModelBundle.open(tmp_path / "bundle").manifest.decoder.kv_heads
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"granite__attention__head_count_kv": [2, 0]}, "layers of several kinds"),
+        ({"granite__rope__scaling__finetuned": False}, "no rotary positions"),
+    ],
+)
+def test_a_granite_that_is_a_hybrid_is_refused(tmp_path, granite, changes, named):
+    with pytest.raises(GgufError, match=named):
+        convert_gguf(granite(**changes), tmp_path / "bundle", name="m")

@@ -82,7 +82,7 @@ def test_spellings_that_agree_are_fine_and_that_differ_are_refused(tmp_path):
     [
         (
             {"model_type": "mamba"},
-            "model_type is 'mamba', and models of these types can be added: ",
+            "model_type is 'mamba' .*llama-server or vLLM, or add one of these types: ",
         ),
         ({"rope_parameters": {"rope_type": "longrope"}}, "rotary scaling 'longrope'"),
         ({"rope_scaling": {"type": "linear"}, "rope_parameters": ...}, "'factor' is missing"),

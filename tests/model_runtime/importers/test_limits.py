@@ -27,6 +27,7 @@ import json, sys
 from pathlib import Path
 from model_runtime.errors import ConversionError, GgufError
 from model_runtime.importers.checkpoint import Checkpoint
+from model_runtime.importers.gguf import convert_gguf
 from model_runtime.importers.huggingface import convert_folder
 import gguf, safetensors
 

@@ -213,5 +213,5 @@ def test_published_formats_are_whole():
 
 
 def test_a_format_that_nobody_published_is_refused_with_those_that_are():
-    with pytest.raises(ValueError, match="'gpt' is not one of codegemma, codellama"):
+    with pytest.raises(ValueError, match="'gpt' is not one of aixcoder, codegemma"):
         published_format("gpt", {}.get)

@@ -80,6 +80,40 @@ GOLDEN = {
         "<fim_prefix>def P<fim_suffix>S\n<fim_middle>",
         "<fim_prefix># a.py\nA = 1\n# b.py\nB = 2\n# src/cur.py\ndef P<fim_suffix>S\n<fim_middle>",
     ),
+    "stable-code": Golden(
+        "byte-level",
+        "<fim_prefix>def P<fim_suffix>S\n<fim_middle>",
+        "<fim_prefix># a.py\nA = 1\n# b.py\nB = 2\n# src/cur.py\ndef P<fim_suffix>S\n<fim_middle>",
+    ),
+    "starcoder": Golden(
+        "byte-level",
+        "<fim_prefix>def P<fim_suffix>S\n<fim_middle>",
+        "<fim_prefix><reponame>NAME\n<filename>a.py\nA = 1\n<filename>b.py\nB = 2\n"
+        "<filename>src/cur.py\ndef P<fim_suffix>S\n<fim_middle>",
+    ),
+    "santacoder": Golden(
+        "byte-level",
+        "<fim-prefix>def P<fim-suffix>S\n<fim-middle>",
+        "<fim-prefix># a.py\nA = 1\n# b.py\nB = 2\n# src/cur.py\ndef P<fim-suffix>S\n<fim-middle>",
+    ),
+    "granite-4": Golden(
+        "byte-level",
+        "<|fim_prefix|>def P<|fim_suffix|>S\n<|fim_middle|>",
+        "<|fim_prefix|># a.py\nA = 1\n# b.py\nB = 2\n# src/cur.py\n"
+        "def P<|fim_suffix|>S\n<|fim_middle|>",
+    ),
+    "glm-4.5": Golden(
+        "byte-level",
+        "<|code_prefix|>def P<|code_suffix|>S\n<|code_middle|>",
+        "<|code_prefix|># a.py\nA = 1\n# b.py\nB = 2\n# src/cur.py\n"
+        "def P<|code_suffix|>S\n<|code_middle|>",
+    ),
+    "aixcoder": Golden(
+        "llama",
+        "<s> <AIX-SPAN-PRE> <AIX-SPAN-POST>S\n <AIX-SPAN-MIDDLE>def P",
+        "<s> <AIX-SPAN-PRE> <AIX-SPAN-POST>S\n <AIX-SPAN-MIDDLE># the file path is: a.py\nA = 1\n"
+        "# the file path is: b.py\nB = 2\n# the file path is: src/cur.py\ndef P",
+    ),
     "seed-coder": Golden(
         "byte-level",
         "<[fim-suffix]>S\n<[fim-prefix]>def P<[fim-middle]>",

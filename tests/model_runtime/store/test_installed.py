@@ -45,8 +45,9 @@ def test_a_model_is_found_by_the_path_of_its_folder(source):
 
 
 def test_adding_again_replaces(source):
-    adding.add_model(source, name="mine")
-    adding.add_model(source, name="mine", quantization="float32", order="psm")
+    adding.add_model(source, adding.AddOptions(name="mine"))
+    another = adding.AddOptions(name="mine", quantization="float32", order="psm", force=True)
+    adding.add_model(source, another)
 
     manifest = installed.find("mine").manifest
     assert ("float32", "psm") == (manifest.weights.dtype, manifest.prompt.name)
@@ -56,7 +57,7 @@ def test_adding_again_replaces(source):
 def test_a_bundle_can_be_added_too(tmp_path):
     """Training makes a bundle, or a colleague sends one."""
     bundle = make_bundle(tmp_path / "trained", TINY, "int8")
-    report = adding.add_model(bundle.path, name="trained")
+    report = adding.add_model(bundle.path, adding.AddOptions(name="trained"))
 
     assert bundle.manifest.weights == installed.find("trained").manifest.weights
     assert report.path == installed.find("trained").path
@@ -70,7 +71,7 @@ def test_a_damaged_bundle_is_not_added(tmp_path):
     (bundle.path / "model.safetensors").write_bytes(data)
 
     with pytest.raises(BundleError, match="is damaged"):
-        adding.add_model(bundle.path, name="trained")
+        adding.add_model(bundle.path, adding.AddOptions(name="trained"))
     assert [] == installed.list_models()
 
 
@@ -78,18 +79,18 @@ def test_the_default_comes_first_and_its_name_cannot_be_taken(source):
     bundle = make_bundle(source.parent, TINY)
     installed.default_folder().parent.mkdir()
     bundle.path.rename(installed.default_folder())
-    adding.add_model(source, name="another")
+    adding.add_model(source, adding.AddOptions(name="another"))
 
     assert ["default", "another"] == [entry.name for entry in installed.list_models()]
     assert installed.default_folder() == installed.find("default").path
     with pytest.raises(ConversionError, match="cannot be the name"):
-        adding.add_model(source, name="default")
+        adding.add_model(source, adding.AddOptions(name="default"))
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "", "ü", "-x"])
 def test_names_that_are_no_plain_folder_names_are_refused(source, name):
     with pytest.raises(ConversionError, match="give one with --name"):
-        adding.add_model(source, name=name or " ")
+        adding.add_model(source, adding.AddOptions(name=name or " "))
 
 
 def test_a_name_is_never_taken_for_a_folder_of_the_project_that_one_works_in(
@@ -136,8 +137,8 @@ def test_what_a_killed_add_leaves_is_removed_by_the_next_list(source, folders):
 
 
 def test_an_unknown_name_lists_what_there_is(source):
-    adding.add_model(source, name="first")
-    adding.add_model(source, name="second")
+    adding.add_model(source, adding.AddOptions(name="first"))
+    adding.add_model(source, adding.AddOptions(name="second"))
 
     with pytest.raises(ModelNotFound, match=r"no model has the name 'third'; there are: first"):
         installed.find("third")

@@ -1,0 +1,1 @@
+"""Table of public models that `fim-runtime models add` knows by name."""

@@ -1,0 +1,1 @@
+"""The machine that models run on: its memory, its speed, and what a model would do here."""

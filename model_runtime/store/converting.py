@@ -1,0 +1,111 @@
+"""Makes a bundle of what lies on this machine, and notes where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from os.path import isdir, isfile  # unlike those of Path, false also for impossible paths
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.models.bundle import MANIFEST, ModelBundle, write_manifest
+from model_runtime.progress import OnStep
+from model_runtime.store.bundle_copy import copy_bundle
+from model_runtime.store.options import AddOptions
+
+if TYPE_CHECKING:
+    from model_runtime.importers.fim_config import FimConfig
+    from model_runtime.importers.huggingface import ConversionReport, Examined
+
+ORIGIN = "origin"
+"""Entry of a manifest's `training` that says which files a model was made of."""
+
+
+def convert(
+    source: Path,
+    target: Path,
+    options: AddOptions,
+    progress: OnStep,
+    origin: Mapping[str, str] | None = None,
+    license: str = "",
+) -> ConversionReport:
+    """Writes the bundle of a folder, a bundle or a .gguf file to `target`, whole or not at all.
+
+    Args:
+        source: the folder or file.
+        target: the folder to make.
+        options: what the source leaves open.
+        progress: called with a sentence at each step.
+        origin: repository, revision, file and hash that it was fetched from.
+        license: of the model, where its source is not to be asked.
+
+    Raises:
+        ModelRuntimeError: it cannot be read, or nothing says how to prompt it.
+    """
+    if isfile(source / MANIFEST):
+        return copy_bundle(source, target, target.name)
+    settings: dict[str, Any] = {
+        "name": target.name,
+        "quantization": options.quantization,
+        "order": options.order,
+        "prompt_format": options.prompt_format,
+        "progress": progress,
+        "examine": lambda folder, fim: _examined(folder, fim, options, progress, origin, license),
+    }
+    if isdir(source):
+        from model_runtime.importers.huggingface import convert_folder  # slow to import
+
+        return convert_folder(source, target, **settings)
+    from model_runtime.importers.gguf import convert_gguf
+
+    return convert_gguf(source, target, **settings)
+
+
+def origin_of(bundle: ModelBundle) -> Mapping[str, Any]:
+    """Returns what `convert` has noted of a bundle's origin; empty where there is nothing."""
+    origin = bundle.manifest.training.get(ORIGIN)
+    return origin if isinstance(origin, Mapping) else {}
+
+
+def installed_report(bundle: ModelBundle, note: str) -> ConversionReport:
+    """Describes a bundle that is there already, in place of one that was made."""
+    from model_runtime.importers.huggingface import ConversionReport
+
+    manifest = bundle.manifest
+    size = sum(path.stat().st_size for path in bundle.path.rglob("*") if path.is_file())
+    return ConversionReport(
+        name=manifest.name,
+        path=bundle.path,
+        parameters=manifest.parameters,
+        order=manifest.prompt.name,
+        order_source="the bundle's manifest",
+        position_embedding=manifest.decoder.position_kind,
+        context_length=manifest.context_length,
+        quantization=manifest.weights.dtype,
+        source_bytes=size,
+        bundle_bytes=size,
+        seconds=0.0,
+        notes=(note,),
+        hole_start=manifest.prompt.hole_start,
+        is_new=False,
+    )
+
+
+def _examined(
+    folder: Path,
+    fim: FimConfig,
+    options: AddOptions,
+    progress: OnStep,
+    origin: Mapping[str, str] | None,
+    license: str,
+) -> Examined:
+    """Lets the model prove its format, and notes the origin."""
+    from model_runtime.store.examination import examined  # slow to import
+
+    found = examined(folder, fim, force=options.force, progress=progress)
+    if origin is not None:
+        manifest = ModelBundle.open(folder).manifest
+        training = {**manifest.training, ORIGIN: dict(origin)}
+        noted = replace(manifest, license=license or manifest.license, training=training)
+        write_manifest(folder, noted.to_json())
+    return found
