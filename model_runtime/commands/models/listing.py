@@ -11,6 +11,8 @@ from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.printable import printable, shown_bytes
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from model_runtime.models.manifest import Manifest
     from model_runtime.store.installed import ModelEntry
 
@@ -95,7 +97,9 @@ def _print(rows: list[_Row], chosen: str) -> None:
     console.print(_LEGEND, style="dim", markup=False)
 
 
-def _cells(row: _Row, manifest: Manifest | None) -> tuple[str, ...]:
+def _cells(row: _Row, manifest: Manifest | None) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
     if manifest is None:
         return ("", "", "", "", "unusable")
     return (
@@ -103,7 +107,7 @@ def _cells(row: _Row, manifest: Manifest | None) -> tuple[str, ...]:
         f"{manifest.parameters / 1e6:,.1f} M",
         f"{manifest.context_length:,}",
         manifest.prompt.hole_start.value,
-        printable(manifest.license),
+        Text(printable(manifest.license)),  # text of others, which may look like markup
     )
 
 
