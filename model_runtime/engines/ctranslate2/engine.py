@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from model_runtime.models.weights import Float32
 
 _MIN_CACHE_BYTES = 80 * 2**20
+_MAX_KEPT_TOKENS = 2048
+"""Tokens of prompts for which there is memory by default: more than the server sends at once."""
 _MAX_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
 
@@ -73,7 +75,7 @@ class CTranslate2Engine:
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             device: "cpu" or "cuda".
-            cache_bytes: memory for cached prompts; at least one whole context by default.
+            cache_bytes: memory for cached prompts; by default some 2,000 tokens of them.
 
         Raises:
             EngineUnavailable: CTranslate2 cannot load it here.
@@ -81,9 +83,12 @@ class CTranslate2Engine:
         self.context_length = context_length
         self._vocab = spec.vocab
         model = LoadedModel(folder, device, usable_threads(threads, _MAX_THREADS))
+        # CTranslate2 keeps what several heads share once for each of them.
+        bytes_per_token = spec.kv_bytes_per_token() * spec.heads // spec.kv_heads
         if cache_bytes is None:
-            cache_bytes = max(_MIN_CACHE_BYTES, context_length * spec.kv_bytes_per_token())
-        static = StaticPrompts(bytes_per_token=spec.kv_bytes_per_token(), budget_bytes=cache_bytes)
+            kept = min(context_length, _MAX_KEPT_TOKENS)
+            cache_bytes = max(_MIN_CACHE_BYTES, kept * bytes_per_token)
+        static = StaticPrompts(bytes_per_token=bytes_per_token, budget_bytes=cache_bytes)
         self._worker = Worker(model, static)
         self._known = KnownLogits(bytes_of_each=4 * spec.vocab)
 

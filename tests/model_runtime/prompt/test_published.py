@@ -218,7 +218,7 @@ def test_published_formats_are_plain_json():
 
 
 def test_what_is_typed_changes_only_the_ids_that_spell_it(golden):
-    """With the blank of SentencePiece and with other files in the prompt as well."""
+    """The blank of SentencePiece and other files in the prompt change nothing of that."""
     form = replace(golden[0].format, hole_start=HoleStart.LINE)
     encoder = PromptEncoder(golden[0].tokenizer, form)
     line = "    return self.name + value"

@@ -161,7 +161,7 @@ def test_a_model_that_became_unusable_is_listed_with_its_problem(source):
 
 
 def test_neither_folder_nor_repository_is_refused(tmp_path):
-    with pytest.raises(ConversionError, match=r"no folder, no \.gguf file, and no ORG/NAME"):
+    with pytest.raises(ConversionError, match=r"no folder, no \.gguf file, no ORG/NAME"):
         adding.add_model(str(tmp_path / "nothing"))
 
 

@@ -76,7 +76,7 @@ def test_no_code_of_a_package_runs(packaged, tmp_path):
 
 
 def test_the_users_own_model_goes_before_that_of_a_package(packaged, bundle):
-    report = adding.add_model(bundle.path, name="mine")
+    report = adding.add_model(bundle.path, adding.AddOptions(name="mine"))
 
     assert report.path == installed.find("mine").path
     (entry,) = installed.list_models()
@@ -85,7 +85,7 @@ def test_the_users_own_model_goes_before_that_of_a_package(packaged, bundle):
 
 
 def test_a_package_can_be_copied_to_be_changed(packaged, bundle):
-    report = adding.add_model(packaged / "acme_mine", name="own")
+    report = adding.add_model(packaged / "acme_mine", adding.AddOptions(name="own"))
     names = {path.name for path in report.path.iterdir()}
 
     assert (bundle.path / WEIGHTS).read_bytes() == (report.path / WEIGHTS).read_bytes()

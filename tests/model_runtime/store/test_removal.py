@@ -24,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 def add(tmp_path, name, variant="rotary quarter"):
     """Adds a model and uses it once, so that an engine derives its form."""
     bundle = make_bundle(tmp_path / f"{name}-source", VARIANTS[variant])
-    adding.add_model(bundle.path, name=name)
+    adding.add_model(bundle.path, adding.AddOptions(name=name))
     open_engine(installed.find(name), engine="onnx", threads=1).close()
     return bundle
 
