@@ -14,7 +14,7 @@ from model_runtime.progress import OnStep, ignore_step
 from model_runtime.store import installed
 from model_runtime.store.consent import Ask, nobody_to_ask
 from model_runtime.store.converting import convert
-from model_runtime.store.names import MODEL_NAME
+from model_runtime.store.names import AUTO, DEFAULT, MODEL_NAME
 from model_runtime.store.options import AddOptions
 from model_runtime.store.sources import LocalSource, read_source
 
@@ -50,7 +50,7 @@ def add_model(
     installed.sweep_leftovers()
     found = read_source(str(source), options.revision)
     chosen = options.name or found.default_name
-    if not MODEL_NAME.fullmatch(chosen) or chosen == installed.DEFAULT:
+    if not MODEL_NAME.fullmatch(chosen) or chosen in (AUTO, DEFAULT):
         raise ConversionError(
             f"{shown(chosen)} cannot be the name of an added model; give one with --name, of "
             "letters, digits, dots, dashes and underscores"
