@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Annotated
 
 from model_runtime.errors import CatalogueError, shown
+from model_runtime.files import sha256_of
 from model_runtime.model_files import UnusableFile, read_json
+from model_runtime.models.calibration import Calibration
 from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT, Between
 
 VARIABLE = "FIM_LSP_CATALOGUE"
@@ -85,6 +87,8 @@ class CatalogueModel:
     """Results that this project has measured."""
     note: str = ""
     """Reason for this repository and file, for people."""
+    calibration: Calibration | None = None
+    """Table of `eagerness`, measured with the int8 bundle that `models add` makes of `file`."""
 
     @property
     def is_gguf(self) -> bool:
@@ -117,6 +121,21 @@ def find_model(name: str) -> CatalogueModel | None:
         CatalogueError: as `catalogue`.
     """
     return next((model for model in catalogue() if model.name == name), None)
+
+
+def model_of_file(path: Path) -> CatalogueModel | None:
+    """Returns the model whose file this is, by size and hash; None where the catalogue has none.
+
+    Raises:
+        CatalogueError: as `catalogue`.
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    alike = [one for one in catalogue() if one.sha256 and one.download_bytes == size]
+    if not alike:
+        return None
+    found = sha256_of(path)
+    return next((model for model in alike if model.sha256 == found), None)
 
 
 def near_names(name: str) -> list[str]:

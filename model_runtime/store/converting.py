@@ -8,14 +8,18 @@ from os.path import isdir, isfile  # unlike those of Path, false also for imposs
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model_runtime.errors import CatalogueError
 from model_runtime.models.bundle import MANIFEST, ModelBundle, write_manifest
 from model_runtime.progress import OnStep
 from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.options import AddOptions
 
 if TYPE_CHECKING:
+    from model_runtime.catalogue.entries import CatalogueModel
     from model_runtime.importers.fim_config import FimConfig
     from model_runtime.importers.huggingface import ConversionReport, Examined
+    from model_runtime.models.calibration import Calibration
+    from model_runtime.models.manifest import Manifest
 
 ORIGIN = "origin"
 """Entry of a manifest's `training` that says which files a model was made of."""
@@ -44,6 +48,15 @@ def convert(
     """
     if isfile(source / MANIFEST):
         return copy_bundle(source, target, target.name)
+    if origin is None and isfile(source) and (model := _published(source)) is not None:
+        license = license or model.license
+        origin = {
+            "repository": model.repository,
+            "revision": model.revision,
+            "file": model.file,
+            "sha256": model.sha256,
+            "quantization": options.quantization,
+        }
     settings: dict[str, Any] = {
         "name": target.name,
         "quantization": options.quantization,
@@ -105,7 +118,34 @@ def _examined(
     found = examined(folder, fim, force=options.force, progress=progress)
     if origin is not None:
         manifest = ModelBundle.open(folder).manifest
-        training = {**manifest.training, ORIGIN: dict(origin)}
-        noted = replace(manifest, license=license or manifest.license, training=training)
+        noted = replace(
+            manifest,
+            license=license or manifest.license,
+            training={**manifest.training, ORIGIN: dict(origin)},
+            calibration=manifest.calibration or _calibration(manifest, origin.get("sha256", "")),
+        )
         write_manifest(folder, noted.to_json())
     return found
+
+
+def _published(file: Path) -> CatalogueModel | None:
+    """Returns the catalogue's model whose file this is, whatever its name."""
+    from model_runtime.catalogue.entries import model_of_file
+
+    try:
+        return model_of_file(file)
+    except (CatalogueError, OSError):
+        return None  # reading the file, or the catalogue, says so by itself
+
+
+def _calibration(manifest: Manifest, sha256: str) -> Calibration | None:
+    """Returns the table that was measured with the same weights in the same form."""
+    from model_runtime.catalogue.entries import catalogue
+
+    try:
+        models = [one for one in catalogue() if sha256 and one.sha256 == sha256]
+    except CatalogueError:
+        return None
+    measured = models[0].calibration if models else None
+    is_same = manifest.weights.dtype == "int8" and measured is not None
+    return measured if is_same else None

@@ -59,6 +59,38 @@ def test_a_model_of_the_catalogue_is_added_and_needs_the_hub_no_more(server, row
     installed.find("small").verify_weights()
 
 
+TABLE = {
+    "points": [
+        {"eagerness": 0.0, "probability": 0.9, "acceptance": 0.7},
+        {"eagerness": 1.0, "probability": 0.1, "acceptance": 0.1},
+    ],
+    "measured": "ten files",
+}
+
+
+@pytest.mark.parametrize(
+    ("quantization", "is_measured"), [("int8", True), ("float32", False)], ids=["int8", "float32"]
+)
+def test_the_measured_table_comes_with_the_form_that_it_was_measured_with(
+    server, row, quantization, is_measured
+):
+    row(calibration=TABLE)
+    add_model("small", AddOptions(quantization=quantization))
+
+    calibration = installed.find("small").manifest.calibration
+    assert ("ten files" if is_measured else None) == (calibration and calibration.measured)
+
+
+def test_a_file_of_the_catalogue_is_known_whatever_its_name(row, gguf, machine):
+    row(calibration=TABLE, license="MIT")
+    mine = shutil.copy(gguf, machine / "downloaded.gguf")
+    add_model(mine)
+
+    manifest = installed.find("downloaded").manifest
+    assert ("MIT", "ten files") == (manifest.license, manifest.calibration.measured)
+    assert "org/small-GGUF" == manifest.training["origin"]["repository"]
+
+
 def test_the_origin_is_noted_in_the_manifest(server, row, gguf):
     row()
     add_model("small")
