@@ -61,15 +61,14 @@ class Settings:
         "auto",
         MODEL_NAME,
         "Name of a model, as `fim-runtime models list` prints it, or its folder from the root or "
-        "`~` on. `auto` is the one that you have chosen, else `default`, the embedded one.",
+        "`~` on; `auto` is your choice, else the embedded one.",
         scope=Scope.PROCESS,
         set_by=SetBy.TRUSTED_PROJECT,
     )
     offer_models: bool = declare(
         True,
         BOOLEAN,
-        "While only the embedded model is there, offer once to download a better one that this "
-        "machine can run. Nothing is fetched before you agree.",
+        "Offer once to fetch a better model while only the embedded one is there.",
         set_by=SetBy.TRUSTED_PROJECT,
     )
     eagerness: float = declare(

@@ -35,8 +35,6 @@ _SLOW_MS = 400
 """Time after which a first suggestion comes after the next key for most typists."""
 _KEYS = 80
 _MAX_TYPING_SECONDS = 10.0
-_PREDICTED_ENGINE = "onnx"
-"""The engine whose times are predicted."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -205,7 +203,7 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
         number=len(times),
         measured_p95_ms=_rounded([one.milliseconds for one in times]),
     )
-    if decoder is None or model.engine.name != _PREDICTED_ENGINE:
+    if decoder is None or model.engine.name != registry.PREDICTED:
         return keys
     facts = prediction.DecoderFacts.of(decoder)
     bytes_each = prediction.weight_bytes(model.weights_dtype)

@@ -70,6 +70,8 @@ _KINDS = {
     )
 }
 _REFERENCE = {"cpu": "ctranslate2", "cuda": "torch"}
+PREDICTED = "onnx"
+"""Name of the engine whose products measure a machine, and whose times are predicted."""
 
 
 def register(kind: EngineKind) -> Callable[[], None]:

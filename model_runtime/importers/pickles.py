@@ -8,6 +8,7 @@ A .bin file is a pickle, and unpickling can run any code.  So it is read only by
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     import torch
 
 SINGLE, INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+
+
+def can_be_read() -> bool:
+    """Tells whether PyTorch is installed, without importing it."""
+    return find_spec("torch") is not None
 
 
 def rewrite_as_safetensors(source: Path, target: Path, say: OnStep) -> None:

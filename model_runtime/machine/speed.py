@@ -80,8 +80,9 @@ def measured_speed(*, threads: int = 0, anew: bool = False) -> MachineSpeed:
 
 def speed_file(threads: int) -> Path:
     """Returns the file that remembers the speed of so many threads."""
-    version = registry.find("onnx").version
-    facts = {"method": _VERSION, "threads": threads, "onnx": version, **machine_facts()}
+    engine = registry.PREDICTED
+    version = registry.find(engine).version
+    facts = {"method": _VERSION, "threads": threads, engine: version, **machine_facts()}
     return measurement_file("machine", facts)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from importlib.util import find_spec
 
 from model_runtime.errors import ConversionError
+from model_runtime.importers import pickles
 from model_runtime.store.hub import HubFile, Repository
 from model_runtime.store.sources import GGUF
 
@@ -43,18 +43,18 @@ def wanted_files(repository: Repository, file: str = "") -> tuple[HubFile, ...]:
                 f"{repository.name} has no file {file}; it has {_listed(_gguf_names(repository))}"
             )
         return (by_name[file],)
-    safetensors, pickles = (
+    safetensors, bin_files = (
         [name for name in by_name if fnmatch(name, pattern)] for pattern in (_SAFETENSORS, _PICKLES)
     )
-    if "config.json" not in by_name or not (safetensors or pickles):
+    if "config.json" not in by_name or not (safetensors or bin_files):
         return (by_name[_best_gguf(repository)],)
-    if not safetensors and find_spec("torch") is None:
+    if not safetensors and not pickles.can_be_read():
         raise ConversionError(
             f"{repository.name} has its weights as PyTorch files only, and reading them needs the "
             "extra torch: pip install 'fim-lsp[torch]'"
         )
     texts = [name for name in by_name if any(fnmatch(name, pattern) for pattern in _TEXTS)]
-    return tuple(by_name[name] for name in (*texts, *(safetensors or pickles)))
+    return tuple(by_name[name] for name in (*texts, *(safetensors or bin_files)))
 
 
 def _best_gguf(repository: Repository) -> str:

@@ -125,7 +125,7 @@ def test_the_settings_offer_what_the_table_has(setting, choices):
 def test_only_the_table_names_engines():
     """Looks at the server and the runtime; an engine's own folder may name itself.
 
-    Training means the library where it says torch.
+    Training and the reader of PyTorch's files mean the library where they say torch.
     """
     names = set(registry.names())
     own = ROOT / "model_runtime" / "engines"
@@ -133,7 +133,7 @@ def test_only_the_table_names_engines():
     for package in ("fim_lsp", "model_runtime"):
         for path in sorted((ROOT / package).rglob("*.py")):
             is_own = path == own / "registry.py" or path.parent.parent == own
-            if is_own or "training" in path.parts:
+            if is_own or "training" in path.parts or path.name == "pickles.py":
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             found += [

@@ -104,7 +104,8 @@ test('a model is offered, fetched, and after a broken connection fetched on, the
   await open(asOnANewMachine('first'), 'offer', async (window) => {
     const servers = editor.servers();
     await window.page.locator('.gettingStartedContainer').waitFor();
-    await until('nothing was offered', () => log(join(folder, 'first/state')), (text) => text.includes('small-fim is offered'));
+    const isOffered = (text: string): boolean => text.includes('small-fim is offered');
+    await until('nothing was offered', () => log(join(folder, 'first/state')), isOffered);
     assert.deepEqual(await window.notifications(), []); // the offer waits until the walkthrough gives way to a file
     await window.page.locator('.tab', { hasText: 'inventory.py' }).click();
     await window.expectNotification(OFFER);
