@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.editor import Editor
+from model_runtime.evaluation.metrics import Interval
 from model_runtime.evaluation.progress import tracked
 from model_runtime.evaluation.records import RunFolder
 from model_runtime.evaluation.sandbox import Sandbox
@@ -32,7 +33,7 @@ from model_runtime.store import installed
 
 _INVOKED = 1
 _LABEL = "server"
-_PERSON = {
+_SETTINGS = {
     "eagerness": 1,
     "timeLimitMs": 0,
     "candidates": 1,
@@ -57,11 +58,12 @@ def main() -> None:
 
     split = SPLITS[args.split]
     tasks = choose(read_split(args.data, split), args.tasks)
-    settings = {**_PERSON, "model": args.model, "engine": args.engine, "threads": args.threads}
+    settings = {**_SETTINGS, "model": args.model, "engine": args.engine, "threads": args.threads}
     facts = installed.find(args.model).manifest
     question = {
         "split": split.name,
         "weights_sha256": facts.weights.sha256,
+        "order": facts.prompt.name,
         "hole": facts.prompt.hole_start.value,
         "settings": settings,
     }
@@ -156,7 +158,7 @@ def _parts(task: Task, sample: dict[str, Any]) -> tuple[str, str]:
     return task.hole.prefix, task.hole.suffix[sample["replaced"] :]
 
 
-def _rounded(interval: Any) -> dict[str, float]:
+def _rounded(interval: Interval) -> dict[str, float]:
     """Returns an interval's mean and bounds in percent."""
     return {name: round(100 * getattr(interval, name), 1) for name in ("mean", "low", "high")}
 

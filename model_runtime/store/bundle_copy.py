@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_runtime.errors import (
     ConversionError,
 )
-from model_runtime.files import building
+from model_runtime.files import building, size_of_folder
 from model_runtime.model_files import (
     MAX_JSON_BYTES,
     MAX_TEXT_BYTES,
@@ -43,8 +43,6 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         BundleError: it cannot be used.
         ConversionError: the copy cannot be written.
     """
-    from model_runtime.importers.huggingface import ConversionReport
-
     started = time.perf_counter()
     files = _bundle_files(source)
     bundle = ModelBundle.open(source)
@@ -60,10 +58,31 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
         raise ConversionError(f"cannot write {target} ({error})") from error
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return report_of(
+        replace(bundle, path=target, manifest=manifest),
+        "it was a bundle already; the files of a bundle were copied, and no others",
+        seconds=time.perf_counter() - started,
+    )
+
+
+def report_of(
+    bundle: ModelBundle, note: str, *, seconds: float = 0.0, is_new: bool = True
+) -> ConversionReport:
+    """Describes a bundle that was not converted, as `convert_folder` describes those that were.
+
+    Args:
+        bundle: as it lies in the folder of models.
+        note: why nothing was converted, in one sentence.
+        seconds: time that it took.
+        is_new: False where it was there already.
+    """
+    from model_runtime.importers.huggingface import ConversionReport
+
+    manifest = bundle.manifest
+    size = size_of_folder(bundle.path)
     return ConversionReport(
-        name=name,
-        path=target,
+        name=manifest.name,
+        path=bundle.path,
         parameters=manifest.parameters,
         order=manifest.prompt.name,
         order_source="the bundle's manifest",
@@ -72,9 +91,10 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
         quantization=manifest.weights.dtype,
         source_bytes=size,
         bundle_bytes=size,
-        seconds=time.perf_counter() - started,
-        notes=("it was a bundle already; the files of a bundle were copied, and no others",),
+        seconds=seconds,
+        notes=(note,),
         hole_start=manifest.prompt.hole_start,
+        is_new=is_new,
     )
 
 

@@ -50,13 +50,9 @@ def convert(
         return copy_bundle(source, target, target.name)
     if origin is None and isfile(source) and (model := _published(source)) is not None:
         license = license or model.license
-        origin = {
-            "repository": model.repository,
-            "revision": model.revision,
-            "file": model.file,
-            "sha256": model.sha256,
-            "quantization": options.quantization,
-        }
+        origin = origin_entry(
+            model.repository, model.revision, model.file, model.sha256, options.quantization
+        )
     settings: dict[str, Any] = {
         "name": target.name,
         "quantization": options.quantization,
@@ -74,34 +70,23 @@ def convert(
     return convert_gguf(source, target, **settings)
 
 
+def origin_entry(
+    repository: str, revision: str, file: str, sha256: str, quantization: str
+) -> Mapping[str, str]:
+    """Returns what is noted of a model's origin; an empty `file` means the whole repository."""
+    return {
+        "repository": repository,
+        "revision": revision,
+        "file": file,
+        "sha256": sha256,
+        "quantization": quantization,
+    }
+
+
 def origin_of(bundle: ModelBundle) -> Mapping[str, Any]:
     """Returns what `convert` has noted of a bundle's origin; empty where there is nothing."""
     origin = bundle.manifest.training.get(ORIGIN)
     return origin if isinstance(origin, Mapping) else {}
-
-
-def installed_report(bundle: ModelBundle, note: str) -> ConversionReport:
-    """Describes a bundle that is there already, in place of one that was made."""
-    from model_runtime.importers.huggingface import ConversionReport
-
-    manifest = bundle.manifest
-    size = sum(path.stat().st_size for path in bundle.path.rglob("*") if path.is_file())
-    return ConversionReport(
-        name=manifest.name,
-        path=bundle.path,
-        parameters=manifest.parameters,
-        order=manifest.prompt.name,
-        order_source="the bundle's manifest",
-        position_embedding=manifest.decoder.position_kind,
-        context_length=manifest.context_length,
-        quantization=manifest.weights.dtype,
-        source_bytes=size,
-        bundle_bytes=size,
-        seconds=0.0,
-        notes=(note,),
-        hole_start=manifest.prompt.hole_start,
-        is_new=False,
-    )
 
 
 def _examined(
@@ -139,13 +124,11 @@ def _published(file: Path) -> CatalogueModel | None:
 
 
 def _calibration(manifest: Manifest, sha256: str) -> Calibration | None:
-    """Returns the table that was measured with the same weights in the same form."""
+    """Returns the table that was measured with the same file as int8; None where there is none."""
     from model_runtime.catalogue.entries import catalogue
 
     try:
         models = [one for one in catalogue() if sha256 and one.sha256 == sha256]
     except CatalogueError:
         return None
-    measured = models[0].calibration if models else None
-    is_same = manifest.weights.dtype == "int8" and measured is not None
-    return measured if is_same else None
+    return models[0].calibration if models and manifest.weights.dtype == "int8" else None

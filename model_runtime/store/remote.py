@@ -15,8 +15,9 @@ from model_runtime.errors import ConversionError, ModelRuntimeError
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.progress import OnStep, step
 from model_runtime.store import consent, hub, room
+from model_runtime.store.bundle_copy import report_of
 from model_runtime.store.choosing import wanted_files
-from model_runtime.store.converting import convert, installed_report, origin_of
+from model_runtime.store.converting import convert, origin_entry, origin_of
 from model_runtime.store.download import Download
 from model_runtime.store.hub import HubFile, Repository, translated
 from model_runtime.store.local_caches import LocalCopy, Wanted, find_copy, find_snapshot
@@ -109,13 +110,9 @@ class _Addition:
 
     def _made(self, path: Path, file: str, revision: str, digest: str) -> ConversionReport:
         """Converts what lies on this machine by now, and notes where it comes from."""
-        origin = {
-            "repository": self.source.repository,
-            "revision": revision,
-            "file": file,
-            "sha256": digest,
-            "quantization": self.options.quantization,
-        }
+        origin = origin_entry(
+            self.source.repository, revision, file, digest, self.options.quantization
+        )
         options = self.options
         model = self.source.model
         if (
@@ -181,7 +178,8 @@ class _Addition:
         entries = ("repository", "revision", "file", "quantization")
         if expected != tuple(origin.get(entry) for entry in entries):
             return None
-        return installed_report(bundle, f"revision {revision[:10]} is installed already")
+        note = f"revision {revision[:10]} is installed already"
+        return report_of(bundle, note, is_new=False)
 
 
 def _check_hash(file: HubFile, expected: str) -> None:

@@ -62,6 +62,23 @@ def test_cached_prompts_stay_within_their_memory(bundle_of, oracle_of):
     engine.close()
 
 
+def test_keys_that_heads_share_are_counted_for_each_of_them(bundle_of):
+    """CTranslate2 keeps them so; counted once, a cache would outgrow its memory severalfold."""
+    bundle = bundle_of("grouped heads, rms norm, gated")
+    spec = bundle.manifest.decoder
+    assert spec.kv_heads < spec.heads
+    engine = CTranslate2Engine.open(bundle, threads=1)
+    prompt = random_ids(200, 35)
+    for _ in range(2):
+        with engine.generate(prompt, FOUR) as stream:
+            list(stream)
+
+    assert stream.cached_tokens > 0
+    of_each = spec.kv_bytes_per_token() // spec.kv_heads * spec.heads
+    assert stream.cached_tokens * of_each == engine.cached_bytes
+    engine.close()
+
+
 def test_a_cache_of_no_bytes_is_none(bundle_of, prompt):
     engine = CTranslate2Engine.open(bundle_of("rotary quarter"), threads=1, cache_bytes=0)
     for _ in range(2):
