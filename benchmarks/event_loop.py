@@ -16,7 +16,7 @@ import time
 
 from benchmarks import record
 from benchmarks.context import prefix_of
-from fim_lsp.cli import SWITCH_SECONDS
+from fim_lsp.commands.serve import SWITCH_SECONDS
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot

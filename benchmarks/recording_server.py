@@ -151,8 +151,8 @@ def serve(record: TextIO) -> None:
 
     new_server = handlers.new_server
 
-    def with_benchmark(*arguments: Any) -> Any:
-        server = new_server(*arguments)
+    def with_benchmark(*arguments: Any, **others: Any) -> Any:
+        server = new_server(*arguments, **others)
 
         @server.feature("fimLsp/benchmark")
         def benchmark(params: dict[str, Any]) -> dict[str, float]:

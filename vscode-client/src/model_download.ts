@@ -1,11 +1,11 @@
-/** Has the server fetch a model, after the user has agreed with its licence. */
+/** Has the server fetch a model, after the user has agreed with its license. */
 
 import * as vscode from 'vscode';
 import { formatBytes, type AvailableModel } from './models.ts';
 import type { Server } from './server.ts';
 import { addModel } from './server_models.ts';
 
-const OPEN_LICENSE = 'Open the Licence';
+const OPEN_LICENSE = 'Open the License';
 const TRY_AGAIN = 'Try Again';
 const SHOW_OUTPUT = 'Show Output';
 const SELECT_ANOTHER = 'Select Another Model';
@@ -37,10 +37,10 @@ export async function download(
 
 async function isLicenseAccepted({ name, license, licenseUrl, downloadBytes }: AvailableModel): Promise<boolean> {
   const agree = `Agree and Download (${formatBytes(downloadBytes)})`;
-  const detail = `The licence is ${license}. It restricts what you may do with the model; read it before you agree.`;
+  const detail = `The license is ${license}. It restricts what you may do with the model; read it before you agree.`;
   const buttons = licenseUrl === '' ? [agree] : [agree, OPEN_LICENSE];
   for (;;) {
-    const question = `Do you agree with the licence of ${name}?`;
+    const question = `Do you agree with the license of ${name}?`;
     const choice = await vscode.window.showInformationMessage(question, { modal: true, detail }, ...buttons);
     if (choice !== OPEN_LICENSE) return choice === agree;
     await vscode.env.openExternal(vscode.Uri.parse(licenseUrl));

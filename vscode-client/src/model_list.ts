@@ -145,7 +145,7 @@ export class ModelList {
 
   private describeAvailable(model: AvailableModel): Item {
     const { name, licenseUrl, isRecommended, fits } = model;
-    const read = button('law', 'Read the licence', () => void vscode.env.openExternal(vscode.Uri.parse(licenseUrl)));
+    const read = button('law', 'Read the license', () => void vscode.env.openExternal(vscode.Uri.parse(licenseUrl)));
     const icon = isRecommended ? '$(star-full) ' : fits ? '' : '$(warning) ';
     const item: Item = {
       name,

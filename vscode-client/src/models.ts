@@ -23,7 +23,7 @@ export interface AvailableModel {
   readonly parameters: number;
   readonly license: string;
   readonly licenseUrl: string;
-  /** False where the user is asked to agree with the licence. */
+  /** False where the user is asked to agree with the license. */
   readonly isPermissive: boolean;
   readonly downloadBytes: number;
   /** Whether the memory of this machine is enough. */
@@ -49,7 +49,7 @@ export interface Speed {
 /** Larger models are measured only when the user asks: that takes minutes and as much memory again. */
 export const MAX_BYTES_MEASURED_UNASKED = 200e6;
 
-/** Returns the size of a model and its licence, beside its name in a list: `10.2 M parameters, 10 MB, Apache-2.0`. */
+/** Returns the size of a model and its license, beside its name in a list: `10.2 M parameters, 10 MB, Apache-2.0`. */
 export function formatSize(model: InstalledModel | AvailableModel): string {
   const bytes = 'bytes' in model ? model.bytes : model.downloadBytes;
   const license = model.license === '' ? [] : [model.license];

@@ -23,7 +23,7 @@ export async function useModel(client: LanguageClient, name: string): Promise<st
 }
 
 /**
- * Fetches a model of the catalogue, with whose licence the user agrees, and uses it.
+ * Fetches a model of the catalogue, with whose license the user agrees, and uses it.
  *
  * The client's middleware shows the progress.
  *

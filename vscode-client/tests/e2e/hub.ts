@@ -11,7 +11,7 @@ import { PYTHON, REPOSITORY } from './vscode.ts';
 const REVISION = 'c0ffee'.repeat(6) + 'beef';
 const FILE = 'small-fim-q8_0.gguf';
 
-/** Names in the catalogue: a model that is served, the same with a licence that is asked for, one that is too large. */
+/** Names in the catalogue: a model that is served, the same with a license that is asked for, one that is too large. */
 export const SMALL = 'small-fim';
 export const RESTRICTED = 'restricted-fim';
 export const HUGE = 'huge-fim';

@@ -155,17 +155,17 @@ test('who says Never is not asked again, in the next window and on another day e
   assert.equal(readFileSync(answers, 'utf8'), anotherDay);
 });
 
-test('a licence that restricts the use is asked for; without an answer nothing is fetched', async () => {
+test('a license that restricts the use is asked for; without an answer nothing is fetched', async () => {
   const before = await hub.requests();
-  await open(SETTINGS, 'licence', async (window) => {
+  await open(SETTINGS, 'license', async (window) => {
     await selectModel(window);
     await row(window, HUGE).locator('.codicon-warning').waitFor();
     await row(window, RESTRICTED).click();
-    const question = 'Do you agree with the licence of restricted-fim?';
+    const question = 'Do you agree with the license of restricted-fim?';
     const dialog = window.page.locator('.monaco-dialog-box', { hasText: question });
     await dialog.waitFor();
     await dialog.getByText('Example RAIL').waitFor();
-    await window.screenshot('licence');
+    await window.screenshot('license');
     await window.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     await window.status(/^ready$/);
