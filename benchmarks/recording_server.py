@@ -6,7 +6,7 @@ RECORD gets a line of JSON for each request of the engine when it ends: `ids` of
 many of them were `cached`, how many `tokens` came, and whether it was `cancelled`.  The custom
 request fimLsp/benchmark answers with the longest time since it was asked last in which the event
 loop did nothing else: `blockMs`, one callback; with the parameter `beat`, from now on also the
-lateness of a timer while the engine runs, which sees the waiting for Python's lock and for a core
+lateness of a timer, which sees the waiting for Python's lock and for a core
 as well, and costs a little of both.  `oursMs` is the same without the time in which other programs
 had the processor.
 
@@ -32,7 +32,6 @@ from fim_lsp import cli
 from fim_lsp.lsp import handlers, stdio
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_host.loader import load_model
-from fim_lsp.model_host.status import HostStatus
 from fim_lsp.settings import Settings
 from model_runtime.engines.protocol import Engine, GeneratedToken, SamplingParams, TokenStream
 from model_runtime.models.calibration import table
@@ -89,11 +88,9 @@ class RecordingEngine:
 class LoopWatch:
     """The longest block of the running event loop."""
 
-    def __init__(self, host: ModelHost) -> None:
+    def __init__(self) -> None:
         self._block, self._ours = 0.0, 0.0
         self._beat: asyncio.TimerHandle | None = None
-        self.beats = False
-        host.subscribe(self._follow)
         run = asyncio.Handle._run
 
         def timed(handle: asyncio.Handle) -> None:
@@ -110,10 +107,11 @@ class LoopWatch:
         self._block = self._ours = 0.0
         return told
 
-    def _follow(self, status: HostStatus) -> None:
-        if status.state == "busy" and self._beat is None and self.beats:
+    def beat(self, wanted: bool) -> None:
+        """Watches with a timer from now on, or without."""
+        if wanted and self._beat is None:
             self._schedule()
-        elif status.state != "busy" and self._beat is not None:
+        elif not wanted and self._beat is not None:
             self._beat.cancel()
             self._beat = None
 
@@ -146,7 +144,7 @@ def serve(record: TextIO) -> None:
 
     def make_host() -> ModelHost:
         host = ModelHost(load)
-        watches.append(LoopWatch(host))
+        watches.append(LoopWatch())
         return host
 
     new_server = handlers.new_server
@@ -156,7 +154,7 @@ def serve(record: TextIO) -> None:
 
         @server.feature("fimLsp/benchmark")
         def benchmark(params: dict[str, Any]) -> dict[str, float]:
-            watches[0].beats = bool(params["beat"])
+            watches[0].beat(bool(params["beat"]))
             return watches[0].take()
 
         return server

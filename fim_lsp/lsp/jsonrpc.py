@@ -164,6 +164,15 @@ class FimProtocol(LanguageServerProtocol):
 
         super()._execute_handler(msg_id, handler, done, args, kwargs)
 
+    def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
+        """Answers a request; a refusal is a line in the log, where pygls writes a traceback."""
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, JsonRpcException):
+            logger.warning("request %s refused: %s", msg_id, error)
+            self._send_response(msg_id, error=error.to_response_error())
+        else:
+            super()._send_handler_result(future, msg_id=msg_id)
+
     def _receive(self, body: bytes) -> None:
         try:
             data = json.loads(body)

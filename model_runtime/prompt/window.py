@@ -25,6 +25,8 @@ class PrefixWindow:
         """Remembers where the edges of the last texts are."""
         self._tokenizer = tokenizer
         self._first_block = lru_cache(maxsize=32)(self._choose_first_block)
+        # The lines above the hole are the same text at every key on a line.
+        self._encode = lru_cache(maxsize=16)(tokenizer.encode)
 
     def cut(self, text: str, limit: int, lead: str = "") -> tuple[int, list[int]]:
         """Returns the offset at which the window begins, a block's edge, and its ids.
@@ -51,8 +53,7 @@ class PrefixWindow:
         near = text[base:]
         settled = near[: len(near) - len(near) % _SETTLED_CHARACTERS]
         number = self._first_block(settled, limit - min(limit // 4, _SLACK_TOKENS), block)
-        encode = self._tokenizer.encode
-        while len(ids := encode(lead + near[_edge(near, number, block) :])) > limit:
+        while len(ids := self._encode(lead + near[_edge(near, number, block) :])) > limit:
             if _edge(near, number, block) >= len(near):  # the lead alone is too much
                 return len(text), []
             number += 1

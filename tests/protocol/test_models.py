@@ -418,6 +418,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(wire_of_whole, command, argumen
     assert words in error["message"]
 
 
+def test_a_refused_request_is_a_line_of_the_log(launch, world: Offered):
+    wire = launch(QUIET)
+    number = run_command(wire, "fimLsp.addModel", {"name": "nobody"})
+    assert -32803 == wire.response(number)["error"]["code"]
+    line = f"request {number} refused: the catalogue has no model 'nobody'"
+    wait_for_log(log_of(world), line)
+    assert "Traceback" not in log_of(world)()
+
+
 @pytest.fixture(scope="module")
 def wire_of_whole(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Wire]:
     """One server for requests that change nothing."""
