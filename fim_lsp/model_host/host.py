@@ -230,14 +230,14 @@ class ModelHost:
         self._num_running += 1
         if self._num_running == 1:
             self._idle_unload.stir()
-            self._publisher.begin_work()
+            self._publisher.show_busy(True)
 
     def _end_running(self) -> None:
         self._num_running -= 1
         if self._num_running == 0 and not self._is_closed:
             if self.loaded is not None:
                 self._idle_unload.rest()
-            self._publisher.end_work()
+            self._publisher.show_busy(False)
 
     async def _fall_back(self, broken: ServedModel, error: Exception) -> bool:
         """Replaces an engine that broke; returns whether there is another one now."""

@@ -14,11 +14,6 @@ State = Literal["starting", "ready", "busy", "error"]
 _UNLOADED = "unloaded while idle; the next request loads it again"
 
 
-BUSY_AFTER_SECONDS = 0.05
-"""Work that takes longer is shown.  A key's is mostly over by then, and two messages a key would
-hold Python's lock while the engine needs it."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
     """Says which model is being loaded, and how far its preparation is."""
@@ -72,11 +67,9 @@ Subscriber = Callable[[HostStatus], None]
 class StatusPublisher:
     """Holds the status, changes it, and tells its subscribers of each change."""
 
-    def __init__(self, busy_after_seconds: float = BUSY_AFTER_SECONDS) -> None:
-        """Begins with a status that names no model; says of longer work that the model is busy."""
+    def __init__(self) -> None:
+        """Begins with a status that names no model."""
         self.current = HostStatus()
-        self._busy_after_seconds = busy_after_seconds
-        self._working: asyncio.TimerHandle | None = None
         self._subscribers: list[Subscriber] = []
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
@@ -136,18 +129,8 @@ class StatusPublisher:
         message = _UNLOADED if is_unloaded else self.current.warning
         self.change(message=message, is_unloaded=is_unloaded)
 
-    def begin_work(self) -> None:
-        """Says that the model works, unless the work ends before that is worth a message."""
-        loop = asyncio.get_running_loop()
-        self._working = loop.call_later(self._busy_after_seconds, self._show_busy, True)
-
-    def end_work(self) -> None:
-        """Says that the model works no more, where it was said that it does."""
-        if self._working is not None:
-            self._working.cancel()
-        self._show_busy(False)
-
-    def _show_busy(self, is_busy: bool) -> None:
+    def show_busy(self, is_busy: bool) -> None:
+        """Says whether the model works, where there is one that could."""
         if self.current.state in ("ready", "busy"):
             self.change(state="busy" if is_busy else "ready")
 
@@ -164,6 +147,4 @@ class StatusPublisher:
 
     def close(self) -> None:
         """Tells nobody any more."""
-        if self._working is not None:
-            self._working.cancel()
         self._subscribers.clear()
