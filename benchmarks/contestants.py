@@ -67,7 +67,7 @@ class Own:
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine.passes.new_text()
+            self._buffers = engine.passes.new_text(engine.context_length)
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:

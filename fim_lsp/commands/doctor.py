@@ -116,7 +116,7 @@ def _assess(report: Report, speed: MachineSpeed) -> None:
     from model_runtime.catalogue.entries import catalogue
     from model_runtime.catalogue.fit import assess
     from model_runtime.hardware import usable_cores
-    from model_runtime.machine.memory import available_memory, total_memory
+    from model_runtime.memory import available_memory, total_memory
 
     free = available_memory()
     report.machine = Machine(

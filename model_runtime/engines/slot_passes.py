@@ -29,11 +29,26 @@ class Passes(ABC, Generic[Text, Logits]):
     max_ids = 128
     """Most ids of a prompt that run in one pass; between two passes the cancel flag is read."""
 
+    row_bytes: int
+    """Bytes of the keys and values of one id."""
+    row_step = 128
+    """Rows by which the memory of a text grows."""
+
     @abstractmethod
-    def new_text(self) -> Text:
-        """Returns memory for the keys and values of a whole context.
+    def new_text(self, rows: int) -> Text:
+        """Returns memory for the keys and values of so many ids.
 
         Raises:
+            MemoryError: there is not enough.
+            EngineError: the backend broke.
+        """
+
+    @abstractmethod
+    def resize(self, text: Text, rows: int, kept: int) -> None:
+        """Gives a text memory for so many ids; the first `kept` rows stay.
+
+        Raises:
+            MemoryError: there is not enough, and nothing has changed.
             EngineError: the backend broke.
         """
 

@@ -11,7 +11,7 @@ from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
 from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
-from tests.contract.conftest import random_ids
+from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.support.random_models import VARIANTS, Variant, make_bundle
 
@@ -92,24 +92,82 @@ def test_keys_in_an_editor_cost_their_own_tokens(fresh):
     assert [cached for _, cached in session] == [ask(engine, prompt)[1] for prompt, _ in session]
 
 
-def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
-    kv_bytes = bundle_of("rotary quarter").manifest.decoder.kv_bytes_per_token()
-    engine = fresh(cache_bytes=3 * 512 * kv_bytes)
+@pytest.mark.parametrize("engine_name", ["onnx", "torch"])
+def test_texts_share_one_budget_of_memory(bundle_of, oracle_of, engine_name):
+    """What they take grows with what is read, whatever the context could hold."""
+    bundle = bundle_of("rotary quarter")
+    budget = 3 * 256 * bundle.manifest.decoder.kv_bytes_per_token()
+    engine = open_with(engine_name, bundle, kept_bytes=budget)
+    used = [engine.kept_texts]
     for seed in (61, 62, 63, 64, 61, 65, 64):
         prompt = random_ids(200, seed)
         ids = [token.id for token in ask(engine, prompt)[0]]
 
         assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
-    assert 3 == engine.num_slots
-    assert 199 == ask(engine, random_ids(200, 64))[1]
+        used.append(engine.kept_texts)
+    engine.close()
+
+    assert [0, 1, 2, 3, 3, 3, 3, 3] == [kept.number for kept in used]
+    assert [kept.number * budget // 3 for kept in used] == [kept.used_bytes for kept in used]
+    assert {budget} == {kept.max_bytes for kept in used}
+    assert (0, 0) == engine.kept_texts[:2]
 
 
 def test_without_a_budget_one_text_is_kept(fresh, prompt):
-    engine = fresh(cache_bytes=0)
+    engine = fresh(kept_bytes=0)
 
     assert [0, 199, 0, 0] == [
         ask(engine, ids)[1] for ids in (prompt, prompt, random_ids(90, seed=66), prompt)
     ]
+    assert 1 == engine.kept_texts.number
+
+
+@pytest.mark.parametrize("engine_name", ["onnx", "torch"])
+@pytest.mark.parametrize("variant", ["rotary quarter", "grouped heads, rms norm, gated"])
+def test_a_text_that_grows_keeps_what_was_read(bundle_of, oracle_of, engine_name, variant):
+    """Each prompt is longer than the last, so the memory is made larger, again and again."""
+    engine = open_with(engine_name, bundle_of(variant))
+    text = random_ids(450, seed=67)
+    cached, used = [], []
+    for end in range(60, 440, 20):
+        tokens, known = ask(engine, text[:end])
+        found = [token.id for token in tokens]
+        assert oracle_of(variant).next_ids(text[:end], found) == found
+        cached.append(known)
+        used.append(engine.kept_texts)
+    engine.close()
+
+    assert [0, *range(60, 420, 20)] == cached
+    assert {1} == {kept.number for kept in used}
+    assert used[0].used_bytes < used[-1].used_bytes
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_where_memory_is_short_less_is_kept_and_it_still_works(
+    fresh, oracle_of, monkeypatch, caplog, fails
+):
+    engine = fresh()
+    prompts = [random_ids(200, seed) for seed in (68, 69, 70)]
+    for prompt in prompts[:2]:
+        ask(engine, prompt)
+    before = engine.kept_texts
+    new_text, left = engine.passes.new_text, [fails]
+
+    def short_of_memory(rows):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise MemoryError
+        return new_text(rows)
+
+    monkeypatch.setattr(engine.passes, "new_text", short_of_memory)
+    if fails > 1:
+        with pytest.raises(EngineError, match="close other programs, or choose a smaller model"):
+            ask(engine, prompts[2])
+    found = [token.id for token in ask(engine, prompts[2])[0]]
+
+    assert oracle_of("rotary quarter").next_ids(prompts[2], found) == found
+    assert (1, before.used_bytes // 2) == (engine.kept_texts.number, engine.kept_texts.max_bytes)
+    assert 1 == sum("memory is short" in record.message for record in caplog.records)
 
 
 @pytest.fixture(scope="module")

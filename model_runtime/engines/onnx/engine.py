@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
@@ -35,8 +36,6 @@ onnxruntime = import_silenced("onnxruntime")
 
 DEFAULT_KIND = "int8-128"
 """Number type for bundles with int8 weights."""
-_CACHE_BYTES = 96 * 2**20
-_MAX_SLOTS = 16
 _MAX_THREADS = 8
 _WATCHED = 16
 """Prompts with fewer ids to run are over before a thread could watch them."""
@@ -45,15 +44,20 @@ _WATCHED = 16
 class OnnxPasses(Passes[Buffers, Float32]):
     """Passes of a graph that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, spec: DecoderSpec, context_length: int) -> None:
+    def __init__(self, session: Any, spec: DecoderSpec) -> None:
         """Takes a session as `open_session` returns it, and the shape of the model in it."""
         self.session = session
-        self._spec, self._context_length = spec, context_length
+        self.row_bytes = spec.kv_bytes_per_token()
+        self._spec = spec
         self._options = run_options()
 
-    def new_text(self) -> Buffers:
+    def new_text(self, rows: int) -> Buffers:
         """Implements `Passes.new_text`."""
-        return Buffers(self.session, self._spec, self._context_length)
+        return Buffers(self.session, self._spec, rows)
+
+    def resize(self, text: Buffers, rows: int, kept: int) -> None:
+        """Implements `Passes.resize`."""
+        text.resize(rows, kept)
 
     def copy(self, target: Buffers, source: Buffers, count: int) -> None:
         """Implements `Passes.copy`."""
@@ -106,7 +110,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         context_length: int,
         *,
         threads: int = 0,
-        cache_bytes: int = _CACHE_BYTES,
+        kept_bytes: int | None = None,
     ) -> None:
         """Loads a folder.
 
@@ -115,18 +119,18 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
-            cache_bytes: memory for the keys and values of texts; one whole context at the least.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
         session = open_session(folder, usable_threads(threads, _MAX_THREADS))
-        num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
+        passes = OnnxPasses(session, spec)
         super().__init__(
-            OnnxPasses(session, spec, context_length),
+            passes,
             context_length,
             spec.vocab,
-            num_slots=min(_MAX_SLOTS, max(1, num_slots)),
+            kept_bytes=kept_budget(passes.row_bytes, kept_bytes),
             drafting=drafting_of(self.name, spec.count_parameters()),
         )
 
@@ -138,7 +142,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         device: str = "cpu",
         threads: int = 0,
         kind: str | None = None,
-        cache_bytes: int = _CACHE_BYTES,
+        kept_bytes: int | None = None,
     ) -> OnnxEngine:
         """Derives the graph of a bundle, where that is not done yet, and loads it.
 
@@ -147,7 +151,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
             kind: one of `onnx.folder.KINDS`; by default 8 bits if the bundle's weights are int8.
-            cache_bytes: memory for the keys and values of texts.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             BundleError: the weights are damaged.
@@ -175,7 +179,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
                 manifest.decoder,
                 manifest.context_length,
                 threads=threads,
-                cache_bytes=cache_bytes,
+                kept_bytes=kept_bytes,
             )
 
         try:
@@ -186,4 +190,6 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
 
 def open_model(bundle: ModelBundle, options: EngineOptions) -> OnnxEngine:
     """Opens a bundle for the registry; raises what `OnnxEngine.open` does."""
-    return OnnxEngine.open(bundle, device=options.device, threads=options.threads)
+    return OnnxEngine.open(
+        bundle, device=options.device, threads=options.threads, kept_bytes=options.kept_bytes
+    )

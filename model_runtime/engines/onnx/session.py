@@ -31,10 +31,14 @@ class Buffers:
     """
 
     def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
+        """Reserves the rows of one text.
+
+        Raises:
+            MemoryError: there is not enough.
+        """
         self.binding = session.io_binding()
         self._vocab = spec.vocab
-        shape = (1, spec.kv_heads, capacity, spec.head_dim)
-        self._rows: list[Float32] = []
+        self._spec = spec
         self._bound: dict[str, Any] = {}
         self._position = self._input("position", np.zeros(1, np.int64))
         self._last = self._input("seqlens_k", np.zeros(1, np.int32))
@@ -43,12 +47,20 @@ class Buffers:
         # Made anew where a pass has another size; most have the size of the last one.
         self._ids = np.empty((1, 0), np.int64)
         self._logits = np.empty((1, 0, self._vocab), np.float32)
+        self._rows = self._bind_rows(capacity)
+
+    def _bind_rows(self, capacity: int) -> Float32:
+        """Returns new memory, [layers, 2, 1, kv_heads, capacity, head_dim], from now on in use."""
+        spec = self._spec
+        # Zeros take no memory before they are written.
+        shape = (spec.layers, 2, 1, spec.kv_heads, capacity, spec.head_dim)
+        rows: Float32 = np.zeros(shape, np.float32)
         for number in range(spec.layers):
-            for kind in "kv":
-                # Zeros take no memory before they are written.
-                self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))
+            for place, kind in enumerate("kv"):
+                self._input(f"past_{kind}{number}", rows[number, place])
                 past = self._bound[f"past_{kind}{number}"]
                 self.binding.bind_ortvalue_output(f"present_{kind}{number}", past)
+        return rows
 
     def _input(self, name: str, array: Any) -> Any:
         self._bound[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
@@ -75,10 +87,19 @@ class Buffers:
         row: Float32 = self._logits[0]
         return row
 
+    def resize(self, capacity: int, kept: int) -> None:
+        """Moves the first `kept` rows to memory of another size.
+
+        Raises:
+            MemoryError: there is not enough, and nothing has changed.
+        """
+        before = self._rows
+        self._rows = self._bind_rows(capacity)
+        self._rows[..., :kept, :] = before[..., :kept, :]
+
     def copy(self, other: Buffers, count: int) -> None:
         """Takes over the first `count` rows of another text."""
-        for mine, theirs in zip(self._rows, other._rows, strict=True):
-            mine[:, :, :count] = theirs[:, :, :count]
+        self._rows[..., :count, :] = other._rows[..., :count, :]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from model_runtime.engines.torch.network import Network
 
 _LENGTHS = (1, 2, 4, 8, 16)
 """Numbers of ids of the passes that are captured."""
-_SPAN = 256
+SPAN = 256
 """Rows of the cache that a pass reads come in multiples of this number."""
 
 
@@ -40,10 +40,21 @@ class TorchText:
             capacity: rows that the text may have.
         """
         self._network = network
-        rows = -(-(capacity + _LENGTHS[-1]) // _SPAN) * _SPAN
-        self.cache = network.new_cache(1, rows)
+        self._reserve(capacity)
+
+    def _reserve(self, capacity: int) -> None:
+        rows = -(-capacity // SPAN) * SPAN
+        self.cache = self._network.new_cache(1, rows)
+        # A graph reads and writes the memory for which it was recorded.
         self._graphs: dict[tuple[int, int], _Graph] = {}
         self._seen: set[tuple[int, int]] = set()
+
+    def resize(self, capacity: int, kept: int) -> None:
+        """Moves the first `kept` rows to memory of another size."""
+        before = self.cache
+        self._reserve(capacity)
+        with torch.inference_mode():
+            self.cache[..., :kept, :] = before[..., :kept, :]
 
     def copy(self, other: TorchText, count: int) -> None:
         """Copies the first `count` rows of another text."""
@@ -54,7 +65,9 @@ class TorchText:
         """Runs `ids` from row `start` on; returns what follows each of the last `kept` of them."""
         count = len(ids)
         length = next((it for it in _LENGTHS if it >= count), count)
-        span = min(-(-(start + length) // _SPAN) * _SPAN, self.cache.shape[-2])
+        if start + length > self.cache.shape[-2]:  # the last rows of a text
+            length = count
+        span = -(-(start + length) // SPAN) * SPAN
         padded = torch.tensor([[*ids, *[0] * (length - count)]])
         with torch.inference_mode():
             logits, likeliest = self._pass(padded, torch.tensor(start), span, kept)
