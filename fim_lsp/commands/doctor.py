@@ -85,6 +85,7 @@ def examine(settings: Settings) -> Report:
     try:
         with progress.step("timing the engine"):
             first_ms, tokens_per_second = _measure(model)
+        report.kept_texts = model.kept_texts
         report.keys = _type(model, settings, speed)
     except ModelRuntimeError as error:
         report.add(f"the engine failed: {error}", "try another one with --engine")

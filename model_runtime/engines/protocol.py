@@ -35,7 +35,8 @@ class ScoredToken(NamedTuple):
     """The id that greedy decoding would have chosen at this place."""
 
 
-class KeptTexts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeptTexts:
     """Counts the texts whose keys and values an engine keeps, so as not to read them again."""
 
     number: int

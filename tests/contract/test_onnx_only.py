@@ -9,7 +9,7 @@ import pytest
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
 from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
 from model_runtime.engines.onnx.matrices import KINDS
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.protocol import KeptTexts, SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
@@ -94,7 +94,7 @@ def test_keys_in_an_editor_cost_their_own_tokens(fresh):
 
 @pytest.mark.parametrize("engine_name", ["onnx", "torch"])
 def test_texts_share_one_budget_of_memory(bundle_of, oracle_of, engine_name):
-    """What they take grows with what is read, whatever the context could hold."""
+    """Their memory grows with what is read, whatever the context could hold."""
     bundle = bundle_of("rotary quarter")
     budget = 3 * 256 * bundle.manifest.decoder.kv_bytes_per_token()
     engine = open_with(engine_name, bundle, kept_bytes=budget)
@@ -110,7 +110,7 @@ def test_texts_share_one_budget_of_memory(bundle_of, oracle_of, engine_name):
     assert [0, 1, 2, 3, 3, 3, 3, 3] == [kept.number for kept in used]
     assert [kept.number * budget // 3 for kept in used] == [kept.used_bytes for kept in used]
     assert {budget} == {kept.max_bytes for kept in used}
-    assert (0, 0) == engine.kept_texts[:2]
+    assert KeptTexts(0, 0, budget) == engine.kept_texts
 
 
 def test_without_a_budget_one_text_is_kept(fresh, prompt):
