@@ -1,12 +1,11 @@
 """The engine of backends whose KV state lies in slots that are written in place.
 
-A backend supplies passes (`slot_passes`); here are prefix reuse (`kv_slots`), the spelling of a
+A backend supplies passes (`slot_passes`); here are prefix reuse (`slot_store`), the spelling of a
 forced text (`spelling`), scores, and what one request is made of; `slot_decoding` is its loop.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Generator, Sequence
 from typing import Generic
@@ -14,8 +13,8 @@ from typing import Generic
 from model_runtime.engines.checks import check_ids, check_prompt, check_text
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
 from model_runtime.engines.known_logits import KnownLogits
-from model_runtime.engines.kv_slots import KvSlots, Plan
 from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
     DraftCounts,
@@ -25,17 +24,14 @@ from model_runtime.engines.protocol import (
     ScoredToken,
     TokenStream,
 )
-from model_runtime.engines.slot_decoding import Slot, SlotDecoder
+from model_runtime.engines.slot_decoding import SlotDecoder
 from model_runtime.engines.slot_passes import Logits, Passes, Text
+from model_runtime.engines.slot_store import Slot, SlotStore
 from model_runtime.engines.speculative import Drafter, Drafting, DraftSource
 from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
 from model_runtime.models.weights import Float32
 from model_runtime.prompt.forced_text import ForcedText
-
-logger = logging.getLogger(__name__)
-
-_NO_MEMORY = "there is no memory for a text; close other programs, or choose a smaller model"
 
 
 class SlotEngine(Generic[Text, Logits]):
@@ -70,7 +66,8 @@ class SlotEngine(Generic[Text, Logits]):
         self.draft_source: DraftSource | None = None
         """Asked for a guess where a text itself offers none; the engine's owner may set it."""
         self.passes = passes
-        self._kept_bytes = kept_bytes
+        self._length = PassLength(passes.min_ids, passes.max_ids)
+        self._store = SlotStore(passes, kept_bytes)
         self._vocab = vocab
         self._is_open = True
         self.forget()
@@ -78,7 +75,7 @@ class SlotEngine(Generic[Text, Logits]):
     @property
     def kept_texts(self) -> KeptTexts:
         """Implements `TextKeeper.kept_texts`."""
-        return self._kept_texts
+        return self._store.kept
 
     def generate(
         self,
@@ -92,7 +89,7 @@ class SlotEngine(Generic[Text, Logits]):
         ids = list(prompt)
         counts = DraftCounts()
         tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts, forced)
-        shared = self._slots.plan(ids).shared
+        shared = self._store.shared(ids)
         return TokenStream(tokens, cached_tokens=shared, drafts=counts)
 
     def verify(self, prompt: Sequence[int], drafted: Sequence[int]) -> list[GeneratedToken]:
@@ -110,7 +107,7 @@ class SlotEngine(Generic[Text, Logits]):
         check_prompt(ids, greedy, self.context_length, self._vocab)
         check_ids([*ids, *drafted], self._vocab)
         self._check_open()
-        slot = self._slot_for(ids, len(drafted) + 1)
+        slot = self._store.slot_for(ids, len(drafted) + 1)
         decoder = self._decoder(slot, greedy, Draws(0), threading.Event(), DraftCounts())
         if len(slot.ids) < len(ids) - 1:
             decoder.prefill(ids[:-1])
@@ -135,7 +132,7 @@ class SlotEngine(Generic[Text, Logits]):
         if not prompts:
             return answers
         longest = max(map(len, prompts)) + sampling.max_tokens
-        slot, never = Slot(self._new_text(longest), list[int]()), threading.Event()
+        slot, never = Slot(self._store.new_text(longest), list[int]()), threading.Event()
         for ids, seed in zip(prompts, seeds or [sampling.seed] * len(prompts), strict=True):
             del slot.ids[min(common_prefix(slot.ids, ids), len(ids) - 1) :]
             decoder = self._decoder(slot, sampling, Draws(seed), never, DraftCounts())
@@ -146,7 +143,7 @@ class SlotEngine(Generic[Text, Logits]):
         """Implements `Scorer.logprobs`; no slot is used."""
         check_text(ids, self.context_length, self._vocab)
         self._check_open()
-        text = self._new_text(len(ids))
+        text = self._store.new_text(len(ids))
         scored: list[ScoredToken] = []
         for start in range(0, len(ids) - 1, self.passes.max_ids):
             part = ids[start : min(start + self.passes.max_ids, len(ids) - 1)]
@@ -156,11 +153,7 @@ class SlotEngine(Generic[Text, Logits]):
 
     def forget(self) -> None:
         """Drops the state of all texts; the next prompt runs cold."""
-        passes = self.passes
-        max_rows = self._kept_bytes // passes.row_bytes
-        self._slots = KvSlots(max_rows, step=passes.row_step)
-        self._texts: dict[int, Text] = {}
-        self._count()
+        self._store.clear()
         self._known = KnownLogits(bytes_of_each=4 * self._vocab)
 
     def close(self) -> None:
@@ -173,66 +166,6 @@ class SlotEngine(Generic[Text, Logits]):
         if not self._is_open:
             raise EngineError("the engine is closed; open a new one")
 
-    def _slot_for(self, ids: list[int], answer: int) -> Slot[Text]:
-        """Returns the slot that serves `ids` best, cut to what they share.
-
-        It has room for `answer` ids more.
-        """
-        while True:
-            plan = self._slots.plan(ids, answer)
-            for number in plan.dropped:
-                self._slots.drop(number)
-                del self._texts[number]
-            try:
-                text = self._memory_of(plan)
-                break
-            except MemoryError as error:
-                self._keep_less(error)
-        slot = Slot(text, self._slots.take(plan, ids))
-        self._count()
-        return slot
-
-    def _memory_of(self, plan: Plan) -> Text:
-        """Returns the memory of a plan's slot, with what the prompt shares."""
-        if plan.slot not in self._texts:
-            text = self.passes.new_text(plan.rows)
-            if plan.shared:
-                self.passes.copy(text, self._texts[plan.source], plan.shared)
-            self._texts[plan.slot] = text
-        elif plan.rows != self._slots.rows_of[plan.slot]:
-            self.passes.resize(self._texts[plan.slot], plan.rows, plan.shared)
-        return self._texts[plan.slot]
-
-    def _keep_less(self, error: MemoryError) -> None:
-        """Halves what is kept, since the system has no more memory.
-
-        Raises:
-            EngineError: nothing is kept already.
-        """
-        if not self._texts:
-            raise EngineError(_NO_MEMORY) from error
-        self._kept_bytes = self._slots.rows * self.passes.row_bytes // 2
-        logger.warning(
-            "memory is short: what has been read of texts may take %d MB from now on, so more is "
-            "read again; close other programs, or choose a smaller model",
-            self._kept_bytes // 10**6,
-        )
-        known = self._known
-        self.forget()
-        self._known = known
-
-    def _new_text(self, rows: int) -> Text:
-        """Returns memory for a text that is not kept."""
-        try:
-            return self.passes.new_text(rows)
-        except MemoryError as error:
-            raise EngineError(_NO_MEMORY) from error
-
-    def _count(self) -> None:
-        """Publishes what is kept."""
-        used = self._slots.rows * self.passes.row_bytes
-        self._kept_texts = KeptTexts(len(self._texts), used, self._kept_bytes)
-
     def _decoder(
         self,
         slot: Slot[Text],
@@ -241,7 +174,7 @@ class SlotEngine(Generic[Text, Logits]):
         cancel: threading.Event,
         counts: DraftCounts,
     ) -> SlotDecoder[Text, Logits]:
-        return SlotDecoder(self.passes, slot, sampling, random, cancel, counts)
+        return SlotDecoder(self.passes, slot, sampling, random, cancel, counts, self._length)
 
     def _tokens(
         self,
@@ -263,7 +196,7 @@ class SlotEngine(Generic[Text, Logits]):
             if after is None:
                 return
             sampling = after
-        slot = self._slot_for(ids, sampling.max_tokens)
+        slot = self._store.slot_for(ids, sampling.max_tokens)
         counts.read += len(ids) - len(slot.ids)
         decoder = self._decoder(slot, sampling, random, cancel, counts)
         yield from self._continued(decoder, ids, sampling)
@@ -296,7 +229,7 @@ class SlotEngine(Generic[Text, Logits]):
 
         def read(whole: list[int], likely: list[int]) -> Float32:
             """Runs ids and a guess of what follows; keeps the logits after all of them."""
-            slot = self._slot_for(whole, len(likely) + sampling.max_tokens)
+            slot = self._store.slot_for(whole, len(likely) + sampling.max_tokens)
             counts.read += len(whole) - len(slot.ids) + len(likely)
             decoder = self._decoder(slot, sampling, random, cancel, counts)
             logits = decoder.prefill(whole, likely)

@@ -1,13 +1,12 @@
 """Promises of the ONNX engine alone."""
 
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
-from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
+from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.onnx.matrices import KINDS
 from model_runtime.engines.protocol import KeptTexts, SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
@@ -15,7 +14,6 @@ from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.support.random_models import VARIANTS, Variant, make_bundle
 
-PASS = OnnxPasses.max_ids
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
 
@@ -168,36 +166,6 @@ def test_where_memory_is_short_less_is_kept_and_it_still_works(
     assert oracle_of("rotary quarter").next_ids(prompts[2], found) == found
     assert (1, before.used_bytes // 2) == (engine.kept_texts.number, engine.kept_texts.max_bytes)
     assert 1 == sum("memory is short" in record.message for record in caplog.records)
-
-
-@pytest.fixture(scope="module")
-def slow_bundle(tmp_path_factory):
-    """Large enough that a pass takes many looks at the cancel flag."""
-    variant = Variant(layers=4, hidden=512, heads=8, positions=1024)
-    return make_bundle(tmp_path_factory.mktemp("slow"), variant)
-
-
-def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch):
-    """Ids that were run before are kept; those of the broken pass are not, and nothing else changes."""
-    engine = OnnxEngine.open(slow_bundle, threads=1)
-    prompt = random_ids(3 * PASS, seed=71)
-    expected, _ = ask(engine, prompt)
-    engine.forget()
-    cancel = threading.Event()
-    run, passes = engine.passes.run, []
-
-    def cancel_in_the_second(text, start, ids, options=None, kept=1):
-        passes.append(start)
-        if start == PASS:
-            cancel.set()
-        return run(text, start, ids, options, kept)
-
-    monkeypatch.setattr(engine.passes, "run", cancel_in_the_second)
-    assert ([], 0) == ask(engine, prompt, FREE, cancel)
-    assert [0, PASS] == passes
-    monkeypatch.undo()
-    assert (expected, PASS) == ask(engine, prompt)
-    engine.close()
 
 
 def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(fresh, monkeypatch):

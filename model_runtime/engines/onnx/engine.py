@@ -9,6 +9,7 @@ A seed makes sampling reproducible.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,8 +38,10 @@ onnxruntime = import_silenced("onnxruntime")
 DEFAULT_KIND = "int8-128"
 """Number type for bundles with int8 weights."""
 _MAX_THREADS = 8
-_WATCHED = 16
-"""Prompts with fewer ids to run are over before a thread could watch them."""
+_SHORT = 16
+"""Passes of fewer ids take about as long as one of a single id."""
+_WATCHED_SECONDS = 0.01
+"""Passes that are over sooner need no thread that watches the flag."""
 
 
 class OnnxPasses(Passes[Buffers, Float32]):
@@ -50,6 +53,8 @@ class OnnxPasses(Passes[Buffers, Float32]):
         self.row_bytes = spec.kv_bytes_per_token()
         self._spec = spec
         self._options = run_options()
+        self._short_seconds = 0.0
+        """Time of the last pass of few ids."""
 
     def new_text(self, rows: int) -> Buffers:
         """Implements `Passes.new_text`."""
@@ -65,17 +70,21 @@ class OnnxPasses(Passes[Buffers, Float32]):
 
     def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
         """Implements `Passes.cancellable`."""
-        return cancellable(cancel, watched=num_ids >= _WATCHED)
+        is_long = num_ids >= _SHORT or self._short_seconds > _WATCHED_SECONDS
+        return cancellable(cancel, watched=is_long)
 
     def run(
         self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
     ) -> Float32:
         """Implements `Passes.run`."""
         logits = text.bind(start, ids, kept)
+        started = time.perf_counter()
         try:
             self.session.run_with_iobinding(text.binding, options or self._options)
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
+        if len(ids) < _SHORT:
+            self._short_seconds = time.perf_counter() - started
         return logits
 
     def pick(

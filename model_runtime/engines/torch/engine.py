@@ -3,14 +3,15 @@
 It computes in float32 on a processor, in bfloat16 on a GPU (float32 with ALiBi, whose distances
 bfloat16 would round), or with weight-only int8.  The network is ours (`torch.network`), over keys
 and values that lie in place; on a GPU short passes are CUDA graphs (`torch.passes`).  Prefix reuse,
-passes and drafts are those of `slot_engine`; a prefill is interrupted between two passes.  A seed
+passes and drafts are those of `slot_engine`; a pass is interrupted between two layers.  A seed
 makes sampling reproducible.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -52,6 +53,12 @@ class TorchPasses(Passes[TorchText, Rows]):
         with _failing_as_memory_error():
             text.resize(rows, kept)
 
+    def cancellable(
+        self, cancel: threading.Event, *, num_ids: int
+    ) -> AbstractContextManager[threading.Event]:
+        """Implements `Passes.cancellable`: a pass looks at the flag between two layers."""
+        return nullcontext(cancel)
+
     def copy(self, target: TorchText, source: TorchText, count: int) -> None:
         """Implements `Passes.copy`."""
         target.copy(source, count)
@@ -61,7 +68,7 @@ class TorchPasses(Passes[TorchText, Rows]):
     ) -> Rows:
         """Implements `Passes.run`."""
         with _failing_as_engine_error():
-            return text.run(start, ids, kept)
+            return text.run(start, ids, kept, options)
 
     def pick(
         self, logits: Rows, row: int, sampling: SamplingParams, random: Draws

@@ -7,6 +7,7 @@ overwritten by what comes next.  On a processor the same passes run without capt
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,8 +62,14 @@ class TorchText:
         with torch.inference_mode():
             self.cache[..., :count, :] = other.cache[..., :count, :]
 
-    def run(self, start: int, ids: Sequence[int], kept: int) -> Rows:
-        """Runs `ids` from row `start` on; returns what follows each of the last `kept` of them."""
+    def run(
+        self, start: int, ids: Sequence[int], kept: int, cancel: threading.Event | None = None
+    ) -> Rows:
+        """Runs `ids` from row `start` on; returns what follows each of the last `kept` of them.
+
+        Raises:
+            EngineError: `cancel` was set meanwhile.
+        """
         count = len(ids)
         length = next((it for it in _LENGTHS if it >= count), count)
         if start + length > self.cache.shape[-2]:  # the last rows of a text
@@ -70,14 +77,19 @@ class TorchText:
         span = -(-(start + length) // SPAN) * SPAN
         padded = torch.tensor([[*ids, *[0] * (length - count)]])
         with torch.inference_mode():
-            logits, likeliest = self._pass(padded, torch.tensor(start), span, kept)
+            logits, likeliest = self._pass(padded, torch.tensor(start), span, kept, cancel)
             places = slice(
                 logits.shape[0] - length + count - kept, logits.shape[0] - length + count
             )
             return Rows(logits[places], likeliest[:, places].cpu())
 
     def _pass(
-        self, ids: torch.Tensor, start: torch.Tensor, span: int, kept: int
+        self,
+        ids: torch.Tensor,
+        start: torch.Tensor,
+        span: int,
+        kept: int,
+        cancel: threading.Event | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns logits and likeliest tokens: of all places of a short pass, else of the last."""
         network, shape = self._network, (ids.shape[1], span)
@@ -90,7 +102,9 @@ class TorchText:
                 return self._graphs[shape].replay(ids, start)
         places = ids.shape[1] if is_short else kept
         device = network.device
-        return _computed(network, ids.to(device), start.to(device), self.cache, span, places)
+        return _computed(
+            network, ids.to(device), start.to(device), self.cache, span, places, cancel
+        )
 
 
 class _Graph:
@@ -118,9 +132,10 @@ def _computed(
     cache: torch.Tensor,
     span: int,
     places: int,
+    cancel: threading.Event | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns logits [places, vocabulary] and likeliest tokens [2, places], on the device."""
-    hidden = network.forward(ids, start, cache, span)[:, -places:]
+    hidden = network.forward(ids, start, cache, span, cancel=cancel)[:, -places:]
     logits = network.logits(hidden)[0]
     largest, best = logits.max(-1)
     logprobs = largest - logits.logsumexp(-1)
