@@ -19,6 +19,8 @@ import numpy as np
 from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
+from model_runtime.engines.onnx.file import DECODER, OUTPUT_HEAD, model_path
+from model_runtime.engines.onnx.head import OutputHead, Places
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
@@ -42,12 +44,22 @@ _WATCHED = 16
 """Prompts with fewer ids to run are over before a thread could watch them."""
 
 
-class OnnxPasses(Passes[Buffers, Float32]):
-    """Passes of a graph that ONNX Runtime has loaded."""
+class OnnxPasses(Passes[Buffers, Places]):
+    """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, spec: DecoderSpec, context_length: int) -> None:
-        """Takes a session as `open_session` returns it, and the shape of the model in it."""
+    def __init__(
+        self, session: Any, head: OutputHead, spec: DecoderSpec, context_length: int
+    ) -> None:
+        """Takes a loaded model.
+
+        Args:
+            session: the decoder, as `open_session` returns it.
+            head: gives the logits of what the decoder computes.
+            spec: the shape of the model.
+            context_length: most ids that a text may have.
+        """
         self.session = session
+        self._head = head
         self._spec, self._context_length = spec, context_length
         self._options = run_options()
 
@@ -65,36 +77,37 @@ class OnnxPasses(Passes[Buffers, Float32]):
 
     def run(
         self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
-    ) -> Float32:
-        """Implements `Passes.run`."""
-        logits = text.bind(start, ids, kept)
+    ) -> Places:
+        """Implements `Passes.run`; the head is not run before its logits are asked for."""
+        hidden = text.bind(start, ids, kept)
         try:
             self.session.run_with_iobinding(text.binding, options or self._options)
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
-        return logits
+        return Places(hidden, self._head)
 
     def pick(
-        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
+        self, logits: Places, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         """Implements `Passes.pick`."""
-        return pick(logits[row], sampling, random)
+        return pick(logits.logits[row], sampling, random)
 
-    def row(self, logits: Float32, row: int) -> Float32:
+    def row(self, logits: Places, row: int) -> Float32:
         """Implements `Passes.row`."""
-        copied: Float32 = logits[row].copy()
+        copied: Float32 = logits.logits[row].copy()
         return copied
 
-    def score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
+    def score(self, logits: Places, ids: Sequence[int]) -> list[ScoredToken]:
         """Implements `Passes.score`."""
-        return score(logits, np.array(ids))
+        return score(logits.logits, np.array(ids))
 
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
+        self._head.close()
 
 
-class OnnxEngine(SlotEngine[Buffers, Float32]):
+class OnnxEngine(SlotEngine[Buffers, Places]):
     """An engine for processors; the module's description says what is particular to it."""
 
     name = "onnx"
@@ -120,10 +133,12 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        session = open_session(folder, usable_threads(threads, _MAX_THREADS))
+        number = usable_threads(threads, _MAX_THREADS)
+        session = open_session(model_path(folder, DECODER), number)
+        head = OutputHead(open_session(model_path(folder, OUTPUT_HEAD), number), spec)
         num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
         super().__init__(
-            OnnxPasses(session, spec, context_length),
+            OnnxPasses(session, head, spec, context_length),
             context_length,
             spec.vocab,
             num_slots=min(_MAX_SLOTS, max(1, num_slots)),
