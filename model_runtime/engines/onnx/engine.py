@@ -19,8 +19,8 @@ import numpy as np
 from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
-from model_runtime.engines.onnx.file import DECODER, OUTPUT_HEAD, model_path
-from model_runtime.engines.onnx.head import OutputHead, Places
+from model_runtime.engines.onnx.file import DECODER, model_path
+from model_runtime.engines.onnx.head import Head, Places, open_head
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
@@ -47,14 +47,12 @@ _WATCHED = 16
 class OnnxPasses(Passes[Buffers, Places]):
     """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(
-        self, session: Any, head: OutputHead, spec: DecoderSpec, context_length: int
-    ) -> None:
+    def __init__(self, session: Any, head: Head, spec: DecoderSpec, context_length: int) -> None:
         """Takes a loaded model.
 
         Args:
             session: the decoder, as `open_session` returns it.
-            head: gives the logits of what the decoder computes.
+            head: gives the logits of what the decoder returns.
             spec: the shape of the model.
             context_length: most ids that a text may have.
         """
@@ -79,12 +77,12 @@ class OnnxPasses(Passes[Buffers, Places]):
         self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
     ) -> Places:
         """Implements `Passes.run`; the head is not run before its logits are asked for."""
-        hidden = text.bind(start, ids, kept)
+        rows = text.bind(start, ids, kept)
         try:
             self.session.run_with_iobinding(text.binding, options or self._options)
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
-        return Places(hidden, self._head)
+        return Places(rows, self._head)
 
     def pick(
         self, logits: Places, row: int, sampling: SamplingParams, random: Draws
@@ -104,7 +102,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
-        self._head.close()
+        del self._head
 
 
 class OnnxEngine(SlotEngine[Buffers, Places]):
@@ -135,7 +133,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         """
         number = usable_threads(threads, _MAX_THREADS)
         session = open_session(model_path(folder, DECODER), number)
-        head = OutputHead(open_session(model_path(folder, OUTPUT_HEAD), number), spec)
+        head = open_head(folder, session, number)
         num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
         super().__init__(
             OnnxPasses(session, head, spec, context_length),

@@ -14,7 +14,9 @@ Keys are rotated before they are stored, so a row belongs to its position and to
 begin with the same ids.  Rows beyond `total` are never read: to forget a text's end is to count
 less.
 
-head.onnx, a matrix: what follows a place is often asked of few of the places that were run.
+head.onnx, a matrix: what follows a place is asked of few of the places that are run, and decoders
+of several forms may share it.  Where it is small, a run of its own would cost more than it saves:
+then the decoder gives `logits` in place of `hidden`, and there is no such file.
 
 inputs    hidden float32 [1, rows, hidden]
 outputs   logits float32 [1, rows, vocabulary]
@@ -32,9 +34,14 @@ from model_runtime.errors import EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, DecoderSpec, layer_prefix
 
+MAX_JOINED = 2**24
+"""Weights of the largest output head that stays within the decoder's graph.  To wake the threads
+for a second run takes 30 microseconds, a tenth of a small model's id and nothing of a large one's.
+"""
+
 
 def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
-    """Fills `target` with the two graphs and their constants.
+    """Fills `target` with the graphs and their constants.
 
     Raises:
         EngineUnavailable: the graph cannot compute this kind of decoder.
@@ -46,15 +53,22 @@ def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
             f"{reason}, which {bundle.manifest.name} needs; choose another engine"
         )
     tensors, blocks = bundle.open_weights(), KINDS[kind]
+    is_head_apart = spec.vocab * spec.hidden > MAX_JOINED
     with OnnxFile(target, DECODER) as file:
         matrices = MatrixWriter(tensors, file, blocks)
-        _GraphWriter(spec, file, matrices, AttentionWriter(spec, file, matrices, context)).write()
-    with OnnxFile(target, OUTPUT_HEAD) as file:
-        _write_head(spec, file, MatrixWriter(tensors, file, blocks))
+        attention = AttentionWriter(spec, file, matrices, context)
+        hidden = _GraphWriter(spec, file, matrices, attention).write()
+        if is_head_apart:
+            file.output(hidden, "float32", [1, "kept", spec.hidden])
+        else:
+            _write_head(hidden, spec, file, matrices)
+    if is_head_apart:
+        with OnnxFile(target, OUTPUT_HEAD) as file:
+            hidden = file.input("hidden", "float32", [1, "rows", spec.hidden])
+            _write_head(hidden, spec, file, MatrixWriter(tensors, file, blocks))
 
 
-def _write_head(spec: DecoderSpec, file: OnnxFile, matrices: MatrixWriter) -> None:
-    hidden = file.input("hidden", "float32", [1, "rows", spec.hidden])
+def _write_head(hidden: str, spec: DecoderSpec, file: OnnxFile, matrices: MatrixWriter) -> None:
     name = EMBEDDING if spec.tied else HEAD
     if spec.logit_softcap is None:
         matrices.product(hidden, name, "logits")
@@ -80,8 +94,8 @@ class _GraphWriter:
         self._matrices = matrices
         self._attention = attention
 
-    def write(self) -> None:
-        """Writes the network."""
+    def write(self) -> str:
+        """Writes the network, up to what the head takes of the last places."""
         node, number = self._file.node, self._file.number
         inputs: tuple[tuple[str, str, list[Dimension]], ...] = (
             ("input_ids", "int64", [1, "L"]),
@@ -103,11 +117,10 @@ class _GraphWriter:
         end, rows = self._file.integers("end", [2**31 - 1]), self._file.integers("rows", [1])
         last = node("Slice", [x, start, end, rows])
         if self._spec.logit_scale == 1:
-            self._norm(last, FINAL_NORM, "hidden")
-        else:  # a product with a matrix commutes with a factor
-            scale = number("logit_scale", self._spec.logit_scale)
-            node("Mul", [self._norm(last, FINAL_NORM), scale], ["hidden"])
-        self._file.output("hidden", "float32", [1, "kept", self._spec.hidden])
+            return self._norm(last, FINAL_NORM, "hidden")
+        # A product with a matrix commutes with a factor.
+        scale = number("logit_scale", self._spec.logit_scale)
+        return node("Mul", [self._norm(last, FINAL_NORM), scale], ["hidden"])
 
     def _layer(self, x: str, number: int) -> str:
         node, prefix = self._file.node, layer_prefix(number)

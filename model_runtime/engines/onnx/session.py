@@ -31,7 +31,8 @@ class Buffers:
 
     def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
         self.binding = session.io_binding()
-        self._width = spec.hidden
+        asked = session.get_outputs()[-1]
+        self._output, self._width = asked.name, asked.shape[-1]
         shape = (1, spec.kv_heads, capacity, spec.head_dim)
         self._rows: list[Float32] = []
         self._bound: dict[str, Any] = {}
@@ -41,7 +42,7 @@ class Buffers:
         self._kept = self._input("rows_kept", np.zeros(1, np.int64))
         # Made anew where a pass has another size; most have the size of the last one.
         self._ids = np.empty((1, 0), np.int64)
-        self._hidden = np.empty((1, 0, self._width), np.float32)
+        self._last_rows = np.empty((1, 0, self._width), np.float32)
         for number in range(spec.layers):
             for kind in "kv":
                 # Zeros take no memory before they are written.
@@ -58,8 +59,8 @@ class Buffers:
         """Prepares a pass over `ids` from position `start` on.
 
         Returns:
-            Where it will write what the output head takes of the last places, float32 [kept,
-            hidden]; the next pass may write there as well.
+            Where it will write its last output of the last places, float32 [kept, width]; the next
+            pass may write there as well.
         """
         total = start + len(ids)
         self._position[0], self._last[0], self._total[()] = start, total - 1, total
@@ -67,11 +68,11 @@ class Buffers:
         if len(ids) != self._ids.shape[1]:
             self._ids = self._input("input_ids", np.empty((1, len(ids)), np.int64))
         self._ids[0] = ids
-        if kept != self._hidden.shape[1]:
-            self._hidden = np.empty((1, kept, self._width), np.float32)
-            self._bound["hidden"] = onnxruntime.OrtValue.ortvalue_from_numpy(self._hidden)
-            self.binding.bind_ortvalue_output("hidden", self._bound["hidden"])
-        rows: Float32 = self._hidden[0]
+        if kept != self._last_rows.shape[1]:
+            self._last_rows = np.empty((1, kept, self._width), np.float32)
+            self._bound[self._output] = onnxruntime.OrtValue.ortvalue_from_numpy(self._last_rows)
+            self.binding.bind_ortvalue_output(self._output, self._bound[self._output])
+        rows: Float32 = self._last_rows[0]
         return rows
 
     def copy(self, other: Buffers, count: int) -> None:
