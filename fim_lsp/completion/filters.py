@@ -158,11 +158,19 @@ def clean(
     indentation: Indentation | None = None,
     *,
     is_cut_off: bool = False,
+    is_of_whole_line: bool = False,
 ) -> Cleaned:
     """Applies all rules, then fits the text to the document's indentation, and to the closers right
     of the cursor.
 
-    `is_cut_off` says that the limit ended the text: then the last of several lines is half a line.
+    Args:
+        text: what the model wrote.
+        hole: where it is to stand.
+        language: of the document.
+        indentation: as the editor says.
+        is_cut_off: the limit ended the text: then the last of several lines is half a line.
+        is_of_whole_line: the model wrote the line from its start, so that white space at the start
+            goes on from what is typed, and repeats none of it.
     """
     hole = nearby(hole)
     changed: list[str] = []
@@ -170,8 +178,9 @@ def clean(
         text = text.rpartition("\n")[0]
         changed.append("cut_off")
     in_language = [partial(_in_language, rule, language) for rule in LANGUAGE_RULES]
-    rules: list[Rule] = [*RULES, *in_language]
-    names = [rule.__name__ for rule in (*RULES, *LANGUAGE_RULES)]
+    own = [rule for rule in RULES if not (is_of_whole_line and rule is cut_repeated_indentation)]
+    rules: list[Rule] = [*own, *in_language]
+    names = [rule.__name__ for rule in (*own, *LANGUAGE_RULES)]
     for name, rule in zip(names, rules, strict=True):
         after = rule(text, hole)
         if after != text:

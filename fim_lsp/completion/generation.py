@@ -137,14 +137,14 @@ class GenerationTask:
             best.probability, threshold, request.settings.eagerness
         )
         if request.is_automatic:
-            shown = self._filtered(best, model.name)
+            shown = self._filtered(best, prompt.hole_start, model.name)
             completions = [shown] if shown else []
         else:
             completions, trace.candidates = candidates.gather(
                 best,
                 request.settings.candidates,
                 generate,
-                lambda generation: self._filtered(generation, model.name),
+                lambda generation: self._filtered(generation, prompt.hole_start, model.name),
                 greedy,
                 self._cancel.is_set,
             )
@@ -235,7 +235,9 @@ class GenerationTask:
         read = generation.read_tokens + generation.cached_tokens - known
         return replace(generation, cached_tokens=known, read_tokens=read)
 
-    def _filtered(self, generation: Generation, model_name: str) -> Completion | None:
+    def _filtered(
+        self, generation: Generation, hole_start: HoleStart, model_name: str
+    ) -> Completion | None:
         """Returns the completion made of a generation, if the model wrote anything of use."""
         if generation.finish is Finish.CANCELLED:
             return None
@@ -246,6 +248,7 @@ class GenerationTask:
                 self._language,
                 self._request.snapshot.indentation,
                 is_cut_off=generation.finish is Finish.LENGTH,
+                is_of_whole_line=hole_start is HoleStart.LINE,
             )
         if cleaned.changed_by:
             self._trace.rules = cleaned.changed_by

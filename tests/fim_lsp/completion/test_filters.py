@@ -73,6 +73,13 @@ def test_of_a_text_that_the_limit_ended_the_last_line_goes():
     assert "a(b" == clean("a(b", Hole("", "\n"), is_cut_off=True).text
 
 
+def test_a_line_that_the_model_wrote_from_its_start_keeps_its_own_indentation():
+    hole = Hole("def f():\n  ", "\n")
+
+    assert "return 1" == clean("  return 1", hole).text
+    assert "  return 1" == clean("  return 1", hole, is_of_whole_line=True).text
+
+
 parts = st.text("ab()[]{}:,\"' \n\t;>é", max_size=40)
 
 
