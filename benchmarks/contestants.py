@@ -91,7 +91,8 @@ class Own:
         # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
         self._engine.passes.run(self._buffers, len(ids) - 1, ids[-1:], options)
         started = time.perf_counter()
-        self._engine.passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts))
+        passes = self._engine.passes
+        passes.row(passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts)), 0)
         return time.perf_counter() - started
 
 

@@ -1,5 +1,6 @@
 """Promises of the ONNX engine alone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,8 @@ from model_runtime.engines.protocol import KeptTexts, SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
-from tests.support.random_models import VARIANTS, Variant, make_bundle
+from tests.support.oracle import Oracle
+from tests.support.random_models import DECODERS, VARIANTS, Variant, make_bundle
 
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
@@ -194,13 +196,13 @@ DAMAGES = {
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("model.onnx", "missing"),
-        ("model.onnx", "half written"),
-        ("model.onnx", "foreign"),
-        ("constants.bin", "missing"),
-        ("constants.bin", "half written"),
-        ("constants.bin", "foreign"),
-        ("constants.bin", "flipped"),
+        ("decoder.onnx", "missing"),
+        ("decoder.onnx", "half written"),
+        ("decoder.onnx", "foreign"),
+        ("decoder.bin", "missing"),
+        ("decoder.bin", "half written"),
+        ("decoder.bin", "foreign"),
+        ("decoder.bin", "flipped"),
         ("derived.json", "foreign"),
     ],
 )
@@ -221,11 +223,25 @@ def test_a_damaged_form_is_made_again(tmp_path, monkeypatch, damage, name, promp
     assert [folder] == list((tmp_path / "cache" / "derived").iterdir())
 
 
-def test_a_large_vocabulary_runs(tmp_path, prompt):
-    bundle = make_bundle(tmp_path, Variant(vocab=100_000, layers=1), "int8")
+@pytest.mark.parametrize(("quantization", "near"), [("float32", 1e-3), ("int8", 0.5)])
+def test_a_head_with_a_graph_of_its_own_gives_the_same_logits(tmp_path, prompt, quantization, near):
+    spec = replace(
+        DECODERS["grouped heads, rms norm, gated"],
+        vocab=70_000,
+        hidden=256,
+        logit_scale=0.5,
+        logit_softcap=15.0,
+    )
+    bundle = make_bundle(tmp_path, spec, quantization)
     engine = OnnxEngine.open(bundle, threads=1)
+    ids = [*prompt, 69_999]
+    expected = Oracle(bundle).logprobs(ids)
 
-    assert 4 == len(ask(engine, [*prompt, 99_999])[0])
+    found = [token.logprob for token in engine.logprobs(ids)]
+    assert found == pytest.approx(expected[np.arange(len(ids) - 1), ids[1:]], abs=near)
+    (token, *_), _ = ask(engine, ids)
+    assert expected[-1].max() == pytest.approx(expected[-1][token.id], abs=near)
+    assert expected[-1].max() == pytest.approx(token.logprob, abs=near)
     engine.close()
 
 

@@ -21,6 +21,8 @@ from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
+from model_runtime.engines.onnx.file import DECODER, model_path
+from model_runtime.engines.onnx.head import Head, Places, open_head
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
@@ -44,13 +46,20 @@ _WATCHED_SECONDS = 0.01
 """Passes that are over sooner need no thread that watches the flag."""
 
 
-class OnnxPasses(Passes[Buffers, Float32]):
-    """Passes of a graph that ONNX Runtime has loaded."""
+class OnnxPasses(Passes[Buffers, Places]):
+    """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, spec: DecoderSpec) -> None:
-        """Takes a session as `open_session` returns it, and the shape of the model in it."""
+    def __init__(self, session: Any, head: Head, spec: DecoderSpec) -> None:
+        """Takes a loaded model.
+
+        Args:
+            session: the decoder, as `open_session` returns it.
+            head: gives the logits of what the decoder returns.
+            spec: the shape of the model.
+        """
         self.session = session
         self.row_bytes = spec.kv_bytes_per_token()
+        self._head = head
         self._spec = spec
         self._options = run_options()
         self._short_seconds = 0.0
@@ -75,9 +84,9 @@ class OnnxPasses(Passes[Buffers, Float32]):
 
     def run(
         self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
-    ) -> Float32:
-        """Implements `Passes.run`."""
-        logits = text.bind(start, ids, kept)
+    ) -> Places:
+        """Implements `Passes.run`; the head is not run before its logits are asked for."""
+        rows = text.bind(start, ids, kept)
         started = time.perf_counter()
         try:
             self.session.run_with_iobinding(text.binding, options or self._options)
@@ -85,29 +94,30 @@ class OnnxPasses(Passes[Buffers, Float32]):
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
         if len(ids) < _SHORT:
             self._short_seconds = time.perf_counter() - started
-        return logits
+        return Places(rows, self._head)
 
     def pick(
-        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
+        self, logits: Places, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         """Implements `Passes.pick`."""
-        return pick(logits[row], sampling, random)
+        return pick(logits.logits[row], sampling, random)
 
-    def row(self, logits: Float32, row: int) -> Float32:
+    def row(self, logits: Places, row: int) -> Float32:
         """Implements `Passes.row`."""
-        copied: Float32 = logits[row].copy()
+        copied: Float32 = logits.logits[row].copy()
         return copied
 
-    def score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
+    def score(self, logits: Places, ids: Sequence[int]) -> list[ScoredToken]:
         """Implements `Passes.score`."""
-        return score(logits, np.array(ids))
+        return score(logits.logits, np.array(ids))
 
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
+        del self._head
 
 
-class OnnxEngine(SlotEngine[Buffers, Float32]):
+class OnnxEngine(SlotEngine[Buffers, Places]):
     """An engine for processors; the module's description says what is particular to it."""
 
     name = "onnx"
@@ -133,8 +143,9 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        session = open_session(folder, usable_threads(threads, _MAX_THREADS))
-        passes = OnnxPasses(session, spec)
+        number = usable_threads(threads, _MAX_THREADS)
+        session = open_session(model_path(folder, DECODER), number)
+        passes = OnnxPasses(session, open_head(folder, session, number), spec)
         super().__init__(
             passes,
             context_length,
