@@ -14,7 +14,7 @@ from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
 from tests.support.oracle import Oracle
-from tests.support.random_models import DECODERS, VARIANTS, Variant, make_bundle
+from tests.support.random_models import DECODERS, VARIANTS, make_bundle
 
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
