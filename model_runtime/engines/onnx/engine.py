@@ -59,7 +59,7 @@ class OnnxPasses(Passes[Buffers, Places]):
         """
         self.session = session
         self.row_bytes = spec.kv_bytes_per_token()
-        self._head = head
+        self._head: Any = head
         self._spec = spec
         self._options = run_options()
         self._short_seconds = 0.0
@@ -114,7 +114,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
-        del self._head
+        self._head = None
 
 
 class OnnxEngine(SlotEngine[Buffers, Places]):
