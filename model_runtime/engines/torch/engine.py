@@ -77,18 +77,21 @@ class TorchPasses(Passes[TorchText, Rows]):
         if sampling.temperature > 0:
             return pick(self.row(logits, row), sampling, random)
         # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
-        id_, logprob = logits.likeliest[:, row].tolist()
+        with _failing_as_engine_error():
+            id_, logprob = logits.likeliest[:, row].tolist()
         return GeneratedToken(int(id_), logprob)
 
     def row(self, logits: Rows, row: int) -> Float32:
         """Implements `Passes.row`."""
-        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        with _failing_as_engine_error():
+            array: Float32 = logits.logits[row].cpu().numpy().copy()
         return array
 
     def score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
         """Implements `Passes.score`."""
-        targets = torch.tensor(ids, device=logits.logits.device)
-        chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+        with _failing_as_engine_error():
+            targets = torch.tensor(ids, device=logits.logits.device)
+            chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
         return list(map(ScoredToken, chosen.tolist(), map(int, logits.likeliest[0].tolist())))
 
     def close(self) -> None:
