@@ -14,14 +14,14 @@ class PassLength:
     """The number of ids of the next pass, between two bounds."""
 
     def __init__(self, fewest: int, most: int) -> None:
-        """Starts with long passes.
+        """Starts with short passes.
 
         Args:
             fewest: ids below which shorter passes gain nothing, since each reads all weights.
             most: ids above which longer ones read no faster.
         """
         self._fewest, self._most = fewest, most
-        self.ids = most
+        self.ids = fewest
         """Most ids that run in the next pass."""
 
     def took(self, ids: int, seconds: float) -> None:

@@ -61,15 +61,15 @@ def test_a_prefill_ends_within_a_pass_and_keeps_those_before_it(engine, monkeypa
 
 
 def test_decoding_ends_within_a_pass(engine, monkeypatch):
-    prompt = random_ids(40, seed=72)
+    prompt = random_ids(20, seed=72)
     expected, _ = ask(engine, prompt)
     engine.forget()
     cancel, passes = cancel_in(engine, monkeypatch, 3)
 
     assert (expected[:2], 0) == ask(engine, prompt, FREE, cancel)
-    assert [40, 1, 1] == passes
+    assert [20, 1, 1] == passes
     monkeypatch.undo()
-    assert (expected, 39) == ask(engine, prompt)
+    assert (expected, 19) == ask(engine, prompt)
 
 
 def test_a_flag_that_was_set_before_costs_nothing(engine, monkeypatch):

@@ -21,14 +21,14 @@ SPAN = 256
 """Rows of the cache that a pass reads come in multiples of this number."""
 
 Found = tuple[torch.Tensor, torch.Tensor]
-"""Logits, float32 [places, vocabulary], and [2, places], id and log-probability of the likeliest
-token; both on the device."""
+"""Logits, float32 [places, vocabulary], and id and log-probability of the likeliest token, float64
+[2, places]; both on the device."""
 
 
 class Rows:
-    """What follows the last places of a pass; the next pass may overwrite it.
+    """Logits of the last places of a pass, which the next pass may overwrite.
 
-    After a long pass it is computed when it is asked for: only the last one of a prompt is.
+    After a long pass they are computed when they are asked for: only the last one of a prompt is.
     """
 
     def __init__(self, find: Callable[[], Found]) -> None:

@@ -20,24 +20,23 @@ def lengths(seconds_of_id, count=12):
 def test_the_slower_an_id_the_shorter_a_pass(seconds_of_id, ids):
     found = lengths(seconds_of_id)
 
-    assert 128 == found[0]
+    assert 32 == found[0]
     assert {ids} == set(found[3:])
 
 
 def test_a_machine_that_was_busy_for_a_while_gets_long_passes_again():
     length = PassLength(32, 128)
-    for _ in range(3):
-        length.took(length.ids, 1.0)
-    assert 32 == length.ids
-    for _ in range(3):
-        length.took(length.ids, 0.01)
-
-    assert 128 == length.ids
+    for seconds, ids in ((0.01, 128), (1.0, 32), (0.01, 128)):
+        for _ in range(3):
+            length.took(length.ids, seconds)
+        assert ids == length.ids
 
 
 def test_the_rest_of_a_prompt_tells_nothing():
     length = PassLength(32, 128)
-    length.took(20, 1.0)
-    length.took(100, 0.001)
+    length.took(20, 0.001)
+    assert 32 == length.ids
+    length.took(32, 0.001)
+    length.took(40, 1.0)
 
-    assert 128 == length.ids
+    assert 64 == length.ids
