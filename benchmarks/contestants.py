@@ -67,7 +67,7 @@ class Own:
         self._held: list[int] = []
         self.bytes_of_a_number = 4
         if isinstance(engine, OnnxEngine):
-            self._buffers = engine.passes.new_text()
+            self._buffers = engine.passes.new_text(engine.context_length)
             self.bytes_of_a_number = self._buffers._rows[0].itemsize
 
     def run(self, ids: list[int], tokens: int) -> Run:
@@ -91,7 +91,8 @@ class Own:
         # llama.cpp runs the prompt's last id just before, too: weights are as near to both.
         self._engine.passes.run(self._buffers, len(ids) - 1, ids[-1:], options)
         started = time.perf_counter()
-        self._engine.passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts))
+        passes = self._engine.passes
+        passes.row(passes.run(self._buffers, len(ids), drafts, options, kept=len(drafts)), 0)
         return time.perf_counter() - started
 
 

@@ -168,10 +168,16 @@ class Settings:
         "Processor threads for the model; 0 takes half of the cores.",
         scope=Scope.PROCESS,
     )
+    prompt_memory_mb: int | str = declare(
+        "auto",
+        auto_or(whole_number(0, 1_000_000)),
+        "Megabytes for texts that the model has read; `auto` fits them to free memory.",
+        scope=Scope.PROCESS,
+    )
     completion_fallback: bool = declare(
         False,
         BOOLEAN,
-        "Offer an entry in the completion list of an editor that has no inline completion.",
+        "Offer an entry in the completion list of an editor without inline completion.",
     )
     log_level: str = declare(
         "info",

@@ -14,7 +14,7 @@ from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calib
 if TYPE_CHECKING:
     from model_runtime.engines.auto_select import Choice
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.engines.protocol import Engine
+    from model_runtime.engines.protocol import Engine, KeptTexts
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.models.decoder import DecoderSpec
     from model_runtime.prompt.encoder import PromptEncoder
@@ -62,6 +62,13 @@ class ServedModel:
     def identity(self) -> tuple[str, str]:
         """Compares equal only for the same weights in the same engine."""
         return self.fingerprint, self.engine.name
+
+    @property
+    def kept_texts(self) -> KeptTexts | None:
+        """Memory of what the engine has read; None where it is not in this process."""
+        from model_runtime.engines.protocol import TextKeeper
+
+        return self.engine.kept_texts if isinstance(self.engine, TextKeeper) else None
 
     @property
     def languages(self) -> list[str]:

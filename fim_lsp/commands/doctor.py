@@ -85,6 +85,7 @@ def examine(settings: Settings) -> Report:
     try:
         with progress.step("timing the engine"):
             first_ms, tokens_per_second = _measure(model)
+        report.kept_texts = model.kept_texts
         report.keys = _type(model, settings, speed)
     except ModelRuntimeError as error:
         report.add(f"the engine failed: {error}", "try another one with --engine")
@@ -116,7 +117,7 @@ def _assess(report: Report, speed: MachineSpeed) -> None:
     from model_runtime.catalogue.entries import catalogue
     from model_runtime.catalogue.fit import assess
     from model_runtime.hardware import usable_cores
-    from model_runtime.machine.memory import available_memory, total_memory
+    from model_runtime.memory import available_memory, total_memory
 
     free = available_memory()
     report.machine = Machine(

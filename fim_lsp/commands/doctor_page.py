@@ -11,6 +11,7 @@ from rich.table import Table
 from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
 from model_runtime.catalogue.fit import MAX_KEY_MS, MAX_SLOW_KEY_MS, duration
 from model_runtime.engines import registry
+from model_runtime.engines.protocol import KeptTexts
 from model_runtime.printable import printable
 
 
@@ -40,6 +41,8 @@ def print_report(report: Report, *, prompt_tokens: int) -> None:
     if report.ok:
         table.add_row("first token", f"{report.first_token_ms:.0f} ms after {prompt_tokens} tokens")
         table.add_row("then", f"{report.tokens_per_second:.0f} tokens per second")
+    if report.kept_texts:
+        table.add_row("kept", _of_memory(report.kept_texts))
     if report.keys:
         for label, line in zip(("a key", "", ""), _of_keys(report.keys), strict=False):
             table.add_row(label, line)
@@ -66,6 +69,13 @@ def _of_machine(machine: Machine) -> list[str]:
     if machine.is_busy:
         lines.append("[yellow]other programs are busy: all times here are too long[/]")
     return lines
+
+
+def _of_memory(kept: KeptTexts) -> str:
+    return (
+        f"{kept.used_bytes / 1e6:.0f} of {kept.max_bytes / 1e6:.0f} MB, for what was read of "
+        f"{kept.number} texts"
+    )
 
 
 def _of_keys(keys: Keys) -> list[str]:

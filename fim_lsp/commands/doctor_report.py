@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_runtime.engines.protocol import KeptTexts
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -71,6 +73,8 @@ class Report:
     """Median time for a prompt that nothing is cached of."""
     tokens_per_second: float = 0.0
     """Median speed while decoding."""
+    kept_texts: KeptTexts | None = None
+    """Memory of what the engine had read of the prompts that were timed."""
     machine: Machine | None = None
     keys: Keys | None = None
     catalogue: list[Row] = field(default_factory=list)

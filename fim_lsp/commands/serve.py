@@ -24,7 +24,8 @@ SWITCH_SECONDS = 0.001
 Python's own 5 ms were the longest silence of the loop (`benchmarks/event_loop`).
 """
 
-_SHARED_OPTIONS = ("model", "engine", "device", "threads", "unload_after_minutes")
+_SHARED_OPTIONS = ("model", "engine", "device", "threads", "prompt_memory_mb",
+                   "unload_after_minutes")  # fmt: skip
 """Only a server that several editors share takes these options; elsewhere they are refused."""
 
 
@@ -43,6 +44,12 @@ def add_parser(commands: Commands) -> None:
         "what all editors have in common; what they send for it is ignored",
     )
     add_model_options(shared)
+    shared.add_argument(
+        "--prompt-memory-mb",
+        type=int,
+        metavar="N",
+        help="megabytes for what the model has read of texts (default: fitted to free memory)",
+    )
     shared.add_argument(
         "--unload-after-minutes",
         type=float,
@@ -121,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
         leave(serve_stdio(make_host))
     settings = checked({
         **model_settings(args),
+        "promptMemoryMb": args.prompt_memory_mb,
         "unloadAfterMinutes": args.unload_after_minutes,
         "logLevel": args.log_level,
     })  # fmt: skip

@@ -89,6 +89,12 @@ class StatusReporter:
         }
         if host.languages:
             status["languages"] = list(host.languages)
+        if (kept := host.kept_texts) is not None:
+            status["keptTexts"] = {
+                "number": kept.number,
+                "usedBytes": kept.used_bytes,
+                "maxBytes": kept.max_bytes,
+            }
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files
         if status == self._last:

@@ -102,7 +102,13 @@ class ModelHost:
         self._settings = settings
         if settings.model == AUTO:
             settings = replace(settings, model=self.chosen)
-        wanted = (settings.model, settings.engine, settings.device, settings.threads)
+        wanted = (
+            settings.model,
+            settings.engine,
+            settings.device,
+            settings.threads,
+            settings.prompt_memory_mb,
+        )
         if self._is_closed or wanted == self._wanted:
             return
         self._wanted, self._fallbacks = wanted, None
@@ -230,14 +236,14 @@ class ModelHost:
         self._num_running += 1
         if self._num_running == 1:
             self._idle_unload.stir()
-            self._publisher.show_busy(True)
+            self._publisher.show_busy()
 
     def _end_running(self) -> None:
         self._num_running -= 1
         if self._num_running == 0 and not self._is_closed:
             if self.loaded is not None:
                 self._idle_unload.rest()
-            self._publisher.show_busy(False)
+            self._publisher.show_rest(self.loaded)
 
     async def _fall_back(self, broken: ServedModel, error: Exception) -> bool:
         """Replaces an engine that broke; returns whether there is another one now."""

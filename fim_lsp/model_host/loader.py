@@ -32,10 +32,12 @@ def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
     Raises:
         ModelRuntimeError: one sentence, with the remedy.
     """
-    from model_runtime.engines.kind import EngineOptions
+    from model_runtime.engines.kind import AUTO, EngineOptions
     from model_runtime.store import choice, installed
 
-    options = EngineOptions(settings.device, settings.threads)
+    megabytes = settings.prompt_memory_mb
+    kept_bytes = int(megabytes) * 10**6 if megabytes != AUTO else None
+    options = EngineOptions(settings.device, settings.threads, kept_bytes)
     bundle = installed.find(choice.resolved(settings.model))
     return serve_bundle(bundle, settings.engine, options, anew=measure)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from model_runtime.engines.protocol import KeptTexts
 from model_runtime.served_model import ServedModel
 
 State = Literal["starting", "ready", "busy", "error"]
@@ -59,6 +60,8 @@ class HostStatus:
     """True while the model is out of memory, until the next request."""
     languages: tuple[str, ...] = ()
     """Languages in which the model suggests; empty where nothing is known of any."""
+    kept_texts: KeptTexts | None = None
+    """Memory of what the model has read, as of its last rest; None where the engine has none."""
 
 
 Subscriber = Callable[[HostStatus], None]
@@ -101,6 +104,7 @@ class StatusPublisher:
             progress=progress,
             is_unloaded=False,
             languages=(),
+            kept_texts=None,
         )
 
     def show_progress(self, progress: LoadProgress, warning: str) -> None:
@@ -117,6 +121,7 @@ class StatusPublisher:
             progress=None,
             is_unloaded=False,
             languages=tuple(model.languages),
+            kept_texts=model.kept_texts,
         )
 
     def show_failure(self, message: str) -> None:
@@ -127,12 +132,17 @@ class StatusPublisher:
     def show_unloaded(self, is_unloaded: bool) -> None:
         """Says whether the model is out of memory."""
         message = _UNLOADED if is_unloaded else self.current.warning
-        self.change(message=message, is_unloaded=is_unloaded)
+        self.change(message=message, is_unloaded=is_unloaded, kept_texts=None)
 
-    def show_busy(self, is_busy: bool) -> None:
-        """Says whether the model works, where there is one that could."""
+    def show_busy(self) -> None:
+        """Says that the model works, where there is one that could."""
+        if self.current.state == "ready":
+            self.change(state="busy")
+
+    def show_rest(self, model: ServedModel | None) -> None:
+        """Says that the model has stopped working, and what it keeps, where there is one."""
         if self.current.state in ("ready", "busy"):
-            self.change(state="busy" if is_busy else "ready")
+            self.change(state="ready", kept_texts=model.kept_texts if model else None)
 
     async def settled(self) -> None:
         """Waits until there is a model, or none that could be loaded."""

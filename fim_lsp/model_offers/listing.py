@@ -15,8 +15,8 @@ def assessments() -> tuple[Assessment, ...]:
     """
     from model_runtime.catalogue.entries import catalogue
     from model_runtime.catalogue.fit import assess
-    from model_runtime.machine.memory import available_memory
     from model_runtime.machine.speed import measured_speed
+    from model_runtime.memory import available_memory
 
     models = catalogue()
     return assess(models, measured_speed(), available_memory()) if models else ()

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _RECEIPT, _WEIGHTS = "derived.json", "weights"
 _BLOCK, _MAX_BLOCKS = 2**18, 256
 """Bytes that are read at once, and the most reads of one file."""
-_LAYOUT_VERSION = 3
+_LAYOUT_VERSION = 4
 """Number of the layout; raise it when the code that derives changes what it writes."""
 
 

@@ -193,7 +193,7 @@ def _place(
         "engines",
         {
             "weights": bundle.manifest.weights.sha256,
-            "options": asdict(options),
+            "options": {"device": options.device, "threads": options.threads},
             "versions": {kind.name: kind.version for kind in kinds},
             **machine,
         },

@@ -23,6 +23,8 @@ class EngineOptions:
     """One of `DEVICES`, or "auto" for the engine's own choice."""
     threads: int = 0
     """Threads of the engine; 0 lets it choose."""
+    kept_bytes: int | None = None
+    """Memory for what has been read of texts; None fits it to this machine."""
 
 
 def _supports_all(model: ModelBundle) -> str:

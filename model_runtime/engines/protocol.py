@@ -36,6 +36,18 @@ class ScoredToken(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTexts:
+    """Counts the texts whose keys and values an engine keeps, so as not to read them again."""
+
+    number: int
+    """Number of the texts, or of their beginnings."""
+    used_bytes: int
+    """Memory that they take."""
+    max_bytes: int
+    """Memory that they may take; a single text may take more."""
+
+
+@dataclass(frozen=True, slots=True)
 class SamplingParams:
     """Says how each token is picked, and when decoding stops at the latest."""
 
@@ -137,6 +149,16 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees the model's memory."""
+        ...
+
+
+@runtime_checkable
+class TextKeeper(Protocol):
+    """Tells how much memory an engine takes for what it has read; those in this process can."""
+
+    @property
+    def kept_texts(self) -> KeptTexts:
+        """The texts that are kept now; may be read in any thread."""
         ...
 
 

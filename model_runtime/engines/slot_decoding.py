@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.protocol import DraftCounts, GeneratedToken, SamplingParams
 from model_runtime.engines.slot_passes import Logits, Passes, Text
+from model_runtime.engines.slot_store import Slot
 from model_runtime.engines.speculative import Drafter
 from model_runtime.errors import EngineError
-
-
-@dataclass(frozen=True, slots=True)
-class Slot(Generic[Text]):
-    """The memory of one text, and the ids whose keys and values it holds."""
-
-    text: Text
-    ids: list[int]
-    """Grows after each pass, so that it is true at any time."""
 
 
 class SlotDecoder(Generic[Text, Logits]):
@@ -34,6 +27,7 @@ class SlotDecoder(Generic[Text, Logits]):
         random: Draws,
         cancel: threading.Event,
         counts: DraftCounts,
+        length: PassLength,
     ) -> None:
         """Takes what a request is made of.
 
@@ -44,10 +38,11 @@ class SlotDecoder(Generic[Text, Logits]):
             random: draws are from here, one for each token.
             cancel: ends the passes when it is set.
             counts: grow as ids are run.
+            length: tells how many ids of a prompt run in a pass.
         """
         self._passes, self._slot = passes, slot
         self._sampling, self._random = sampling, random
-        self._cancel, self._counts = cancel, counts
+        self._cancel, self._counts, self._length = cancel, counts, length
 
     def prefill(self, ids: Sequence[int], guessed: Sequence[int] = ()) -> Logits | None:
         """Runs the ids that the slot does not hold, and a guess of what follows them.
@@ -61,8 +56,9 @@ class SlotDecoder(Generic[Text, Logits]):
         with passes.cancellable(cancel, num_ids=len(ids) - len(slot.ids)) as options:
             while len(slot.ids) < len(ids) and not cancel.is_set():
                 start = len(slot.ids)
-                part = ids[start : start + passes.max_ids]
+                part = ids[start : start + self._length.ids]
                 following = guessed if start + len(part) == len(ids) else ()
+                started = time.perf_counter()
                 try:
                     logits = passes.run(
                         slot.text, start, [*part, *following], options, kept=1 + len(following)
@@ -72,6 +68,7 @@ class SlotDecoder(Generic[Text, Logits]):
                         return None
                     raise
                 slot.ids.extend(part)
+                self._length.took(len(part), time.perf_counter() - started)
         return None if cancel.is_set() else logits
 
     def decode(
@@ -89,6 +86,17 @@ class SlotDecoder(Generic[Text, Logits]):
             check_open: raises EngineError where the engine was closed meanwhile.
             drafter: guesses ids that the next pass checks; None to decode one id at a time.
         """
+        with self._passes.cancellable(self._cancel, num_ids=1) as options:
+            yield from self._decoded(logits, context_length, check_open, drafter, options)
+
+    def _decoded(
+        self,
+        logits: Logits | None,
+        context_length: int,
+        check_open: Callable[[], None],
+        drafter: Drafter | None,
+        options: Any,
+    ) -> Generator[GeneratedToken, None, None]:
         sampling, held = self._sampling, self._slot.ids
         left = sampling.max_tokens
         drafted: list[int] = []
@@ -112,7 +120,12 @@ class SlotDecoder(Generic[Text, Logits]):
                 return
             drafted = drafter.propose(left - 1) if drafter is not None else []
             ids = [last, *drafted]
-            logits = self._passes.run(self._slot.text, len(held), ids, kept=len(ids))
+            try:
+                logits = self._passes.run(self._slot.text, len(held), ids, options, kept=len(ids))
+            except EngineError:
+                if self._cancel.is_set():  # the rows of this pass are not counted
+                    return
+                raise
             held.append(last)
             self._counts.passes += 1
             self._counts.proposed += len(drafted)

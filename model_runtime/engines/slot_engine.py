@@ -1,6 +1,6 @@
 """The engine of backends whose KV state lies in slots that are written in place.
 
-A backend supplies passes (`slot_passes`); here are prefix reuse (`kv_slots`), the spelling of a
+A backend supplies passes (`slot_passes`); here are prefix reuse (`slot_store`), the spelling of a
 forced text (`spelling`), scores, and what one request is made of; `slot_decoding` is its loop.
 """
 
@@ -13,18 +13,20 @@ from typing import Generic
 from model_runtime.engines.checks import check_ids, check_prompt, check_text
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
 from model_runtime.engines.known_logits import KnownLogits
-from model_runtime.engines.kv_slots import KvSlots
 from model_runtime.engines.numpy_sampling import Draws
+from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
     DraftCounts,
     GeneratedToken,
+    KeptTexts,
     SamplingParams,
     ScoredToken,
     TokenStream,
 )
-from model_runtime.engines.slot_decoding import Slot, SlotDecoder
+from model_runtime.engines.slot_decoding import SlotDecoder
 from model_runtime.engines.slot_passes import Logits, Passes, Text
+from model_runtime.engines.slot_store import Slot, SlotStore
 from model_runtime.engines.speculative import Drafter, Drafting, DraftSource
 from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
@@ -47,7 +49,7 @@ class SlotEngine(Generic[Text, Logits]):
         context_length: int,
         vocab: int,
         *,
-        num_slots: int,
+        kept_bytes: int,
         drafting: Drafting | None = None,
     ) -> None:
         """Takes a backend with a loaded model.
@@ -56,7 +58,7 @@ class SlotEngine(Generic[Text, Logits]):
             passes: the backend.
             context_length: most ids that prompt and answer may have together.
             vocab: number of ids that the model knows.
-            num_slots: texts whose state is kept.
+            kept_bytes: memory for the state of texts; that of one is kept whatever it takes.
             drafting: when to guess ids ahead; None for never.
         """
         self.context_length = context_length
@@ -64,10 +66,16 @@ class SlotEngine(Generic[Text, Logits]):
         self.draft_source: DraftSource | None = None
         """Asked for a guess where a text itself offers none; the engine's owner may set it."""
         self.passes = passes
-        self.num_slots = num_slots
+        self._length = PassLength(passes.min_ids, passes.max_ids)
+        self._store = SlotStore(passes, kept_bytes)
         self._vocab = vocab
         self._is_open = True
         self.forget()
+
+    @property
+    def kept_texts(self) -> KeptTexts:
+        """Implements `TextKeeper.kept_texts`."""
+        return self._store.kept
 
     def generate(
         self,
@@ -81,7 +89,7 @@ class SlotEngine(Generic[Text, Logits]):
         ids = list(prompt)
         counts = DraftCounts()
         tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts, forced)
-        shared = self._slots.plan(ids).shared
+        shared = self._store.shared(ids)
         return TokenStream(tokens, cached_tokens=shared, drafts=counts)
 
     def verify(self, prompt: Sequence[int], drafted: Sequence[int]) -> list[GeneratedToken]:
@@ -99,7 +107,7 @@ class SlotEngine(Generic[Text, Logits]):
         check_prompt(ids, greedy, self.context_length, self._vocab)
         check_ids([*ids, *drafted], self._vocab)
         self._check_open()
-        slot = self._slot_for(ids)
+        slot = self._store.slot_for(ids, len(drafted) + 1)
         decoder = self._decoder(slot, greedy, Draws(0), threading.Event(), DraftCounts())
         if len(slot.ids) < len(ids) - 1:
             decoder.prefill(ids[:-1])
@@ -120,8 +128,11 @@ class SlotEngine(Generic[Text, Logits]):
         for prompt in prompts:
             check_prompt(prompt, sampling, self.context_length, self._vocab)
         self._check_open()
-        slot, never = Slot(self.passes.new_text(), list[int]()), threading.Event()
-        answers = []
+        answers: list[list[GeneratedToken]] = []
+        if not prompts:
+            return answers
+        longest = max(map(len, prompts)) + sampling.max_tokens
+        slot, never = Slot(self._store.new_text(longest), list[int]()), threading.Event()
         for ids, seed in zip(prompts, seeds or [sampling.seed] * len(prompts), strict=True):
             del slot.ids[min(common_prefix(slot.ids, ids), len(ids) - 1) :]
             decoder = self._decoder(slot, sampling, Draws(seed), never, DraftCounts())
@@ -132,7 +143,7 @@ class SlotEngine(Generic[Text, Logits]):
         """Implements `Scorer.logprobs`; no slot is used."""
         check_text(ids, self.context_length, self._vocab)
         self._check_open()
-        text = self.passes.new_text()
+        text = self._store.new_text(len(ids))
         scored: list[ScoredToken] = []
         for start in range(0, len(ids) - 1, self.passes.max_ids):
             part = ids[start : min(start + self.passes.max_ids, len(ids) - 1)]
@@ -142,8 +153,7 @@ class SlotEngine(Generic[Text, Logits]):
 
     def forget(self) -> None:
         """Drops the state of all texts; the next prompt runs cold."""
-        self._slots = KvSlots(self.num_slots)
-        self._texts: list[Text] = []
+        self._store.clear()
         self._known = KnownLogits(bytes_of_each=4 * self._vocab)
 
     def close(self) -> None:
@@ -156,15 +166,6 @@ class SlotEngine(Generic[Text, Logits]):
         if not self._is_open:
             raise EngineError("the engine is closed; open a new one")
 
-    def _slot_for(self, ids: list[int]) -> Slot[Text]:
-        """Returns the slot that serves `ids` best, cut to what they share."""
-        plan = self._slots.plan(ids)
-        if plan.slot == len(self._texts):
-            self._texts.append(self.passes.new_text())
-        if plan.slot != plan.source:
-            self.passes.copy(self._texts[plan.slot], self._texts[plan.source], plan.shared)
-        return Slot(self._texts[plan.slot], self._slots.take(plan, ids))
-
     def _decoder(
         self,
         slot: Slot[Text],
@@ -173,7 +174,7 @@ class SlotEngine(Generic[Text, Logits]):
         cancel: threading.Event,
         counts: DraftCounts,
     ) -> SlotDecoder[Text, Logits]:
-        return SlotDecoder(self.passes, slot, sampling, random, cancel, counts)
+        return SlotDecoder(self.passes, slot, sampling, random, cancel, counts, self._length)
 
     def _tokens(
         self,
@@ -195,7 +196,7 @@ class SlotEngine(Generic[Text, Logits]):
             if after is None:
                 return
             sampling = after
-        slot = self._slot_for(ids)
+        slot = self._store.slot_for(ids, sampling.max_tokens)
         counts.read += len(ids) - len(slot.ids)
         decoder = self._decoder(slot, sampling, random, cancel, counts)
         yield from self._continued(decoder, ids, sampling)
@@ -228,7 +229,7 @@ class SlotEngine(Generic[Text, Logits]):
 
         def read(whole: list[int], likely: list[int]) -> Float32:
             """Runs ids and a guess of what follows; keeps the logits after all of them."""
-            slot = self._slot_for(whole)
+            slot = self._store.slot_for(whole, len(likely) + sampling.max_tokens)
             counts.read += len(whole) - len(slot.ids) + len(likely)
             decoder = self._decoder(slot, sampling, random, cancel, counts)
             logits = decoder.prefill(whole, likely)

@@ -26,14 +26,31 @@ Logits = TypeVar("Logits")
 class Passes(ABC, Generic[Text, Logits]):
     """A backend with a loaded model; logits that it hands out hold until its next pass."""
 
+    min_ids = 32
+    """Ids of a pass below which shorter ones are not worth it, however long it takes."""
     max_ids = 128
-    """Most ids of a prompt that run in one pass; between two passes the cancel flag is read."""
+    """Most ids of a prompt that run in one pass."""
+
+    row_bytes: int
+    """Bytes of the keys and values of one id."""
+    row_step = 128
+    """Rows by which the memory of a text grows."""
 
     @abstractmethod
-    def new_text(self) -> Text:
-        """Returns memory for the keys and values of a whole context.
+    def new_text(self, rows: int) -> Text:
+        """Returns memory for the keys and values of so many ids.
 
         Raises:
+            MemoryError: there is not enough.
+            EngineError: the backend broke.
+        """
+
+    @abstractmethod
+    def resize(self, text: Text, rows: int, kept: int) -> None:
+        """Gives a text memory for so many ids; the first `kept` rows stay.
+
+        Raises:
+            MemoryError: there is not enough, and nothing has changed.
             EngineError: the backend broke.
         """
 
@@ -66,7 +83,7 @@ class Passes(ABC, Generic[Text, Logits]):
         """Returns the probability of each id at its place."""
 
     def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
-        """Returns options of the passes over a prompt of which `num_ids` ids are to be run."""
+        """Returns options of passes over `num_ids` ids in all, which fail once `cancel` is set."""
         return nullcontext()
 
     def close(self) -> None:

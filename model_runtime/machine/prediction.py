@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from model_runtime.engines.kept_budget import usual_budget
 from model_runtime.machine.speed import MachineSpeed
 from model_runtime.machine.typed_keys import MAX_SPELLED, Key, typed_keys
 from model_runtime.models.decoder import DecoderSpec
@@ -40,8 +41,6 @@ _ASKED_MS = 4.0
 
 _BASE_BYTES = 130 * 10**6
 """Memory of a server without a model."""
-_KV_BYTES = 64 * 10**6
-"""Keys and values that are kept of several texts."""
 _BYTES_PER_ID = 2_000
 """Memory of an id of the vocabulary: its text, tables to find it by, logits that are kept."""
 _DERIVING_COPIES = 4
@@ -120,8 +119,7 @@ def memory_needed(model: ModelFacts, *, bytes_each: float = INT8_BYTES) -> int:
         model: the facts of it.
         bytes_each: bytes of a weight as the engine keeps it.
     """
-    kept = max(_KV_BYTES, WINDOW * _kv_bytes(model))
-    serving = _matrices(model) * bytes_each + kept
+    serving = _matrices(model) * bytes_each + usual_budget(_kv_bytes(model))
     preparing = _DERIVING_COPIES * model.vocabulary * model.hidden
     return int(_BASE_BYTES + _BYTES_PER_ID * model.vocabulary + max(serving, preparing))
 

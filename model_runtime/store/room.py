@@ -35,7 +35,7 @@ def check_memory(title: str, needed: int) -> None:
     Raises:
         ConversionError: it needs more memory than this machine has.
     """
-    from model_runtime.machine.memory import total_memory
+    from model_runtime.memory import total_memory
 
     total = total_memory()
     if needed > total:
@@ -55,7 +55,7 @@ def check_disk(needs: dict[Path, int]) -> None:
     Raises:
         ConversionError: a disk has too little.
     """
-    from model_runtime.machine.memory import free_disk
+    from model_runtime.memory import free_disk
 
     by_disk: dict[int, tuple[Path, int]] = {}
     for folder, needed in needs.items():

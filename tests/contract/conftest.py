@@ -91,16 +91,16 @@ def engine_of(bundle_of: Callable[..., ModelBundle]) -> Iterator[Callable[..., E
         engine.close()
 
 
-def open_with(engine: str, bundle: ModelBundle) -> Engine:
+def open_with(engine: str, bundle: ModelBundle, *, kept_bytes: int | None = None) -> Engine:
     """Open by name; the test is skipped where PyTorch is not installed."""
     if engine == "ctranslate2":
-        return CTranslate2Engine.open(bundle, threads=1)
+        return CTranslate2Engine.open(bundle, threads=1, kept_bytes=kept_bytes)
     if engine == "onnx":
-        return OnnxEngine.open(bundle, threads=1)
+        return OnnxEngine.open(bundle, threads=1, kept_bytes=kept_bytes)
     required_module("torch")
     from model_runtime.engines.torch.engine import TorchEngine
 
-    return TorchEngine.open(bundle, device="cpu", threads=1)
+    return TorchEngine.open(bundle, device="cpu", threads=1, kept_bytes=kept_bytes)
 
 
 @pytest.fixture(params=list(MODELS))

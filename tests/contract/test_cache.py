@@ -39,7 +39,7 @@ def test_a_cached_request_gives_the_tokens_of_a_cold_one(
 def test_an_int8_model_decodes_the_same_cached_and_cold(bundle_of, engine_of):
     """Also where rounding could tell a prefill in two parts from one in a single part."""
     warm = engine_of("ctranslate2", "rotary quarter", "int8")
-    cold = CTranslate2Engine.open(bundle_of("rotary quarter", "int8"), threads=1, cache_bytes=0)
+    cold = CTranslate2Engine.open(bundle_of("rotary quarter", "int8"), threads=1, kept_bytes=0)
 
     for prompt in HISTORIES["typing"]:
         with cold.generate(prompt, FOUR) as expected, warm.generate(prompt, FOUR) as found:
@@ -52,13 +52,13 @@ def test_cached_prompts_stay_within_their_memory(bundle_of, oracle_of):
     """CTranslate2 itself would keep them all; the oldest go when the budget is spent."""
     bundle = bundle_of("rotary quarter")
     budget = 400 * bundle.manifest.decoder.kv_bytes_per_token()
-    engine = CTranslate2Engine.open(bundle, threads=1, cache_bytes=budget)
+    engine = CTranslate2Engine.open(bundle, threads=1, kept_bytes=budget)
     for seed in (31, 32, 33, 31, 34):
         prompt = random_ids(200, seed)
         with engine.generate(prompt, FOUR) as stream:
             found = [token.id for token in stream]
         assert oracle_of("rotary quarter").next_ids(prompt, found) == found
-        assert engine.cached_bytes <= budget
+        assert engine.kept_texts.used_bytes <= budget
     engine.close()
 
 
@@ -75,12 +75,12 @@ def test_keys_that_heads_share_are_counted_for_each_of_them(bundle_of):
 
     assert stream.cached_tokens > 0
     of_each = spec.kv_bytes_per_token() // spec.kv_heads * spec.heads
-    assert stream.cached_tokens * of_each == engine.cached_bytes
+    assert stream.cached_tokens * of_each == engine.kept_texts.used_bytes
     engine.close()
 
 
 def test_a_cache_of_no_bytes_is_none(bundle_of, prompt):
-    engine = CTranslate2Engine.open(bundle_of("rotary quarter"), threads=1, cache_bytes=0)
+    engine = CTranslate2Engine.open(bundle_of("rotary quarter"), threads=1, kept_bytes=0)
     for _ in range(2):
         with engine.generate(prompt, FOUR) as stream:
             assert 0 == stream.cached_tokens

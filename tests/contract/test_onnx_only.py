@@ -1,21 +1,21 @@
 """Promises of the ONNX engine alone."""
 
-import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
-from model_runtime.engines.onnx.engine import OnnxEngine, OnnxPasses
+from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.onnx.matrices import KINDS
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.protocol import KeptTexts, SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
-from tests.contract.conftest import random_ids
+from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, TEXT
-from tests.support.random_models import VARIANTS, Variant, make_bundle
+from tests.support.oracle import Oracle
+from tests.support.random_models import DECODERS, VARIANTS, make_bundle
 
-PASS = OnnxPasses.max_ids
 FREE = SamplingParams(max_tokens=4, stop_ids=frozenset())
 QUANTISED = [kind for kind, blocks in KINDS.items() if blocks]
 
@@ -92,54 +92,82 @@ def test_keys_in_an_editor_cost_their_own_tokens(fresh):
     assert [cached for _, cached in session] == [ask(engine, prompt)[1] for prompt, _ in session]
 
 
-def test_texts_share_one_budget_of_memory(fresh, bundle_of, oracle_of):
-    kv_bytes = bundle_of("rotary quarter").manifest.decoder.kv_bytes_per_token()
-    engine = fresh(cache_bytes=3 * 512 * kv_bytes)
+@pytest.mark.parametrize("engine_name", ["onnx", "torch"])
+def test_texts_share_one_budget_of_memory(bundle_of, oracle_of, engine_name):
+    """Their memory grows with what is read, whatever the context could hold."""
+    bundle = bundle_of("rotary quarter")
+    budget = 3 * 256 * bundle.manifest.decoder.kv_bytes_per_token()
+    engine = open_with(engine_name, bundle, kept_bytes=budget)
+    used = [engine.kept_texts]
     for seed in (61, 62, 63, 64, 61, 65, 64):
         prompt = random_ids(200, seed)
         ids = [token.id for token in ask(engine, prompt)[0]]
 
         assert oracle_of("rotary quarter").next_ids(prompt, ids) == ids
-    assert 3 == engine.num_slots
-    assert 199 == ask(engine, random_ids(200, 64))[1]
+        used.append(engine.kept_texts)
+    engine.close()
+
+    assert [0, 1, 2, 3, 3, 3, 3, 3] == [kept.number for kept in used]
+    assert [kept.number * budget // 3 for kept in used] == [kept.used_bytes for kept in used]
+    assert {budget} == {kept.max_bytes for kept in used}
+    assert KeptTexts(0, 0, budget) == engine.kept_texts
 
 
 def test_without_a_budget_one_text_is_kept(fresh, prompt):
-    engine = fresh(cache_bytes=0)
+    engine = fresh(kept_bytes=0)
 
     assert [0, 199, 0, 0] == [
         ask(engine, ids)[1] for ids in (prompt, prompt, random_ids(90, seed=66), prompt)
     ]
+    assert 1 == engine.kept_texts.number
 
 
-@pytest.fixture(scope="module")
-def slow_bundle(tmp_path_factory):
-    """Large enough that a pass takes many looks at the cancel flag."""
-    variant = Variant(layers=4, hidden=512, heads=8, positions=1024)
-    return make_bundle(tmp_path_factory.mktemp("slow"), variant)
-
-
-def test_cancelling_interrupts_a_prefill_within_a_pass(slow_bundle, monkeypatch):
-    """Ids that were run before are kept; those of the broken pass are not, and nothing else changes."""
-    engine = OnnxEngine.open(slow_bundle, threads=1)
-    prompt = random_ids(3 * PASS, seed=71)
-    expected, _ = ask(engine, prompt)
-    engine.forget()
-    cancel = threading.Event()
-    run, passes = engine.passes.run, []
-
-    def cancel_in_the_second(text, start, ids, options=None, kept=1):
-        passes.append(start)
-        if start == PASS:
-            cancel.set()
-        return run(text, start, ids, options, kept)
-
-    monkeypatch.setattr(engine.passes, "run", cancel_in_the_second)
-    assert ([], 0) == ask(engine, prompt, FREE, cancel)
-    assert [0, PASS] == passes
-    monkeypatch.undo()
-    assert (expected, PASS) == ask(engine, prompt)
+@pytest.mark.parametrize("engine_name", ["onnx", "torch"])
+@pytest.mark.parametrize("variant", ["rotary quarter", "grouped heads, rms norm, gated"])
+def test_a_text_that_grows_keeps_what_was_read(bundle_of, oracle_of, engine_name, variant):
+    """Each prompt is longer than the last, so the memory is made larger, again and again."""
+    engine = open_with(engine_name, bundle_of(variant))
+    text = random_ids(450, seed=67)
+    cached, used = [], []
+    for end in range(60, 440, 20):
+        tokens, known = ask(engine, text[:end])
+        found = [token.id for token in tokens]
+        assert oracle_of(variant).next_ids(text[:end], found) == found
+        cached.append(known)
+        used.append(engine.kept_texts)
     engine.close()
+
+    assert [0, *range(60, 420, 20)] == cached
+    assert {1} == {kept.number for kept in used}
+    assert used[0].used_bytes < used[-1].used_bytes
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_where_memory_is_short_less_is_kept_and_it_still_works(
+    fresh, oracle_of, monkeypatch, caplog, fails
+):
+    engine = fresh()
+    prompts = [random_ids(200, seed) for seed in (68, 69, 70)]
+    for prompt in prompts[:2]:
+        ask(engine, prompt)
+    before = engine.kept_texts
+    new_text, left = engine.passes.new_text, [fails]
+
+    def short_of_memory(rows):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise MemoryError
+        return new_text(rows)
+
+    monkeypatch.setattr(engine.passes, "new_text", short_of_memory)
+    if fails > 1:
+        with pytest.raises(EngineError, match="close other programs, or choose a smaller model"):
+            ask(engine, prompts[2])
+    found = [token.id for token in ask(engine, prompts[2])[0]]
+
+    assert oracle_of("rotary quarter").next_ids(prompts[2], found) == found
+    assert (1, before.used_bytes // 2) == (engine.kept_texts.number, engine.kept_texts.max_bytes)
+    assert 1 == sum("memory is short" in record.message for record in caplog.records)
 
 
 def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(fresh, monkeypatch):
@@ -168,13 +196,13 @@ DAMAGES = {
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("model.onnx", "missing"),
-        ("model.onnx", "half written"),
-        ("model.onnx", "foreign"),
-        ("constants.bin", "missing"),
-        ("constants.bin", "half written"),
-        ("constants.bin", "foreign"),
-        ("constants.bin", "flipped"),
+        ("decoder.onnx", "missing"),
+        ("decoder.onnx", "half written"),
+        ("decoder.onnx", "foreign"),
+        ("decoder.bin", "missing"),
+        ("decoder.bin", "half written"),
+        ("decoder.bin", "foreign"),
+        ("decoder.bin", "flipped"),
         ("derived.json", "foreign"),
     ],
 )
@@ -195,11 +223,25 @@ def test_a_damaged_form_is_made_again(tmp_path, monkeypatch, damage, name, promp
     assert [folder] == list((tmp_path / "cache" / "derived").iterdir())
 
 
-def test_a_large_vocabulary_runs(tmp_path, prompt):
-    bundle = make_bundle(tmp_path, Variant(vocab=100_000, layers=1), "int8")
+@pytest.mark.parametrize(("quantization", "near"), [("float32", 1e-3), ("int8", 0.5)])
+def test_a_head_with_a_graph_of_its_own_gives_the_same_logits(tmp_path, prompt, quantization, near):
+    spec = replace(
+        DECODERS["grouped heads, rms norm, gated"],
+        vocab=70_000,
+        hidden=256,
+        logit_scale=0.5,
+        logit_softcap=15.0,
+    )
+    bundle = make_bundle(tmp_path, spec, quantization)
     engine = OnnxEngine.open(bundle, threads=1)
+    ids = [*prompt, 69_999]
+    expected = Oracle(bundle).logprobs(ids)
 
-    assert 4 == len(ask(engine, [*prompt, 99_999])[0])
+    found = [token.logprob for token in engine.logprobs(ids)]
+    assert found == pytest.approx(expected[np.arange(len(ids) - 1), ids[1:]], abs=near)
+    (token, *_), _ = ask(engine, ids)
+    assert expected[-1].max() == pytest.approx(expected[-1][token.id], abs=near)
+    assert expected[-1].max() == pytest.approx(token.logprob, abs=near)
     engine.close()
 
 

@@ -1,7 +1,5 @@
 """Promises of the PyTorch engine alone."""
 
-import threading
-
 import pytest
 
 from model_runtime.engines.protocol import SamplingParams
@@ -9,27 +7,6 @@ from tests.contract.conftest import open_with, random_ids
 from tests.support.requirements import required_module
 
 torch = required_module("torch")
-
-
-def test_cancelling_interrupts_a_prefill(bundle_of, monkeypatch):
-    """A long prompt runs in chunks; those after the cancel are not run, those before are kept."""
-    engine = open_with("torch", bundle_of("rotary quarter"))
-    cancel = threading.Event()
-    run = engine.passes.run
-    passes = []
-
-    def run_and_cancel(text, start, ids, options=None, kept=1):
-        passes.append(len(ids))
-        cancel.set()
-        return run(text, start, ids, options, kept)
-
-    monkeypatch.setattr(engine.passes, "run", run_and_cancel)
-    prompt = random_ids(500, seed=41)
-
-    assert [] == list(engine.generate(prompt, SamplingParams(4, frozenset()), cancel))
-    assert [256] == passes
-    with engine.generate(prompt, SamplingParams(4, frozenset())) as stream:
-        assert 256 == stream.cached_tokens
 
 
 def test_a_failing_backend_is_reported_and_leaves_no_half_filled_cache(bundle_of, monkeypatch):

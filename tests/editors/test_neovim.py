@@ -368,7 +368,9 @@ def test_the_statusline_says_that_a_file_is_excluded_and_status_says_why(start: 
     editor.ready()
     editor.api.command("FimLsp status")
     languages = re.search(
-        "fim_lsp: ready; embedded.*; suggests while you type in ([a-z, ]+);", editor.messages()
+        "fim_lsp: ready; embedded.*; keeps [0-9]+ of [0-9]+ MB that it has read; "
+        "suggests while you type in ([a-z, ]+);",
+        editor.messages(),
     )
     assert languages
     assert "python" in languages[1]

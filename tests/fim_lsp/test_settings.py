@@ -13,6 +13,7 @@ GOOD = {
     "engine": ("onnx", "onnx"),
     "device": ("cuda", "cuda"),
     "threads": (4, 4),
+    "promptMemoryMb": (200, 200),
     "contextTokens": (512, 512),
     "maxNewTokens": (32.0, 32),
     "unloadAfterMinutes": (0.5, 0.5),

@@ -4,7 +4,7 @@ import pytest
 
 from model_runtime import cgroups
 from model_runtime.hardware import usable_cores
-from model_runtime.machine.memory import available_memory, total_memory
+from model_runtime.memory import available_memory, total_memory
 
 GB = 10**9
 NO_LIMIT = str(0x7FFFFFFFFFFFF000)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,18 @@ def test_an_editor_is_not_told_what_another_one_has_made_the_model_read(
 
     assert other.cost() > 200
     assert other.cost() <= FEW
+
+
+def test_the_status_says_how_much_of_what_was_read_is_kept(editor: Editor):
+    def resting() -> dict[str, Any]:
+        status = editor.wire.notification("fimLsp/status", state="ready")
+        return status["keptTexts"]
+
+    before = resting()
+    new = "file:///project/new.py"
+    editor.wire.open(TEXT.replace("area", "length"), uri=new)
+    editor.cost(uri=new)
+    after = resting()
+
+    assert before["number"] < after["number"]
+    assert 0 < before["usedBytes"] < after["usedBytes"] <= after["maxBytes"] == before["maxBytes"]

@@ -21,7 +21,7 @@ from model_runtime.models.positions import (
     YarnScaling,
 )
 from model_runtime.prompt.encoder import PromptEncoder
-from model_runtime.prompt.format import PromptFormat
+from model_runtime.prompt.format import HoleStart, PromptFormat
 from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.prompt.tokenizer import FimTokenizer
 from tests.support.random_neox import Variant, fim_config, train_tokenizer, write_folder
@@ -172,3 +172,17 @@ def _make_decoder(folder: Path, spec: DecoderSpec, quantization: str) -> ModelBu
     )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return ModelBundle.open(folder)
+
+
+def with_order(
+    folder: Path, order: Order, hole_start: HoleStart, *, context_length: int = 1024
+) -> Path:
+    """Gives a bundle prompts in another order, and a longer context; returns its folder."""
+    bundle = ModelBundle.open(folder)
+    prompt = replace(PromptFormat.of_order(order, _TOKENS), hole_start=hole_start)
+    encoder = PromptEncoder(bundle.tokenizer, prompt)
+    manifest = replace(
+        bundle.manifest, prompt=prompt, canary=make_canary(encoder), context_length=context_length
+    )
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return folder

@@ -8,6 +8,8 @@ export interface ServerStatus {
   readonly message: string;
   /** Ids of the languages in which the model suggests while the user types; missing if nobody knows. */
   readonly languages?: readonly string[];
+  /** Texts of which the engine keeps what it has read, and the memory of that; missing if nobody knows. */
+  readonly keptTexts?: { readonly number: number; readonly usedBytes: number; readonly maxBytes: number };
   /** The model that is being fetched, and the share that is done, from 0 to 1. */
   readonly adding?: { readonly model: string; readonly share: number } | null;
 }
@@ -108,15 +110,21 @@ function describeState(facts: StatusFacts, now: number): StatusView {
   return createView('ready', 'FIM', ...lines);
 }
 
-/** Returns a line about the running model and one about its languages, as far as they are known. */
+/** Returns lines about the running model, its memory and its languages, as far as they are known. */
 export function describeModel(process: ProcessState): string[] {
   if (process.kind !== 'running' || process.status === undefined || process.status.model === '') return [];
-  const { model, engine, languages = [] } = process.status;
-  const running = engine === '' ? model : `${model} on ${engine}`;
-  if (languages.length === 0) return [running];
+  const { model, engine, languages = [], keptTexts } = process.status;
+  const running = [engine === '' ? model : `${model} on ${engine}`];
+  if (keptTexts !== undefined) running.push(describeMemory(keptTexts));
+  if (languages.length === 0) return running;
   const rest = languages.length - MAX_LANGUAGES_SHOWN;
   const shown = languages.slice(0, MAX_LANGUAGES_SHOWN).join(', ');
-  return [running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+  return [...running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+}
+
+function describeMemory({ number, usedBytes, maxBytes }: NonNullable<ServerStatus['keptTexts']>): string {
+  const [used, max] = [usedBytes, maxBytes].map((bytes) => Math.round(bytes / 1e6));
+  return `keeps what it has read of ${number} ${number === 1 ? 'text' : 'texts'}: ${used} of ${max} MB`;
 }
 
 /** Returns why no model answers; undefined if one does or is on its way. */

@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     from model_runtime.catalogue.entries import catalogue
     from model_runtime.catalogue.fit import assess
-    from model_runtime.machine.memory import available_memory
     from model_runtime.machine.speed import measured_speed
+    from model_runtime.memory import available_memory
     from model_runtime.progress_bar import progress_bar
     from model_runtime.store.installed import list_models
 

@@ -27,11 +27,13 @@ from model_runtime.engines.ctranslate2.model import VERSION, LoadedModel
 from model_runtime.engines.ctranslate2.static_prompts import StaticPrompts
 from model_runtime.engines.ctranslate2.worker import Worker, failure
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
+from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.protocol import (
     DraftCounts,
     GeneratedToken,
+    KeptTexts,
     SamplingParams,
     ScoredToken,
     TokenStream,
@@ -44,9 +46,8 @@ from model_runtime.prompt.forced_text import ForcedText
 if TYPE_CHECKING:
     from model_runtime.models.weights import Float32
 
-_MIN_CACHE_BYTES = 80 * 2**20
-_MAX_KEPT_TOKENS = 2048
-"""Tokens of prompts for which there is memory by default: more than the server sends at once."""
+_USUAL_TEXTS = 2
+"""Prompts for which there is memory by default: here keys and values take more of it."""
 _MAX_THREADS = 4
 """More threads than this speed up neither prefill nor decoding of models this small."""
 
@@ -65,7 +66,7 @@ class CTranslate2Engine:
         *,
         threads: int = 0,
         device: str = "cpu",
-        cache_bytes: int | None = None,
+        kept_bytes: int | None = None,
     ) -> None:
         """Loads a CTranslate2 folder.
 
@@ -75,7 +76,7 @@ class CTranslate2Engine:
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
             device: "cpu" or "cuda".
-            cache_bytes: memory for cached prompts; by default some 2,000 tokens of them.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             EngineUnavailable: CTranslate2 cannot load it here.
@@ -85,10 +86,8 @@ class CTranslate2Engine:
         model = LoadedModel(folder, device, usable_threads(threads, _MAX_THREADS))
         # CTranslate2 keeps what several heads share once for each of them.
         bytes_per_token = spec.kv_bytes_per_token() * spec.heads // spec.kv_heads
-        if cache_bytes is None:
-            kept = min(context_length, _MAX_KEPT_TOKENS)
-            cache_bytes = max(_MIN_CACHE_BYTES, kept * bytes_per_token)
-        static = StaticPrompts(bytes_per_token=bytes_per_token, budget_bytes=cache_bytes)
+        budget = kept_budget(bytes_per_token, kept_bytes, texts=_USUAL_TEXTS)
+        static = StaticPrompts(bytes_per_token=bytes_per_token, budget_bytes=budget)
         self._worker = Worker(model, static)
         self._known = KnownLogits(bytes_of_each=4 * spec.vocab)
 
@@ -100,7 +99,7 @@ class CTranslate2Engine:
         device: str = "cpu",
         threads: int = 0,
         kind: str | None = None,
-        cache_bytes: int | None = None,
+        kept_bytes: int | None = None,
     ) -> CTranslate2Engine:
         """Derives CTranslate2's form of a bundle, where that is not done yet, and loads it.
 
@@ -109,7 +108,7 @@ class CTranslate2Engine:
             device: "cpu" or "cuda".
             threads: 0 chooses.
             kind: "int8" or "float32"; by default as the bundle stores its weights.
-            cache_bytes: memory for cached prompts.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             BundleError: the weights are damaged.
@@ -128,13 +127,13 @@ class CTranslate2Engine:
             manifest.context_length,
             device=device,
             threads=threads,
-            cache_bytes=cache_bytes,
+            kept_bytes=kept_bytes,
         )
 
     @property
-    def cached_bytes(self) -> int:
-        """Memory of the prompts whose state is kept."""
-        return self._worker.cached_bytes
+    def kept_texts(self) -> KeptTexts:
+        """Implements `TextKeeper.kept_texts`; a text is a static prompt here."""
+        return self._worker.kept_texts
 
     def generate(
         self,
@@ -296,4 +295,6 @@ def _import_writer() -> ModuleType:
 def open_model(bundle: ModelBundle, options: EngineOptions) -> CTranslate2Engine:
     """Opens a bundle for the registry; raises what `CTranslate2Engine.open` does."""
     device = "cpu" if options.device == "auto" else options.device
-    return CTranslate2Engine.open(bundle, device=device, threads=options.threads)
+    return CTranslate2Engine.open(
+        bundle, device=device, threads=options.threads, kept_bytes=options.kept_bytes
+    )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from model_runtime.engines.protocol import KeptTexts
+
 STEP = 64
 """Static prompts end at multiples of this many ids."""
 MAX_TAIL = 128
@@ -36,9 +38,16 @@ class StaticPrompts:
         self._held: list[tuple[int, ...]] = []
 
     @property
+    def kept(self) -> KeptTexts:
+        """Number and memory of the static prompts that are held; may be read in any thread."""
+        held = tuple(self._held)
+        used = sum(map(len, held)) * self._bytes_per_token
+        return KeptTexts(len(held), used, self._budget_bytes)
+
+    @property
     def used_bytes(self) -> int:
         """Memory of all static prompts that are held."""
-        return sum(len(ids) for ids in self._held) * self._bytes_per_token
+        return self.kept.used_bytes
 
     def cut(self, ids: Sequence[int]) -> Cut:
         """Splits `ids` after the longest held static prompt, else where a new one should end."""

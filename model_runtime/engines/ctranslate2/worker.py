@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_runtime.engines.ctranslate2.model import LoadedModel
 from model_runtime.engines.ctranslate2.static_prompts import Cut, StaticPrompts
-from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.protocol import KeptTexts, SamplingParams
 from model_runtime.errors import EngineError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Worker:
         return self._closed.is_set()
 
     @property
-    def cached_bytes(self) -> int:
-        """Memory of the prompts whose state is kept."""
-        return self._static.used_bytes
+    def kept_texts(self) -> KeptTexts:
+        """Static prompts whose state is kept."""
+        return self._static.kept
 
     def check_open(self) -> None:
         """Raises EngineError where the model is closed."""

@@ -9,6 +9,7 @@ A seed makes sampling reproducible.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,8 +18,11 @@ from typing import Any
 import numpy as np
 
 from model_runtime.engines.artifact_cache import artifact_folder
+from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
+from model_runtime.engines.onnx.file import DECODER, model_path
+from model_runtime.engines.onnx.head import Head, Places, open_head
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
@@ -35,25 +39,39 @@ onnxruntime = import_silenced("onnxruntime")
 
 DEFAULT_KIND = "int8-128"
 """Number type for bundles with int8 weights."""
-_CACHE_BYTES = 96 * 2**20
-_MAX_SLOTS = 16
 _MAX_THREADS = 8
-_WATCHED = 16
-"""Prompts with fewer ids to run are over before a thread could watch them."""
+_SHORT = 16
+"""Passes of fewer ids take about as long as one of a single id."""
+_WATCHED_SECONDS = 0.01
+"""Passes that are over sooner need no thread that watches the flag."""
 
 
-class OnnxPasses(Passes[Buffers, Float32]):
-    """Passes of a graph that ONNX Runtime has loaded."""
+class OnnxPasses(Passes[Buffers, Places]):
+    """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, spec: DecoderSpec, context_length: int) -> None:
-        """Takes a session as `open_session` returns it, and the shape of the model in it."""
+    def __init__(self, session: Any, head: Head, spec: DecoderSpec) -> None:
+        """Takes a loaded model.
+
+        Args:
+            session: the decoder, as `open_session` returns it.
+            head: gives the logits of what the decoder returns.
+            spec: the shape of the model.
+        """
         self.session = session
-        self._spec, self._context_length = spec, context_length
+        self.row_bytes = spec.kv_bytes_per_token()
+        self._head: Any = head
+        self._spec = spec
         self._options = run_options()
+        self._short_seconds = 0.0
+        """Time of the last pass of few ids."""
 
-    def new_text(self) -> Buffers:
+    def new_text(self, rows: int) -> Buffers:
         """Implements `Passes.new_text`."""
-        return Buffers(self.session, self._spec, self._context_length)
+        return Buffers(self.session, self._spec, rows)
+
+    def resize(self, text: Buffers, rows: int, kept: int) -> None:
+        """Implements `Passes.resize`."""
+        text.resize(rows, kept)
 
     def copy(self, target: Buffers, source: Buffers, count: int) -> None:
         """Implements `Passes.copy`."""
@@ -61,40 +79,45 @@ class OnnxPasses(Passes[Buffers, Float32]):
 
     def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
         """Implements `Passes.cancellable`."""
-        return cancellable(cancel, watched=num_ids >= _WATCHED)
+        is_long = num_ids >= _SHORT or self._short_seconds > _WATCHED_SECONDS
+        return cancellable(cancel, watched=is_long)
 
     def run(
         self, text: Buffers, start: int, ids: Sequence[int], options: Any = None, kept: int = 1
-    ) -> Float32:
-        """Implements `Passes.run`."""
-        logits = text.bind(start, ids, kept)
+    ) -> Places:
+        """Implements `Passes.run`; the head is not run before its logits are asked for."""
+        rows = text.bind(start, ids, kept)
+        started = time.perf_counter()
         try:
             self.session.run_with_iobinding(text.binding, options or self._options)
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
-        return logits
+        if len(ids) < _SHORT:
+            self._short_seconds = time.perf_counter() - started
+        return Places(rows, self._head)
 
     def pick(
-        self, logits: Float32, row: int, sampling: SamplingParams, random: Draws
+        self, logits: Places, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         """Implements `Passes.pick`."""
-        return pick(logits[row], sampling, random)
+        return pick(logits.logits[row], sampling, random)
 
-    def row(self, logits: Float32, row: int) -> Float32:
+    def row(self, logits: Places, row: int) -> Float32:
         """Implements `Passes.row`."""
-        copied: Float32 = logits[row].copy()
+        copied: Float32 = logits.logits[row].copy()
         return copied
 
-    def score(self, logits: Float32, ids: Sequence[int]) -> list[ScoredToken]:
+    def score(self, logits: Places, ids: Sequence[int]) -> list[ScoredToken]:
         """Implements `Passes.score`."""
-        return score(logits, np.array(ids))
+        return score(logits.logits, np.array(ids))
 
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
+        self._head = None
 
 
-class OnnxEngine(SlotEngine[Buffers, Float32]):
+class OnnxEngine(SlotEngine[Buffers, Places]):
     """An engine for processors; the module's description says what is particular to it."""
 
     name = "onnx"
@@ -106,7 +129,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         context_length: int,
         *,
         threads: int = 0,
-        cache_bytes: int = _CACHE_BYTES,
+        kept_bytes: int | None = None,
     ) -> None:
         """Loads a folder.
 
@@ -115,18 +138,19 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
-            cache_bytes: memory for the keys and values of texts; one whole context at the least.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        session = open_session(folder, usable_threads(threads, _MAX_THREADS))
-        num_slots = cache_bytes // (context_length * spec.kv_bytes_per_token())
+        number = usable_threads(threads, _MAX_THREADS)
+        session = open_session(model_path(folder, DECODER), number)
+        passes = OnnxPasses(session, open_head(folder, session, number), spec)
         super().__init__(
-            OnnxPasses(session, spec, context_length),
+            passes,
             context_length,
             spec.vocab,
-            num_slots=min(_MAX_SLOTS, max(1, num_slots)),
+            kept_bytes=kept_budget(passes.row_bytes, kept_bytes),
             drafting=drafting_of(self.name, spec.count_parameters()),
         )
 
@@ -138,7 +162,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
         device: str = "cpu",
         threads: int = 0,
         kind: str | None = None,
-        cache_bytes: int = _CACHE_BYTES,
+        kept_bytes: int | None = None,
     ) -> OnnxEngine:
         """Derives the graph of a bundle, where that is not done yet, and loads it.
 
@@ -147,7 +171,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
             kind: one of `onnx.folder.KINDS`; by default 8 bits if the bundle's weights are int8.
-            cache_bytes: memory for the keys and values of texts.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             BundleError: the weights are damaged.
@@ -175,7 +199,7 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
                 manifest.decoder,
                 manifest.context_length,
                 threads=threads,
-                cache_bytes=cache_bytes,
+                kept_bytes=kept_bytes,
             )
 
         try:
@@ -186,4 +210,6 @@ class OnnxEngine(SlotEngine[Buffers, Float32]):
 
 def open_model(bundle: ModelBundle, options: EngineOptions) -> OnnxEngine:
     """Opens a bundle for the registry; raises what `OnnxEngine.open` does."""
-    return OnnxEngine.open(bundle, device=options.device, threads=options.threads)
+    return OnnxEngine.open(
+        bundle, device=options.device, threads=options.threads, kept_bytes=options.kept_bytes
+    )

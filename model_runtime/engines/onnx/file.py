@@ -16,7 +16,8 @@ import numpy as np
 
 from model_runtime.models.weights import Array
 
-MODEL, CONSTANTS = "model.onnx", "constants.bin"
+DECODER, OUTPUT_HEAD = "decoder", "head"
+"""Names of the two graphs of a model."""
 
 CONTRIB = "com.microsoft"
 """The domain of ONNX Runtime's own operators."""
@@ -34,16 +35,28 @@ Dimension = int | str
 _Field = tuple[int, int | float | str | bytes]
 
 
+def model_path(folder: Path, name: str) -> Path:
+    """Returns the file of a graph; its large constants lie beside it in `<name>.bin`."""
+    return folder / f"{name}.onnx"
+
+
 class OnnxFile:
     """A graph that is being written into a folder; leave the block, and the file is whole."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, name: str) -> None:
+        """Opens the graph of a name, which a folder may hold beside others.
+
+        Args:
+            folder: where `model_path` and the file of its constants are written.
+            name: of the graph.
+        """
+        self._folder, self._name = folder, name
+        self._constants_name = f"{name}.bin"
         self._nodes: list[bytes] = []
         self._constants: list[bytes] = []
         self._inputs: list[bytes] = []
         self._outputs: list[bytes] = []
-        self._file = (folder / CONSTANTS).open("wb")
+        self._file = (folder / self._constants_name).open("wb")
 
     def __enter__(self) -> OnnxFile:
         return self
@@ -56,7 +69,7 @@ class OnnxFile:
     ) -> None:
         self._file.close()
         if error is None:
-            (self._folder / MODEL).write_bytes(self._model())
+            model_path(self._folder, self._name).write_bytes(self._model())
 
     def input(self, name: str, dtype: str, shape: Sequence[Dimension]) -> str:
         """Declares an input of the graph; a dimension given by name may vary."""
@@ -77,7 +90,11 @@ class OnnxFile:
             facts.append((9, array.tobytes()))
         else:
             self._file.write(b"\0" * (-self._file.tell() % _ALIGNMENT))
-            place = {"location": CONSTANTS, "offset": self._file.tell(), "length": array.nbytes}
+            place = {
+                "location": self._constants_name,
+                "offset": self._file.tell(),
+                "length": array.nbytes,
+            }
             facts += [(13, _message((1, key), (2, str(value)))) for key, value in place.items()]
             facts.append((14, 1))
             self._file.write(array.data)
@@ -115,7 +132,7 @@ class OnnxFile:
 
     def _model(self) -> bytes:
         parts = ((1, self._nodes), (5, self._constants), (11, self._inputs), (12, self._outputs))
-        graph = _message((2, "decoder"), *((number, it) for number, all_ in parts for it in all_))
+        graph = _message((2, self._name), *((number, it) for number, all_ in parts for it in all_))
         opsets = [(8, _message((1, domain), (2, version))) for domain, version in _OPSETS]
         return _message((1, _IR_VERSION), (2, "fim-lsp"), (7, graph), *opsets)
 

@@ -1,15 +1,25 @@
-"""A bundle -> an ONNX graph for ONNX Runtime's CPU kernels, with a KV cache that is kept in place.
+"""A bundle -> ONNX graphs for ONNX Runtime's CPU kernels, with a KV cache that is kept in place.
+
+decoder.onnx, the network up to its output head:
 
 inputs    input_ids int64 [1, L]; position int64 [1], that of the first of them; seqlens_k int32
-          [1], tokens in all less one; total int32 [], tokens in all; logits_kept int64 [1], how
-          many of the last places get logits; past_k<i> and past_v<i> float32 [1, kv_heads,
+          [1], tokens in all less one; total int32 [], tokens in all; rows_kept int64 [1], how
+          many of the last places are asked for; past_k<i> and past_v<i> float32 [1, kv_heads,
           capacity, head_dim]
-outputs   logits float32 [1, logits_kept, vocabulary]; present_k<i> and present_v<i>, to be bound
-          to the buffers of past_*: the new rows are written there, and nothing is copied
+outputs   hidden float32 [1, rows_kept, hidden], normalized and scaled; present_k<i> and
+          present_v<i>, to be bound to the buffers of past_*: the new rows are written there, and
+          nothing is copied
 
 Keys are rotated before they are stored, so a row belongs to its position and to all texts that
 begin with the same ids.  Rows beyond `total` are never read: to forget a text's end is to count
 less.
+
+head.onnx, a matrix: what follows a place is asked of few of the places that are run, and decoders
+of several forms may share it.  Where it is small, a run of its own would cost more than it saves:
+then the decoder gives `logits` in place of `hidden`, and there is no such file.
+
+inputs    hidden float32 [1, rows, hidden]
+outputs   logits float32 [1, rows, vocabulary]
 """
 
 from __future__ import annotations
@@ -17,16 +27,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from model_runtime.engines.onnx.attention import AttentionWriter
-from model_runtime.engines.onnx.file import CONTRIB, Dimension, OnnxFile
+from model_runtime.engines.onnx.file import CONTRIB, DECODER, OUTPUT_HEAD, Dimension, OnnxFile
 from model_runtime.engines.onnx.matrices import KINDS, MatrixWriter
 from model_runtime.engines.onnx.support import supports
 from model_runtime.errors import EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD, DecoderSpec, layer_prefix
 
+MAX_JOINED = 2**24
+"""Weights of the largest output head that stays within the decoder's graph.  To wake the threads
+for a second run takes 30 microseconds, a tenth of a small model's id and nothing of a large one's.
+"""
+
 
 def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
-    """Fills `target` with model.onnx and constants.bin.
+    """Fills `target` with the graphs and their constants.
 
     Raises:
         EngineUnavailable: the graph cannot compute this kind of decoder.
@@ -37,13 +52,35 @@ def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
         raise EngineUnavailable(
             f"{reason}, which {bundle.manifest.name} needs; choose another engine"
         )
-    with OnnxFile(target) as file:
-        matrices = MatrixWriter(bundle.open_weights(), file, KINDS[kind])
-        _GraphWriter(spec, file, matrices, AttentionWriter(spec, file, matrices, context)).write()
+    tensors, blocks = bundle.open_weights(), KINDS[kind]
+    is_head_apart = spec.vocab * spec.hidden > MAX_JOINED
+    with OnnxFile(target, DECODER) as file:
+        matrices = MatrixWriter(tensors, file, blocks)
+        attention = AttentionWriter(spec, file, matrices, context)
+        hidden = _GraphWriter(spec, file, matrices, attention).write()
+        if is_head_apart:
+            file.output(hidden, "float32", [1, "kept", spec.hidden])
+        else:
+            _write_head(hidden, spec, file, matrices)
+    if is_head_apart:
+        with OnnxFile(target, OUTPUT_HEAD) as file:
+            hidden = file.input("hidden", "float32", [1, "rows", spec.hidden])
+            _write_head(hidden, spec, file, MatrixWriter(tensors, file, blocks))
+
+
+def _write_head(hidden: str, spec: DecoderSpec, file: OnnxFile, matrices: MatrixWriter) -> None:
+    name = EMBEDDING if spec.tied else HEAD
+    if spec.logit_softcap is None:
+        matrices.product(hidden, name, "logits")
+    else:
+        cap = file.number("logit_softcap", spec.logit_softcap)
+        squashed = file.node("Tanh", [file.node("Div", [matrices.product(hidden, name), cap])])
+        file.node("Mul", [squashed, cap], ["logits"])
+    file.output("logits", "float32", [1, "rows", spec.vocab])
 
 
 class _GraphWriter:
-    """Writes a decoder; methods take and return names of tensors in the graph."""
+    """Writes a decoder without its head; methods take and return names of tensors in the graph."""
 
     def __init__(
         self,
@@ -57,15 +94,15 @@ class _GraphWriter:
         self._matrices = matrices
         self._attention = attention
 
-    def write(self) -> None:
-        """Writes the whole network."""
+    def write(self) -> str:
+        """Writes the network, up to what the head takes of the last places."""
         node, number = self._file.node, self._file.number
         inputs: tuple[tuple[str, str, list[Dimension]], ...] = (
             ("input_ids", "int64", [1, "L"]),
             ("position", "int64", [1]),
             ("seqlens_k", "int32", [1]),
             ("total", "int32", []),
-            ("logits_kept", "int64", [1]),
+            ("rows_kept", "int64", [1]),
         )
         for name, dtype, shape in inputs:
             self._file.input(name, dtype, shape)
@@ -75,20 +112,15 @@ class _GraphWriter:
             x = node("Mul", [x, number("embedding_scale", self._spec.embedding_scale)])
         for layer in range(self._spec.layers):
             x = self._layer(x, layer)
-        # Before the head all but the last places are dropped: a prefill pays for one row of it.
-        start = node("Neg", ["logits_kept"])
+        # Before the last norm all but the last places are dropped: a prefill needs one of them.
+        start = node("Neg", ["rows_kept"])
         end, rows = self._file.integers("end", [2**31 - 1]), self._file.integers("rows", [1])
-        x = self._norm(node("Slice", [x, start, end, rows]), FINAL_NORM)
-        if self._spec.logit_scale != 1:  # a product with a matrix commutes with a factor
-            x = node("Mul", [x, number("logit_scale", self._spec.logit_scale)])
-        head = EMBEDDING if self._spec.tied else HEAD
-        if self._spec.logit_softcap is None:
-            self._matrices.product(x, head, "logits")
-        else:
-            cap = number("logit_softcap", self._spec.logit_softcap)
-            squashed = node("Tanh", [node("Div", [self._matrices.product(x, head), cap])])
-            node("Mul", [squashed, cap], ["logits"])
-        self._file.output("logits", "float32", [1, "kept", self._spec.vocab])
+        last = node("Slice", [x, start, end, rows])
+        if self._spec.logit_scale == 1:
+            return self._norm(last, FINAL_NORM, "hidden")
+        # A product with a matrix commutes with a factor.
+        scale = number("logit_scale", self._spec.logit_scale)
+        return node("Mul", [self._norm(last, FINAL_NORM), scale], ["hidden"])
 
     def _layer(self, x: str, number: int) -> str:
         node, prefix = self._file.node, layer_prefix(number)
@@ -134,12 +166,13 @@ class _GraphWriter:
             return x
         return file.node("Mul", [x, file.number("residual_scale", spec.residual_scale)])
 
-    def _norm(self, x: str, name: str) -> str:
+    def _norm(self, x: str, name: str, output: str = "") -> str:
+        outputs = [output] if output else []
         epsilon, gamma = self._spec.norm_epsilon, self._matrices.vector(f"{name}.weight")
         if self._spec.norm == "rms":
             return self._file.node(
-                "SimplifiedLayerNormalization", [x, gamma], axis=-1, epsilon=epsilon
+                "SimplifiedLayerNormalization", [x, gamma], outputs, axis=-1, epsilon=epsilon
             )
         beta = self._matrices.bias(name)
         inputs = [x, gamma, beta] if beta else [x, gamma]
-        return self._file.node("LayerNormalization", inputs, axis=-1, epsilon=epsilon)
+        return self._file.node("LayerNormalization", inputs, outputs, axis=-1, epsilon=epsilon)

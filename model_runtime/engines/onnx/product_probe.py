@@ -14,12 +14,13 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from model_runtime.engines.onnx.block_quantization import Blocks
-from model_runtime.engines.onnx.file import CONTRIB, OnnxFile
+from model_runtime.engines.onnx.file import CONTRIB, OnnxFile, model_path
 from model_runtime.engines.onnx.session import open_session
 from model_runtime.files import working_folder
 
 _HIDDEN, _INNER, _PRODUCTS = 1024, 8192, 24
 _BLOCKS = Blocks(8, 128)
+_GRAPH = "products"
 _ACCURACY_LEVEL = 4
 """Accuracy level of the engine's own products."""
 
@@ -43,7 +44,7 @@ class ProductProbe:
         # Windows removes no file that is mapped; the next one who works here sweeps what stays.
         with working_folder(user_cache_path("fim-lsp", appauthor=False), "probe") as folder:
             _write(folder)
-            self._session: Any = open_session(folder, threads)
+            self._session: Any = open_session(model_path(folder, _GRAPH), threads)
             self._session.run(None, {"x": np.ones((1, _HIDDEN), np.float32)})
 
     def seconds(self, rows: int) -> float:
@@ -59,7 +60,7 @@ class ProductProbe:
 
 
 def _write(folder: Path) -> None:
-    with OnnxFile(folder) as file:
+    with OnnxFile(folder, _GRAPH) as file:
         x = file.input("x", "float32", ["rows", _HIDDEN])
         for number in range(_PRODUCTS):
             columns, rows = (_HIDDEN, _INNER) if number % 2 == 0 else (_INNER, _HIDDEN)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.engines.onnx.file import MODEL
 from model_runtime.errors import EngineUnavailable
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
@@ -31,24 +30,37 @@ class Buffers:
     """
 
     def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
+        """Reserves the rows of one text.
+
+        Raises:
+            MemoryError: there is not enough.
+        """
         self.binding = session.io_binding()
-        self._vocab = spec.vocab
-        shape = (1, spec.kv_heads, capacity, spec.head_dim)
-        self._rows: list[Float32] = []
+        asked = session.get_outputs()[-1]
+        self._output, self._width = asked.name, asked.shape[-1]
+        self._spec = spec
         self._bound: dict[str, Any] = {}
         self._position = self._input("position", np.zeros(1, np.int64))
         self._last = self._input("seqlens_k", np.zeros(1, np.int32))
         self._total = self._input("total", np.zeros((), np.int32))
-        self._kept = self._input("logits_kept", np.zeros(1, np.int64))
+        self._kept = self._input("rows_kept", np.zeros(1, np.int64))
         # Made anew where a pass has another size; most have the size of the last one.
         self._ids = np.empty((1, 0), np.int64)
-        self._logits = np.empty((1, 0, self._vocab), np.float32)
+        self._last_rows = np.empty((1, 0, self._width), np.float32)
+        self._rows = self._bind_rows(capacity)
+
+    def _bind_rows(self, capacity: int) -> Float32:
+        """Returns new memory, [layers, 2, 1, kv_heads, capacity, head_dim], from now on in use."""
+        spec = self._spec
+        # Zeros take no memory before they are written.
+        shape = (spec.layers, 2, 1, spec.kv_heads, capacity, spec.head_dim)
+        rows: Float32 = np.zeros(shape, np.float32)
         for number in range(spec.layers):
-            for kind in "kv":
-                # Zeros take no memory before they are written.
-                self._rows.append(self._input(f"past_{kind}{number}", np.zeros(shape, np.float32)))
+            for place, kind in enumerate("kv"):
+                self._input(f"past_{kind}{number}", rows[number, place])
                 past = self._bound[f"past_{kind}{number}"]
                 self.binding.bind_ortvalue_output(f"present_{kind}{number}", past)
+        return rows
 
     def _input(self, name: str, array: Any) -> Any:
         self._bound[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
@@ -59,8 +71,8 @@ class Buffers:
         """Prepares a pass over `ids` from position `start` on.
 
         Returns:
-            Where it will write its logits, float32 [kept, vocabulary]; the next pass may write
-            there as well.
+            Where it will write its last output of the last places, float32 [kept, width]; the next
+            pass may write there as well.
         """
         total = start + len(ids)
         self._position[0], self._last[0], self._total[()] = start, total - 1, total
@@ -68,17 +80,26 @@ class Buffers:
         if len(ids) != self._ids.shape[1]:
             self._ids = self._input("input_ids", np.empty((1, len(ids)), np.int64))
         self._ids[0] = ids
-        if kept != self._logits.shape[1]:
-            self._logits = np.empty((1, kept, self._vocab), np.float32)
-            self._bound["logits"] = onnxruntime.OrtValue.ortvalue_from_numpy(self._logits)
-            self.binding.bind_ortvalue_output("logits", self._bound["logits"])
-        row: Float32 = self._logits[0]
-        return row
+        if kept != self._last_rows.shape[1]:
+            self._last_rows = np.empty((1, kept, self._width), np.float32)
+            self._bound[self._output] = onnxruntime.OrtValue.ortvalue_from_numpy(self._last_rows)
+            self.binding.bind_ortvalue_output(self._output, self._bound[self._output])
+        rows: Float32 = self._last_rows[0]
+        return rows
+
+    def resize(self, capacity: int, kept: int) -> None:
+        """Moves the first `kept` rows to memory of another size.
+
+        Raises:
+            MemoryError: there is not enough, and nothing has changed.
+        """
+        before = self._rows
+        self._rows = self._bind_rows(capacity)
+        self._rows[..., :kept, :] = before[..., :kept, :]
 
     def copy(self, other: Buffers, count: int) -> None:
         """Takes over the first `count` rows of another text."""
-        for mine, theirs in zip(self._rows, other._rows, strict=True):
-            mine[:, :, :count] = theirs[:, :, :count]
+        self._rows[..., :count, :] = other._rows[..., :count, :]
 
 
 @contextmanager
@@ -115,8 +136,12 @@ def run_options() -> Any:
     return options
 
 
-def open_session(folder: Path, threads: int) -> Any:
-    """Loads the graph that `write_onnx_folder` has written.
+def open_session(path: Path, threads: int) -> Any:
+    """Loads a graph that an `OnnxFile` has written.
+
+    Args:
+        path: of the graph.
+        threads: threads that share each operator.
 
     Raises:
         EngineUnavailable: ONNX Runtime cannot load it here.
@@ -127,10 +152,8 @@ def open_session(folder: Path, threads: int) -> Any:
     # Threads that spin between two keys would take a core from the editor.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        return onnxruntime.InferenceSession(
-            str(folder / MODEL), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own classes, which derive from nothing else
         raise EngineUnavailable(
-            f"ONNX Runtime cannot load {folder} ({error}); set engine to ctranslate2"
+            f"ONNX Runtime cannot load {path} ({error}); set engine to ctranslate2"
         ) from error

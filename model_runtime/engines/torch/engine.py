@@ -3,19 +3,21 @@
 It computes in float32 on a processor, in bfloat16 on a GPU (float32 with ALiBi, whose distances
 bfloat16 would round), or with weight-only int8.  The network is ours (`torch.network`), over keys
 and values that lie in place; on a GPU short passes are CUDA graphs (`torch.passes`).  Prefix reuse,
-passes and drafts are those of `slot_engine`; a prefill is interrupted between two passes.  A seed
+passes and drafts are those of `slot_engine`; a pass is interrupted between two layers.  A seed
 makes sampling reproducible.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from model_runtime.engines.checks import check_prompt
+from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
@@ -23,30 +25,39 @@ from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.torch.network import Network
-from model_runtime.engines.torch.passes import Rows, TorchText
+from model_runtime.engines.torch.passes import SPAN, Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.positions import Alibi
 from model_runtime.models.weights import Float32
-
-_CACHE_BYTES = {"cpu": 96 * 2**20, "cuda": 2**30}
-_MAX_SLOTS = 8
 
 
 class TorchPasses(Passes[TorchText, Rows]):
     """Passes of a network that PyTorch runs."""
 
     max_ids = 256
+    row_step = SPAN
 
-    def __init__(self, network: Network, context_length: int) -> None:
-        """Takes a network, and how many ids a text may have."""
+    def __init__(self, network: Network) -> None:
+        """Takes a network."""
         self.network: Any = network
-        self._context_length = context_length
+        self.row_bytes = network.spec.kv_bytes_per_token(network.dtype.itemsize)
 
-    def new_text(self) -> TorchText:
+    def new_text(self, rows: int) -> TorchText:
         """Implements `Passes.new_text`."""
-        with _failing_as_engine_error():
-            return TorchText(self.network, self._context_length)
+        with _failing_as_memory_error():
+            return TorchText(self.network, rows)
+
+    def resize(self, text: TorchText, rows: int, kept: int) -> None:
+        """Implements `Passes.resize`."""
+        with _failing_as_memory_error():
+            text.resize(rows, kept)
+
+    def cancellable(
+        self, cancel: threading.Event, *, num_ids: int
+    ) -> AbstractContextManager[threading.Event]:
+        """Implements `Passes.cancellable`: a pass looks at the flag between two layers."""
+        return nullcontext(cancel)
 
     def copy(self, target: TorchText, source: TorchText, count: int) -> None:
         """Implements `Passes.copy`."""
@@ -57,7 +68,7 @@ class TorchPasses(Passes[TorchText, Rows]):
     ) -> Rows:
         """Implements `Passes.run`."""
         with _failing_as_engine_error():
-            return text.run(start, ids, kept)
+            return text.run(start, ids, kept, options)
 
     def pick(
         self, logits: Rows, row: int, sampling: SamplingParams, random: Draws
@@ -66,18 +77,21 @@ class TorchPasses(Passes[TorchText, Rows]):
         if sampling.temperature > 0:
             return pick(self.row(logits, row), sampling, random)
         # Found on the device: a row of the vocabulary would take longer to fetch than to compute.
-        id_, logprob = logits.likeliest[:, row].tolist()
+        with _failing_as_engine_error():
+            id_, logprob = logits.likeliest[:, row].tolist()
         return GeneratedToken(int(id_), logprob)
 
     def row(self, logits: Rows, row: int) -> Float32:
         """Implements `Passes.row`."""
-        array: Float32 = logits.logits[row].cpu().numpy().copy()
+        with _failing_as_engine_error():
+            array: Float32 = logits.logits[row].cpu().numpy().copy()
         return array
 
     def score(self, logits: Rows, ids: Sequence[int]) -> list[ScoredToken]:
         """Implements `Passes.score`."""
-        targets = torch.tensor(ids, device=logits.logits.device)
-        chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+        with _failing_as_engine_error():
+            targets = torch.tensor(ids, device=logits.logits.device)
+            chosen = logits.logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
         return list(map(ScoredToken, chosen.tolist(), map(int, logits.likeliest[0].tolist())))
 
     def close(self) -> None:
@@ -90,21 +104,23 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
 
     name = "torch"
 
-    def __init__(self, network: Network, context_length: int) -> None:
+    def __init__(
+        self, network: Network, context_length: int, *, kept_bytes: int | None = None
+    ) -> None:
         """Takes a network.
 
         Args:
             network: the weights.
             context_length: most ids that prompt and answer may have together.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
         """
-        spec = network.spec
-        text_bytes = context_length * spec.kv_bytes_per_token(network.dtype.itemsize)
-        num_slots = _CACHE_BYTES[network.device.type] // text_bytes
+        spec, passes = network.spec, TorchPasses(network)
+        free = torch.cuda.mem_get_info()[0] if network.device.type == "cuda" else None
         super().__init__(
-            TorchPasses(network, context_length),
+            passes,
             context_length,
             spec.vocab,
-            num_slots=min(_MAX_SLOTS, max(1, num_slots)),
+            kept_bytes=kept_budget(passes.row_bytes, kept_bytes, free=free),
             drafting=drafting_of(self.name, spec.count_parameters()),
         )
         self._network: Any = network
@@ -117,6 +133,7 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
         device: str = "auto",
         threads: int = 0,
         kind: str | None = None,
+        kept_bytes: int | None = None,
     ) -> TorchEngine:
         """Loads a bundle.
 
@@ -126,6 +143,7 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             threads: of PyTorch, for the whole process; 0 leaves its own choice.
             kind: one of `torch.network.KINDS`; by default float32 on a processor and bfloat16 on
                 a GPU.
+            kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
             BundleError: the weights are damaged.
@@ -146,7 +164,7 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             raise EngineUnavailable(
                 f"the model does not fit on {device}; set device to cpu"
             ) from error
-        return cls(network, bundle.manifest.context_length)
+        return cls(network, bundle.manifest.context_length, kept_bytes=kept_bytes)
 
     def generate_batch(
         self,
@@ -200,6 +218,15 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
 
 
 @contextmanager
+def _failing_as_memory_error() -> Iterator[None]:
+    """Raises MemoryError where memory cannot be had; PyTorch has another error on each device."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise MemoryError(str(error)) from error
+
+
+@contextmanager
 def _failing_as_engine_error() -> Iterator[None]:
     try:
         yield
@@ -209,4 +236,6 @@ def _failing_as_engine_error() -> Iterator[None]:
 
 def open_model(bundle: ModelBundle, options: EngineOptions) -> TorchEngine:
     """Opens a bundle for the registry; raises what `TorchEngine.open` does."""
-    return TorchEngine.open(bundle, device=options.device, threads=options.threads)
+    return TorchEngine.open(
+        bundle, device=options.device, threads=options.threads, kept_bytes=options.kept_bytes
+    )

@@ -6,11 +6,13 @@ G heads of keys and values, W width of a head, V vocabulary.
 
 from __future__ import annotations
 
+import threading
+
 import torch
 
 from model_runtime.engines.torch.layer import Layer, Pass
 from model_runtime.engines.torch.parts import Loader
-from model_runtime.errors import EngineUnavailable
+from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import EMBEDDING, FINAL_NORM, HEAD
 from model_runtime.models.positions import Alibi, Rope, alibi_slopes
@@ -81,6 +83,7 @@ class Network:
         cache: torch.Tensor,
         span: int,
         padding_B: torch.Tensor | None = None,
+        cancel: threading.Event | None = None,
     ) -> torch.Tensor:
         """Appends ids to the cache; no shape depends on where they start.
 
@@ -90,9 +93,13 @@ class Network:
             cache: as `new_cache` makes it; rows `start` to `start + L` are written.
             span: leading rows of the cache to look at; at least `start + L`.
             padding_B: leading rows of each text that are none of it.
+            cancel: read before each layer.
 
         Returns:
             [B, L, D], of which `logits` makes logits.
+
+        Raises:
+            EngineError: `cancel` was set.
         """
         rows_L = start + torch.arange(ids_BL.shape[1], device=self.device)
         masks = {
@@ -104,6 +111,8 @@ class Network:
         if self.spec.embedding_scale != 1:
             x_BLD = x_BLD * self.spec.embedding_scale
         for layer, kept in zip(self._layers, cache, strict=True):
+            if cancel is not None and cancel.is_set():
+                raise EngineError("the pass was canceled")
             x_BLD = layer.forward(x_BLD, kept, step)
         return self._norm(x_BLD)
 

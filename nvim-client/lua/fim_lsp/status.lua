@@ -8,6 +8,7 @@ local M = {}
 ---@field engine string
 ---@field message string
 ---@field adding? { model: string, share: number }|vim.NIL Model that is being added.
+---@field keptTexts? { number: integer, usedBytes: integer, maxBytes: integer } Memory of what was read.
 ---@field languages? string[] Languages in which the model suggests while the user types.
 
 ---@class fim_lsp.DocumentState Parameters of `fimLsp/documentState`.
@@ -90,6 +91,11 @@ function M.describe(status, bufnr)
   end
   if adding(status) ~= '' then
     table.insert(parts, adding(status))
+  end
+  local kept = status.keptTexts
+  if kept then
+    local memory = 'keeps %.0f of %.0f MB that it has read'
+    table.insert(parts, memory:format(kept.usedBytes / 1e6, kept.maxBytes / 1e6))
   end
   if status.languages and #status.languages > 0 then
     table.insert(parts, 'suggests while you type in ' .. table.concat(status.languages, ', '))

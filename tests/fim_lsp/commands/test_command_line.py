@@ -65,6 +65,7 @@ def test_a_help_loads_nothing_heavy(arguments):
         (["--log-level", "debug", "serve", "--tcp", "a:1"], {"log_level": "debug", "tcp": "a:1"}),
         (["--allow-unencrypted-remote-connections", "serve"], {"allow_remote": True}),
         (["serve", "--socket", "--threads", "2"], {"threads": 2, "unload_after_minutes": None}),
+        (["serve", "--tcp", "a:1", "--prompt-memory-mb", "60"], {"prompt_memory_mb": 60}),
     ],
 )
 def test_options_of_the_server_count_before_and_behind_its_name(arguments, expected):

@@ -45,6 +45,14 @@ def test_it_shows_what_each_engine_did_and_takes_the_fastest(capsys):
     assert "everything works" in text or "close busy programs" in text
 
 
+def test_it_shows_how_much_of_what_was_read_is_kept_and_of_how_much(capsys):
+    assert 0 == doctor.show(replace(EMBEDDED, prompt_memory_mb=60), as_json=True)
+
+    kept = json.loads(capsys.readouterr().out)["kept_texts"]
+    assert (3, 60_000_000) == (kept["number"], kept["max_bytes"])
+    assert 0 < kept["used_bytes"] < kept["max_bytes"]
+
+
 def test_it_names_the_command_that_installs_a_missing_engine(capsys, without_onnx):
     assert 0 == doctor.show(Settings(), as_json=False)
 

@@ -57,14 +57,14 @@ def encoder():
 class Editor:
     """Asks at a cursor, as the server does; tells how many ids were run, and of how many."""
 
-    def __init__(self, encoder, most=7):
+    def __init__(self, encoder, most=8):
         self._encoder = encoder
-        self._slots = KvSlots(most)
+        self._slots = KvSlots(most * 1024, step=128)
 
     def ask(self, prefix, suffix):
         request = PromptRequest(Hole(prefix, suffix))
         ids = self._encoder.prompt(request, PromptBudget(768)).ids
-        plan = self._slots.plan(ids)
+        plan = self._slots.plan(ids, len(ANSWER))
         self._slots.take(plan, ids).extend([*ids[plan.shared :], *ANSWER])
         return len(ids) - plan.shared, len(ids)
 

@@ -8,6 +8,8 @@ from model_runtime.engines.kv_slots import SURPLUS, KvSlots
 from model_runtime.engines.prefix import common_prefix
 
 ANSWER = [9001, 9002, 9003]
+ROOM = 512
+"""Rows of one text; those here have fewer ids."""
 
 
 def prompt(before, after):
@@ -21,7 +23,8 @@ def document(number, length=400):
 
 def cost(slots, ids, answer=ANSWER):
     """Ask for `ids`; how many of them had to be run."""
-    plan = slots.plan(ids)
+    plan = slots.plan(ids, len(answer))
+    assert plan.rows >= len(ids) + len(answer)
     held = slots.take(plan, ids)
     assert held == ids[: plan.shared]
     ran = len(ids) - plan.shared
@@ -31,7 +34,7 @@ def cost(slots, ids, answer=ANSWER):
 
 @pytest.fixture
 def slots():
-    return KvSlots(4)
+    return KvSlots(4 * ROOM, step=ROOM)
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def test_the_slot_used_longest_ago_goes(slots):
 
 
 def test_a_single_slot_serves_one_text_after_another():
-    slots, one, other = KvSlots(1), prompt(document(1), []), prompt(document(2), [])
+    slots, one, other = KvSlots(0), prompt(document(1), []), prompt(document(2), [])
 
     assert [403, 401, 401] == [cost(slots, ids) for ids in (one, other, one)]
     assert 1 == len(slots.cached_ids)
@@ -149,25 +152,84 @@ def test_the_last_id_is_always_run(slots, text):
     assert [1, 1, 1] == [cost(slots, text[:length]) for length in (400, 380, 380)]
 
 
+def test_a_text_takes_the_room_that_it_needs_and_grows_with_it(text):
+    slots = KvSlots(10 * ROOM, step=64)
+    rooms = []
+    for end in range(40, 300, 20):
+        cost(slots, prompt(text[:end], []))
+        rooms.append(slots.rows)
+
+    assert rooms == sorted(rooms)
+    assert (64, 320) == (rooms[0], rooms[-1])
+    assert 1 == len(slots.cached_ids)
+
+
+def test_many_small_texts_take_the_room_of_a_large_one(text):
+    slots = KvSlots(ROOM, step=64)
+    small = [prompt(document(number)[:40], []) for number in range(2, 10)]
+    for ids in small:
+        cost(slots, ids)
+    assert [1] * 8 == [cost(slots, ids) for ids in small]
+    cost(slots, prompt(text, []))
+
+    assert slots.rows <= ROOM
+    assert [1] == [cost(slots, prompt(text, []))]
+
+
+def test_a_text_that_is_larger_than_all_that_is_allowed_is_kept_alone(text):
+    slots = KvSlots(100, step=64)
+    for ids in (prompt(document(2)[:50], []), prompt(text, [])):
+        cost(slots, ids)
+
+    assert 1 == len(slots.cached_ids)
+    assert 1 == cost(slots, prompt(text, []))
+
+
+def psm(before, after):
+    """Returns a prompt in which the suffix follows what changes."""
+    return [1, *before, 2, *after, 3]
+
+
+def test_lines_written_where_the_suffix_comes_last_do_not_push_another_file_out(text):
+    """Each Enter leaves the suffix behind, and with it a slot of which most is kept elsewhere."""
+    slots = KvSlots(3 * ROOM, step=ROOM)
+    other = psm(document(2)[:200], document(2)[300:])
+    cost(slots, other)
+    for end in range(150, 300, 10):
+        assert cost(slots, psm(text[:end], text[300:])) <= 152 + 100
+    assert 1 == cost(slots, other)
+
+
+def test_where_there_is_room_for_two_texts_one_of_them_is_another_file(text):
+    slots = KvSlots(2 * ROOM, step=ROOM)
+    other = psm(document(2)[:200], document(2)[300:])
+    cost(slots, other)
+    for end in range(150, 300, 10):
+        cost(slots, psm(text[:end], text[300:]))
+
+    assert 1 == cost(slots, other)
+
+
 IDS = st.lists(st.integers(1, 3), min_size=1, max_size=3 * SURPLUS)
 
 
-@given(st.lists(IDS, max_size=30), st.integers(1, 4))
-def test_what_is_shared_is_the_longest_prefix_that_any_slot_holds(prompts, most):
-    slots = KvSlots(most)
+@given(st.lists(IDS, max_size=30), st.integers(0, 300), st.integers(1, 40))
+def test_what_is_shared_is_the_longest_prefix_that_any_slot_holds(prompts, most, step):
+    slots = KvSlots(most, step=step)
     for ids in prompts:
-        longest = max((common_prefix(held, ids) for held in slots.cached_ids), default=0)
-        plan = slots.plan(ids)
+        longest = max((common_prefix(held, ids) for held in slots.cached_ids.values()), default=0)
+        plan = slots.plan(ids, len(ANSWER))
 
         assert min(longest, len(ids) - 1) == plan.shared
-        assert plan == slots.plan(ids)
+        assert plan == slots.plan(ids, len(ANSWER))
+        assert plan.source not in plan.dropped
         assert (
             not slots.cached_ids
             or slots.cached_ids[plan.source][: plan.shared] == ids[: plan.shared]
         )
-        others = [held for number, held in enumerate(slots.cached_ids) if number != plan.slot]
+        gone = {plan.slot, *plan.dropped}
+        others = {slot: held for slot, held in slots.cached_ids.items() if slot not in gone}
         cost(slots, ids)
-        assert len(slots.cached_ids) <= most
-        assert others == [
-            held for number, held in enumerate(slots.cached_ids) if number != plan.slot
-        ]
+        assert slots.rows <= most or len(slots.cached_ids) == 1
+        assert slots.cached_ids.keys() - {plan.slot} == others.keys()
+        assert all(slots.cached_ids[slot] == held for slot, held in others.items())

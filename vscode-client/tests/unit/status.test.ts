@@ -65,6 +65,19 @@ for (const [what, status, lines] of LANGUAGES) {
   });
 }
 
+const MEMORY: [number, string][] = [
+  [1, 'keeps what it has read of 1 text: 12 of 100 MB'],
+  [3, 'keeps what it has read of 3 texts: 12 of 100 MB'],
+];
+for (const [number, line] of MEMORY) {
+  test(`the tooltip names the memory of ${number} of the texts that were read`, () => {
+    const keptTexts = { number, usedBytes: 12_345_678, maxBytes: 100_000_000 };
+    const { tooltip } = describeStatus({ ...FACTS, process: running({ keptTexts }) }, NOW);
+
+    assert.deepEqual(tooltip, ['embedded-cpu on ctranslate2', line, 'process 7']);
+  });
+}
+
 test('while a model is fetched, the status bar says which one and how much of it is there', () => {
   const process = running({ adding: { model: 'qwen2.5-coder-0.5b', share: 0.43 } });
   const view = describeStatus({ ...FACTS, process }, NOW);

@@ -2,7 +2,7 @@
 
 import shutil
 
-from model_runtime.machine.memory import free_disk
+from model_runtime.memory import free_disk
 
 
 def test_a_folder_that_is_not_there_yet_is_on_the_disk_of_its_parent(tmp_path):
