@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fim_lsp.completion.cache import TypeThroughCache
 from fim_lsp.completion.debounce import AdaptiveDebounce
@@ -25,6 +26,7 @@ from fim_lsp.completion.in_flight import InFlightGenerations
 from fim_lsp.completion.inputs import Inputs
 from fim_lsp.completion.pending import PendingRequest, PendingRequests, Superseded
 from fim_lsp.completion.project_lines import ProjectLines
+from fim_lsp.completion.read_ahead import ReadAhead
 from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.shown import ShownSuggestions
@@ -36,6 +38,14 @@ from fim_lsp.uris import is_on_disk
 from model_runtime.errors import ModelRuntimeError
 
 logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """The answer to a request, and its trace."""
+
+    completions: list[Completion] | None
+    """Suggestions, best first; empty for none; None when a newer request took over."""
+    trace: RequestTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +104,22 @@ class CompletionProvider:
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
         """Lines and files of the project; the session tells of changes."""
         self._generator = Generator(host, self._cache, self._debounce, self._in_flight, threshold)
+        self.read_ahead = ReadAhead(host, self._generator, self.lines.project, self.log)
+        """Lets the model read a prompt and write nothing."""
         self._idle = IdleWork(
             host, self._cache, self._generator, self.lines.project, idle_timer or IdleTimer()
         )
 
     async def complete(self, request: CompletionRequest) -> list[Completion] | None:
         """Returns suggestions, best first; empty for none; None when a newer request took over.
+
+        Raises:
+            asyncio.CancelledError: the editor took the request back; decoding has been stopped.
+        """
+        return (await self.answer(request)).completions
+
+    async def answer(self, request: CompletionRequest) -> Answer:
+        """Returns what `complete` does, and the trace of the request.
 
         Raises:
             asyncio.CancelledError: the editor took the request back; decoding has been stopped.
@@ -111,10 +131,10 @@ class CompletionProvider:
             if completions:
                 trace.outcome = RequestOutcome.SHOWN
                 self._shown.show(request, completions)
-            return completions
+            return Answer(completions, trace)
         except Superseded:
             trace.outcome = RequestOutcome.SUPERSEDED
-            return None
+            return Answer(None, trace)
         except asyncio.CancelledError:
             trace.outcome = RequestOutcome.CANCELLED
             raise
@@ -122,12 +142,12 @@ class CompletionProvider:
             trace.outcome = RequestOutcome.FAILED
             trace.silence = Silence(Reason.ENGINE_ERROR, error=str(error))
             logger.error("no completion: %s", error)
-            return []
+            return Answer([], trace)
         except Exception:
             trace.outcome = RequestOutcome.FAILED
             trace.silence = Silence(Reason.INTERNAL_ERROR)
             logger.exception("a completion failed")
-            return []
+            return Answer([], trace)
         finally:
             trace.finish()
             self.log.add(trace)
