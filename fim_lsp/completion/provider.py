@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from fim_lsp.completion.cache import TypeThroughCache
 from fim_lsp.completion.debounce import AdaptiveDebounce
@@ -30,7 +29,7 @@ from fim_lsp.completion.read_ahead import ReadAhead
 from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.shown import ShownSuggestions
-from fim_lsp.completion.trace import AnsweredBy, RequestLog, RequestTrace
+from fim_lsp.completion.trace import Answer, AnsweredBy, RequestLog, RequestTrace
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.suggestion import Completion
@@ -38,14 +37,6 @@ from fim_lsp.uris import is_on_disk
 from model_runtime.errors import ModelRuntimeError
 
 logger = logging.getLogger(__name__)
-
-
-class Answer(NamedTuple):
-    """The answer to a request, and its trace."""
-
-    completions: list[Completion] | None
-    """Suggestions, best first; empty for none; None when a newer request took over."""
-    trace: RequestTrace
 
 
 @dataclass(frozen=True, slots=True)
