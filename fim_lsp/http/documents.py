@@ -80,7 +80,8 @@ def uri_of(path: str, place: int) -> str:
 
 
 def _language(query: CompletionQuery) -> str:
-    return query.language or language_id(_name(query.path))
+    """Returns the language id; empty where neither the client nor the path tells it."""
+    return query.language or (language_id(_name(query.path)) if query.path else "")
 
 
 def _name(path: str) -> str:

@@ -55,6 +55,8 @@ class HttpService:
         self._settings = settings
         self._host = host
         self._token = token
+        self.ports: list[int] = []
+        """Ports that are bound, one for each address, while it serves."""
 
     @asynccontextmanager
     async def serve(self, host: ModelHost, models: ModelManager) -> AsyncIterator[None]:
@@ -64,6 +66,7 @@ class HttpService:
             FimLspError: an address cannot be bound.
         """
         sockets = [_bound(address, self._port) for address in self._addresses]
+        self.ports = [one.getsockname()[1] for one in sockets]
         host.apply(self._settings)
         service = CompletionService(host, self._settings)
         app = new_app(service, {*self._addresses, self._host}, self._token)
@@ -84,7 +87,7 @@ class HttpService:
         )
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         serving = asyncio.ensure_future(server.serve(sockets))
-        self._tell(host, [one.getsockname()[1] for one in sockets])
+        self._tell()
         try:
             yield
         finally:
@@ -92,10 +95,10 @@ class HttpService:
             await serving
             service.close()
 
-    def _tell(self, host: ModelHost, ports: list[int]) -> None:
-        for address, port in zip(self._addresses, ports, strict=True):
+    def _tell(self) -> None:
+        for address, port in zip(self._addresses, self.ports, strict=True):
             shown = f"[{address}]" if ":" in address else address
-            logger.info("HTTP server on http://%s:%d, model: %s", shown, port, host.asked_for)
+            logger.info("HTTP server on http://%s:%d", shown, port)
         logger.info(
             "serving /infill, /completion, /v1/completions, /v1/fim/completions, /api/generate; "
             "/v1/traces says why an answer is empty"
