@@ -121,7 +121,7 @@ class _Server(uvicorn.Server):
 
 
 def _bound(address: str, port: int) -> socket.socket:
-    """Returns a socket that is bound, and does not listen yet.
+    """Returns a socket that listens.
 
     Raises:
         FimLspError: it cannot be bound.
@@ -136,6 +136,7 @@ def _bound(address: str, port: int) -> socket.socket:
         else:
             new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         new.bind((address, port))
+        new.listen(_BACKLOG)  # who connects before uvicorn has begun waits a moment
     except OSError as error:
         new.close()
         raise FimLspError(why_not_bound(address, port, error)) from None
