@@ -203,10 +203,11 @@ def _http_service(args: argparse.Namespace, settings: Settings) -> Service:
     try:
         from fim_lsp.http.server import HttpService
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
+        library = (error.name or "").partition(".")[0]
+        if library not in ("starlette", "uvicorn"):
             raise
         raise FimLspError(
-            f"--http needs {error.name}, which is missing; install it with: "
+            f"--http needs {library}, which is missing; install it with: "
             "pip install 'fim-lsp[http]'"
         ) from None
     host, port = host_and_port(args.http)

@@ -63,7 +63,7 @@ class LlamaCppExchange:
             "generation_settings": {"n_predict": self.query.max_tokens},
             "prompt": "",
             "has_new_line": "\n" in content,
-            "truncated": False,
+            "truncated": False,  # prompts are cut to fit; the context is never exceeded
             "stop_type": _stop_type(answer.finish),
             "stopping_word": "",
             "tokens_cached": answer.num_cached_tokens,

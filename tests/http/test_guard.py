@@ -58,16 +58,16 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_page_can_neither_ask_nor_read(name, server: RunningServer):
     method, path, headers, status = REQUESTS[name]
-    response = httpx.request(
-        method, server.url + path, content=BODY, headers=headers, timeout=60
-    )
+    response = httpx.request(method, server.url + path, content=BODY, headers=headers, timeout=60)
     assert status == response.status_code
     assert [] == [name for name in response.headers if name.startswith("access-control")]
     assert [] == server.engine.prompts
     assert "fim-lsp" not in response.text
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8012", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8012", "[::1]"]
+)
 def test_the_names_of_this_machine_are_ours(host, server: RunningServer):
     assert 200 == server.get("/health", host=host).status_code
 

@@ -73,7 +73,12 @@ PLACES = st.sampled_from(
 
 
 @hypothesis_settings(max_examples=400, deadline=None)
-@given(text=TEXTS, place=PLACES, limit=st.sampled_from([3, 8, 48]), logprob=st.sampled_from([-0.01, -0.3]))
+@given(
+    text=TEXTS,
+    place=PLACES,
+    limit=st.sampled_from([3, 8, 48]),
+    logprob=st.sampled_from([-0.01, -0.3]),
+)
 def test_what_was_told_stands_at_the_beginning_of_what_is_shown(text, place, limit, logprob):
     before, _, after = place.partition("|")
     told: list[str] = []

@@ -23,9 +23,7 @@ PROMPTS = {
     "mellum": (
         "<filename>a.py\nCONTENT<filename>b.py\nMORE<filename>cur.py\n"
         "<fim_suffix>S<fim_prefix>P<fim_middle>",
-        PromptParts(
-            "P", "S", (OtherFile("a.py", "CONTENT"), OtherFile("b.py", "MORE")), "cur.py"
-        ),
+        PromptParts("P", "S", (OtherFile("a.py", "CONTENT"), OtherFile("b.py", "MORE")), "cur.py"),
     ),
     "seed-coder": (
         "<[fim-suffix]>S<[fim-prefix]><filename>a.py\nCONTENT\n\n<filename>cur.py\nP<[fim-middle]>",
