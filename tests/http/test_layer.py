@@ -1,4 +1,4 @@
-"""Over HTTP a request takes the path that editors take: gate, cache, stop rules, filters, traces."""
+"""Requests over HTTP take the path that editors take: gate, cache, stop rules, filters, traces."""
 
 from concurrent.futures import ThreadPoolExecutor
 
