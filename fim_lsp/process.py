@@ -18,7 +18,7 @@ Raises FimLspError where it cannot listen.
 """
 
 
-async def serve(make_host: Callable[[], ModelHost], services: Sequence[Service]) -> int:
+def serve(make_host: Callable[[], ModelHost], services: Sequence[Service]) -> int:
     """Serves until the process is told to end; what clients do never ends it.
 
     Args:
@@ -28,6 +28,10 @@ async def serve(make_host: Callable[[], ModelHost], services: Sequence[Service])
     Raises:
         FimLspError: one of them cannot listen.
     """
+    return asyncio.run(_serve(make_host, services))
+
+
+async def _serve(make_host: Callable[[], ModelHost], services: Sequence[Service]) -> int:
     host = make_host()
     models = ModelManager(host)
     models.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import sys
 from collections.abc import Sequence
@@ -175,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
     if args.socket is not None:
         path = Path(args.socket) if args.socket else access.default_socket()
         leave(unix_socket.serve_socket(path.absolute(), make_host, settings=settings, others=http))
-    leave(asyncio.run(process.serve(make_host, http)))
+    leave(process.serve(make_host, http))
 
 
 def _refuse(args: argparse.Namespace, names: Sequence[str], place: str, *, is_there: bool) -> None:

@@ -3,8 +3,7 @@
     gate -> cache -> line n-grams -> join -> debounce -> generate
 
 Each step returns suggestions, or None for the next one to try; the first that returns ends the
-path, and its trace says why.  The model behind it is shared by all editors.  Nothing here fails
-loudly: what cannot be completed is an empty list.
+path, and its trace says why.  All editors share the model.  What cannot be completed is empty.
 """
 
 from __future__ import annotations

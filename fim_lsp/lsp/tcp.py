@@ -82,7 +82,7 @@ def serve_tcp(
                 listening.close()
 
     listener = Listener(make_provider, settings or Settings(), admit, listen)
-    return asyncio.run(process.serve(make_host, [listener.serve, *others]))
+    return process.serve(make_host, [listener.serve, *others])
 
 
 def addresses_of(host: str, port: int) -> list[str]:

@@ -62,7 +62,7 @@ def serve_socket(
             path.unlink(missing_ok=True)
 
     listener = Listener(make_provider, settings or Settings(), admit, listen)
-    return asyncio.run(process.serve(make_host, [listener.serve, *others]))
+    return process.serve(make_host, [listener.serve, *others])
 
 
 def _bind(path: Path) -> socket.socket:
