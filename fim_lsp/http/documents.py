@@ -22,6 +22,10 @@ MAX_COUNT = 10
 MAX_OTHERS = 64
 """Parts of other files that are looked at."""
 MAX_TIME_LIMIT_MS = 60_000
+_MAX_CHARACTERS = 500_000
+"""Characters on each side of the cursor; more would only be carried along."""
+_MAX_CHARACTERS_OF_PATH = 10_000
+"""Longer than any path that is not left alone for its length."""
 
 
 def request_of(
@@ -39,12 +43,13 @@ def request_of(
         on_sure_text: takes the beginning of the answer.
     """
     language = _language(query)
+    before, after = query.prefix[-_MAX_CHARACTERS:], query.suffix[:_MAX_CHARACTERS]
     snapshot = DocumentSnapshot(
         uri=uri,
         language_id=language,
         version=0,
-        text=query.prefix + query.suffix,
-        offset=len(query.prefix),
+        text=before + after,
+        offset=len(before),
         path=_name(query.path),
         line=query.prefix.count("\n"),
         is_shared=False,
@@ -70,6 +75,7 @@ def uri_of(path: str, place: int) -> str:
     >>> uri_of("/work/a b.py", 0), uri_of("src/a.py", 2), uri_of("", 1)
     ('file:///work/a%20b.py', 'request:/src/a.py#2', 'request:/untitled#1')
     """
+    path = path[:_MAX_CHARACTERS_OF_PATH]
     if path.startswith("file:"):
         uri = path
     else:

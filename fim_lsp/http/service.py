@@ -30,6 +30,8 @@ from model_runtime.served_model import ServedModel
 
 MAX_CLIENTS = 32
 """Clients whose answers are kept for typing through; one more takes the place of the oldest."""
+_MAX_CHARACTERS_OF_NAME = 200
+"""Characters by which clients are told apart."""
 ALIAS = "fim-lsp"
 """Name by which a client may ask for the model, whichever is loaded."""
 
@@ -112,7 +114,7 @@ class CompletionService:
     @contextmanager
     def _document(self, query: CompletionQuery) -> Iterator[tuple[CompletionProvider, str]]:
         """Yields the provider of a client, and the URI under which it knows the document."""
-        client = self._client(query.client)
+        client = self._client(query.client[:_MAX_CHARACTERS_OF_NAME])
         if query.client and query.path:
             yield client.provider, uri_of(query.path, 0)
             return

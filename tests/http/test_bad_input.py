@@ -196,6 +196,16 @@ def test_a_text_longer_than_the_context_is_cut_around_the_cursor(path, serve: Se
     assert len(prompt) <= 768
 
 
+def test_endless_names_are_no_burden(serve: Serve):
+    server = serve()
+    sent = {"segments": {"prefix": "x = ", "filepath": "a/" * 1_000_000}, "user": "me" * 1_000_000}
+    response = server.post("/v1/completions", sent)
+    assert "" == response.json()["choices"][0]["text"]
+    [trace] = server.traces()
+    assert "its path is too long" in str(trace["reason"])
+    assert len(server.get("/v1/traces").content) < 100_000
+
+
 def test_an_engine_that_breaks_is_told_as_an_error(serve: Serve):
     server = serve(fail=EngineError("the device is gone; plug it in again"))
     response = server.post("/v1/completions", {"prompt": "my_secret_code = ", "suffix": "\n"})
