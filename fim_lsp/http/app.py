@@ -19,7 +19,7 @@ from fim_lsp.completion.trace_json import as_json
 from fim_lsp.http import llama_cpp, ollama, openai, tabby
 from fim_lsp.http.body import read_fields
 from fim_lsp.http.endpoint import completion_endpoint, error_response
-from fim_lsp.http.errors import ApiError, in_words_of_llama_cpp
+from fim_lsp.http.errors import ApiError, llama_cpp_error
 from fim_lsp.http.exchange import CompletionApi
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.guard import Guard
@@ -80,8 +80,7 @@ async def _root(_: Request) -> Response:
 
 
 def _health(service: CompletionService) -> dict[str, Any]:
-    assert service.model
-    return {"status": "ok"}
+    return {"status": "ok", "model": service.model.name}
 
 
 async def _traces(service: CompletionService, request: Request) -> Response:
@@ -121,4 +120,4 @@ async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = f"{request.method} {request.url.path[:100]}"
     told = ApiError(error.status_code, f"{path} is not served here", "not_found_error")
-    return JSONResponse(in_words_of_llama_cpp(told), error.status_code, error.headers)
+    return JSONResponse(llama_cpp_error(told), error.status_code, error.headers)

@@ -47,17 +47,17 @@ def model_unknown(name: str, known: str) -> ApiError:
     )
 
 
-def in_words_of_llama_cpp(error: ApiError) -> dict[str, Any]:
+def llama_cpp_error(error: ApiError) -> dict[str, Any]:
     """Returns an error as llama.cpp's server writes it."""
     return {"error": {"code": error.status, "message": error.message, "type": error.type}}
 
 
-def in_words_of_openai(error: ApiError) -> dict[str, Any]:
+def openai_error(error: ApiError) -> dict[str, Any]:
     """Returns an error as OpenAI's API writes it."""
     told = {"message": error.message, "type": error.type, "param": None, "code": error.code}
     return {"error": told}
 
 
-def in_words_of_ollama(error: ApiError) -> dict[str, Any]:
+def ollama_error(error: ApiError) -> dict[str, Any]:
     """Returns an error as Ollama writes it."""
     return {"error": error.message}

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fim_lsp.http.errors import ApiError, in_words_of_llama_cpp
+from fim_lsp.http.errors import ApiError, llama_cpp_error
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -40,7 +40,7 @@ class Guard:
         if scope["type"] == "http" and (error := self._error(Headers(scope=scope))) is not None:
             # An answer before the body is read must end the connection.
             headers = {**error.headers, "Connection": "close"}
-            body = in_words_of_llama_cpp(error)
+            body = llama_cpp_error(error)
             await JSONResponse(body, error.status, headers)(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fim_lsp import version
-from fim_lsp.http.errors import in_words_of_llama_cpp
+from fim_lsp.http.errors import llama_cpp_error
 from fim_lsp.http.exchange import CompletionApi, Stream
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.prompts import parts_of_prompt, prompt_text
@@ -162,8 +162,8 @@ def _event(told: object) -> bytes:
     return b"data: " + json.dumps(told, ensure_ascii=False).encode() + b"\n\n"
 
 
-INFILL = CompletionApi(_read_infill, in_words_of_llama_cpp)
-COMPLETION = CompletionApi(_read_completion, in_words_of_llama_cpp)
+INFILL = CompletionApi(_read_infill, llama_cpp_error)
+COMPLETION = CompletionApi(_read_completion, llama_cpp_error)
 
 
 def properties(service: CompletionService) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from fim_lsp.http.errors import ApiError, in_words_of_ollama
+from fim_lsp.http.errors import ApiError, ollama_error
 from fim_lsp.http.exchange import CompletionApi, Stream
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.prompts import parts_of_prompt
@@ -103,7 +103,7 @@ def _line(told: object) -> bytes:
 
 GENERATE = CompletionApi(
     _read,
-    in_words_of_ollama,
+    ollama_error,
     media_type="application/x-ndjson",
     error_piece=lambda error: error + b"\n",
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fim_lsp.http.errors import in_words_of_openai, model_unknown
+from fim_lsp.http.errors import model_unknown, openai_error
 from fim_lsp.http.exchange import CompletionApi, Exchange, Stream
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.prompts import parts_of_prompt, prompt_text
@@ -133,8 +133,8 @@ def _event(told: object) -> bytes:
     return b"data: " + json.dumps(told, ensure_ascii=False).encode() + b"\n\n"
 
 
-COMPLETIONS = CompletionApi(_read, in_words_of_openai)
-FIM_COMPLETIONS = CompletionApi(_read_fim, in_words_of_openai)
+COMPLETIONS = CompletionApi(_read, openai_error)
+FIM_COMPLETIONS = CompletionApi(_read_fim, openai_error)
 
 
 def models(service: CompletionService) -> dict[str, Any]:

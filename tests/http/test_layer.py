@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fim_lsp.http.service import MAX_CLIENTS
 from fim_lsp.settings import Settings
 from tests.http.conftest import Serve
 from tests.support.http_server import RunningServer
@@ -136,6 +137,17 @@ def test_a_client_that_asks_three_times_at_once_gets_three_answers(serve: Serve)
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: server.post("/v1/completions", sent), range(3)))
     assert ["first + second"] * 3 == [one.json()["choices"][0]["text"] for one in answers]
+
+
+def test_more_clients_than_are_kept_are_all_answered(serve: Serve):
+    server = serve()
+    users = [f"user {number}" for number in range(2 * MAX_CLIENTS)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda user: server.post("/v1/completions", segments("a.py", user)), users)
+        )
+    assert {"first + second"} == {one.json()["choices"][0]["text"] for one in answers}
+    assert len(users) == len(server.engine.prompts)
 
 
 def test_several_answers_are_a_list_of_different_ones_best_first(serve: Serve):
