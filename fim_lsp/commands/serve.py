@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fim_lsp.commands.options import (
     add_model_options,
@@ -14,9 +16,13 @@ from fim_lsp.commands.options import (
     host_and_port,
     model_settings,
 )
-from fim_lsp.errors import UsageError
+from fim_lsp.errors import FimLspError, UsageError
+from fim_lsp.settings import Settings
 from model_runtime.command_line import Commands
 from model_runtime.store.names import AUTO
+
+if TYPE_CHECKING:
+    from fim_lsp.process import Service
 
 SWITCH_SECONDS = 0.001
 """So long may the engine's thread keep Python's lock when the event loop wants it.
@@ -27,6 +33,8 @@ Python's own 5 ms were the longest silence of the loop (`benchmarks/event_loop`)
 _SHARED_OPTIONS = ("model", "engine", "device", "threads", "prompt_memory_mb",
                    "unload_after_minutes")  # fmt: skip
 """Only a server that several editors share takes these options; elsewhere they are refused."""
+_HTTP_OPTIONS = ("http_token_file", "eagerness", "exclude")
+"""Only a server that speaks HTTP takes these."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -40,7 +48,7 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
     _add_options(parser)
     shared = parser.add_argument_group(
-        "with --socket or --tcp",
+        "with --socket, --tcp or --http",
         "what all editors have in common; what they send for it is ignored",
     )
     add_model_options(shared)
@@ -56,12 +64,36 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         help="minutes without a request until the model leaves memory (default 30; 0: never)",
     )
+    http = parser.add_argument_group(
+        "with --http", "what clients over HTTP cannot say for themselves"
+    )
+    http.add_argument(
+        "--http-token-file",
+        type=Path,
+        metavar="FILE",
+        help="a file that only you can read, with a token that clients must send",
+    )
+    http.add_argument(
+        "--eagerness",
+        type=float,
+        metavar="N",
+        help="how sure a suggestion must be: from 0 (nearly certain) to 1 (default 0.5)",
+    )
+    http.add_argument(
+        "--exclude",
+        action="append",
+        metavar="GLOB",
+        help="a pattern as in .gitignore of files that the model never sees, besides all secrets; "
+        "may be given several times",
+    )
 
 
 def make_default(parser: argparse.ArgumentParser) -> None:
     """Makes `serve` what a program does when no command is named, with options of its own."""
     _add_options(parser)
-    parser.set_defaults(run=run, log_level="info", **dict.fromkeys(_SHARED_OPTIONS))
+    parser.set_defaults(
+        run=run, log_level="info", **dict.fromkeys((*_SHARED_OPTIONS, *_HTTP_OPTIONS))
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -81,11 +113,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="listen for several editors on TCP; they need a token, which only you can read",
     )
     parser.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="serve clients that speak to llama.cpp, OpenAI's API, Tabby or Ollama, alone or "
+        "beside --tcp, as in --http 127.0.0.1:8012; they are listed in docs/clients.md",
+    )
+    parser.add_argument(
         "--allow-unencrypted-remote-connections",
         action="store_true",
         dest="allow_remote",
-        help="let --tcp bind an address that other machines can reach: whoever sees what goes over "
-        "the network can read your code and the token",
+        help="let --tcp or --http bind an address that other machines can reach: whoever sees what "
+        "goes over the network can read your code and the token",
     )
     parser.add_argument(
         "--log-level",
@@ -107,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
     # The imports make 50,000 objects that stay for ever.  To look through them costs a tenth of the
     # start, and later, at each full collection, 40 ms in which no key is answered.
     gc.disable()
-    from fim_lsp import logs
+    from fim_lsp import logs, process
     from fim_lsp.lsp import access, tcp, unix_socket
     from fim_lsp.lsp.stdio import leave, serve_stdio
     from fim_lsp.model_host.host import ModelHost
@@ -121,10 +159,10 @@ def run(args: argparse.Namespace) -> int:
     def make_host() -> ModelHost:
         return ModelHost(chosen=choice.resolved(AUTO))
 
-    if args.socket is None and args.tcp is None:
-        if given := [name for name in _SHARED_OPTIONS if getattr(args, name) is not None]:
-            option = f"--{given[0].replace('_', '-')}"
-            raise UsageError(f"{option} is for --socket and --tcp; one editor has it as a setting")
+    _refuse(args, _HTTP_OPTIONS, "--http", is_there=args.http is not None)
+    is_shared = not args.socket is args.tcp is args.http is None
+    _refuse(args, _SHARED_OPTIONS, "--socket, --tcp and --http", is_there=is_shared)
+    if not is_shared:
         leave(serve_stdio(make_host))
     settings = checked({
         **model_settings(args),
@@ -132,8 +170,64 @@ def run(args: argparse.Namespace) -> int:
         "unloadAfterMinutes": args.unload_after_minutes,
         "logLevel": args.log_level,
     })  # fmt: skip
-    if args.tcp is None:
+    http = [] if args.http is None else [_http_service(args, settings)]
+    if args.tcp is not None:
+        host, port = host_and_port(args.tcp)
+        allow_remote = args.allow_remote
+        leave(
+            tcp.serve_tcp(
+                host, port, make_host, settings=settings, allow_remote=allow_remote, others=http
+            )
+        )
+    if args.socket is not None:
         path = Path(args.socket) if args.socket else access.default_socket()
-        leave(unix_socket.serve_socket(path.absolute(), make_host, settings=settings))
-    host, port = host_and_port(args.tcp)
-    leave(tcp.serve_tcp(host, port, make_host, settings=settings, allow_remote=args.allow_remote))
+        leave(unix_socket.serve_socket(path.absolute(), make_host, settings=settings, others=http))
+    leave(process.serve(make_host, http))
+
+
+def _refuse(args: argparse.Namespace, names: Sequence[str], place: str, *, is_there: bool) -> None:
+    """Refuses options that mean nothing here.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    given = [name for name in names if getattr(args, name) is not None]
+    if given and not is_there:
+        option = f"--{given[0].replace('_', '-')}"
+        raise UsageError(f"{option} is for {place}; one editor has it as a setting")
+
+
+def _http_service(args: argparse.Namespace, settings: Settings) -> Service:
+    """Returns the service that speaks HTTP.
+
+    Raises:
+        UsageError: the options do not go together.
+        FimLspError: the libraries are missing, or the token cannot be read.
+    """
+    from fim_lsp.lsp.tcp import addresses_of, refuse_remote
+    from fim_lsp.lsp.token import read_token
+
+    try:
+        from fim_lsp.http.server import HttpService
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in ("starlette", "uvicorn"):
+            raise
+        raise FimLspError(
+            f"--http needs {library}, which is missing; install it with: "
+            "pip install 'fim-lsp[http]'"
+        ) from None
+    host, port = host_and_port(args.http)
+    addresses = addresses_of(host, port)
+    token = None if args.http_token_file is None else read_token(args.http_token_file)
+    if not args.allow_remote:
+        refuse_remote(host, addresses)
+    elif token is None:
+        raise UsageError(
+            "--http with --allow-unencrypted-remote-connections needs --http-token-file: "
+            "else every machine of the network could ask"
+        )
+    own, problems = Settings.parse({"eagerness": args.eagerness, "exclude": args.exclude}, settings)
+    if problems:
+        raise UsageError("; ".join(problems))
+    return HttpService(addresses, port, own, host=host, token=token).serve

@@ -30,6 +30,7 @@ _SENTENCES = {
     RequestOutcome.SUPERSEDED: "You typed on before it was ready.",
     RequestOutcome.CANCELLED: "The editor took the request back.",
     RequestOutcome.FAILED: "It failed.",
+    RequestOutcome.READ: "The model read the text, as it was asked to.",
 }
 
 _OVERTAKEN = frozenset({RequestOutcome.SUPERSEDED, RequestOutcome.CANCELLED})

@@ -236,6 +236,17 @@ def fit_closers(text: str, hole: Hole) -> tuple[str, int]:
     return text, spaces + covered
 
 
+def insertable(text: str, replaced: str) -> str:
+    """Returns what can be inserted of a text that replaces closers right of the cursor.
+
+    >>> insertable("a, b):", "):"), insertable("a, b", "")
+    ('a, b', 'a, b')
+    """
+    closers = replaced.lstrip()
+    place = _unmatched(text, closers[0]) if closers else None
+    return text if place is None else text[:place]
+
+
 def _unmatched(text: str, closer: str) -> int | None:
     """Returns where `text` writes a `closer` that it did not open."""
     opener = {")": "(", "]": "[", "}": "{", ">": "<"}.get(closer)

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
+from fim_lsp.completion.hole import hole_of, normal_line_ends
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, Silence
 from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.completion.sure_text import SureText
 from fim_lsp.completion.trace import (
     DecodingFigures,
     GenerationResult,
@@ -74,7 +76,7 @@ class GenerationTask:
         self._cancel = cancel
         self._on_text = on_text
         self._language = language(request.snapshot.language_id)
-        self._hole, self._place = _hole_of(request)
+        self._hole, self._place = hole_of(request)
         self._trace = GenerationTrace()
 
     def run(self, model: ServedModel) -> GenerationResult:
@@ -119,32 +121,43 @@ class GenerationTask:
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(request.settings.eagerness)
+        sure = SureText(
+            self._hole,
+            lambda line: self._cleaned(line, prompt.hole_start, is_cut_off=False).text,
+            self._stop_strings(model),
+            request.on_sure_text,
+        )
 
         def stop(text: str) -> Cut | None:
             self._on_text(text)
             cuts = (rules.cut(text), time_limit.cut(text))
             return min((cut for cut in cuts if cut is not None), default=None)
 
-        def generate(
-            sampling: SamplingParams, cutoff: ConfidenceCutoff | None = None
-        ) -> Generation:
-            return self._generate(model, prompt, sampling, stop, cutoff)
+        def stop_best(text: str) -> Cut | None:
+            if (cut := stop(text)) is None:
+                sure.look_at(text)
+            return cut
 
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
-        best = generate(greedy, ConfidenceCutoff(threshold) if request.is_automatic else None)
+        cutoff = ConfidenceCutoff(threshold) if request.is_automatic else None
+        best = self._generate(model, prompt, greedy, stop_best, cutoff)
         trace.decoding = _decoding_figures(best)
         trace.confidence = ConfidenceFigures(
             best.probability, threshold, request.settings.eagerness
         )
-        if request.is_automatic:
-            shown = self._filtered(best, prompt.hole_start, model.name)
-            completions = [shown] if shown else []
-        else:
+        shown = self._filtered(best, prompt.hole_start, model.name)
+        wanted = request.max_suggestions if request.is_automatic else request.settings.candidates
+        completions = [shown] if shown else []
+        if not request.is_automatic or (shown and wanted > 1):
             completions, trace.candidates = candidates.gather(
                 best,
-                request.settings.candidates,
-                generate,
-                lambda generation: self._filtered(generation, prompt.hole_start, model.name),
+                wanted,
+                lambda sampling: self._generate(model, prompt, sampling, stop, None),
+                lambda generation: (
+                    shown
+                    if generation is best
+                    else self._filtered(generation, prompt.hole_start, model.name)
+                ),
                 greedy,
                 self._cancel.is_set,
             )
@@ -189,11 +202,14 @@ class GenerationTask:
         if not self._is_single_line(hole) and rest.strip() and is_closing_tail(rest):
             hole = Hole(hole.prefix, hole.suffix[len(rest) :])
         return PromptRequest(
-            hole=_normal_line_ends(hole),
+            hole=normal_line_ends(hole),
             path=self._request.snapshot.path,
             snippets=gathered.snippets,
             repository=self._request.snapshot.project,
         )
+
+    def _stop_strings(self, model: ServedModel) -> tuple[str, ...]:
+        return (*model.encoder.format.stop_strings, *self._request.stop_strings)
 
     def _new_tokens(self, model: ServedModel) -> int:
         return min(self._request.settings.max_new_tokens, model.engine.context_length // 4)
@@ -221,7 +237,7 @@ class GenerationTask:
             prompt.ids,
             sampling,
             forced_text=prompt.forced_text,
-            stop_strings=model.encoder.format.stop_strings,
+            stop_strings=self._stop_strings(model),
             stop=stop,
             sure=cutoff,
             cancel=self._cancel,
@@ -235,6 +251,16 @@ class GenerationTask:
         read = generation.read_tokens + generation.cached_tokens - known
         return replace(generation, cached_tokens=known, read_tokens=read)
 
+    def _cleaned(self, text: str, hole_start: HoleStart, *, is_cut_off: bool) -> filters.Cleaned:
+        return filters.clean(
+            text,
+            normal_line_ends(self._hole),
+            self._language,
+            self._request.snapshot.indentation,
+            is_cut_off=is_cut_off,
+            is_of_whole_line=hole_start is HoleStart.LINE,
+        )
+
     def _filtered(
         self, generation: Generation, hole_start: HoleStart, model_name: str
     ) -> Completion | None:
@@ -242,14 +268,8 @@ class GenerationTask:
         if generation.finish is Finish.CANCELLED:
             return None
         with self._trace.timings.step("clean"):
-            cleaned = filters.clean(
-                generation.text,
-                _normal_line_ends(self._hole),
-                self._language,
-                self._request.snapshot.indentation,
-                is_cut_off=generation.finish is Finish.LENGTH,
-                is_of_whole_line=hole_start is HoleStart.LINE,
-            )
+            is_cut_off = generation.finish is Finish.LENGTH
+            cleaned = self._cleaned(generation.text, hole_start, is_cut_off=is_cut_off)
         if cleaned.changed_by:
             self._trace.rules = cleaned.changed_by
         text = cleaned.text
@@ -258,19 +278,6 @@ class GenerationTask:
         mean = candidates.mean_logprob_of(text, generation)
         end = self._place + cleaned.replaced
         return Completion(uuid.uuid4().hex, text, self._place, end, mean, model_name)
-
-
-def _hole_of(request: CompletionRequest) -> tuple[Hole, int]:
-    """Returns the hole to fill, and the offset in the document that the model's text goes to.
-
-    With an entry of the suggest popup selected, that is the end of what the entry replaces, and the
-    model sees the document with the entry in it.
-    """
-    snapshot, selected = request.snapshot, request.selected
-    if selected is None:
-        return snapshot.hole, snapshot.offset
-    text = snapshot.text
-    return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
 
 
 def _decoding_figures(generation: Generation) -> DecodingFigures:
@@ -290,14 +297,3 @@ def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> Mapping[Sour
         if number:
             counts[source] += number
     return counts or None
-
-
-def _normal_line_ends(hole: Hole) -> Hole:
-    r"""Returns the hole with \n alone; editors write the document's own line ends."""
-    if "\r" not in hole.prefix and "\r" not in hole.suffix:
-        return hole
-    return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))
-
-
-def _without_returns(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

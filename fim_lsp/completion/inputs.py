@@ -36,7 +36,13 @@ class Inputs:
         context = _context_of(request, model, project)
         snapshot = request.snapshot
         hole = snapshot.hole
-        context_key = (request.settings, model.identity, request.selected, context.key(snapshot))
+        context_key = (
+            request.settings,
+            model.identity,
+            request.selected,
+            request.stop_strings,
+            context.key(snapshot),
+        )
         key = CacheKey(snapshot.uri, hole.prefix, hole.suffix, context_key)
         return cls(request, model, context, key)
 

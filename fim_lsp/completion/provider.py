@@ -3,8 +3,7 @@
     gate -> cache -> line n-grams -> join -> debounce -> generate
 
 Each step returns suggestions, or None for the next one to try; the first that returns ends the
-path, and its trace says why.  The model behind it is shared by all editors.  Nothing here fails
-loudly: what cannot be completed is an empty list.
+path, and its trace says why.  All editors share the model.  What cannot be completed is empty.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ from fim_lsp.completion.in_flight import InFlightGenerations
 from fim_lsp.completion.inputs import Inputs
 from fim_lsp.completion.pending import PendingRequest, PendingRequests, Superseded
 from fim_lsp.completion.project_lines import ProjectLines
+from fim_lsp.completion.read_ahead import ReadAhead
 from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.shown import ShownSuggestions
-from fim_lsp.completion.trace import AnsweredBy, RequestLog, RequestTrace
+from fim_lsp.completion.trace import Answer, AnsweredBy, RequestLog, RequestTrace
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.suggestion import Completion
@@ -94,12 +94,22 @@ class CompletionProvider:
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
         """Lines and files of the project; the session tells of changes."""
         self._generator = Generator(host, self._cache, self._debounce, self._in_flight, threshold)
+        self.read_ahead = ReadAhead(host, self._generator, self.lines.project, self.log)
+        """Lets the model read a prompt and write nothing."""
         self._idle = IdleWork(
             host, self._cache, self._generator, self.lines.project, idle_timer or IdleTimer()
         )
 
     async def complete(self, request: CompletionRequest) -> list[Completion] | None:
         """Returns suggestions, best first; empty for none; None when a newer request took over.
+
+        Raises:
+            asyncio.CancelledError: the editor took the request back; decoding has been stopped.
+        """
+        return (await self.answer(request)).completions
+
+    async def answer(self, request: CompletionRequest) -> Answer:
+        """Returns what `complete` does, and the trace of the request.
 
         Raises:
             asyncio.CancelledError: the editor took the request back; decoding has been stopped.
@@ -111,10 +121,10 @@ class CompletionProvider:
             if completions:
                 trace.outcome = RequestOutcome.SHOWN
                 self._shown.show(request, completions)
-            return completions
+            return Answer(completions, trace)
         except Superseded:
             trace.outcome = RequestOutcome.SUPERSEDED
-            return None
+            return Answer(None, trace)
         except asyncio.CancelledError:
             trace.outcome = RequestOutcome.CANCELLED
             raise
@@ -122,12 +132,12 @@ class CompletionProvider:
             trace.outcome = RequestOutcome.FAILED
             trace.silence = Silence(Reason.ENGINE_ERROR, error=str(error))
             logger.error("no completion: %s", error)
-            return []
+            return Answer([], trace)
         except Exception:
             trace.outcome = RequestOutcome.FAILED
             trace.silence = Silence(Reason.INTERNAL_ERROR)
             logger.exception("a completion failed")
-            return []
+            return Answer([], trace)
         finally:
             trace.finish()
             self.log.add(trace)

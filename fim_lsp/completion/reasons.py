@@ -23,6 +23,8 @@ class RequestOutcome(Enum):
     CANCELLED = "cancelled"
     """The editor took the request back."""
     FAILED = "failed"
+    READ = "read"
+    """The model has read the prompt, and was to write nothing."""
 
 
 class Reason(Enum):

@@ -15,6 +15,9 @@ OtherDocuments = Callable[[], Sequence[DocumentHandle]]
 Called on the event loop, and only where the model takes such parts.
 """
 
+OnSureText = Callable[[str], None]
+"""Takes the beginning of the best suggestion; called on the engine's thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
@@ -26,6 +29,12 @@ class CompletionRequest:
     selected: SelectedSuggestion | None = None
     """The entry selected in the editor's own suggest popup, if one is open."""
     other_documents: OtherDocuments = tuple
+    stop_strings: tuple[str, ...] = ()
+    """Texts that end a suggestion and are no part of it, beside those of the model's format."""
+    max_suggestions: int = 1
+    """Suggestions that typing gets at most; further ones only where the best one is shown."""
+    on_sure_text: OnSureText | None = None
+    """Takes the text that the suggestion is certain to begin with, before the rest is written."""
 
     @property
     def is_automatic(self) -> bool:

@@ -192,6 +192,14 @@ class RequestTrace:
         return None if self.generation is None else self.generation.confidence
 
 
+class Answer(NamedTuple):
+    """The answer to a request, and its trace."""
+
+    completions: list[Completion] | None
+    """Suggestions, best first; empty for none; None when a newer request took over."""
+    trace: RequestTrace
+
+
 class RequestLog:
     """The last requests of one editor."""
 

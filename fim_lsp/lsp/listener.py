@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fim_lsp.lsp.connection import MAX_WAITING_BYTES, PAUSE_BYTES, converse
@@ -45,51 +43,46 @@ class Listener:
 
     def __init__(
         self,
-        make_host: Callable[[], ModelHost],
         make_provider: ProviderFactory,
         settings: Settings,
         admit: Admit,
+        listen: Listen,
     ) -> None:
         """Takes what is needed to serve.
 
         Args:
-            make_host: called once, on the event loop.
             make_provider: makes the completer of each editor.
             settings: those of the command line; what a process has one of is taken from here.
             admit: decides on each connection before anything else is read from it.
+            listen: hands over the connections.
         """
-        self._make_host = make_host
         self._make_provider = make_provider
         self._settings = settings
         self._admit = admit
+        self._listen = listen
         self._connections: set[asyncio.Task[None]] = set()
         self._strangers: dict[asyncio.Task[bool], None] = {}
         self._num_editors = 0
 
-    async def serve(self, listen: Listen) -> int:
-        """Serves until the process is told to end; what clients do never ends it.
+    @asynccontextmanager
+    async def serve(self, host: ModelHost, models: ModelManager) -> AsyncIterator[None]:
+        """Serves for as long as the block lasts; what clients do never ends it.
+
+        Args:
+            host: has the model of all editors.
+            models: chooses and adds models for them.
 
         Raises:
             FimLspError: `listen` does.
         """
-        self._host = self._make_host()
-        self._models = ModelManager(self._host)
-        self._models.start()
-        stopped = asyncio.Event()
-        if sys.platform != "win32":
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stopped.set)
+        self._host, self._models = host, models
         try:
-            async with listen(self._accept):
-                await stopped.wait()
+            async with self._listen(self._accept):
+                yield
         finally:
             for connection in self._connections:
                 connection.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
-            self._models.close()
-            self._host.close()
-        return 0
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.ensure_future(self._attend(reader, writer))

@@ -7,9 +7,10 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from fim_lsp import process
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.lsp.listener import Accept, Listener
@@ -32,6 +33,7 @@ def serve_tcp(
     settings: Settings | None = None,
     allow_remote: bool = False,
     make_provider: ProviderFactory = CompletionProvider,
+    others: Sequence[process.Service] = (),
 ) -> int:
     """Serves until the process is told to end.
 
@@ -42,18 +44,15 @@ def serve_tcp(
         settings: those of the command line, the defaults if there are none.
         allow_remote: bind also what other machines can reach.
         make_provider: for tests.
+        others: services of the same process, with the same model.
 
     Raises:
         UsageError: the address can be reached from other machines, and that was not allowed.
         FimLspError: it cannot be bound, or the token cannot be written.
     """
-    addresses = _addresses_of(host, port)
-    if not allow_remote and not all(map(_is_of_this_machine, addresses)):
-        raise UsageError(
-            f"{host or 'no host'} means an address that other machines can reach, and what is "
-            "sent there, the token included, is not encrypted; bind 127.0.0.1, or say "
-            "--allow-unencrypted-remote-connections"
-        )
+    addresses = addresses_of(host, port)
+    if not allow_remote:
+        refuse_remote(host, addresses)
     token = new_token()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -69,7 +68,7 @@ def serve_tcp(
         try:
             listening = await asyncio.start_server(accept, addresses, port, start_serving=False)
         except OSError as error:
-            raise FimLspError(_why_not_bound(", ".join(addresses), port, error)) from None
+            raise FimLspError(why_not_bound(", ".join(addresses), port, error)) from None
         bound = [each.getsockname()[:2] for each in listening.sockets]
         # The token is there before anyone can connect.
         with published_token(token, {number for _, number in bound}):
@@ -82,11 +81,11 @@ def serve_tcp(
             finally:
                 listening.close()
 
-    listener = Listener(make_host, make_provider, settings or Settings(), admit)
-    return asyncio.run(listener.serve(listen))
+    listener = Listener(make_provider, settings or Settings(), admit, listen)
+    return process.serve(make_host, [listener.serve, *others])
 
 
-def _addresses_of(host: str, port: int) -> list[str]:
+def addresses_of(host: str, port: int) -> list[str]:
     """Returns the addresses of a host; a name could come to mean another one before it is bound.
 
     Raises:
@@ -101,11 +100,30 @@ def _addresses_of(host: str, port: int) -> list[str]:
     return sorted({str(address[0]) for *_, address in found})
 
 
+def refuse_remote(host: str, addresses: Sequence[str]) -> None:
+    """Refuses addresses that other machines can reach.
+
+    Args:
+        host: as the user names it.
+        addresses: of the host.
+
+    Raises:
+        UsageError: one of them is not of this machine alone.
+    """
+    if not all(map(_is_of_this_machine, addresses)):
+        raise UsageError(
+            f"{host or 'no host'} means an address that other machines can reach, and what is "
+            "sent there, the token included, is not encrypted; bind 127.0.0.1, or say "
+            "--allow-unencrypted-remote-connections"
+        )
+
+
 def _is_of_this_machine(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-def _why_not_bound(host: str, port: int, error: OSError) -> str:
+def why_not_bound(host: str, port: int, error: OSError) -> str:
+    """Returns a sentence that says why a server cannot listen, and what to do."""
     if error.errno == errno.EADDRINUSE:
         return f"{host}:{port} is in use; is another fim-lsp running? Choose another port"
     if error.errno == errno.EACCES:

@@ -8,10 +8,11 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from fim_lsp import process
 from fim_lsp.completion.provider import CompletionProvider
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.lsp.access import is_peer_this_user, make_private_folder
@@ -29,6 +30,7 @@ def serve_socket(
     *,
     settings: Settings | None = None,
     make_provider: ProviderFactory = CompletionProvider,
+    others: Sequence[process.Service] = (),
 ) -> int:
     """Serves until the process is told to end.
 
@@ -37,6 +39,7 @@ def serve_socket(
         make_host: called once, on the event loop.
         settings: those of the command line, the defaults if there are none.
         make_provider: for tests.
+        others: services of the same process, with the same model.
 
     Raises:
         UsageError: this system has no Unix sockets.
@@ -58,8 +61,8 @@ def serve_socket(
             listening.close()
             path.unlink(missing_ok=True)
 
-    listener = Listener(make_host, make_provider, settings or Settings(), admit)
-    return asyncio.run(listener.serve(listen))
+    listener = Listener(make_provider, settings or Settings(), admit, listen)
+    return process.serve(make_host, [listener.serve, *others])
 
 
 def _bind(path: Path) -> socket.socket:

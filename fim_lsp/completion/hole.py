@@ -1,0 +1,30 @@
+"""Finds the hole that a request wants filled."""
+
+from __future__ import annotations
+
+from fim_lsp.completion.request import CompletionRequest
+from model_runtime.prompt.encoder import Hole
+
+
+def hole_of(request: CompletionRequest) -> tuple[Hole, int]:
+    """Returns the hole to fill, and the offset in the document that the model's text goes to.
+
+    With an entry of the suggest popup selected, that is the end of what the entry replaces, and the
+    model sees the document with the entry in it.
+    """
+    snapshot, selected = request.snapshot, request.selected
+    if selected is None:
+        return snapshot.hole, snapshot.offset
+    text = snapshot.text
+    return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
+
+
+def normal_line_ends(hole: Hole) -> Hole:
+    r"""Returns the hole with \n alone; editors write the document's own line ends."""
+    if "\r" not in hole.prefix and "\r" not in hole.suffix:
+        return hole
+    return Hole(_without_returns(hole.prefix), _without_returns(hole.suffix))
+
+
+def _without_returns(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
