@@ -110,16 +110,20 @@ function describeState(facts: StatusFacts, now: number): StatusView {
   return createView('ready', 'FIM', ...lines);
 }
 
-/** Returns lines about the running model, its memory and its languages, as far as they are known. */
+/** Returns lines about the running model, its languages and its memory, as far as they are known. */
 export function describeModel(process: ProcessState): string[] {
   if (process.kind !== 'running' || process.status === undefined || process.status.model === '') return [];
   const { model, engine, languages = [], keptTexts } = process.status;
-  const running = [engine === '' ? model : `${model} on ${engine}`];
-  if (keptTexts !== undefined) running.push(describeMemory(keptTexts));
-  if (languages.length === 0) return running;
+  const lines = [engine === '' ? model : `${model} on ${engine}`];
+  if (languages.length > 0) lines.push(describeLanguages(languages));
+  if (keptTexts !== undefined) lines.push(describeMemory(keptTexts));
+  return lines;
+}
+
+function describeLanguages(languages: readonly string[]): string {
   const rest = languages.length - MAX_LANGUAGES_SHOWN;
   const shown = languages.slice(0, MAX_LANGUAGES_SHOWN).join(', ');
-  return [...running, `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`];
+  return `suggests while you type in: ${shown}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function describeMemory({ number, usedBytes, maxBytes }: NonNullable<ServerStatus['keptTexts']>): string {
