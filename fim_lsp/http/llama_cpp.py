@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fim_lsp import version
 from fim_lsp.http.errors import llama_cpp_error
-from fim_lsp.http.exchange import CompletionApi, Stream
+from fim_lsp.http.exchange import CompletionApi, Stream, event
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.prompts import parts_of_prompt, prompt_text
 from fim_lsp.http.query import CompletionAnswer, CompletionQuery, OtherFile
@@ -43,11 +42,11 @@ class LlamaCppExchange:
     def piece(self, text: str) -> bytes:
         """Returns an event with some text."""
         told = {"index": 0, "content": text, "tokens": [], "stop": False, "id_slot": self.slot}
-        return _event(told)
+        return event(told)
 
     def end(self, answer: CompletionAnswer) -> Iterable[bytes]:
         """Returns the event that ends the answer."""
-        yield _event(self._object(replace(answer, texts=()), "", 0))
+        yield event(self._object(replace(answer, texts=()), "", 0))
 
     def _object(self, answer: CompletionAnswer, text: str, index: int) -> dict[str, Any]:
         content = _indented(text, self.min_indentation)
@@ -156,10 +155,6 @@ def _rate(name: str, tokens: int, milliseconds: float) -> dict[str, float]:
         f"{name}_per_token_ms": round(milliseconds / tokens, 3) if tokens else 0.0,
         f"{name}_per_second": round(tokens / milliseconds * 1e3, 3) if milliseconds else 0.0,
     }
-
-
-def _event(told: object) -> bytes:
-    return b"data: " + json.dumps(told, ensure_ascii=False).encode() + b"\n\n"
 
 
 INFILL = CompletionApi(_read_infill, llama_cpp_error)

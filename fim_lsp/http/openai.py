@@ -5,7 +5,6 @@ Both take prompt and suffix; they differ in where the answer has its text.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fim_lsp.http.errors import model_unknown, openai_error
-from fim_lsp.http.exchange import CompletionApi, Exchange, Stream
+from fim_lsp.http.exchange import CompletionApi, Exchange, Stream, event
 from fim_lsp.http.fields import Fields
 from fim_lsp.http.prompts import parts_of_prompt, prompt_text
 from fim_lsp.http.query import CompletionAnswer, CompletionQuery
@@ -50,14 +49,14 @@ class OpenAiExchange:
 
     def piece(self, text: str) -> bytes:
         """Returns an event with some text."""
-        return _event(self._object([self._choice(text, 0, None, is_part=True)], is_part=True))
+        return event(self._object([self._choice(text, 0, None, is_part=True)], is_part=True))
 
     def end(self, answer: CompletionAnswer) -> Iterable[bytes]:
         """Returns the events that end the answer."""
         last = [self._choice("", 0, _finish(answer), is_part=True)]
-        yield _event(self._object(last, is_part=True))
+        yield event(self._object(last, is_part=True))
         if self.wants_usage:
-            yield _event({**self._object([], is_part=True), "usage": _usage(answer)})
+            yield event({**self._object([], is_part=True), "usage": _usage(answer)})
         yield b"data: [DONE]\n\n"
 
     def _object(self, choices: list[dict[str, Any]], *, is_part: bool) -> dict[str, Any]:
@@ -127,10 +126,6 @@ def _usage(answer: CompletionAnswer) -> dict[str, int]:
         "completion_tokens": written,
         "total_tokens": read + written,
     }
-
-
-def _event(told: object) -> bytes:
-    return b"data: " + json.dumps(told, ensure_ascii=False).encode() + b"\n\n"
 
 
 COMPLETIONS = CompletionApi(_read, openai_error)

@@ -20,7 +20,7 @@ from fim_lsp.errors import FimLspError
 from fim_lsp.model_host.engine_threads import EngineThreads
 from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork, give_back_memory
-from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model
+from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model, opened_by
 from fim_lsp.model_host.status import HostStatus, LoadProgress, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
 from model_runtime.engines import registry
@@ -102,13 +102,7 @@ class ModelHost:
         self._settings = settings
         if settings.model == AUTO:
             settings = replace(settings, model=self.chosen)
-        wanted = (
-            settings.model,
-            settings.engine,
-            settings.device,
-            settings.threads,
-            settings.prompt_memory_mb,
-        )
+        wanted = opened_by(settings)
         if self._is_closed or wanted == self._wanted:
             return
         self._wanted, self._fallbacks = wanted, None

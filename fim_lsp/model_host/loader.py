@@ -22,6 +22,17 @@ _REPORT_SECONDS = 0.1
 """Time between two reports of a preparation that goes on."""
 
 
+def opened_by(settings: Settings) -> tuple[object, ...]:
+    """Returns the values of the settings by which `load_model` opens a model."""
+    return (
+        settings.model,
+        settings.engine,
+        settings.device,
+        settings.threads,
+        settings.prompt_memory_mb,
+    )
+
+
 def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
     """Opens the model and the engine that the settings name.
 

@@ -15,6 +15,8 @@ import pytest
 from tests.http.conftest import Serve
 from tests.support.requirements import lacking
 
+pytestmark = pytest.mark.editor  # that suite installs the browser
+
 PAGE = """<!doctype html><script>
 const target = "http://127.0.0.1:PORT";
 const body = JSON.stringify({input_prefix: "x = ", input_suffix: ""});

@@ -43,6 +43,7 @@ REQUESTS = {
     ),
     "DNS rebinding": ("POST", "/infill", {"host": "evil.example:8012"}, 403),
     "DNS rebinding, read": ("GET", "/v1/traces", {"host": "evil.example"}, 403),
+    "no name": ("GET", "/health", {"host": ""}, 403),
     "a name that begins like ours": ("GET", "/health", {"host": "localhost.evil.example"}, 403),
     "a name that ends like ours": ("GET", "/health", {"host": "127.0.0.1.evil.example"}, 403),
     "form of an old browser": (
