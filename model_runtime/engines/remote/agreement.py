@@ -1,6 +1,7 @@
 """Holds what a server writes to a forced text, though no server lets its logits be masked.
 
-Its own answer is taken for as long as it agrees.  At the first id that does not, the likeliest of
+Up to its last word a text is spelled as the tokenizer does, and the server only reads that.  From
+there its own answer is taken for as long as it agrees.  At the first id that does not, the likeliest of
 the alternatives that do stands in its place, and the server is asked again from there; where none
 is told, the tokenizer's own spelling of the rest.  What was read before is in the server's cache,
 so that asking again costs a round trip and one id.
@@ -17,6 +18,23 @@ from collections.abc import Iterator, Mapping
 from model_runtime.engines.protocol import GeneratedToken
 from model_runtime.engines.remote.answer import ToldToken
 from model_runtime.prompt.forced_text import ForcedText
+
+
+def settled(forced: ForcedText) -> list[int]:
+    """Returns the ids by which the tokenizer spells a text up to its last word.
+
+    What is typed next mostly makes other tokens of the last word alone, or of the space at the end.
+    """
+    texts, found = forced.token_texts.texts, forced.likely()
+    if b"".join(texts[id_] for id_ in found) != forced.text[forced.spelled :]:
+        return []  # the rest begins inside a character
+    begun = [at for at, id_ in enumerate(found) if not _is_inside_a_word(texts[id_])]
+    return found[: begun[-1]] if begun else []
+
+
+def _is_inside_a_word(text: bytes) -> bool:
+    first = text[:1]
+    return first.isalnum() or first == b"_" or first > b"\x7f"
 
 
 def agrees(forced: ForcedText, id_: int) -> bool:

@@ -171,6 +171,10 @@ class RemoteEngine:
             The sampling of what follows, or None where nothing does.
         """
         left, is_spelled = sampling.max_tokens, forced.is_spelled
+        for id_ in agreement.settled(forced):
+            ids.append(id_)
+            forced = forced.after(id_)
+            yield GeneratedToken(id_, 0.0)
         while not is_spelled:
             room = self.context_length - len(ids)
             most = min(room, left + len(forced.text) - forced.spelled)
