@@ -27,7 +27,7 @@ def written_since(server, before):
 @through_each
 def test_closing_a_stream_ends_the_servers_work(served, engine):
     before = served.server.written()
-    with engine.generate(PROMPT, SamplingParams(MANY)) as stream:
+    with engine.generate(PROMPT, SamplingParams(MANY, frozenset())) as stream:
         for _ in range(3):
             next(stream)
     wait_until_idle(served.server)
@@ -38,10 +38,10 @@ def test_closing_a_stream_ends_the_servers_work(served, engine):
 def test_the_next_request_does_not_wait_for_one_that_was_given_up(served, engine):
     """Though nobody looked whether the server had noticed."""
     for _ in range(8):
-        with engine.generate(PROMPT, SamplingParams(MANY)) as stream:
+        with engine.generate(PROMPT, SamplingParams(MANY, frozenset())) as stream:
             next(stream)
     before = served.server.written()
-    with engine.generate(PROMPT[:100], SamplingParams(4)) as stream:
+    with engine.generate(PROMPT[:100], SamplingParams(4, frozenset())) as stream:
         assert 4 == len(list(stream))
     assert written_since(served.server, before) < MANY
     wait_until_idle(served.server)
