@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from model_runtime.exporters.gguf import export_gguf
 from tests.remote.conftest import BOTH
 from tests.remote.editor import suggestion, wait_until_suggested
 from tests.support.random_models import VARIANTS, make_bundle
-from tests.support.wire import free_port
+from tests.support.wire import TIMEOUT_SECONDS, free_port
 
 pytestmark = pytest.mark.remote
 
@@ -34,6 +36,17 @@ def warnings(wire, words):
     return list(dict.fromkeys(text for text in said if words in text))
 
 
+def wait_until_told(wire, words):
+    """Returns when the status has these words; something is asked for all the while."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    said = []
+    while not any(words in text for text in said):
+        assert time.monotonic() < deadline, said
+        assert "" == suggestion(wire, TEXT)
+        said += [status["message"] for status in statuses(wire)] + [str(wire.traces(limit=1))]
+        time.sleep(0.1)
+
+
 def test_a_server_that_dies_is_missed_in_silence_and_used_again(start_llama, edit):
     server = start_llama()
     server.wait_until_loaded()
@@ -47,9 +60,10 @@ def test_a_server_that_dies_is_missed_in_silence_and_used_again(start_llama, edi
         assert "" == suggestion(wire, TEXT)
         assert "failed" == wire.traces(limit=1)[0]["outcome"]
     messages = wire.seen()
-    assert [] == [m for m in messages if m.get("method", "").startswith("window/show")]
+    shown = [m for m in messages if m.get("method", "").startswith("window/show")]
     told = [m["params"]["message"] for m in messages if m.get("method") == "fimLsp/status"]
     assert 1 == len({text for text in told if "answers at" in text or "broke" in text}), told
+    assert len(shown) <= 1
 
     server.start()
     assert before == wait_until_suggested(wire, TEXT)
@@ -82,9 +96,7 @@ def test_another_model_at_the_same_address_is_named_and_not_used(start_llama, ot
 
     other = start_llama(other_gguf, port=port, context=512)
     other.wait_until_loaded()
-    wire.seen()
-    while not warnings(wire, "set model to the one that the server runs"):
-        assert "" == suggestion(wire, TEXT)
+    wait_until_told(wire, "set model to the one that the server runs")
     other.kill()
 
     server.start()

@@ -102,6 +102,7 @@ class LlamaCpp:
     def __init__(self, program: str, port: int, pid: int, end: int) -> None:
         self.program = program
         self.pid = pid
+        self.url = f"http://{_HOST}:{port}"
         self._end = end
         self._connection = http.client.HTTPConnection(_HOST, port, timeout=600)
 
