@@ -76,10 +76,9 @@ def address_of(endpoint: Endpoint, engine: str, usual: str) -> Address:
             f"endpoint must be an address such as http://127.0.0.1:8080, not {_hidden(text)}"
         )
     spelled = f"[{host}]" if ":" in host else host
+    path = parts.path.rstrip("/").removesuffix("/v1")  # as addresses of OpenAI's API end
     where = f"{spelled}:{port}" if port is not None else spelled
-    address = Address(
-        f"{parts.scheme}://{where}{parts.path.rstrip('/')}", where, _is_loopback(host)
-    )
+    address = Address(f"{parts.scheme}://{where}{path}", where, _is_loopback(host))
     if not address.is_loopback and not endpoint.allow_remote:
         raise EngineUnavailable(
             f"{where} is another machine, to which your code would be sent; set allowRemote to "

@@ -80,6 +80,9 @@ _KINDS = {
             open=_lazily("model_runtime.engines.torch.engine"),
         ),
         _server("llama-server", "llama_server"),
+        _server("vllm", "vllm"),
+        _server("openai", "openai"),
+        _server("ollama", "ollama"),
     )
 }
 _REFERENCE = {"cpu": "ctranslate2", "cuda": "torch"}

@@ -40,9 +40,10 @@ class Asked:
 
 @dataclass
 class State:
-    """What a server knows of its requests; tests read it, and wait for `changed`."""
+    """The requests of a server; tests read it, and wait for `changed`."""
 
     asked: list[Asked] = field(default_factory=list)
+    num_connections: int = 0
     num_tokens: int = 0
     """Tokens that were decoded, over all requests."""
     num_running: int = 0
@@ -74,7 +75,7 @@ class ModelServer:
         self.bundle = bundle
         self.state = State()
         self.misbehave: dict[str, Callable[[Handler], None]] = {}
-        """What happens at a path in place of what should."""
+        """Functions that answer paths in place of those that should."""
         self.may_decode = threading.Event()
         """Cleared to hold every token back."""
         self.may_decode.set()
@@ -175,6 +176,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _HttpServer
     body: dict[str, Any]
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.model.state.add(num_connections=1)
 
     def do_GET(self) -> None:
         self._answer({})
@@ -299,6 +304,75 @@ class Handler(BaseHTTPRequestHandler):
         self.send_event({"content": "", "tokens": [], "stop": True, "stop_type": kind})
         self.end_stream()
 
+    # OpenAI's completions, with what vLLM adds to them
+
+    def completions(self) -> None:
+        model, body, tokenizer = self.server.model, self.body, self.server.model.bundle.tokenizer
+        prompt = body["prompt"]
+        of_ids = isinstance(prompt, list)
+        ids = prompt if of_ids else model.tokenized(prompt, is_special=True)
+        if not body.get("stream"):
+            told = {"token_logprobs": [-0.5]} if "logprobs" in body else None
+            self.send_json({"choices": [{"text": "x", "logprobs": told}]})
+            return
+        self.begin_stream()
+        step = None
+        for number, step in enumerate(model.decode(self, ids, body["max_tokens"]), 1):
+            is_end = step.id in model.bundle.stop_ids
+            finish = "stop" if is_end else "length" if number == body["max_tokens"] else None
+            likeliest = step.likeliest(body["logprobs"])
+            choice: dict[str, Any] = {
+                "text": "" if is_end else tokenizer.decode([step.id]),
+                "logprobs": {
+                    "tokens": [f"token_id:{step.id}"],
+                    "token_logprobs": [step.logprob],
+                    "top_logprobs": [{f"token_id:{id_}": it for id_, it in likeliest}],
+                },
+                "finish_reason": finish,
+            }
+            if of_ids:
+                choice["token_ids"] = [step.id]
+            self.send_event({"choices": [choice]})
+            if is_end:
+                break
+        if step is None or self.is_alone():
+            self.close_connection = True
+            return
+        details = {"cached_tokens": step.cached}
+        usage = {"prompt_tokens": len(ids), "prompt_tokens_details": details}
+        self.send_event({"choices": [], "usage": usage})
+        self.send_chunk("data: [DONE]\n\n")
+        self.end_stream()
+
+    # Ollama
+
+    def tags(self) -> None:
+        name = f"{self.server.model.name}:latest"
+        self.send_json({"models": [{"name": name, "model": name, "digest": "0" * 64}]})
+
+    def show(self) -> None:
+        tokenizer = self.server.model.bundle.tokenizer
+        tokens = [tokenizer.token_of(id_) for id_ in range(tokenizer.size)]
+        self.send_json({"model_info": {"tokenizer.ggml.tokens": tokens}, "capabilities": []})
+
+    def generate(self) -> None:
+        model, body = self.server.model, self.body
+        ids = model.tokenized(body["prompt"], is_special=True)
+        self.begin_stream()
+        why = "length"
+        for step in model.decode(self, ids, body["options"]["num_predict"]):
+            if step.id in model.bundle.stop_ids:
+                why = "stop"
+                break
+            text = model.bundle.tokenizer.decode([step.id])
+            event = {"response": text, "done": False, "logprobs": [{"logprob": step.logprob}]}
+            self.send_chunk(json.dumps(event) + "\n")
+        if self.is_alone():
+            self.close_connection = True
+            return
+        self.send_chunk(json.dumps({"response": "", "done": True, "done_reason": why}) + "\n")
+        self.end_stream()
+
     # OpenAI's list of models, as llama-server and vLLM have it
 
     def models(self) -> None:
@@ -313,6 +387,10 @@ PATHS: dict[str, Callable[[Handler], None]] = {
     "/tokenize": Handler.tokenize,
     "/completion": Handler.completion,
     "/v1/models": Handler.models,
+    "/v1/completions": Handler.completions,
+    "/api/tags": Handler.tags,
+    "/api/show": Handler.show,
+    "/api/generate": Handler.generate,
 }
 
 
@@ -342,8 +420,10 @@ def serving(model: ModelServer, port: int = 0) -> Iterator[ModelServer]:
         model.close()
 
 
-REMOTE = ("llama-server",)
-"""Engines that are servers, and tell ids and probabilities."""
+REMOTE = ("llama-server", "vllm")
+"""Engines that are servers and take ids."""
+OF_TEXT = ("openai", "ollama")
+"""Engines that are servers and take texts."""
 
 
 @contextmanager

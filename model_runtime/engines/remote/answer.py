@@ -40,7 +40,8 @@ def tokens_of(piece: Piece, model: KnownModel, place: str) -> Iterator[ToldToken
             place, f"the id {unknown[0]}, and {model.name} has {model.vocab} ids"
         )
     for number, (id_, logprob) in enumerate(_spelled(piece, model)):
-        alternatives = piece.alternatives if number == 0 and id_ in piece.ids else {}
+        is_told = piece.ids[number : number + 1] == (id_,) and number < len(piece.alternatives)
+        alternatives = piece.alternatives[number] if is_told else {}
         yield ToldToken(GeneratedToken(id_, logprob), alternatives)
 
 

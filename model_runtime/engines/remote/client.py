@@ -34,10 +34,41 @@ MAX_STREAM_BYTES, MAX_LINE_BYTES = 64 * 2**20, 4 * 2**20
 _POLL_SECONDS = 0.01
 """So often a request that waits looks whether it was cancelled."""
 _CLOSE_SECONDS = 2.0
+_END_SECONDS = 0.1
+"""Time that a server gets to end an answer whose last token has come."""
 _KEPT_SECONDS = 300.0
 """Time for which a connection is kept for the next request."""
 
 T = TypeVar("T")
+
+
+class Answer:
+    """The lines of one answer, as they come."""
+
+    def __init__(
+        self, received: queue.SimpleQueue[str | Exception | None], cancel: threading.Event
+    ) -> None:
+        """Takes what comes: lines, then None, or what broke the answer off."""
+        self._received, self._cancel = received, cancel
+        self.is_complete = False
+        """Set by whoever reads the lines, once nothing more can come of them."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            if self._cancel.is_set():
+                raise Cancelled
+            try:
+                item = self._received.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(item, Exception):
+                raise item
+            if item is None:
+                raise StopIteration
+            return item
 
 
 class HttpClient:
@@ -85,7 +116,7 @@ class HttpClient:
     @contextmanager
     def lines(
         self, path: str, body: Mapping[str, Any], cancel: threading.Event
-    ) -> Iterator[Iterator[str]]:
+    ) -> Iterator[Answer]:
         """Gives the lines of an answer as they come; the socket is closed behind the block.
 
         Args:
@@ -103,24 +134,12 @@ class HttpClient:
             self._receive(path, body, received, is_over), self._loop
         )
 
-        def taken() -> Iterator[str]:
-            while True:
-                if cancel.is_set():
-                    raise Cancelled
-                try:
-                    item = received.get(timeout=_POLL_SECONDS)
-                except queue.Empty:
-                    continue
-                if isinstance(item, Exception):
-                    raise item
-                if item is None:
-                    return
-                yield item
-
+        answer = Answer(received, cancel)
         try:
-            yield taken()
+            yield answer
         finally:
-            if not is_over.is_set():
+            # A connection whose answer is over may serve the next request.
+            if not is_over.wait(_END_SECONDS if answer.is_complete else 0):
                 task.cancel()
                 is_over.wait(_CLOSE_SECONDS)  # by then the socket is closed
 
@@ -183,6 +202,9 @@ class HttpClient:
                         await self._checked(response, path)
                     await self._take_lines(response, path, received)
             received.put(None)
+        except asyncio.CancelledError:
+            received.put(Cancelled())  # for whoever still waits, where the client is closed
+            raise
         except Exception as error:
             received.put(error)
         finally:

@@ -7,7 +7,7 @@ back-off, forced text and ids are the engine's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model_runtime.engines.protocol import SamplingParams
@@ -30,6 +30,10 @@ class ServerFacts:
     """Most ids of prompt and answer."""
     max_concurrency: int
     """Answers that the server writes side by side."""
+    served: str = ""
+    """Name of the model there; empty where it needs none."""
+    has_probabilities: bool = True
+    """False where it is known to tell no log-probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class Piece:
     """Their text; None where the ids are sure to be complete."""
     logprobs: tuple[float, ...] = ()
     """Natural log-probabilities of the ids; empty where the server tells none."""
-    alternatives: Mapping[int, float] = field(default_factory=dict)
-    """Log-probabilities of the likeliest ids in place of the first one, as far as they are told."""
+    alternatives: tuple[Mapping[int, float], ...] = ()
+    """Log-probabilities of the likeliest ids in place of each, as far as they are told."""
     is_end: bool = False
     """Whether the answer is over."""
     ended_itself: bool = False

@@ -70,7 +70,7 @@ class RemoteEngine:
         self.context_length = model.context_length
         """Most ids that prompt and answer may have together, here and there."""
         self._dialect, self._client, self._model = dialect, client, model
-        self._served = endpoint.model
+        self._named = endpoint.model
         self._backoff = backoff or Backoff()
         self._checking = threading.Lock()
         self._facts: ServerFacts | None = None
@@ -211,16 +211,23 @@ class RemoteEngine:
     ) -> Generator[ToldToken, None, None]:
         """Yields what the server tells, END included where the model ended the answer."""
         dialect, model, place = self._dialect, self._model, self._client.place
-        body = dialect.body(wanted, model, self._served)
-        last = None
-        with self._client.lines(dialect.path, body, cancel) as lines:
-            for event in dialect.events(lines, place):
+        body = dialect.body(wanted, model, self._check().served)
+        last, count = None, 0
+        with self._client.lines(dialect.path, body, cancel) as answer:
+            events = dialect.events(answer, place)
+            for event in events:
                 piece = dialect.piece(event, place)
                 self._backoff.succeeded()
                 stream.count(piece.cached_tokens, piece.read_tokens)
                 if piece.ids or piece.text:
                     self.has_probabilities = bool(piece.logprobs)
+                if piece.is_end:
+                    answer.is_complete = True
+                    for rest in map(lambda event: dialect.piece(event, place), events):
+                        stream.count(rest.cached_tokens, rest.read_tokens)
                 for last in tokens_of(piece, model, place):
+                    count += 1
+                    answer.is_complete |= last.token.id == model.end or count >= wanted.max_tokens
                     yield last
                 if piece.is_end:
                     is_told = last is not None and last.token.id in wanted.sampling.stop_ids
@@ -229,35 +236,33 @@ class RemoteEngine:
                     return
         raise refusals.broken_off(place)
 
-    def _check(self) -> None:
-        """Compares the server with the model at hand, where that is due.
+    def _check(self) -> ServerFacts:
+        """Compares the server with the model at hand, where that is due; returns what it is.
 
         Raises:
             ServerProblem: it does not answer, or differs.
         """
         with self._checking:
             now = time.monotonic()
-            if self._facts is not None and now - self._checked_at < _CHECK_SECONDS:
-                return
+            facts = self._facts
+            if facts is not None and now - self._checked_at < _CHECK_SECONDS:
+                return facts
             try:
-                known = self._facts
-                is_same = (
-                    known is not None
-                    and self._dialect.identity(self._client, self._served) == known.identity
-                )
-                if not is_same:
-                    self._facts = None
-                    self._facts = self._dialect.facts(self._client, self._model, self._served)
-                    self.context_length = self._facts.context_length
-                self._checked_at = time.monotonic()
+                if facts is None or facts.identity != self._dialect.identity(
+                    self._client, facts.served
+                ):
+                    facts = self._dialect.facts(self._client, self._model, self._named)
+                    self.context_length = facts.context_length
+                    self.has_probabilities = facts.has_probabilities
             except ServerProblem as problem:
                 self._failed(problem)
                 raise
-            self._backoff.succeeded()
+            self._facts, self._checked_at = facts, time.monotonic()
+            return facts
 
     def _failed(self, problem: ServerProblem) -> None:
         """Waits with the next request, and compares the server anew before it."""
-        self._checked_at = float("-inf")
+        self._facts = None
         self._backoff.failed(str(problem), problem.retry_after)
 
 

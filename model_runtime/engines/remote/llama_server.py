@@ -55,6 +55,7 @@ class LlamaServer:
             context_length=min(events.count_in(context) or model.context_length,
                                model.context_length),
             max_concurrency=min(slots, _MAX_SLOTS),
+            served=served,
         )  # fmt: skip
 
     def identity(self, client: HttpClient, served: str) -> tuple[object, ...]:
@@ -113,13 +114,12 @@ class LlamaServer:
         told = event.get("completion_probabilities", [])
         if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
             raise refusals.unreadable(place, "probabilities that are none")
-        likeliest = told[0].get("top_logprobs") if told else None
         return replace(
             counts,
             ids=ids,
             text=text,
             logprobs=tuple(events.logprob_in(one.get("logprob"), place) for one in told),
-            alternatives=events.likeliest_in(likeliest),
+            alternatives=tuple(events.likeliest_in(one.get("top_logprobs")) for one in told),
         )
 
     def _props(self, client: HttpClient) -> dict[str, Any]:
