@@ -12,6 +12,8 @@ VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package
 # llama.cpp: a wheel to test with, and its sources, built for this machine, to measure with.
 XLLAMACPP    := $(EDITORS)/xllamacpp-2026.10.11549
 LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
+# vLLM has an environment of its own: it pins other versions of what the tests use.
+VLLM := $(EDITORS)/vllm-$(firstword $(shell cksum tests/remote/vllm.txt))
 # A real model of half a billion weights: 491 MB, fetched once.
 export FIM_LSP_TEST_GGUF ?= $(EDITORS)/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
 export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
@@ -20,7 +22,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A place that the embedded model gets right; README.md and the picture of the extension show it.
 DEMO := examples/inventory.py:35:9
 
-.PHONY: help demo demo-text test test-real-models test-llama-cpp llama-server test-editors check bench format clean
+.PHONY: help demo demo-text test test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,7 +34,7 @@ demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
-	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model"
+	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model and not remote"
 
 test-real-models: $(VENV)/.dev  ## add a real model from its GGUF file, and complete with it through the server
 	$(BIN)/python -m tests.real_models.get_model $(FIM_LSP_TEST_GGUF)
@@ -40,6 +42,9 @@ test-real-models: $(VENV)/.dev  ## add a real model from its GGUF file, and comp
 
 test-llama-cpp: $(VENV)/.dev $(XLLAMACPP)/.installed  ## exported models in stock llama.cpp
 	FIM_LSP_LLAMA_SERVER= FIM_LSP_XLLAMACPP=$(XLLAMACPP) $(BIN)/python -m pytest -m llama_cpp
+
+test-remote: $(VENV)/.dev $(XLLAMACPP)/.installed $(VLLM)/.installed  ## complete through real servers: llama.cpp's, and vLLM
+	FIM_LSP_LLAMA_SERVER= FIM_LSP_XLLAMACPP=$(XLLAMACPP) FIM_LSP_VLLM=$(VLLM) $(BIN)/python -m pytest -m remote
 
 llama-server: $(LLAMA_SERVER)/llama-server  ## build llama.cpp's server for this machine; some minutes
 	@echo "make bench measures with it; elsewhere: export FIM_LSP_LLAMA_SERVER=$<"
@@ -110,6 +115,11 @@ $(NVIM_0_11)/.installed: | $(VENV)/.dev
 
 $(XLLAMACPP)/.installed: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) xllamacpp==$(lastword $(subst -, ,$(@D)))
+	@touch $@
+
+$(VLLM)/.installed: tests/remote/vllm.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 $(LLAMA_SERVER)/llama-server: | $(BIN)/python

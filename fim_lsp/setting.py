@@ -15,6 +15,7 @@ class SetBy(Enum):
 
     ANY_PROJECT = "the user, or any project"
     TRUSTED_PROJECT = "the user, or a project that the user trusts"
+    USER = "the user alone, on each machine"
 
 
 class Scope(Enum):
@@ -22,6 +23,13 @@ class Scope(Enum):
 
     EDITOR = "an editor"
     PROCESS = "a server, whatever editors share it"
+
+
+class Page(Enum):
+    """Names the page that documents a setting, by its file."""
+
+    SETTINGS = "docs/settings.md"
+    SERVERS = "docs/servers.md"
 
 
 class Setting(NamedTuple):
@@ -36,6 +44,7 @@ class Setting(NamedTuple):
     """One or two sentences for users, in Markdown without links."""
     scope: Scope
     set_by: SetBy
+    page: Page
 
     @property
     def key(self) -> str:
@@ -56,15 +65,24 @@ def declare(
     *,
     scope: Scope = Scope.EDITOR,
     set_by: SetBy = SetBy.ANY_PROJECT,
+    page: Page = Page.SETTINGS,
 ) -> Any:
     """Returns a field of a dataclass that describes a setting."""
-    metadata = {"type": type_, "documentation": documentation, "scope": scope, "set_by": set_by}
+    metadata = {
+        "type": type_,
+        "documentation": documentation,
+        "scope": scope,
+        "set_by": set_by,
+        "page": page,
+    }
     return field(default=default, metadata=metadata)
 
 
 def declared_in(settings: type[Any]) -> dict[str, Setting]:
-    """Returns the declarations of a class by the names that users know, in their order."""
-    declarations = (
-        Setting(one.name, default=one.default, **one.metadata) for one in fields(settings)
-    )
-    return {declaration.key: declaration for declaration in declarations}
+    """Returns the declarations of a class by the names that users know, in their order.
+
+    Those of the page of all settings come first.
+    """
+    found = [Setting(one.name, default=one.default, **one.metadata) for one in fields(settings)]
+    found.sort(key=lambda declaration: declaration.page is not Page.SETTINGS)
+    return {declaration.key: declaration for declaration in found}

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from model_runtime.store.names import depends_on_the_working_folder
 
+_MAX_TEXT = 2000
+
 
 class SettingType(Protocol):
     """Describes the values that a setting may have."""
@@ -170,6 +172,12 @@ def _model_name(value: object) -> str:
     raise ValueError
 
 
+def _text(value: object) -> str:
+    if isinstance(value, str) and len(value) <= _MAX_TEXT and (value.isprintable() or not value):
+        return value.strip()
+    raise ValueError
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if value == {}:  # what an empty Lua table may become
         return ()
@@ -189,3 +197,11 @@ MODEL_NAME = Described(
     {"type": "string", "minLength": 1},
     _model_name,
 )
+
+OPTIONAL_MODEL_NAME = Described(
+    "the name of a model, its folder from the root or ~ on, or empty",
+    {"type": "string"},
+    lambda value: "" if value == "" else _model_name(value),
+)
+
+TEXT = Described("a text on one line", {"type": "string"}, _text)

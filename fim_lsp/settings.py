@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fim_lsp.exclusion.judge import problems_of
+from fim_lsp.server_settings import ServerSettings
 from fim_lsp.setting import Scope, SetBy, Setting, declare, declared_in
 from fim_lsp.setting_types import (
     BOOLEAN,
@@ -50,7 +51,7 @@ def _devices() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(ServerSettings):
     """Settings in force; the defaults are those of every editor.
 
     `parse` alone makes them of values that may be wrong.
@@ -108,8 +109,7 @@ class Settings:
     project_memory: bool = declare(
         True,
         BOOLEAN,
-        "Suggest the rest of a line as this project has written it before, without asking the "
-        "model.",
+        "Suggest the rest of a line as this project has written it before, without the model.",
     )
     learn_from_use: bool = declare(
         True,
@@ -120,7 +120,7 @@ class Settings:
     context_tokens: int = declare(
         768,
         whole_number(32, 1_000_000),
-        "Tokens of code that the model reads for a suggestion, at most; more is slower.",
+        "Most tokens of code that the model reads for a suggestion; more is slower.",
     )
     max_new_tokens: int = declare(
         48, whole_number(1, 4096), "Tokens that the model writes for a suggestion, at most."
@@ -128,8 +128,8 @@ class Settings:
     debounce_ms: int | str = declare(
         "auto",
         auto_or(whole_number(0, 10_000)),
-        "Milliseconds to wait after a key in case another one follows; `auto` adapts to your "
-        "typing and the speed of the model.",
+        "Milliseconds to wait after a key in case another follows; `auto` adapts to your typing "
+        "and the model.",
     )
     time_limit_ms: int = declare(
         1000,
@@ -140,8 +140,7 @@ class Settings:
     idle_work: bool = declare(
         True,
         BOOLEAN,
-        "Prepare for the next key in pauses, with a quarter of one core at most and not on "
-        "battery.",
+        "Prepare for the next key in pauses, with a quarter of a core at most, not on battery.",
     )
     unload_after_minutes: float = declare(
         30,
@@ -153,7 +152,7 @@ class Settings:
     engine: str = declare(
         "auto",
         OneOf(_engines),
-        "Library that runs the model; `auto` takes the fastest one here.",
+        "Library, or kind of server, that runs the model; `auto` takes the fastest library.",
         scope=Scope.PROCESS,
     )
     device: str = declare(
@@ -177,7 +176,7 @@ class Settings:
     completion_fallback: bool = declare(
         False,
         BOOLEAN,
-        "Offer an entry in the completion list of an editor without inline completion.",
+        "Offer an entry in the completion list of editors without inline completion.",
     )
     log_level: str = declare(
         "info",

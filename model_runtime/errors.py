@@ -11,6 +11,7 @@
       PromptTooLong           prompt and answer together exceed the model's context
       EngineError             the backend failed; open a new engine
       EngineUnavailable       the backend is not installed or does not know this model
+      ServerUnavailable       the server that runs the model does not answer now
 
 Every message is one sentence that names the value at fault and the remedy.
 """
@@ -62,6 +63,10 @@ class EngineError(ModelRuntimeError):
 
 class EngineUnavailable(ModelRuntimeError):
     """The backend is not installed here, or cannot run this kind of model."""
+
+
+class ServerUnavailable(ModelRuntimeError):
+    """The server of a remote engine does not answer now; the same engine may answer later."""
 
 
 def shown(value: object) -> str:

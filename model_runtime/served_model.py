@@ -14,7 +14,7 @@ from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calib
 if TYPE_CHECKING:
     from model_runtime.engines.auto_select import Choice
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.engines.protocol import Engine, KeptTexts
+    from model_runtime.engines.protocol import Engine, KeptTexts, Remote
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.models.decoder import DecoderSpec
     from model_runtime.prompt.encoder import PromptEncoder
@@ -69,6 +69,13 @@ class ServedModel:
         from model_runtime.engines.protocol import TextKeeper
 
         return self.engine.kept_texts if isinstance(self.engine, TextKeeper) else None
+
+    @property
+    def remote(self) -> Remote | None:
+        """The server that runs the model; None where the engine runs in this process."""
+        from model_runtime.engines.protocol import Remote
+
+        return self.engine if isinstance(self.engine, Remote) else None
 
     @property
     def languages(self) -> list[str]:

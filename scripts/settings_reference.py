@@ -2,18 +2,20 @@
 
     make generate
 
-The table of docs/settings.md and the settings of VS Code in vscode-client/package.json come from
-here.  What stands around them, and the settings of VS Code's extension itself, are kept.
+The tables of docs/settings.md and docs/servers.md and the settings of VS Code in
+vscode-client/package.json come from here.  What stands around them, and the settings of VS Code's
+extension itself, are kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fim_lsp.setting import Scope, SetBy, Setting
+from fim_lsp.setting import Page, Scope, SetBy, Setting
 from fim_lsp.settings import SECTION, SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -29,8 +31,8 @@ _VSCODE_HINTS = {"model": " The command *FIM LSP: Select Model* lists the names.
 """Sentences that VS Code's users read besides the documentation."""
 
 
-def page(text: str) -> str:
-    """Returns docs/settings.md with the table as the declaration has it.
+def page(text: str, of: Page = Page.SETTINGS) -> str:
+    """Returns a page with its table of settings as the declaration has it.
 
     Raises:
         ValueError: the page lacks the marks of the table's begin and end.
@@ -38,8 +40,10 @@ def page(text: str) -> str:
     before, found, rest = text.partition(BEGIN)
     _, found_end, after = rest.partition(END)
     if not (found and found_end):
-        raise ValueError(f"docs/settings.md lacks {END if found else BEGIN}")
-    return f"{before}{BEGIN}\n\n{_table()}\n\n{_who_decides()}\n\n{END}{after}"
+        raise ValueError(f"{of.value} lacks {END if found else BEGIN}")
+    settings = [setting for setting in SETTINGS.values() if setting.page is of]
+    written = f"{_table(settings)}\n\n{_who_decides(settings)}"
+    return f"{before}{BEGIN}\n\n{written}\n\n{END}{after}"
 
 
 def package(text: str) -> str:
@@ -68,15 +72,15 @@ def package(text: str) -> str:
 
 
 FILES: dict[str, Callable[[str], str]] = {
-    "docs/settings.md": page,
+    **{of.value: partial(page, of=of) for of in Page},
     "vscode-client/package.json": package,
 }
 """Files below the repository's root, each with the function that brings its text up to date."""
 
 
-def _table() -> str:
+def _table(settings: Iterable[Setting]) -> str:
     rows = ["| setting | default | what it does |", "|---|---|---|"]
-    for setting in SETTINGS.values():
+    for setting in settings:
         default = json.dumps(setting.as_json(setting.default))
         rows.append(f"| `{setting.key}` | `{default}` | {_meaning(setting)} |")
     return "\n".join(rows)
@@ -87,13 +91,16 @@ def _meaning(setting: Setting) -> str:
     return setting.documentation + (f" One of {_names(choices, 'or')}." if choices else "")
 
 
-def _who_decides() -> str:
-    shared = _names(s.key for s in SETTINGS.values() if s.scope is Scope.PROCESS)
-    trusted = _names(s.key for s in SETTINGS.values() if _needs_trust(s))
-    return (
-        f"A server that several editors share has one value of {shared}: that of its command "
-        f"line.\nVS Code takes {trusted} only from you and from folders that you trust."
-    )
+def _who_decides(settings: Sequence[Setting]) -> str:
+    shared = _names(s.key for s in settings if s.scope is Scope.PROCESS)
+    found = [
+        f"A server that several editors share has one value of {shared}: that of its command line."
+    ]
+    if trusted := _names(s.key for s in settings if _needs_trust(s)):
+        found.append(f"VS Code takes {trusted} only from you and from folders that you trust.")
+    if own := _names(s.key for s in settings if s.set_by is SetBy.USER):
+        found.append(f"VS Code takes {own} only from your own settings on this machine.")
+    return "\n".join(found)
 
 
 def _vscode_schema(setting: Setting, order: int) -> dict[str, Any]:
@@ -101,10 +108,19 @@ def _vscode_schema(setting: Setting, order: int) -> dict[str, Any]:
         **setting.type.schema,
         "default": setting.as_json(setting.default),
         "order": order,
-        # A process, and what it is made of, belong to a machine, so they are not synchronized.
-        **({"scope": "machine-overridable"} if setting.scope is Scope.PROCESS else {}),
+        **_vscode_scope(setting),
         "markdownDescription": setting.documentation + _VSCODE_HINTS.get(setting.key, ""),
     }
+
+
+def _vscode_scope(setting: Setting) -> dict[str, str]:
+    """Returns where VS Code takes a setting from.
+
+    A process, and what it is made of, belong to a machine, so they are not synchronized.
+    """
+    if setting.set_by is SetBy.USER:
+        return {"scope": "machine"}
+    return {"scope": "machine-overridable"} if setting.scope is Scope.PROCESS else {}
 
 
 def _needs_trust(setting: Setting) -> bool:
@@ -112,7 +128,7 @@ def _needs_trust(setting: Setting) -> bool:
 
 
 def _names(names: Iterable[str], conjunction: str = "and") -> str:
-    *others, last = (f"`{name}`" for name in names)
+    *others, last = [f"`{name}`" for name in names] or [""]
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 

@@ -11,7 +11,19 @@ from fim_lsp.errors import UsageError
 from fim_lsp.settings import SETTINGS, Settings
 from model_runtime.store.names import REPOSITORY_NAME, depends_on_the_working_folder
 
-_MODEL_OPTIONS = ("model", "engine", "device", "threads")
+_MODEL_OPTIONS = {
+    "model": "model",
+    "engine": "engine",
+    "device": "device",
+    "threads": "threads",
+    "endpoint": "endpoint",
+    "endpoint_model": "endpointModel",
+    "endpoint_key_variable": "endpointKeyVariable",
+    "allow_remote_endpoint": "allowRemote",
+    "fallback_model": "fallbackModel",
+}
+"""Settings that the options of `add_model_options` make, by the options' names."""
+MODEL_OPTIONS = tuple(_MODEL_OPTIONS)
 _HOST_AND_PORT = re.compile(r"(.+):([0-9]{1,5})")
 
 
@@ -27,6 +39,30 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--engine", choices=choices_of("engine"))
     parser.add_argument("--device", choices=choices_of("device"))
     parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
+    parser.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="the server that runs the model, where --engine names a kind of server",
+    )
+    parser.add_argument(
+        "--endpoint-model", metavar="NAME", help="the name that the server has for the model"
+    )
+    parser.add_argument(
+        "--endpoint-key-variable",
+        metavar="VARIABLE",
+        help="the environment variable that holds the key to the server",
+    )
+    parser.add_argument(
+        "--allow-remote-endpoint",
+        action="store_const",
+        const=True,
+        help="let --endpoint be on another machine, to which the code is sent then",
+    )
+    parser.add_argument(
+        "--fallback-model",
+        metavar="MODEL",
+        help="the model that answers while the server does not, as `default` does",
+    )
 
 
 def choices_of(key: str) -> list[str]:
@@ -37,7 +73,7 @@ def choices_of(key: str) -> list[str]:
 
 def model_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the settings that the model options of a command line make, by their keys."""
-    given = {name: getattr(args, name) for name in _MODEL_OPTIONS}
+    given = {key: getattr(args, name) for name, key in _MODEL_OPTIONS.items()}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fim_lsp.commands.options import (
+    MODEL_OPTIONS,
     add_model_options,
     checked,
     choices_of,
@@ -30,8 +31,7 @@ SWITCH_SECONDS = 0.001
 Python's own 5 ms were the longest silence of the loop (`benchmarks/event_loop`).
 """
 
-_SHARED_OPTIONS = ("model", "engine", "device", "threads", "prompt_memory_mb",
-                   "unload_after_minutes")  # fmt: skip
+_SHARED_OPTIONS = (*MODEL_OPTIONS, "prompt_memory_mb", "unload_after_minutes")
 """Only a server that several editors share takes these options; elsewhere they are refused."""
 _HTTP_OPTIONS = ("http_token_file", "eagerness", "exclude")
 """Only a server that speaks HTTP takes these."""

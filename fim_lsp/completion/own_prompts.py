@@ -33,7 +33,7 @@ class OwnPrompts:
         2
         """
         prompt, best = tuple(ids), 0
-        for earlier in self._prompts:
+        for earlier in tuple(self._prompts):  # another request of the editor may add one meanwhile
             # Slices are compared quickly; most prompts are not better than the best one so far.
             if earlier[: best + 1] == prompt[: best + 1]:
                 best = _common(earlier, prompt)

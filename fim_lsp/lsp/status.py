@@ -95,6 +95,11 @@ class StatusReporter:
                 "usedBytes": kept.used_bytes,
                 "maxBytes": kept.max_bytes,
             }
+        if (server := host.server) is not None:
+            status["server"] = {
+                "place": server.place,
+                "hasProbabilities": server.has_probabilities,
+            }
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files
         if status == self._last:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -21,6 +20,7 @@ from fim_lsp.model_host.engine_threads import EngineThreads
 from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork, give_back_memory
 from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model, opened_by
+from fim_lsp.model_host.stand_in import StandIn
 from fim_lsp.model_host.status import HostStatus, LoadProgress, StatusPublisher, Subscriber
 from fim_lsp.settings import Settings
 from model_runtime.engines import registry
@@ -57,6 +57,7 @@ class ModelHost:
         self._idle_unload = IdleUnload(self._unload, self._reload)
         self._idle_work = IdleWork(self._threads, idle_budget or IdleBudget())
         self._publisher = StatusPublisher()
+        self._stand_in = StandIn(load, self._publisher)
         self.chosen = chosen
         """Name of the model that "auto" stands for."""
         self._settings: Settings | None = None
@@ -82,7 +83,7 @@ class ModelHost:
 
     @property
     def in_use(self) -> str:
-        """Name or folder by which the model that answers was opened; empty where none does."""
+        """Name or folder by which the model that answers was opened; empty for none."""
         return self._loaded[0].model if self._loaded else ""
 
     @property
@@ -135,10 +136,8 @@ class ModelHost:
         self._loader.ask(settings)
 
     def _on_step(self, settings: Settings, what: str, share: float) -> None:
-        progress = LoadProgress(settings.model)
-        if share < 1:
-            progress = LoadProgress(settings.model, what, int(share * 100))
-        self._publisher.show_progress(progress, self.status.warning)
+        made = (what, int(share * 100)) if share < 1 else ()
+        self._publisher.show_progress(LoadProgress(settings.model, *made), self.status.warning)
 
     def _on_loaded(self, settings: Settings, model: ServedModel) -> None:
         if self.loaded is not None:
@@ -175,6 +174,7 @@ class ModelHost:
             self._publisher.change(message=warning, warning=warning, progress=None)
 
     def _take(self, settings: Settings, model: ServedModel) -> None:
+        self._stand_in.unload()
         self._loaded = settings, model
         self._threads.resize(model.engine.max_concurrency)
 
@@ -195,7 +195,8 @@ class ModelHost:
             try:
                 await self._idle_unload.awake()
                 model = self.loaded or model
-                return await self._threads.run(partial(work, model))
+                answer = self._threads.run(partial(work, model))
+                return await self._stand_in.run(answer, work, self._settings)
             except (EngineError, MemoryError) as error:
                 if not await self._fall_back(model, error):
                     raise
@@ -264,6 +265,7 @@ class ModelHost:
     def _unload(self) -> None:
         """Frees the engine; what is known of the model stays."""
         assert self.loaded is not None
+        self._stand_in.unload()
         self._threads.alone(partial(close_engine, self.loaded))
         self._threads.alone(give_back_memory)
         logger.info("unloaded %s, which nobody has used for a while", self.status.model)
@@ -274,10 +276,8 @@ class ModelHost:
         assert self._loaded is not None
         settings, old = self._loaded
         settings = replace(settings, engine=old.engine.name)  # what is fastest is known
-        started = time.perf_counter()
         model = await asyncio.wrap_future(self._threads.alone(partial(self._load, settings)))
-        milliseconds = (time.perf_counter() - started) * 1e3
-        logger.info("loaded %s again in %.0f ms", model.name, milliseconds)
+        logger.info("loaded %s again", model.name)
         if self.loaded is old:
             self._take(settings, model)
             self._publisher.show_unloaded(False)
@@ -290,6 +290,7 @@ class ModelHost:
         self._loader.close()
         self._idle_unload.stir()
         self._publisher.close()
+        self._stand_in.close()
         if self.loaded is not None:
             self._threads.alone(partial(close_engine, self.loaded))
         self._threads.close()

@@ -30,6 +30,10 @@ def opened_by(settings: Settings) -> tuple[object, ...]:
         settings.device,
         settings.threads,
         settings.prompt_memory_mb,
+        settings.endpoint,
+        settings.endpoint_model,
+        settings.endpoint_key_variable,
+        settings.allow_remote,
     )
 
 
@@ -43,12 +47,19 @@ def load_model(settings: Settings, *, measure: bool = False) -> ServedModel:
     Raises:
         ModelRuntimeError: one sentence, with the remedy.
     """
+    from model_runtime.engines.endpoint import Endpoint
     from model_runtime.engines.kind import AUTO, EngineOptions
     from model_runtime.store import choice, installed
 
     megabytes = settings.prompt_memory_mb
     kept_bytes = int(megabytes) * 10**6 if megabytes != AUTO else None
-    options = EngineOptions(settings.device, settings.threads, kept_bytes)
+    endpoint = Endpoint(
+        settings.endpoint,
+        settings.endpoint_model,
+        settings.endpoint_key_variable,
+        settings.allow_remote,
+    )
+    options = EngineOptions(settings.device, settings.threads, kept_bytes, endpoint)
     bundle = installed.find(choice.resolved(settings.model))
     return serve_bundle(bundle, settings.engine, options, anew=measure)
 

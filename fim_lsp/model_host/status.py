@@ -38,6 +38,32 @@ class LoadProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerState:
+    """Describes a server that runs the model."""
+
+    place: str
+    """The machine and the port, in words."""
+    has_probabilities: bool
+    """False where it does not tell how sure the model is, so that `eagerness` counts for nothing.
+    """
+
+    @classmethod
+    def of(cls, model: ServedModel | None) -> ServerState | None:
+        """Returns the state of a model's server; None where it has none."""
+        remote = model.remote if model is not None else None
+        return None if remote is None else cls(remote.server, remote.has_probabilities)
+
+    @property
+    def text(self) -> str:
+        """Sentence for people that says the same."""
+        sent = "" if self.place.endswith("this machine") else ", to which your code is sent"
+        unsure = (
+            "" if self.has_probabilities else "; it tells no probabilities, so eagerness is off"
+        )
+        return f"the model runs at {self.place}{sent}{unsure}"
+
+
+@dataclass(frozen=True, slots=True)
 class HostStatus:
     """Describes the model and what happens to it."""
 
@@ -63,6 +89,9 @@ class HostStatus:
     kept_texts: KeptTexts | None = None
     """Memory of what the model has read, as of its last rest; None where the engine has none."""
 
+    server: ServerState | None = None
+    """The server that runs the model; None where it runs in this process."""
+
 
 Subscriber = Callable[[HostStatus], None]
 
@@ -74,6 +103,7 @@ class StatusPublisher:
         """Begins with a status that names no model."""
         self.current = HostStatus()
         self._subscribers: list[Subscriber] = []
+        self._has_server_problem = False
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls back at each change from now on; returns a function that stops it."""
@@ -105,6 +135,7 @@ class StatusPublisher:
             is_unloaded=False,
             languages=(),
             kept_texts=None,
+            server=None,
         )
 
     def show_progress(self, progress: LoadProgress, warning: str) -> None:
@@ -113,16 +144,27 @@ class StatusPublisher:
 
     def show_model(self, model: ServedModel, *, is_busy: bool) -> None:
         """Says which model answers from now on."""
+        warning = self.current.warning
+        if model.remote is not None:
+            warning = model.remote.problem or warning
         self.change(
             state="busy" if is_busy else "ready",
             model=model.name,
             engine=model.engine.name,
-            message=self.current.warning,
+            warning=warning,
+            message=warning or _note(model),
             progress=None,
             is_unloaded=False,
             languages=tuple(model.languages),
             kept_texts=model.kept_texts,
+            server=ServerState.of(model),
         )
+
+    def show_server_problem(self, warning: str) -> None:
+        """Says why the server of the model does not answer; what was said first stays."""
+        if not self._has_server_problem:
+            self._has_server_problem = True
+            self.change(message=warning, warning=warning)
 
     def show_failure(self, message: str) -> None:
         """Says why a model did not load; one that was loaded before goes on answering."""
@@ -131,7 +173,9 @@ class StatusPublisher:
 
     def show_unloaded(self, is_unloaded: bool) -> None:
         """Says whether the model is out of memory."""
-        message = _UNLOADED if is_unloaded else self.current.warning
+        server = self.current.server
+        note = self.current.warning or (server.text if server else "")
+        message = _UNLOADED if is_unloaded else note
         self.change(message=message, is_unloaded=is_unloaded, kept_texts=None)
 
     def show_busy(self) -> None:
@@ -141,8 +185,15 @@ class StatusPublisher:
 
     def show_rest(self, model: ServedModel | None) -> None:
         """Says that the model has stopped working, and what it keeps, where there is one."""
-        if self.current.state in ("ready", "busy"):
-            self.change(state="ready", kept_texts=model.kept_texts if model else None)
+        if self.current.state not in ("ready", "busy"):
+            return
+        fields: dict[str, Any] = {"kept_texts": model.kept_texts if model else None}
+        if model is not None and model.remote is not None:
+            fields["server"] = ServerState.of(model)
+            if not model.remote.problem:
+                self._has_server_problem = False
+                fields |= {"warning": "", "message": _note(model)}
+        self.change(state="ready", **fields)
 
     async def settled(self) -> None:
         """Waits until there is a model, or none that could be loaded."""
@@ -158,3 +209,9 @@ class StatusPublisher:
     def close(self) -> None:
         """Tells nobody any more."""
         self._subscribers.clear()
+
+
+def _note(model: ServedModel) -> str:
+    """Returns what there is to say of a model with which all is well."""
+    server = ServerState.of(model)
+    return "" if server is None else server.text

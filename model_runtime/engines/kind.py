@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from model_runtime.engines.endpoint import Endpoint
     from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
 
@@ -25,6 +26,8 @@ class EngineOptions:
     """Threads of the engine; 0 lets it choose."""
     kept_bytes: int | None = None
     """Memory for what has been read of texts; None fits it to this machine."""
+    endpoint: Endpoint | None = None
+    """The server that runs the model, for engines that are servers; None for their usual ones."""
 
 
 def _supports_all(model: ModelBundle) -> str:
@@ -49,6 +52,8 @@ class EngineKind:
     """Returns why the engine cannot run a model; empty where it can."""
     auto_devices: tuple[str, ...] = ()
     """Devices for which `auto` considers the engine; others are far faster on the rest."""
+    is_remote: bool = False
+    """True where the engine is a server, so that no weights are needed here."""
     has_seeds: bool = True
     """True where a seed makes sampling reproducible."""
 

@@ -163,6 +163,26 @@ class TextKeeper(Protocol):
 
 
 @runtime_checkable
+class Remote(Protocol):
+    """Tells of the server that runs the model; an engine that is one can."""
+
+    @property
+    def server(self) -> str:
+        """The place of the server, in words."""
+        ...
+
+    @property
+    def has_probabilities(self) -> bool:
+        """False where the server does not tell log-probabilities; they count as 0 then."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Sentence that says why it does not answer now; empty while it does."""
+        ...
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """Says how likely a model finds a text; what evaluation needs beside an `Engine`."""
 

@@ -39,6 +39,18 @@ def _lazily(module: str) -> Callable[[ModelBundle, EngineOptions], Engine]:
     return open_model
 
 
+def _server(name: str, module: str) -> EngineKind:
+    """Returns the engine of servers that speak one dialect of HTTP."""
+    return EngineKind(
+        name=name,
+        package="httpx",
+        devices=DEVICES,  # those are the server's own matter
+        is_remote=True,
+        has_seeds=False,
+        open=_lazily(f"model_runtime.engines.remote.{module}"),
+    )
+
+
 _KINDS = {
     kind.name: kind
     for kind in (  # the first that can run a model is taken where nothing is measured
@@ -67,6 +79,10 @@ _KINDS = {
             supports=_by_decoder("model_runtime.engines.torch.support"),
             open=_lazily("model_runtime.engines.torch.engine"),
         ),
+        _server("llama-server", "llama_server"),
+        _server("vllm", "vllm"),
+        _server("openai", "openai"),
+        _server("ollama", "ollama"),
     )
 }
 _REFERENCE = {"cpu": "ctranslate2", "cuda": "torch"}
@@ -165,7 +181,7 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
     if options.device not in (AUTO, *kind.devices):
         raise EngineUnavailable(_why_not_on(options.device, kind))
     if reason := kind.supports(model):
-        able = [one.name for one in kinds() if not one.supports(model)]
+        able = [one.name for one in kinds() if not one.is_remote and not one.supports(model)]
         remedy = f"set engine to {' or '.join(able)}" if able else "update fim-lsp"
         raise EngineUnavailable(f"the engine {kind.name} cannot run this model: {reason}; {remedy}")
     try:
@@ -182,7 +198,8 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
 def _why_not_on(device: str, kind: EngineKind) -> str:
     if device not in DEVICES:
         return _unknown_device(device)
-    others = " or ".join(one.name for one in kinds() if device in one.devices)
+    able = [one.name for one in kinds() if not one.is_remote and device in one.devices]
+    others = " or ".join(able)
     return (
         f"the engine {kind.name} does not run on {device}; "
         f"set device to {kind.devices[0]}, or engine to {others}"

@@ -41,6 +41,13 @@ def test_a_folder_that_is_not_trusted_makes_no_setting_that_needs_trust():
         assert (f"{SECTION}.{key}" in restricted) is (setting.set_by is SetBy.TRUSTED_PROJECT)
 
 
+def test_no_folder_decides_where_code_is_sent():
+    own = {key for key, setting in SETTINGS.items() if setting.set_by is SetBy.USER}
+
+    assert {"endpoint", "endpointKeyVariable", "allowRemote"} == own
+    assert {"machine"} == {OFFERED[key]["scope"] for key in own}
+
+
 def test_the_extensions_own_settings_come_last_and_are_no_settings_of_the_server():
     names = sorted(OFFERED, key=lambda name: OFFERED[name]["order"])
 

@@ -31,6 +31,11 @@ GOOD = {
     "exclude": (["*.gen.py"], ("*.gen.py",)),
     "languages": ({"markdown": False}, (("markdown", False),)),
     "logLevel": ("debug", "debug"),
+    "endpoint": (" http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    "endpointModel": ("qwen", "qwen"),
+    "endpointKeyVariable": ("MY_KEY", "MY_KEY"),
+    "allowRemote": (True, True),
+    "fallbackModel": ("default", "default"),
 }
 
 
@@ -83,7 +88,13 @@ def test_a_shared_server_decides_on_what_its_process_has_once():
         ({"threads": True}, "threads must be a whole number from 0 to 1024, got true; using 0"),
         ({"eagerness": 2}, "eagerness must be a number from 0 to 1, got 2; using 0.5"),
         ({"enabled": "yes"}, "enabled must be true or false, got 'yes'; using true"),
-        ({"engine": "gpu"}, "engine must be one of auto, ctranslate2, onnx, torch, got 'gpu'"),
+        (
+            {"engine": "gpu"},
+            "engine must be one of auto, ctranslate2, llama-server, ollama, onnx, openai, torch, vllm, got 'gpu'",
+        ),
+        ({"endpoint": 8080}, "endpoint must be a text on one line, got 8080; using ''"),
+        ({"endpoint": "http://a\n"}, "endpoint must be a text on one line"),
+        ({"fallbackModel": "./mine"}, "its folder from the root or ~ on, or empty, got './mine'"),
         ({"engine": ["auto"]}, "got ['auto']; using 'auto'"),
         (
             {"model": ""},

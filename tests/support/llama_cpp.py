@@ -102,6 +102,7 @@ class LlamaCpp:
     def __init__(self, program: str, port: int, pid: int, end: int) -> None:
         self.program = program
         self.pid = pid
+        self.url = f"http://{_HOST}:{port}"
         self._end = end
         self._connection = http.client.HTTPConnection(_HOST, port, timeout=600)
 
@@ -137,7 +138,7 @@ class LlamaCpp:
             *("--port", str(port), "--parallel", "1", "--threads", str(threads)),
             *("--threads-batch", str(threads)),
             *("--ctx-size", str(context or bundle.manifest.context_length)),
-            *(_FLOAT32_CACHE if float32_cache else ()),
+            *(FLOAT32_CACHE if float32_cache else ()),
             *options,
         ]
         with tempfile.TemporaryFile() as log:
@@ -209,7 +210,8 @@ class LlamaCpp:
             return float("nan")
 
 
-_FLOAT32_CACHE = ("--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attn", "off")
+FLOAT32_CACHE = ("--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attn", "off")
+"""Options with which it keeps keys and values exactly; its own choice is float16."""
 
 
 def gguf_of(bundle: ModelBundle, type_: str) -> Path:
