@@ -100,7 +100,7 @@ def two_forms(bundle_of):
 @pytest.mark.parametrize("least", [1, 16, 33])
 @pytest.mark.parametrize("variant", ["tied", "grouped heads, rms norm, gated"])
 def test_two_forms_go_on_with_each_others_keys_and_values(two_forms, oracle_of, variant, least):
-    """In float32 both compute the same, so what is decoded is what one form decodes."""
+    """Both compute the same in float32, so what is decoded is what one form decodes."""
     engine = two_forms(variant, "float32", "float32", "float32", least)
     for prompt in HISTORIES["jumping"]:
         found = [token.id for token in ask(engine, prompt)[0]]
