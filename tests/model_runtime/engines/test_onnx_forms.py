@@ -1,4 +1,4 @@
-"""Which forms of the weights the ONNX engine loads."""
+"""The ONNX engine loads the forms of the weights that are fastest here."""
 
 import logging
 
