@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 BLOCKS = "int8-128"
 """Number type of bundles with int8 weights where nothing is measured."""
-_LEAST_WEIGHTS = 2**26
+_MIN_WEIGHTS = 2**26
 """Weights of the smallest model that is measured; smaller ones read fast in any form."""
 _LENGTHS = (1, 4, 16, 32)
 """Ids of the passes that are measured."""
@@ -85,7 +85,7 @@ def chosen_forms(
     bundle: ModelBundle,
     threads: int,
     *,
-    least_weights: int = _LEAST_WEIGHTS,
+    min_weights: int = _MIN_WEIGHTS,
     free: int | None = None,
 ) -> Forms:
     """Returns the forms for a bundle with int8 weights, as they are fastest on this machine.
@@ -93,7 +93,7 @@ def chosen_forms(
     Args:
         bundle: the model.
         threads: threads that share each operator.
-        least_weights: weights of the smallest model that is measured.
+        min_weights: weights of the smallest model that is measured.
         free: bytes of memory that can be had; by default those of this machine or container.
 
     Raises:
@@ -101,7 +101,7 @@ def chosen_forms(
         EngineUnavailable: ONNX Runtime cannot load the graphs here.
     """
     spec = bundle.manifest.decoder
-    if spec.count_parameters() < least_weights:
+    if spec.count_parameters() < min_weights:
         return Forms(BLOCKS)
     facts = {
         "weights": bundle.manifest.weights.sha256,

@@ -62,27 +62,27 @@ def test_small_models_have_one_form_and_nothing_is_measured(cache, bundle):
 
 
 def test_where_memory_is_short_nothing_is_measured(cache, bundle):
-    assert BLOCKS == chosen_forms(bundle, 1, least_weights=0, free=1000)
+    assert BLOCKS == chosen_forms(bundle, 1, min_weights=0, free=1000)
     assert not cache.exists()
 
 
 def test_what_was_measured_is_remembered(cache, bundle):
-    first = chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+    first = chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     (file,) = (cache / "forms").iterdir()
     written = file.read_bytes()
 
-    assert first == chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+    assert first == chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     assert written == file.read_bytes()
     assert {first.writing, first.reading} <= {"", *KINDS}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"1": 3}', '{"4": [1, 2]}', '{"1": [1, "x"]}'])
 def test_damaged_figures_are_measured_again(cache, bundle, caplog, content):
-    chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+    chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     (file,) = (cache / "forms").iterdir()
     file.write_text(content)
     with caplog.at_level(logging.WARNING):
-        chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+        chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
 
     assert "measuring again" in caplog.text
     assert content != file.read_text()
@@ -90,12 +90,12 @@ def test_damaged_figures_are_measured_again(cache, bundle, caplog, content):
 
 def test_what_was_measured_is_used_where_memory_is_short(cache, bundle):
     """One form in place of the other takes no more memory; two would."""
-    chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+    chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     (file,) = (cache / "forms").iterdir()
     for single, expected in ((9, Forms(row_kind())), (13, BLOCKS)):
         file.write_text(f'{{"1": [10, {single}], "4": [20, 11]}}')
 
-        assert expected == chosen_forms(bundle, 1, least_weights=0, free=1000)
+        assert expected == chosen_forms(bundle, 1, min_weights=0, free=1000)
 
 
 def test_a_disk_without_room_for_a_second_form_leaves_one(cache, bundle, monkeypatch, caplog):
@@ -104,7 +104,7 @@ def test_a_disk_without_room_for_a_second_form_leaves_one(cache, bundle, monkeyp
 
     monkeypatch.setattr("model_runtime.engines.onnx.forms.artifact_folder", full)
     with caplog.at_level(logging.WARNING):
-        assert BLOCKS == chosen_forms(bundle, 1, least_weights=0, free=PLENTY)
+        assert BLOCKS == chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     assert "no space left" in caplog.text
 
 
