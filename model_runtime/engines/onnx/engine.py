@@ -1,9 +1,10 @@
 """Runs a bundle with ONNX Runtime: several times as fast per key on CPUs as CTranslate2.
 
-The graph is ours (`onnx.folder`) and computes in float32 with weights in blocks of 8 bits.  Prefix
-reuse, passes and drafts are those of `slot_engine`.  A thread watches the cancel flag while a
-prompt runs, so that a prefill is interrupted within a node of the graph; what was finished is kept.
-A seed makes sampling reproducible.
+The graph is ours (`onnx.folder`) and computes in float32 with weights of 8 bits.  A large model may
+have two forms of them, one to read with and one to write with (`onnx.forms`).  Prefix reuse, passes
+and drafts are those of `slot_engine`.  A thread watches the cancel flag while a prompt runs, so
+that a prefill is interrupted within a node of the graph; what was finished is kept.  A seed makes
+sampling reproducible.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.file import DECODER, model_path
+from model_runtime.engines.onnx.forms import Forms, chosen_forms, form_folder
 from model_runtime.engines.onnx.head import Head, Places, open_head
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
@@ -33,12 +34,7 @@ from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.weights import Float32
-from model_runtime.telemetry import import_silenced
 
-onnxruntime = import_silenced("onnxruntime")
-
-DEFAULT_KIND = "int8-128"
-"""Number type for bundles with int8 weights."""
 _MAX_THREADS = 8
 _SHORT = 16
 """Passes of fewer ids take about as long as one of a single id."""
@@ -46,18 +42,31 @@ _WATCHED_SECONDS = 0.01
 """Passes that are over sooner need no thread that watches the flag."""
 
 
+class Reading(NamedTuple):
+    """A second form of a decoder."""
+
+    session: Any
+    """Session of its graph, as `open_session` returns it."""
+    least: int
+    """Ids of the shortest pass that it runs."""
+
+
 class OnnxPasses(Passes[Buffers, Places]):
     """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, head: Head, spec: DecoderSpec) -> None:
+    def __init__(
+        self, session: Any, head: Head, spec: DecoderSpec, reading: Reading | None = None
+    ) -> None:
         """Takes a loaded model.
 
         Args:
             session: the decoder, as `open_session` returns it.
             head: gives the logits of what the decoder returns.
             spec: the shape of the model.
+            reading: runs long passes; None where the first session runs them, too.
         """
         self.session = session
+        self._reading: Any = reading
         self.row_bytes = spec.kv_bytes_per_token()
         self._head: Any = head
         self._spec = spec
@@ -67,7 +76,8 @@ class OnnxPasses(Passes[Buffers, Places]):
 
     def new_text(self, rows: int) -> Buffers:
         """Implements `Passes.new_text`."""
-        return Buffers(self.session, self._spec, rows)
+        sessions = [self.session, self._reading.session] if self._reading else [self.session]
+        return Buffers(sessions, self._spec, rows)
 
     def resize(self, text: Buffers, rows: int, kept: int) -> None:
         """Implements `Passes.resize`."""
@@ -87,9 +97,12 @@ class OnnxPasses(Passes[Buffers, Places]):
     ) -> Places:
         """Implements `Passes.run`; the head is not run before its logits are asked for."""
         rows = text.bind(start, ids, kept)
+        session, binding = self.session, text.bindings[0]
+        if self._reading is not None and len(ids) >= self._reading.least:
+            session, binding = self._reading.session, text.bindings[1]
         started = time.perf_counter()
         try:
-            self.session.run_with_iobinding(text.binding, options or self._options)
+            session.run_with_iobinding(binding, options or self._options)
         except Exception as error:  # its own classes, which derive from nothing else
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
         if len(ids) < _SHORT:
@@ -114,6 +127,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
+        self._reading = None
         self._head = None
 
 
@@ -128,6 +142,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         spec: DecoderSpec,
         context_length: int,
         *,
+        reading: tuple[Path, int] | None = None,
         threads: int = 0,
         kept_bytes: int | None = None,
     ) -> None:
@@ -135,6 +150,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
 
         Args:
             folder: as `onnx.folder` writes it.
+            reading: folder of a second form, and ids of the shortest pass that it runs.
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
             threads: 0 chooses.
@@ -145,7 +161,10 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         """
         number = usable_threads(threads, _MAX_THREADS)
         session = open_session(model_path(folder, DECODER), number)
-        passes = OnnxPasses(session, open_head(folder, session, number), spec)
+        second = None
+        if reading is not None:
+            second = Reading(open_session(model_path(reading[0], DECODER), number), reading[1])
+        passes = OnnxPasses(session, open_head(folder, session, number), spec, second)
         super().__init__(
             passes,
             context_length,
@@ -170,7 +189,8 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             bundle: the model.
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
-            kind: one of `onnx.folder.KINDS`; by default 8 bits if the bundle's weights are int8.
+            kind: one of `onnx.matrices.KINDS`; by default 8 bits if the bundle's weights are int8,
+                in the forms that are fastest here.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
@@ -182,22 +202,20 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
                 "the engine onnx runs on processors only; set device to cpu, or engine to torch"
             )
         manifest = bundle.manifest
-        chosen = kind or (DEFAULT_KIND if manifest.weights.dtype == "int8" else "float32")
-
-        def build(folder: Path) -> None:
-            from model_runtime.engines.onnx.folder import write_onnx_folder
-
-            write_onnx_folder(bundle, folder, chosen)
+        if kind is None and manifest.weights.dtype == "int8":
+            forms = chosen_forms(bundle, usable_threads(threads, _MAX_THREADS))
+        else:
+            forms = Forms(kind or "float32")
 
         def load(*, anew: bool) -> OnnxEngine:
-            version = onnxruntime.__version__
-            folder = artifact_folder(
-                bundle, kind=f"onnx-{chosen}", version=version, build=build, anew=anew
-            )
+            reading = None
+            if forms.reading:
+                reading = (form_folder(bundle, forms.reading, anew=anew), forms.reading_from)
             return cls(
-                folder,
+                form_folder(bundle, forms.writing, anew=anew),
                 manifest.decoder,
                 manifest.context_length,
+                reading=reading,
                 threads=threads,
                 kept_bytes=kept_bytes,
             )

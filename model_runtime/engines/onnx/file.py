@@ -30,7 +30,7 @@ _INLINE_BYTES = 256
 _ALIGNMENT = 4096
 """Bytes of a page; constants begin at one, so that they can be mapped."""
 
-Attribute = int | float
+Attribute = int | float | tuple[int, ...]
 Dimension = int | str
 _Field = tuple[int, int | float | str | bytes]
 
@@ -140,6 +140,8 @@ class OnnxFile:
 def _attribute(name: str, value: Attribute) -> bytes:
     if isinstance(value, float):
         return _message((1, name), (2, value), (20, 1))
+    if isinstance(value, tuple):
+        return _message((1, name), *((8, item) for item in value), (20, 7))
     return _message((1, name), (3, value), (20, 2))
 
 

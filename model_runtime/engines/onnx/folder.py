@@ -28,7 +28,7 @@ from pathlib import Path
 
 from model_runtime.engines.onnx.attention import AttentionWriter
 from model_runtime.engines.onnx.file import CONTRIB, DECODER, OUTPUT_HEAD, Dimension, OnnxFile
-from model_runtime.engines.onnx.matrices import KINDS, MatrixWriter
+from model_runtime.engines.onnx.matrices import MatrixWriter
 from model_runtime.engines.onnx.support import supports
 from model_runtime.errors import EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
@@ -52,10 +52,10 @@ def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
         raise EngineUnavailable(
             f"{reason}, which {bundle.manifest.name} needs; choose another engine"
         )
-    tensors, blocks = bundle.open_weights(), KINDS[kind]
+    tensors = bundle.open_weights()
     is_head_apart = spec.vocab * spec.hidden > MAX_JOINED
     with OnnxFile(target, DECODER) as file:
-        matrices = MatrixWriter(tensors, file, blocks)
+        matrices = MatrixWriter(tensors, file, kind)
         attention = AttentionWriter(spec, file, matrices, context)
         hidden = _GraphWriter(spec, file, matrices, attention).write()
         if is_head_apart:
@@ -65,7 +65,7 @@ def write_onnx_folder(bundle: ModelBundle, target: Path, kind: str) -> None:
     if is_head_apart:
         with OnnxFile(target, OUTPUT_HEAD) as file:
             hidden = file.input("hidden", "float32", [1, "rows", spec.hidden])
-            _write_head(hidden, spec, file, MatrixWriter(tensors, file, blocks))
+            _write_head(hidden, spec, file, MatrixWriter(tensors, file, kind))
 
 
 def _write_head(hidden: str, spec: DecoderSpec, file: OnnxFile, matrices: MatrixWriter) -> None:

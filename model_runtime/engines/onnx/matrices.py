@@ -9,16 +9,21 @@ from model_runtime.engines.onnx.block_quantization import (
     quantise_blocks,
 )
 from model_runtime.engines.onnx.file import CONTRIB, OnnxFile
+from model_runtime.engines.onnx.row_products import RowProducts
 from model_runtime.models.tensors import BundleTensors
 
+SIGNED_ROWS, UNSIGNED_ROWS = "int8-rows", "uint8-rows"
+"""Number types with one scale for a row of a matrix, and one for a row of its input."""
 KINDS: dict[str, Blocks | None] = {
     "float32": None,
+    SIGNED_ROWS: None,
+    UNSIGNED_ROWS: None,
     "int8-32": Blocks(8, 32),
     "int8-128": Blocks(8, 128),
     "int4-32": Blocks(4, 32),
     "int4-128": Blocks(4, 128),
 }
-"""Number types of the matrices, by name: bits, and columns per block."""
+"""Number types of the matrices, by name; of those in blocks, bits and columns per block."""
 
 _ACCURACY_LEVEL = 4
 """Accuracy level of MatMulNBits: inputs are rounded to int8 as well, block by block and row by row,
@@ -28,10 +33,13 @@ so that what comes out does not depend on how a prompt was cut into passes."""
 class MatrixWriter:
     """Writes constants and products; methods take and return names of tensors in the graph."""
 
-    def __init__(self, tensors: BundleTensors, file: OnnxFile, blocks: Blocks | None) -> None:
+    def __init__(self, tensors: BundleTensors, file: OnnxFile, kind: str) -> None:
+        """Takes the weights, the graph, and one of `KINDS`."""
         self._tensors = tensors
         self._file = file
-        self._blocks = blocks
+        self._is_float = kind == "float32"
+        self._blocks = KINDS[kind]
+        self._by_rows = RowProducts(tensors, file, is_signed=kind == SIGNED_ROWS)
 
     def vector(self, name: str) -> str:
         """Stores a vector, as it is."""
@@ -45,7 +53,7 @@ class MatrixWriter:
     def rows(self, name: str, ids: str) -> str:
         """Picks rows of a matrix; those of an 8-bit one are widened after they are picked."""
         node, constant = self._file.node, self._file.constant
-        if self._blocks is None:
+        if self._is_float:
             return node("Gather", [constant("embedding", self._tensors.float32(name)), ids])
         stored, scale = self._tensors.int8(name)
         rows = node("Gather", [constant("embedding", stored), ids])
@@ -61,9 +69,11 @@ class MatrixWriter:
         """Multiplies by the transposed matrix `name`."""
         node, constant = self._file.node, self._file.constant
         outputs = [output] if output else []
-        if self._blocks is None:
+        if self._is_float:
             matrix = self._tensors.float32(name)
             return node("MatMul", [x, constant(f"{name}.transposed", matrix.T)], outputs)
+        if self._blocks is None:
+            return self._by_rows.product(x, name, outputs)
         quantised = self._quantised(name, self._blocks)
         return node(
             "MatMulNBits",

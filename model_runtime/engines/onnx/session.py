@@ -24,19 +24,25 @@ _SILENT = 4
 
 
 class Buffers:
-    """Keys and values of one text, and the small tensors of a pass, all bound to a session once.
+    """Keys and values of one text, and the small tensors of a pass, all bound to sessions once.
 
     ONNX Runtime reads and writes the memory of these numpy arrays.
     """
 
-    def __init__(self, session: Any, spec: DecoderSpec, capacity: int) -> None:
+    def __init__(self, sessions: Sequence[Any], spec: DecoderSpec, capacity: int) -> None:
         """Reserves the rows of one text.
+
+        Args:
+            sessions: forms of one decoder, any of which may run the next pass.
+            spec: the shape of the model.
+            capacity: rows.
 
         Raises:
             MemoryError: there is not enough.
         """
-        self.binding = session.io_binding()
-        asked = session.get_outputs()[-1]
+        self.bindings = [session.io_binding() for session in sessions]
+        """Inputs and outputs of each session."""
+        asked = sessions[0].get_outputs()[-1]
         self._output, self._width = asked.name, asked.shape[-1]
         self._spec = spec
         self._bound: dict[str, Any] = {}
@@ -58,14 +64,18 @@ class Buffers:
         for number in range(spec.layers):
             for place, kind in enumerate("kv"):
                 self._input(f"past_{kind}{number}", rows[number, place])
-                past = self._bound[f"past_{kind}{number}"]
-                self.binding.bind_ortvalue_output(f"present_{kind}{number}", past)
+                self._give(f"present_{kind}{number}", self._bound[f"past_{kind}{number}"])
         return rows
 
     def _input(self, name: str, array: Any) -> Any:
         self._bound[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        self.binding.bind_ortvalue_input(name, self._bound[name])
+        for binding in self.bindings:
+            binding.bind_ortvalue_input(name, self._bound[name])
         return array
+
+    def _give(self, output: str, value: Any) -> None:
+        for binding in self.bindings:
+            binding.bind_ortvalue_output(output, value)
 
     def bind(self, start: int, ids: Sequence[int], kept: int) -> Float32:
         """Prepares a pass over `ids` from position `start` on.
@@ -83,7 +93,7 @@ class Buffers:
         if kept != self._last_rows.shape[1]:
             self._last_rows = np.empty((1, kept, self._width), np.float32)
             self._bound[self._output] = onnxruntime.OrtValue.ortvalue_from_numpy(self._last_rows)
-            self.binding.bind_ortvalue_output(self._output, self._bound[self._output])
+            self._give(self._output, self._bound[self._output])
         rows: Float32 = self._last_rows[0]
         return rows
 
