@@ -22,8 +22,9 @@ from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.file import DECODER, model_path
-from model_runtime.engines.onnx.head import Head, Places, open_head
+from model_runtime.engines.onnx.head import Head, Places, is_head_apart, open_head
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
+from model_runtime.engines.onnx.shortlist import Shortlist, open_shortlist
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
@@ -49,15 +50,19 @@ _WATCHED_SECONDS = 0.01
 class OnnxPasses(Passes[Buffers, Places]):
     """Passes of the graphs that ONNX Runtime has loaded."""
 
-    def __init__(self, session: Any, head: Head, spec: DecoderSpec) -> None:
+    def __init__(
+        self, session: Any, head: Head, spec: DecoderSpec, shortlist: Shortlist | None = None
+    ) -> None:
         """Takes a loaded model.
 
         Args:
             session: the decoder, as `open_session` returns it.
             head: gives the logits of what the decoder returns.
             spec: the shape of the model.
+            shortlist: picks greedily in place of the head; None for the head alone.
         """
         self.session = session
+        self._shortlist = shortlist
         self.row_bytes = spec.kv_bytes_per_token()
         self._head: Any = head
         self._spec = spec
@@ -76,6 +81,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def copy(self, target: Buffers, source: Buffers, count: int) -> None:
         """Implements `Passes.copy`."""
         target.copy(source, count)
+        target.other_places = [place for place in source.other_places if place < count]
 
     def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
         """Implements `Passes.cancellable`."""
@@ -94,12 +100,23 @@ class OnnxPasses(Passes[Buffers, Places]):
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
         if len(ids) < _SHORT:
             self._short_seconds = time.perf_counter() - started
-        return Places(rows, self._head)
+        return Places(rows, self._head, is_plain=self._is_plain(text, start, ids))
+
+    def _is_plain(self, text: Buffers, start: int, ids: Sequence[int]) -> bool:
+        if self._shortlist is None:
+            return False
+        text.other_places = [
+            *(place for place in text.other_places if place < start),
+            *self._shortlist.other_places(start, ids),
+        ]
+        return not text.other_places
 
     def pick(
         self, logits: Places, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         """Implements `Passes.pick`."""
+        if self._shortlist and sampling.temperature <= 0 and not logits.has_logits:
+            return self._shortlist.pick(logits.rows[row], is_plain=logits.is_plain)
         return pick(logits.logits[row], sampling, random)
 
     def row(self, logits: Places, row: int) -> Float32:
@@ -114,7 +131,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
-        self._head = None
+        self._head = self._shortlist = None
 
 
 class OnnxEngine(SlotEngine[Buffers, Places]):
@@ -128,6 +145,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         spec: DecoderSpec,
         context_length: int,
         *,
+        shortlist: Shortlist | None = None,
         threads: int = 0,
         kept_bytes: int | None = None,
     ) -> None:
@@ -137,6 +155,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             folder: as `onnx.folder` writes it.
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
+            shortlist: of the same model; None for the whole head at each id.
             threads: 0 chooses.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
@@ -145,7 +164,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         """
         number = usable_threads(threads, _MAX_THREADS)
         session = open_session(model_path(folder, DECODER), number)
-        passes = OnnxPasses(session, open_head(folder, session, number), spec)
+        passes = OnnxPasses(session, open_head(folder, session, number), spec, shortlist)
         super().__init__(
             passes,
             context_length,
@@ -162,6 +181,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         device: str = "cpu",
         threads: int = 0,
         kind: str | None = None,
+        is_exact: bool = False,
         kept_bytes: int | None = None,
     ) -> OnnxEngine:
         """Derives the graph of a bundle, where that is not done yet, and loads it.
@@ -171,6 +191,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             device: "cpu", or "auto" for the same.
             threads: 0 chooses.
             kind: one of `onnx.folder.KINDS`; by default 8 bits if the bundle's weights are int8.
+            is_exact: computes the whole output head for each id, also where a shortlist would do.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
@@ -194,10 +215,14 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             folder = artifact_folder(
                 bundle, kind=f"onnx-{chosen}", version=version, build=build, anew=anew
             )
+            shortlist = None
+            if not is_exact and chosen != "float32" and is_head_apart(folder):
+                shortlist = open_shortlist(bundle, usable_threads(threads, _MAX_THREADS), anew=anew)
             return cls(
                 folder,
                 manifest.decoder,
                 manifest.context_length,
+                shortlist=shortlist,
                 threads=threads,
                 kept_bytes=kept_bytes,
             )

@@ -20,7 +20,7 @@ KINDS: dict[str, Blocks | None] = {
 }
 """Number types of the matrices, by name: bits, and columns per block."""
 
-_ACCURACY_LEVEL = 4
+ACCURACY_LEVEL = 4
 """Accuracy level of MatMulNBits: inputs are rounded to int8 as well, block by block and row by row,
 so that what comes out does not depend on how a prompt was cut into passes."""
 
@@ -74,7 +74,7 @@ class MatrixWriter:
             K=self._tensors.shapes[name][1],
             bits=self._blocks.bits,
             block_size=self._blocks.size,
-            accuracy_level=_ACCURACY_LEVEL,
+            accuracy_level=ACCURACY_LEVEL,
         )
 
     def _quantised(self, name: str, blocks: Blocks) -> QuantisedMatrix:
