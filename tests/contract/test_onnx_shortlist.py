@@ -28,7 +28,7 @@ def shortlist(tmp_path_factory):
 
 
 def logits_of(hidden, chosen=None):
-    """What the whole head gives in floats; -inf for ids that are not chosen."""
+    """Returns the logits of the whole head in floats; -inf for ids that are not chosen."""
     logits = dequantise_rows(*HEAD) @ hidden
     return logits if chosen is None else np.where(chosen, logits, -np.inf)
 
@@ -38,7 +38,7 @@ def logprob(logits, id_):
 
 
 def in_doubt(hidden):
-    """A row that makes many ids likely."""
+    """Returns a row that makes many ids likely."""
     return hidden * 0.05
 
 
@@ -72,7 +72,7 @@ def test_places_of_other_ids_are_told(shortlist):
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
-    """One with a shortlist and an exact one, of a model with a large head."""
+    """Yields two engines of a model with a large head, the second exact, and its bundle."""
     spec = replace(DECODERS["grouped heads, rms norm, gated"], vocab=70_000, hidden=256)
     bundle = make_bundle(tmp_path_factory.mktemp("bundle"), spec, "int8")
     opened = [OnnxEngine.open(bundle, threads=1, is_exact=is_exact) for is_exact in (False, True)]
