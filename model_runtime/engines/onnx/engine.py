@@ -23,8 +23,10 @@ from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.file import DECODER, model_path
 from model_runtime.engines.onnx.forms import Forms, chosen_forms, form_folder
-from model_runtime.engines.onnx.head import Head, Places, open_head
+from model_runtime.engines.onnx.head import Head, Places, is_head_apart, open_head
+from model_runtime.engines.onnx.matrices import columns_of_a_step
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
+from model_runtime.engines.onnx.shortlist import Shortlist, open_shortlist
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
@@ -55,7 +57,13 @@ class OnnxPasses(Passes[Buffers, Places]):
     """Passes of the graphs that ONNX Runtime has loaded."""
 
     def __init__(
-        self, session: Any, head: Head, spec: DecoderSpec, reading: Reading | None = None
+        self,
+        session: Any,
+        head: Head,
+        spec: DecoderSpec,
+        *,
+        reading: Reading | None = None,
+        shortlist: Shortlist | None = None,
     ) -> None:
         """Takes a loaded model.
 
@@ -64,9 +72,11 @@ class OnnxPasses(Passes[Buffers, Places]):
             head: gives the logits of what the decoder returns.
             spec: the shape of the model.
             reading: runs long passes; None where the first session runs them, too.
+            shortlist: picks greedily in place of the head; None for the head alone.
         """
         self.session = session
         self._reading: Any = reading
+        self._shortlist = shortlist
         self.row_bytes = spec.kv_bytes_per_token()
         self._head: Any = head
         self._spec = spec
@@ -86,6 +96,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def copy(self, target: Buffers, source: Buffers, count: int) -> None:
         """Implements `Passes.copy`."""
         target.copy(source, count)
+        target.other_places = [place for place in source.other_places if place < count]
 
     def cancellable(self, cancel: threading.Event, *, num_ids: int) -> AbstractContextManager[Any]:
         """Implements `Passes.cancellable`."""
@@ -107,12 +118,23 @@ class OnnxPasses(Passes[Buffers, Places]):
             raise EngineError(f"ONNX Runtime failed ({error}); open the model again") from error
         if len(ids) < _SHORT:
             self._short_seconds = time.perf_counter() - started
-        return Places(rows, self._head)
+        return Places(rows, self._head, is_plain=self._is_plain(text, start, ids))
+
+    def _is_plain(self, text: Buffers, start: int, ids: Sequence[int]) -> bool:
+        if self._shortlist is None:
+            return False
+        text.other_places = [
+            *(place for place in text.other_places if place < start),
+            *self._shortlist.other_places(start, ids),
+        ]
+        return not text.other_places
 
     def pick(
         self, logits: Places, row: int, sampling: SamplingParams, random: Draws
     ) -> GeneratedToken:
         """Implements `Passes.pick`."""
+        if self._shortlist and sampling.temperature <= 0 and not logits.has_logits:
+            return self._shortlist.pick(logits.rows[row], is_plain=logits.is_plain)
         return pick(logits.logits[row], sampling, random)
 
     def row(self, logits: Places, row: int) -> Float32:
@@ -127,8 +149,7 @@ class OnnxPasses(Passes[Buffers, Places]):
     def close(self) -> None:
         """Implements `Passes.close`."""
         self.session = None
-        self._reading = None
-        self._head = None
+        self._reading = self._head = self._shortlist = None
 
 
 class OnnxEngine(SlotEngine[Buffers, Places]):
@@ -143,6 +164,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         context_length: int,
         *,
         reading: tuple[Path, int] | None = None,
+        shortlist: Shortlist | None = None,
         threads: int = 0,
         kept_bytes: int | None = None,
     ) -> None:
@@ -153,6 +175,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             reading: folder of a second form, and ids of the shortest pass that it runs.
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
+            shortlist: of the same model; None for the whole head at each id.
             threads: 0 chooses.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
@@ -164,7 +187,8 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         second = None
         if reading is not None:
             second = Reading(open_session(model_path(reading[0], DECODER), number), reading[1])
-        passes = OnnxPasses(session, open_head(folder, session, number), spec, second)
+        head = open_head(folder, session, number)
+        passes = OnnxPasses(session, head, spec, reading=second, shortlist=shortlist)
         super().__init__(
             passes,
             context_length,
@@ -181,6 +205,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         device: str = "cpu",
         threads: int = 0,
         kind: str | None = None,
+        is_exact: bool = False,
         kept_bytes: int | None = None,
     ) -> OnnxEngine:
         """Derives the graph of a bundle, where that is not done yet, and loads it.
@@ -191,6 +216,7 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             threads: 0 chooses.
             kind: one of `onnx.matrices.KINDS`; by default 8 bits if the bundle's weights are int8,
                 in the forms that are fastest here.
+            is_exact: computes the whole output head for each id, also where a shortlist would do.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
 
         Raises:
@@ -208,14 +234,20 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             forms = Forms(kind or "float32")
 
         def load(*, anew: bool) -> OnnxEngine:
-            reading = None
+            reading, shortlist = None, None
             if forms.reading:
                 reading = (form_folder(bundle, forms.reading, anew=anew), forms.reading_from)
+            folder = form_folder(bundle, forms.writing, anew=anew)
+            columns = columns_of_a_step(forms.writing, manifest.decoder.hidden)
+            if columns and not is_exact and is_head_apart(folder):
+                number = usable_threads(threads, _MAX_THREADS)
+                shortlist = open_shortlist(bundle, number, columns=columns, anew=anew)
             return cls(
-                form_folder(bundle, forms.writing, anew=anew),
+                folder,
                 manifest.decoder,
                 manifest.context_length,
                 reading=reading,
+                shortlist=shortlist,
                 threads=threads,
                 kept_bytes=kept_bytes,
             )

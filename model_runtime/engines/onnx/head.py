@@ -68,6 +68,11 @@ class HeadApart:
         return found
 
 
+def is_head_apart(folder: Path) -> bool:
+    """Tells whether the head of a model has a graph of its own in its folder."""
+    return model_path(folder, OUTPUT_HEAD).exists()
+
+
 def open_head(folder: Path, decoder: Any, threads: int) -> Head:
     """Loads the head of a model.
 
@@ -87,12 +92,24 @@ def open_head(folder: Path, decoder: Any, threads: int) -> Head:
 class Places:
     """The last places of a pass, until the next pass; logits are computed when they are needed."""
 
-    def __init__(self, rows: Float32, head: Head) -> None:
-        """Takes the last output of the decoder's graph, float32 [places, width], and the head."""
-        self._rows = rows
+    def __init__(self, rows: Float32, head: Head, *, is_plain: bool = False) -> None:
+        """Takes what a pass gave.
+
+        Args:
+            rows: last output of the decoder's graph, float32 [places, width].
+            head: computes the logits.
+            is_plain: whether the whole text up to the last place is ASCII.
+        """
+        self.rows = rows
+        self.is_plain = is_plain
         self._head = head
+
+    @property
+    def has_logits(self) -> bool:
+        """Tells whether the logits are computed."""
+        return "logits" in self.__dict__
 
     @cached_property
     def logits(self) -> Float32:
         """Logits after each place, float32 [places, vocabulary]."""
-        return self._head.logits(self._rows)
+        return self._head.logits(self.rows)

@@ -25,9 +25,25 @@ KINDS: dict[str, Blocks | None] = {
 }
 """Number types of the matrices, by name; of those in blocks, bits and columns per block."""
 
-_ACCURACY_LEVEL = 4
+ACCURACY_LEVEL = 4
 """Accuracy level of MatMulNBits: inputs are rounded to int8 as well, block by block and row by row,
 so that what comes out does not depend on how a prompt was cut into passes."""
+
+
+def columns_of_a_step(kind: str, width: int) -> int:
+    """Returns how many columns of an input share a step when they are rounded to 8 bits.
+
+    Args:
+        kind: one of `KINDS`.
+        width: columns of the input.
+
+    Returns:
+        0 for matrices that do not have 8 bits.
+    """
+    if kind in (SIGNED_ROWS, UNSIGNED_ROWS):
+        return width
+    blocks = KINDS[kind]
+    return blocks.size if blocks is not None and blocks.bits == 8 else 0
 
 
 class MatrixWriter:
@@ -84,7 +100,7 @@ class MatrixWriter:
             K=self._tensors.shapes[name][1],
             bits=self._blocks.bits,
             block_size=self._blocks.size,
-            accuracy_level=_ACCURACY_LEVEL,
+            accuracy_level=ACCURACY_LEVEL,
         )
 
     def _quantised(self, name: str, blocks: Blocks) -> QuantisedMatrix:

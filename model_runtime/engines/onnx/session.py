@@ -45,6 +45,8 @@ class Buffers:
         asked = sessions[0].get_outputs()[-1]
         self._output, self._width = asked.name, asked.shape[-1]
         self._spec = spec
+        self.other_places: list[int] = []
+        """Places of ids that a shortlist of the output head leaves out."""
         self._bound: dict[str, Any] = {}
         self._position = self._input("position", np.zeros(1, np.int64))
         self._last = self._input("seqlens_k", np.zeros(1, np.int32))
