@@ -145,6 +145,9 @@ def run(args: argparse.Namespace) -> int:
     # The imports make 50,000 objects that stay for ever.  To look through them costs a tenth of the
     # start, and later, at each full collection, 40 ms in which no key is answered.
     gc.disable()
+    from fim_lsp.lsp import compiled_types
+
+    compiled_types.load()
     from fim_lsp import logs, process
     from fim_lsp.lsp import access, tcp, unix_socket
     from fim_lsp.lsp.stdio import leave, serve_stdio
