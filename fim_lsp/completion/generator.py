@@ -52,9 +52,11 @@ class Generator:
 
         async def run(generation: InFlightGeneration) -> GenerationResult:
             task = self._task(inputs, generation.cancel, generation.on_text)
-            begun = time.monotonic()
+            begun = time.perf_counter()
             result = await self._host.run(task.run)
-            milliseconds = (time.monotonic() - begun) * 1e3
+            milliseconds = (time.perf_counter() - begun) * 1e3
+            # The way to the engine's thread and back, and the wait for what it does before.
+            result.trace.timings.add("hand-over", milliseconds - result.trace.worked_ms)
             is_whole = not generation.cancel.is_set()
             if is_whole:
                 self._cache.store(inputs.key, result.completions)
