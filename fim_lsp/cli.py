@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from fim_lsp.commands import calibrate, complete, connect, doctor, replay, serve, stats
+from fim_lsp.commands import calibrate, complete, connect, doctor, replay, serve, setup, stats
 from fim_lsp.errors import FimLspError, UsageError
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable
@@ -25,9 +25,10 @@ examples:
   fim-lsp complete main.py:12:9 --json    the same for a program
   fim-lsp replay --fast src/              what it would save you, typing these files
   fim-lsp stats                           how many suggestions you took
+  fim-lsp setup                           the lines for your editor
   fim-lsp doctor                          what runs here, how fast, and what is wrong"""
 
-_COMMANDS = (serve, connect, complete, doctor, stats, replay, calibrate)
+_COMMANDS = (serve, connect, setup, complete, doctor, stats, replay, calibrate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

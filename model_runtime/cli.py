@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from model_runtime.command_line import HelpFormatter, IntermixingParser
+from model_runtime.command_line import HelpFormatter, IntermixingParser, add_commands
 from model_runtime.commands import models
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation import command as evaluation
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=HelpFormatter,
     )
-    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = add_commands(whole, title="commands", metavar="COMMAND")
     models.add_parser(commands)
     training.add_parser(commands)
     ablation.add_parser(evaluation.add_parser(commands))  # it trains, which `evaluation` cannot

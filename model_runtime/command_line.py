@@ -75,6 +75,26 @@ def add_command(
     return parser
 
 
+def add_commands(parser: argparse.ArgumentParser, *, title: str, metavar: str) -> Commands:
+    """Lets a program, or a command, have commands; without one its help is shown.
+
+    Args:
+        parser: of the program or the command.
+        title: heads the list of the commands.
+        metavar: stands for a command in the usage.
+
+    Returns:
+        The commands, of which there are none yet.
+    """
+
+    def show_help(_: argparse.Namespace) -> int:
+        parser.print_help()
+        return 0
+
+    parser.set_defaults(run=show_help)
+    return parser.add_subparsers(title=title, metavar=metavar)
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Adds `--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON for a program")

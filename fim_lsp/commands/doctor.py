@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import time
-from collections.abc import Iterable
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+import sys
+from dataclasses import asdict
+from pathlib import Path
 
-from fim_lsp import version
-from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
 from fim_lsp.commands.options import add_model_options, checked, model_settings
+from fim_lsp.errors import UsageError
 from fim_lsp.settings import Settings
-from model_runtime import progress
 from model_runtime.command_line import Commands, add_command, add_json_option
-from model_runtime.engines import registry
-from model_runtime.engines.kind import AUTO
-from model_runtime.errors import CatalogueError, EngineUnavailable, ModelRuntimeError
-from model_runtime.store import choice
 
-if TYPE_CHECKING:
-    from model_runtime.engines.auto_select import Choice
-    from model_runtime.machine.speed import MachineSpeed
-    from model_runtime.machine.typed_keys import Key
-    from model_runtime.served_model import ServedModel
-
-_PROMPT_TOKENS = 512
-_NEW_TOKENS = 32
-_ROUNDS = 3
-_SLOW_MS = 400
-"""Time after which a first suggestion comes after the next key for most typists."""
-_KEYS = 80
-_MAX_TYPING_SECONDS = 10.0
+DEFAULT_FILE = "fim-lsp-report.md"
+"""File that `--report` writes."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -46,194 +26,42 @@ def add_parser(commands: Commands) -> None:
         help="check model, engine and speed on this machine",
         description="Check that the model works, measure how fast it and this machine are, and "
         "tell which public model would suit the machine best.",
+        examples="""\
+  fim-lsp doctor                     look
+  fim-lsp doctor --model NAME        how fast an added model would be
+  fim-lsp doctor --report            write a page for whoever helps you""",
     )
     add_json_option(parser)
+    parser.add_argument(
+        "--report",
+        nargs="?",
+        type=Path,
+        const=Path(DEFAULT_FILE),
+        metavar="FILE",
+        help="write a page to attach to an issue, without code: versions, settings, speed, the end "
+        f"of the log; it is shown first (default {DEFAULT_FILE})",
+    )
     add_model_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
-    return show(checked(model_settings(args)), as_json=args.json)
+    """Examines this machine and prints; returns 0 when completions work, 1 when they do not.
 
-
-def examine(settings: Settings) -> Report:
-    """Measures the machine, loads the model, times it, and looks for what commonly goes wrong."""
-    from fim_lsp.model_host.loader import load_model
-    from model_runtime.machine.speed import measured_speed
-
-    report = Report(
-        version=version(),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        cores=os.cpu_count() or 1,
-    )
-    speed = measured_speed(threads=settings.threads, anew=True)
-    _assess(report, speed)
-    try:
-        compared = load_model(settings, measure=True)
-        compared.engine.close()  # what it did at the first time is done, so this is a usual start:
-        started = time.perf_counter()
-        model = load_model(replace(settings, engine=compared.engine.name))
-    except ModelRuntimeError as error:
-        report.add(str(error), _remedy(error, settings))
-        return report
-    report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
-    report.model, report.engine = model.name, model.engine.name
-    report.engines = _engines(settings.device, compared.choice)
-    report.parameters = model.parameters
-    report.context_tokens = model.engine.context_length
-    try:
-        with progress.step("timing the engine"):
-            first_ms, tokens_per_second = _measure(model)
-        report.kept_texts = model.kept_texts
-        report.keys = _type(model, settings, speed)
-    except ModelRuntimeError as error:
-        report.add(f"the engine failed: {error}", "try another one with --engine")
-        return report
-    finally:
-        model.engine.close()
-    report.first_token_ms = round(first_ms, 1)
-    report.tokens_per_second = round(tokens_per_second, 1)
-    report.ok = True
-    if first_ms > _SLOW_MS:
-        report.add(
-            f"the first token takes {first_ms:.0f} ms after {_PROMPT_TOKENS} tokens of context",
-            "close busy programs, choose a smaller model, or lower fimLsp.contextTokens",
-        )
-    return report
-
-
-def _remedy(error: ModelRuntimeError, settings: Settings) -> str:
-    """Returns the next step where no model could be loaded."""
-    if isinstance(error, EngineUnavailable) and settings.engine != AUTO:
-        return "or leave the engine at auto, which takes what is installed"
-    if settings.model == AUTO and choice.chosen_model() is not None:
-        return "fim-runtime models use default goes back to the embedded model"
-    return "fim-runtime models list shows what is installed"
-
-
-def _assess(report: Report, speed: MachineSpeed) -> None:
-    """Tells of the machine, and how each model of the catalogue would do on it."""
-    from model_runtime.catalogue.entries import catalogue
-    from model_runtime.catalogue.fit import assess
-    from model_runtime.hardware import usable_cores
-    from model_runtime.memory import available_memory, total_memory
-
-    free = available_memory()
-    report.machine = Machine(
-        usable_cores=usable_cores(),
-        memory_bytes=total_memory(),
-        free_memory_bytes=free,
-        bandwidth_bytes_per_second=round(speed.bandwidth),
-        operations_per_second=round(speed.flops),
-        threads=speed.threads,
-        is_busy=speed.is_busy,
-    )
-    try:
-        found = assess(catalogue(), speed, free)
-    except CatalogueError as error:
-        report.add(str(error), "the models that are installed work without it")
-        return
-    report.catalogue = [
-        Row(
-            name=one.model.name,
-            parameters=one.model.parameters,
-            memory_bytes=one.memory_bytes,
-            key_ms=round(one.key_ms, 1),
-            fits=one.fits,
-            is_recommended=one.is_recommended,
-            why=one.why,
-        )
-        for one in found
-    ]
-
-
-def _engines(device: str, choice: Choice | None) -> list[dict[str, Any]]:
-    """Returns what is known of the engines among which `auto` chooses."""
-    speeds = {speed.engine: asdict(speed) for speed in (choice.speeds if choice else ())}
-    return [
-        {"engine": kind.name, "installed": bool(kind.version), **speeds.get(kind.name, {})}
-        for kind in registry.candidates(device)
-    ]
-
-
-def _measure(model: ServedModel) -> tuple[float, float]:
-    """Measures the median milliseconds to the first token, and tokens per second after it."""
-    import statistics
-
-    from model_runtime.engines.protocol import SamplingParams
-
-    first, speeds = [], []
-    length = min(_PROMPT_TOKENS, model.engine.context_length - _NEW_TOKENS)
-    sampling = SamplingParams(max_tokens=_NEW_TOKENS, stop_ids=frozenset())
-    vocabulary = model.tokenizer.size
-    for number in range(_ROUNDS):
-        # Different ids each time, so that no cache helps; any text costs the same.
-        prompt = [7919 * (place + 1) * (number + 1) % vocabulary for place in range(length)]
-        started = time.perf_counter()
-        times = []
-        with model.engine.generate(prompt, sampling) as stream:
-            for _ in stream:
-                times.append(time.perf_counter())
-        first.append((times[0] - started) * 1e3)
-        if len(times) > 1:
-            speeds.append((len(times) - 1) / (times[-1] - times[0]))
-        progress.advance((number + 1) / _ROUNDS)
-    return statistics.median(first), statistics.median(speeds) if speeds else 0.0
-
-
-def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
-    """Types a few lines and tells how long the keys took, beside what was predicted.
-
-    The model is closed afterwards.
+    Raises:
+        UsageError: the options make no sense.
+        FimLspError: the report cannot be written.
     """
-    import asyncio
-
-    from fim_lsp.replay.key_times import key_times
-    from model_runtime.machine import prediction
-    from model_runtime.machine.typed_keys import typed_keys
-
-    decoder, encoder = model.decoder, model.encoder
-    with progress.step("typing a few lines"):
-        times = asyncio.run(
-            key_times(
-                model, settings, keys=_KEYS, seconds=_MAX_TYPING_SECONDS, advance=progress.advance
-            )
-        )
-    keys = Keys(
-        number=len(times),
-        measured_p95_ms=_rounded([one.milliseconds for one in times]),
-    )
-    if decoder is None or model.engine.name != registry.PREDICTED:
-        return keys
-    facts = prediction.DecoderFacts.of(decoder)
-    bytes_each = prediction.weight_bytes(model.weights_dtype)
-    usual = typed_keys(
-        is_suffix_first=encoder.format.is_suffix_first,
-        rereads_suffix=encoder.format.rereads_suffix,
-    )
-
-    def predicted(work: Iterable[Key]) -> float | None:
-        return _rounded(
-            [prediction.key_ms(facts, speed, key, bytes_each=bytes_each) for key in work]
-        )
-
-    return replace(
-        keys,
-        predicted_p95_ms=predicted(usual),
-        predicted_p95_ms_of_these=predicted(one.work for one in times),
-    )
-
-
-def _rounded(milliseconds: list[float]) -> float | None:
-    """Returns the 95th percentile; None of nothing."""
-    from model_runtime.machine.prediction import percentile_95
-
-    return round(percentile_95(milliseconds), 1) if milliseconds else None
+    settings = checked(model_settings(args))
+    if args.report is None:
+        return show(settings, as_json=args.json)
+    if args.json:
+        raise UsageError("--report writes Markdown; leave --json or --report away")
+    return report_to(args.report, settings)
 
 
 def show(settings: Settings, *, as_json: bool) -> int:
     """Examines this machine and prints; returns 0 when completions work, 1 when they do not."""
+    from fim_lsp.commands.doctor_examination import PROMPT_TOKENS, examine
     from model_runtime.progress_bar import progress_bar
 
     with progress_bar():
@@ -243,5 +71,40 @@ def show(settings: Settings, *, as_json: bool) -> int:
     else:
         from fim_lsp.commands.doctor_page import print_report
 
-        print_report(report, prompt_tokens=_PROMPT_TOKENS)
+        print_report(report, prompt_tokens=PROMPT_TOKENS)
     return 0 if report.ok else 1
+
+
+def report_to(path: Path, settings: Settings) -> int:
+    """Examines this machine, shows the report, and writes it if a person who is asked agrees.
+
+    Returns:
+        0 when completions work, 1 when they do not.
+
+    Raises:
+        UsageError: there is such a file already.
+        FimLspError: the report cannot be written.
+    """
+    from fim_lsp.commands.doctor_examination import PROMPT_TOKENS, examine
+    from fim_lsp.commands.support_report import support_report, write_report
+    from model_runtime.progress_bar import progress_bar
+
+    if path.exists():
+        raise UsageError(f"{path} exists; name another file: --report FILE")
+    with progress_bar():
+        report = examine(settings)
+    text = support_report(report, settings, prompt_tokens=PROMPT_TOKENS)
+    print(text)
+    if sys.stdin.isatty() and not _agrees(path):
+        print("nothing was written", file=sys.stderr)
+    else:
+        write_report(text, path)
+        print(f"{path} is written; read it, then attach it to your issue", file=sys.stderr)
+    return 0 if report.ok else 1
+
+
+def _agrees(path: Path) -> bool:
+    try:
+        return input(f"Write this to {path}? [Y/n] ").strip().lower() in ("", "y", "yes")
+    except EOFError:
+        return False

@@ -15,14 +15,15 @@ from model_runtime.engines.protocol import KeptTexts
 from model_runtime.printable import printable
 
 
-def print_report(report: Report, *, prompt_tokens: int) -> None:
+def print_report(report: Report, *, prompt_tokens: int, console: Console | None = None) -> None:
     """Prints a report.
 
     Args:
         report: all that was found out.
         prompt_tokens: length of the prompt before the first token.
+        console: where to; standard output by default.
     """
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_row("fim-lsp", f"{report.version}, Python {report.python}")

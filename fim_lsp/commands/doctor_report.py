@@ -51,6 +51,8 @@ class Keys:
     """Prediction for usual typing; None for engines whose times are not predicted."""
     predicted_p95_ms_of_these: float | None = None
     """Prediction for the very keys that were measured, by the ids that they read and wrote."""
+    steps_ms: dict[str, float] = field(default_factory=dict)
+    """Median milliseconds of each step, over the timed keys that the model answered."""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 from fim_lsp.errors import UsageError
 from fim_lsp.settings import SETTINGS, Settings
-from model_runtime.store.names import depends_on_the_working_folder
+from model_runtime.store.names import REPOSITORY_NAME, depends_on_the_working_folder
 
 _MODEL_OPTIONS = ("model", "engine", "device", "threads")
 _HOST_AND_PORT = re.compile(r"(.+):([0-9]{1,5})")
@@ -72,4 +72,11 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 def _absolute(model: str) -> str:
     """Returns the setting `model`: a folder must not depend on the one that a program runs in."""
-    return os.path.abspath(model) if depends_on_the_working_folder(model) else model
+    if not depends_on_the_working_folder(model):
+        return model
+    if REPOSITORY_NAME.fullmatch(model) and not os.path.isdir(model):
+        raise argparse.ArgumentTypeError(
+            f"{model} is not on this machine; a repository of the Hugging Face hub is added with: "
+            f"fim-runtime models add {model}"
+        )
+    return os.path.abspath(model)

@@ -8,7 +8,7 @@ is as much text before and behind it as in a file that somebody works on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 
@@ -34,6 +34,8 @@ class KeyTime:
     """Time from the request to its answer."""
     work: Key
     """Ids that the model read and wrote for it."""
+    steps_ms: Mapping[str, float]
+    """Milliseconds by the name of a step."""
 
 
 async def key_times(
@@ -80,7 +82,7 @@ async def key_times(
             milliseconds = (time.perf_counter() - started) * 1e3
             if number and found:
                 (trace,) = provider.log.newest(limit=1)
-                times.append(KeyTime(milliseconds, _work(trace)))
+                times.append(KeyTime(milliseconds, _work(trace), dict(trace.timings.ms)))
             advance((number + 1) / (keys + 1))
         provider.close()
     finally:

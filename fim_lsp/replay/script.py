@@ -73,6 +73,8 @@ def of_file(path: Path) -> Script:
     """
     try:
         raw = path.read_bytes()
+    except FileNotFoundError:
+        raise FimLspError(f"{path}: no such file") from None
     except OSError as error:
         raise FimLspError(f"{path}: {error.strerror}") from None
     text = _text(raw)

@@ -17,6 +17,9 @@ AUTO = "auto"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """Names that an added model may have; each is also the name of a folder."""
 
+REPOSITORY_NAME = re.compile(rf"{MODEL_NAME.pattern}/{MODEL_NAME.pattern}")
+"""Names of repositories on the hub; a folder in another one is spelled alike."""
+
 
 def is_path(name_or_path: str) -> bool:
     """Tells whether a text is a path, which has a separator or begins with ~, as "./mine" does.

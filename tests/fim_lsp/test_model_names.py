@@ -27,6 +27,12 @@ def test_a_folder_of_the_project_is_not_taken_for_a_model_of_its_name(capsys):
     assert "no model has the name 'mymodel'" in capsys.readouterr().err
 
 
+def test_a_repository_that_was_not_added_is_told_how_to_add_it(project, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        complete("org/other")
+    assert "is added with: fim-runtime models add org/other" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("written", ["./mymodel", "mymodel/", "../{}/mymodel", "~/mymodel"])
 def test_a_folder_that_is_written_as_a_path_is_taken(project, monkeypatch, capsys, written):
     monkeypatch.setenv("HOME", str(project))

@@ -221,10 +221,18 @@ def test_arguments_of_a_command_may_stand_anywhere_between_its_options(arguments
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [([], "fim-runtime models add ./my-model"), (["models"], "available")],
+    ids=["fim-runtime", "models"],
+)
+def test_a_command_that_needs_another_one_shows_its_help(capsys, arguments, told):
+    assert main(arguments) == 0
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "required: COMMAND"),
-        (["models"], "required: ACTION"),
         (["models", "info"], "required: NAME"),
         (["models", "info", "a", "b"], "unrecognized arguments: b"),
         (["models", "export", "default"], "required: --gguf"),

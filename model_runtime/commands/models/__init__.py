@@ -5,7 +5,7 @@ The modules import nothing heavy until their `run` is called.
 
 from __future__ import annotations
 
-from model_runtime.command_line import Commands
+from model_runtime.command_line import Commands, add_commands
 from model_runtime.commands.models import (
     add,
     available,
@@ -24,6 +24,6 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "models", help="list, describe, add, choose, remove, export and pack models"
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = add_commands(parser, title="actions", metavar="ACTION")
     for action in (listing, available, info, add, use, remove, sign, export, wheel):
         action.add_parser(actions)
