@@ -16,6 +16,8 @@ LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
 VLLM := $(EDITORS)/vllm-$(firstword $(shell cksum tests/remote/vllm.txt))
 # A real model of half a billion weights: 491 MB, fetched once.
 export FIM_LSP_TEST_GGUF ?= $(EDITORS)/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+# The same, added as a user adds it, to measure with.
+REAL_MODEL := $(EDITORS)/real-model
 export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -76,7 +78,7 @@ check: $(VENV)/.dev  ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table is fim-lsp against llama.cpp
+bench: $(VENV)/.dev $(REAL_MODEL)/.added  ## the benchmarks, into benchmarks/results; the last tables are fim-lsp against llama.cpp
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.prefix_reuse --engine ctranslate2
@@ -89,6 +91,7 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table 
 	$(BIN)/python -m benchmarks.http_server
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
+	$(BIN)/python -m benchmarks.real_model --model $(REAL_MODEL)/fim-lsp/models/real --gguf $(FIM_LSP_TEST_GGUF)
 
 .PHONY: generate
 generate: $(VENV)/.dev  ## write anew what comes from the code: the table of docs/settings.md, VS Code's settings
@@ -120,6 +123,11 @@ $(XLLAMACPP)/.installed: | $(BIN)/python
 $(VLLM)/.installed: tests/remote/vllm.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+$(REAL_MODEL)/.added: | $(VENV)/.dev
+	$(BIN)/python -m tests.real_models.get_model $(FIM_LSP_TEST_GGUF)
+	XDG_DATA_HOME=$(REAL_MODEL) $(BIN)/fim-runtime models add $(FIM_LSP_TEST_GGUF) --name real
 	@touch $@
 
 $(LLAMA_SERVER)/llama-server: | $(BIN)/python

@@ -21,10 +21,13 @@ class Editor:
         self._settings = settings or {}
         self.statuses: list[tuple[float, dict[str, Any]]] = []
         """Each fimLsp/status, and when it came."""
+        # An installed package has its modules compiled.
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=environment,
         )
 
     def __enter__(self) -> Editor:

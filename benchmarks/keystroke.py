@@ -215,6 +215,7 @@ def main() -> None:
             "engine": args.engine,
             "threads": args.threads,
             "contextTokens": _CONTEXT,
+            "languages": {"*": True},  # also those that the embedded model is silent in
             "maxNewTokens": 48 if args.shape == "embedded" else _RANDOM_TOKENS,
             **{
                 name: json.loads(value) for name, _, value in (it.partition("=") for it in args.set)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from pathlib import Path
 
 from benchmarks import record
+from benchmarks.context import SOURCE
 from model_runtime.engines import open_engine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.prompt.encoder import Hole, PromptBudget, PromptRequest
@@ -22,7 +22,6 @@ from model_runtime.store import installed
 
 _ROUNDS = 15
 _TOKENS = 576  # budget; prompts come to about 512
-_SOURCE = Path(__file__).parents[1] / "model_runtime" / "prompt.py"
 
 
 def first_token(engine: Engine, prompt: list[int]) -> tuple[float, int]:
@@ -39,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     bundle = installed.find("default")
     engine = open_engine(bundle, engine=args.engine)
-    text = _SOURCE.read_text(encoding="utf-8")
+    text = SOURCE.read_text(encoding="utf-8")
     cold, typed, cached, lengths = [], [], [], []
     for number in range(_ROUNDS):
         cursor = len(text) // 2 + 97 * number

@@ -2,13 +2,15 @@
 
     python -m benchmarks.recording_server RECORD
 
-RECORD gets a line of JSON for each request of the engine when it ends: `ids` of the prompt, how
-many of them were `cached`, how many `tokens` came, and whether it was `cancelled`.  The custom
-request fimLsp/benchmark answers with the longest time since it was asked last in which the event
-loop did nothing else: `blockMs`, one callback; with the parameter `beat`, from now on also the
-lateness of a timer, which sees the waiting for Python's lock and for a core
-as well, and costs a little of both.  `oursMs` is the same without the time in which other programs
-had the processor.
+RECORD gets a line of JSON for each request of the engine when it ends: `ids` of the prompt and of
+the tokens that spell what is typed, how many of the prompt were `cached`, how many `tokens` came
+behind, and whether it was `cancelled`.
+
+The custom request fimLsp/benchmark answers with the longest time since it was asked last in which
+the event loop did nothing else: `blockMs`, one callback; with the parameter `beat`, from now on
+also the lateness of a timer, which sees the waiting for Python's lock and for a core as well, and
+costs a little of both.  `oursMs` is the same without the time in which other programs had the
+processor.
 
 Every answer is as long as the rules for the text make it: the model's doubt ends none, which is how
 a model would answer that knows the code.
@@ -62,22 +64,30 @@ class RecordingEngine:
     ) -> TokenStream:
         """Implements `Engine.generate`."""
         stream = self._engine.generate(prompt, sampling, cancel, forced)
-        tokens = self._tokens(list(prompt), stream, cancel)
+        tokens = self._tokens(list(prompt), stream, cancel, forced)
         return TokenStream(tokens, cached_tokens=stream.cached_tokens, drafts=stream.drafts)
 
     def _tokens(
-        self, prompt: list[int], stream: TokenStream, cancel: threading.Event | None
+        self,
+        ids: list[int],
+        stream: TokenStream,
+        cancel: threading.Event | None,
+        forced: ForcedText | None,
     ) -> Iterator[GeneratedToken]:
         count = 0
         try:
             with stream:
                 for token in stream:
-                    count += 1
+                    forced = forced.after(token.id) if forced and not forced.is_spelled else None
+                    if forced is not None and not forced.is_beyond:
+                        ids.append(token.id)
+                    else:
+                        count += 1
                     yield token
         finally:
             is_cancelled = cancel is not None and cancel.is_set()
             line = {
-                "ids": prompt,
+                "ids": ids,
                 "cached": stream.cached_tokens,
                 "tokens": count,
                 "cancelled": is_cancelled,

@@ -7,6 +7,7 @@ servers, one after the other in an order that alternates, and types the same key
 
     first completion   from the start of the process to its first answer
     key to text        from a key to an answer that has a text, typing in four languages
+    fixed costs        of a model's answer: its time less that of reading and writing ids
     silence            longest wait for an answer to a message that the event loop answers by itself
     resident           memory of the process at the end
 """
@@ -14,6 +15,7 @@ servers, one after the other in an order that alternates, and types the same key
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -36,17 +38,18 @@ _PING = "benchmark/ping"
 class Server:
     """One version's server on pipes, ready to be typed into."""
 
-    def __init__(self, checkout: Path, engine: str) -> None:
+    def __init__(self, checkout: Path, settings: dict[str, Any]) -> None:
         self.started = time.perf_counter()
         self.process, self.wire = wire.start_stdio(
             [sys.executable, "-m", "fim_lsp", "serve"],
             cwd=checkout,
-            env={**os.environ, "PYTHONPATH": str(checkout)},
+            # An installed package has its modules compiled.
+            env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": ""},
             stderr=subprocess.DEVNULL,
         )
-        settings = {"engine": engine, "threads": 1, "debounceMs": 0, "idleWork": False}
         self.wire.initialize(initializationOptions=settings)
         self.silence_ms = 0.0
+        self.fixed_ms: list[float] = []
 
     def answer(self, line: int, character: int, uri: str) -> tuple[float, bool]:
         """Returns the milliseconds to the answer, and whether it has a text.
@@ -63,6 +66,14 @@ class Server:
                 asked = time.perf_counter()
                 self.wire.request(_PING)
                 self.silence_ms = max(self.silence_ms, (time.perf_counter() - asked) * 1e3)
+
+    def note_fixed_costs(self, milliseconds: float) -> None:
+        """Notes what of the time of the last answer the engine did not take, if it gave one."""
+        (trace,) = self.wire.result("fimLsp/explain", {"limit": 1})["traces"]
+        if trace["source"] == "model" and trace.get("newTokens"):
+            steps = trace["timingsMs"]
+            engine = steps["first token"] + steps["decode"] + steps.get("debounce", 0.0)
+            self.fixed_ms.append(milliseconds - engine)
 
     def resident_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -88,13 +99,14 @@ def typed(server: Server, trace: Trace, number: int) -> list[float]:
         text += key.text
         line, character = text.count("\n"), len(text.rpartition("\n")[2])
         milliseconds, has_text = server.answer(line, character, uri)
+        server.note_fixed_costs(milliseconds)
         found += [milliseconds] if has_text else []
     return found
 
 
-def measured(checkout: Path, keys: int, engine: str) -> dict[str, Any]:
+def measured(checkout: Path, keys: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Returns the figures of one run of one version."""
-    server = Server(checkout, engine)
+    server = Server(checkout, settings)
     documents = traces(keys)
     server.wire.open(documents[0].before, "file:///first.py")
     server.wire.notification("fimLsp/status", state="ready")
@@ -105,6 +117,7 @@ def measured(checkout: Path, keys: int, engine: str) -> dict[str, Any]:
     texts = [ms for n, trace in enumerate(documents) for ms in typed(server, trace, n)]
     found = {"first_completion_s": first, "texts": texts, "silence_ms": server.silence_ms}
     found["resident_mb"] = server.resident_mb()
+    found["fixed_ms"] = statistics.median(server.fixed_ms)
     server.stop()
     return found
 
@@ -119,13 +132,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--keys", type=int, default=60, help="of each of the four documents")
     parser.add_argument("--engine", default="onnx")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=JSON", help="another setting"
+    )
     args = parser.parse_args()
+    others = {name: json.loads(value) for name, _, value in (it.partition("=") for it in args.set)}
+    settings = {"engine": args.engine, "threads": 1, "debounceMs": 0, "idleWork": False, **others}
     checkouts = {"before": args.before.resolve(), "after": args.after.resolve()}
     samples: dict[str, dict[str, list[Any]]] = {name: defaultdict(list) for name in checkouts}
     for number in range(args.rounds + 1):
         order = list(checkouts) if number % 2 else list(reversed(checkouts))
         for name in order:
-            for key, value in measured(checkouts[name], args.keys, args.engine).items():
+            for key, value in measured(checkouts[name], args.keys, settings).items():
                 if number:  # the first round fills the caches
                     samples[name][key].append(value)
     figures = {}

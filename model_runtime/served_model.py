@@ -66,9 +66,9 @@ class ServedModel:
     @property
     def kept_texts(self) -> KeptTexts | None:
         """Memory of what the engine has read; None where it is not in this process."""
-        from model_runtime.engines.protocol import TextKeeper
-
-        return self.engine.kept_texts if isinstance(self.engine, TextKeeper) else None
+        # Asked for at every key; to look whether it is a `TextKeeper` takes far longer.
+        kept: KeptTexts | None = getattr(self.engine, "kept_texts", None)
+        return kept
 
     @property
     def remote(self) -> Remote | None:

@@ -6,6 +6,7 @@ context -> prompt -> decoding (stop rules, confidence, time limit) -> filters ->
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,10 @@ class GenerationTask:
         """Returns completions, best first, and what was noted on the way."""
         if self._cancel.is_set():  # superseded while it waited for the engine
             return GenerationResult((), self._trace)
-        return GenerationResult(tuple(self._complete(model)), self._trace)
+        begun = time.perf_counter()
+        completions = tuple(self._complete(model))
+        self._trace.worked_ms = (time.perf_counter() - begun) * 1e3
+        return GenerationResult(completions, self._trace)
 
     def prefill(self, model: ServedModel) -> None:
         """Lets the engine read the prompt and write nothing, so that it has it in its cache.
@@ -100,7 +104,8 @@ class GenerationTask:
         for hole in holes:
             if self._cancel.is_set():
                 return
-            prompt = self._prompt(model, self._prompt_request(hole, gathered))
+            request = self._prompt_request(hole, gathered, self._is_single_line(hole))
+            prompt = self._prompt(model, request)
             one = SamplingParams(1, model.stop_ids)
             forced = tokenizer.forced(prompt.forced_text) if prompt.forced_text else None
             with model.engine.generate(prompt.ids, one, self._cancel, forced) as stream:
@@ -114,10 +119,11 @@ class GenerationTask:
         with trace.timings.step("context"):
             gathered = self._context.gather(request.snapshot)
         with trace.timings.step("prompt"):
-            prompt_request = self._prompt_request(self._hole, gathered)
+            single_line = self._is_single_line(self._hole)
+            prompt_request = self._prompt_request(self._hole, gathered, single_line)
             prompt = self._prompt(model, prompt_request)
-        trace.prompt = self._prompt_figures(prompt, gathered)
-        rules = StopRules(prompt_request.hole, trace.prompt.single_line, self._language)
+        trace.prompt = self._prompt_figures(prompt, gathered, single_line)
+        rules = StopRules(prompt_request.hole, single_line, self._language)
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(request.settings.eagerness)
@@ -181,7 +187,9 @@ class GenerationTask:
             for completion in completions
         ]
 
-    def _prompt_figures(self, prompt: Prompt, gathered: Gathered) -> PromptFigures:
+    def _prompt_figures(
+        self, prompt: Prompt, gathered: Gathered, single_line: bool
+    ) -> PromptFigures:
         return PromptFigures(
             prompt_tokens=len(prompt.ids),
             prefix_tokens=prompt.prefix_tokens,
@@ -189,17 +197,17 @@ class GenerationTask:
             snippet_tokens=prompt.snippet_tokens,
             typed_tokens=prompt.typed_tokens,
             hole_start=prompt.hole_start,
-            single_line=self._is_single_line(self._hole),
+            single_line=single_line,
             snippet_tokens_by_source=_tokens_by_source(gathered, prompt.tokens_of_snippets),
         )
 
     def _is_single_line(self, hole: Hole) -> bool:
         return wants_single_line(hole, self._request.settings.multiline, self._language)
 
-    def _prompt_request(self, hole: Hole, gathered: Gathered) -> PromptRequest:
+    def _prompt_request(self, hole: Hole, gathered: Gathered, single_line: bool) -> PromptRequest:
         # Without the closers right of the cursor the model may write past them.
         rest = rest_of_line(hole)
-        if not self._is_single_line(hole) and rest.strip() and is_closing_tail(rest):
+        if not single_line and rest.strip() and is_closing_tail(rest):
             hole = Hole(hole.prefix, hole.suffix[len(rest) :])
         return PromptRequest(
             hole=normal_line_ends(hole),

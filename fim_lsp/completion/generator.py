@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,13 @@ from fim_lsp.completion.generation import GenerationTask
 from fim_lsp.completion.in_flight import InFlightGeneration, InFlightGenerations
 from fim_lsp.completion.inputs import Inputs
 from fim_lsp.completion.own_prompts import OwnPrompts
+from fim_lsp.completion.speed_watch import SpeedWatch
 from fim_lsp.completion.trace import GenerationResult, GenerationTrace
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import ModelHost
 from model_runtime.served_model import ServedModel
+
+logger = logging.getLogger(__name__)
 
 
 class Generator:
@@ -45,6 +49,7 @@ class Generator:
         self._in_flight = in_flight
         self._threshold = threshold
         self._own_prompts = OwnPrompts()
+        self._speed = SpeedWatch()
 
     def start(self, inputs: Inputs) -> InFlightGeneration:
         """Begins a generation that a request waits for; an older one of its document ends."""
@@ -52,12 +57,15 @@ class Generator:
 
         async def run(generation: InFlightGeneration) -> GenerationResult:
             task = self._task(inputs, generation.cancel, generation.on_text)
-            begun = time.monotonic()
+            begun = time.perf_counter()
             result = await self._host.run(task.run)
-            milliseconds = (time.monotonic() - begun) * 1e3
+            milliseconds = (time.perf_counter() - begun) * 1e3
+            # The way to the engine's thread and back, and the wait for what it does before.
+            result.trace.timings.add("hand-over", milliseconds - result.trace.worked_ms)
             is_whole = not generation.cancel.is_set()
             if is_whole:
                 self._cache.store(inputs.key, result.completions)
+            self._watch_speed(inputs.model, result.trace)
             if is_joinable:
                 (self._debounce.answered if is_whole else self._debounce.gave_up)(milliseconds)
             return result
@@ -83,6 +91,15 @@ class Generator:
     def prefill(self, inputs: Inputs, cancel: threading.Event) -> Callable[[ServedModel], None]:
         """Returns work that lets the engine read the prompt ahead of the next request."""
         return self._task(inputs, cancel).prefill
+
+    def _watch_speed(self, model: ServedModel, trace: GenerationTrace) -> None:
+        """Lets the engine be chosen anew, when the model is opened next, where it became slow."""
+        if trace.decoding is None or model.choice is None:
+            return
+        decoded_ms, behind = trace.timings.ms.get("decode", 0.0), trace.decoding.new_tokens - 1
+        if self._speed.has_halved(model.identity, decoded_ms, behind):
+            logger.info("%s writes at half its speed; its engine is chosen anew", model.name)
+            model.choice.forget()
 
     def _task(
         self,

@@ -143,6 +143,8 @@ class GenerationTrace:
     rules: tuple[str, ...] = ()
     """Filters that changed the text."""
     silence: Silence | None = None
+    worked_ms: float = 0.0
+    """Milliseconds on the engine's thread, from its first step to its last."""
     timings: Timings = field(default_factory=Timings)
 
 

@@ -19,6 +19,11 @@ from fim_lsp.model_offers.adder import Adding, ModelAdder
 logger = logging.getLogger(__name__)
 
 STATUS = "fimLsp/status"
+_BEHIND_SECONDS = 0.002
+"""Time after which a status is sent: behind the work that it tells of, and the answer.
+
+A message takes a part of a millisecond, in which the engine's thread waits for Python's lock.
+"""
 
 
 class StatusReporter:
@@ -105,7 +110,9 @@ class StatusReporter:
         if status == self._last:
             return
         self._last = status
-        self._protocol.notify(STATUS, status)
+        asyncio.get_running_loop().call_later(
+            _BEHIND_SECONDS, self._protocol.notify, STATUS, status
+        )
         if state == "starting":
             self._loaded.clear()
             if self._shows_progress and not self._is_loading:

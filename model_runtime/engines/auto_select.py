@@ -3,11 +3,13 @@
     <cache>/fim-lsp/engines/<key>.json      the figures, and which engine was chosen by them
 
 The key is a hash of the processor, the cores, the weights, the setting of threads and the versions
-of all that takes part; a change of any of them is measured again.  The file may be deleted at any
-time.  What is measured is a key in an editor: two more ids on a long prompt that is otherwise
-cached, or one more character of the line that is typed where the hole begins at its start, and
-eight ids decoded.  The registry says which engines take part on which device.  A large model,
-whose forms take long to write, is measured only when that is asked for.
+of all that takes part; a change of any of them is measured again, and so is a choice that a server
+forgets because its engine has become far slower.  The file may be deleted at any time.
+
+What is measured is a key in an editor: two more ids on a long prompt that is otherwise cached, or
+one more character of the line that is typed where the hole begins at its start, and eight ids
+decoded.  The registry says which engines take part on which device.  A large model, whose forms
+take long to write, is measured only when that is asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,14 @@ class Choice:
     engine: str
     speeds: tuple[Speed, ...] = ()
     """Figures by which it was chosen; none where only one could run."""
+    remembered_in: Path | None = None
+    """File that has the choice; None where nothing is remembered."""
+
+    def forget(self) -> None:
+        """Has the engines measured again at the next opening; the figures hold no more."""
+        if self.remembered_in is not None:
+            with suppress(OSError):
+                self.remembered_in.unlink(missing_ok=True)
 
 
 def open_auto_selected(
@@ -102,12 +113,12 @@ def open_auto_selected(
         except ModelRuntimeError as error:
             logger.warning("%s was chosen and does not open any more: %s", path, error)
         else:
-            return opened, known
+            return opened, replace(known, remembered_in=path)
     if not anew and bundle.manifest.weights.size > large_bytes:
         return _open_first(bundle, options, able)
     engine, choice = _compare(bundle, options, able)
-    remember(path, asdict(choice))
-    return engine, choice
+    remember(path, {"engine": choice.engine, "speeds": [asdict(one) for one in choice.speeds]})
+    return engine, replace(choice, remembered_in=path)
 
 
 def _open_first(

@@ -1,6 +1,6 @@
 """llama.cpp's own server beside the engines: stock, with the bundle's weights and a prompt cache.
 
-    with LlamaCpp.start(bundle, "q8_0", threads=1) as llama:
+    with LlamaCpp.start(bundle, "q8_0", threads=1) as llama:  # or `serve` with a GGUF file
         ids = llama.complete(prompt_ids, 8)      # greedy; what the slot holds is not run again
         llama.last.cached, llama.last.prompt_ms  # the server's own figures of that request
         llama.program                            # which llama.cpp it was, for the record
@@ -94,7 +94,7 @@ class Program:
 
 
 class LlamaCpp:
-    """A running server with one model; `start` makes one."""
+    """A running server with one model; `start` and `serve` make one."""
 
     last: Timings
     """Figures of the last request."""
@@ -131,22 +131,38 @@ class LlamaCpp:
         Raises:
             NoLlamaCpp: there is none, or it does not come up.
         """
+        sizes = ("--threads", str(threads), "--threads-batch", str(threads),
+                 "--ctx-size", str(context or bundle.manifest.context_length))  # fmt: skip
+        cache = FLOAT32_CACHE if float32_cache else ()
+        file, end = gguf_of(bundle, type_), bundle.manifest.prompt.end
+        with cls.serve(file, end, (*sizes, *cache, *options)) as server:
+            yield server
+
+    @classmethod
+    @contextmanager
+    def serve(cls, file: Path, end: int, options: Sequence[str]) -> Iterator[LlamaCpp]:
+        """Starts the server with one slot and a GGUF file; stops it at the end.
+
+        Args:
+            file: the model.
+            end: id that ends its answers.
+            options: of llama-server; what they leave out is as it comes.
+
+        Raises:
+            NoLlamaCpp: there is none, or it does not come up.
+        """
         program, port = Program.find(), _free_port()
         command = [
             *program.command,
-            *("--model", str(gguf_of(bundle, type_)), "--alias", "m", "--host", _HOST),
-            *("--port", str(port), "--parallel", "1", "--threads", str(threads)),
-            *("--threads-batch", str(threads)),
-            *("--ctx-size", str(context or bundle.manifest.context_length)),
-            *(FLOAT32_CACHE if float32_cache else ()),
-            *options,
+            *("--model", str(file), "--alias", "m", "--host", _HOST, "--port", str(port)),
+            *("--parallel", "1", *options),
         ]
         with tempfile.TemporaryFile() as log:
             environment = {**os.environ, **program.environment}
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 _wait_until_loaded(process, port, log)
-                server = cls(program.name, port, process.pid, bundle.manifest.prompt.end)
+                server = cls(program.name, port, process.pid, end)
                 try:
                     yield server
                 finally:

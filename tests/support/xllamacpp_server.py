@@ -7,6 +7,9 @@ import argparse
 import signal
 import sys
 
+_NUMBERS = {"batch-size": "n_batch", "ubatch-size": "n_ubatch", "cache-reuse": "n_cache_reuse"}
+"""Options that are numbers, and their names in the package."""
+
 
 def main() -> None:
     import xllamacpp
@@ -15,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("model", "alias", "host"):
         parser.add_argument(f"--{name}")
-    for name in ("port", "parallel", "threads", "threads-batch", "ctx-size"):
+    for name in ("port", "parallel", "threads", "threads-batch", "ctx-size", *_NUMBERS):
         parser.add_argument(f"--{name}", type=int)
     for name in ("cache-type-k", "cache-type-v", "flash-attn"):
         parser.add_argument(f"--{name}")
@@ -26,8 +29,13 @@ def main() -> None:
     params.port = given.port
     params.n_parallel = given.parallel
     params.n_ctx = given.ctx_size
-    params.cpuparams.n_threads = given.threads
-    params.cpuparams_batch.n_threads = given.threads_batch
+    if given.threads is not None:
+        params.cpuparams.n_threads = given.threads
+        params.cpuparams_batch.n_threads = given.threads_batch
+    for option, name in _NUMBERS.items():
+        value = getattr(given, option.replace("-", "_"))
+        if value is not None:
+            setattr(params, name, value)
     if given.cache_type_k:
         params.cache_type_k = getattr(ggml_type, f"GGML_TYPE_{given.cache_type_k.upper()}")
         params.cache_type_v = getattr(ggml_type, f"GGML_TYPE_{given.cache_type_v.upper()}")

@@ -72,6 +72,16 @@ async def test_a_completion_stands_at_the_cursor():
     host.close()
 
 
+async def test_the_time_of_a_completion_is_told_by_its_steps():
+    """The way to the engine's thread and back is one of them."""
+    provider, *_ = await ready("a + b")
+
+    await ask(provider, "def add(a, b):\n    return |\n")
+
+    steps = {"context", "prompt", "first token", "decode", "clean", "hand-over", "total"}
+    assert steps <= set(last(provider).timings.ms)
+
+
 async def test_typing_through_asks_no_model():
     provider, model, host = await ready("a + b")
     await ask(provider, "x = |\n")

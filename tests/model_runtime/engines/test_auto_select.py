@@ -204,3 +204,23 @@ def test_a_large_model_is_measured_only_on_request(bundle, cache, options, opene
 
     select(bundle, Kinds(one=SLOW, other=QUICK), anew=True)
     assert "other" == select(bundle, Kinds(one=SLOW, other=QUICK))[1].engine
+
+
+def test_a_choice_that_was_forgotten_is_measured_again(bundle, cache):
+    """A server does so whose engine has become slow."""
+    _, first = select(bundle, Kinds(one=QUICK, other=SLOW))
+    _, known = select(bundle, Kinds(one=SLOW, other=QUICK))
+    assert "one" == first.engine == known.engine
+
+    known.forget()
+    _, found = select(bundle, Kinds(one=SLOW, other=QUICK))
+
+    assert "other" == found.engine
+
+
+def test_to_forget_a_choice_twice_is_no_error(bundle, cache):
+    _, choice = select(bundle, Kinds(one=QUICK, other=SLOW))
+    choice.forget()
+    choice.forget()
+
+    assert [] == list(cache.iterdir())
