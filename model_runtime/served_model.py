@@ -7,7 +7,7 @@ one as well: its tokenizer and its format are here, and its engine sends ids or 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calibration
 
@@ -73,9 +73,8 @@ class ServedModel:
     @property
     def remote(self) -> Remote | None:
         """The server that runs the model; None where the engine runs in this process."""
-        from model_runtime.engines.protocol import Remote
-
-        return self.engine if isinstance(self.engine, Remote) else None
+        # Asked for at every key, as above.
+        return cast("Remote", self.engine) if hasattr(self.engine, "server") else None
 
     @property
     def languages(self) -> list[str]:
