@@ -18,14 +18,15 @@ from fim_lsp.commands.doctor_report import Report
 from fim_lsp.errors import FimLspError, UsageError
 from fim_lsp.logs import default_log_file
 from fim_lsp.settings import Settings
+from model_runtime.engines import registry
 from model_runtime.printable import printable, shown_bytes
 
 _WIDTH = 100
 _LOG_LINES = 60
 _LOG_BYTES = 200_000
 _PACKAGES = (
-    "fim-lsp", "pygls", "lsprotocol", "numpy", "tokenizers", "onnxruntime", "ctranslate2", "torch",
-    "tree-sitter", "huggingface-hub", "starlette", "uvicorn",
+    "fim-lsp", "pygls", "lsprotocol", "numpy", "tokenizers", "tree-sitter", "huggingface-hub",
+    "httpx", "starlette", "uvicorn",
 )  # fmt: skip
 _VARIABLES = re.compile(
     r"(FIM_LSP|ORT|OMP|MKL|CUDA|XDG|HF|SSL)_\w+|(HTTPS?|NO|ALL)_PROXY|NO_COLOR|TERM", re.IGNORECASE
@@ -120,7 +121,7 @@ def _models() -> Mapping[str, str]:
 
 def _packages() -> Mapping[str, str]:
     found = {}
-    for name in _PACKAGES:
+    for name in dict.fromkeys((*_PACKAGES, *(kind.package for kind in registry.kinds()))):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
