@@ -87,6 +87,8 @@ bench: $(VENV)/.dev  ## the benchmarks, into benchmarks/results; the last table 
 	$(BIN)/python -m benchmarks.workspace
 	$(BIN)/python -m benchmarks.holes
 	$(BIN)/python -m benchmarks.http_server
+	$(BIN)/python -m benchmarks.http_before_server
+	$(BIN)/python -m benchmarks.team
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
 

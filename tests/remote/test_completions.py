@@ -57,7 +57,7 @@ def local_engine(model):
 
 @through_both
 def test_an_engine_decodes_the_ids_that_the_local_one_decodes(engine, model, local_engine):
-    """As sure of each as the local one is, to a hundredth."""
+    """Their log-probabilities agree to a hundredth."""
     chance = random.Random(0)
     sampling = SamplingParams(24, stop_ids=model.bundle.stop_ids)
     for path in TEXTS:

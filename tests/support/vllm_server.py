@@ -13,9 +13,9 @@ from tests.support.server_process import ServerProcess
 from tests.support.wire import free_port
 
 _PATIENCE_SECONDS = 400.0
-"""It imports for a quarter of a minute, in three processes one after the other."""
+"""Seconds until it is ready; two processes import for a quarter of a minute, one after the other."""
 NAME = "served"
-"""Name of the model there."""
+"""Name that the model has there."""
 
 
 class NoVllm(Exception):

@@ -1,10 +1,10 @@
 """Holds what a server writes to a forced text, though no server lets its logits be masked.
 
 Up to its last word a text is spelled as the tokenizer does, and the server only reads that.  From
-there its own answer is taken for as long as it agrees.  At the first id that does not, the likeliest of
-the alternatives that do stands in its place, and the server is asked again from there; where none
-is told, the tokenizer's own spelling of the rest.  What was read before is in the server's cache,
-so that asking again costs a round trip and one id.
+there its own answer is taken for as long as it agrees.  At the first id that does not, the
+likeliest of the alternatives that do stands in its place, and the server is asked again from there;
+where none is told, the tokenizer's own spelling of the rest.  What was read before is in the
+server's cache, so that asking again costs a round trip and one id.
 
 This differs from a masked decoder where the likeliest agreeing id is not among those that a server
 tells, and in that one spelling is followed and not two (`model_runtime.engines.spelling`).
