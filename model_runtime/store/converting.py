@@ -133,11 +133,15 @@ def _published(file: Path) -> CatalogueModel | None:
 
 
 def _calibration(manifest: Manifest, sha256: str) -> Calibration | None:
-    """Returns the table that was measured with the same file as int8; None where there is none."""
+    """Returns the table measured with the same file as int8, asked in the same form, or None."""
     from model_runtime.catalogue.entries import catalogue
 
     try:
-        models = [one for one in catalogue() if sha256 and one.sha256 == sha256]
+        models = [
+            one
+            for one in catalogue()
+            if sha256 and one.sha256 == sha256 and one.calibrated_form == manifest.prompt.form_name
+        ]
     except CatalogueError:
         return None
     return models[0].calibration if models and manifest.weights.dtype == "int8" else None
