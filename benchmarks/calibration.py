@@ -1,16 +1,17 @@
-"""Makes the table of the embedded model's confidence threshold, from files it has not learned from.
+"""Makes the table of a model's confidence threshold, from files apart from the frozen set.
 
-They come with the development extras, and none of their packages is in the list of the model's
-sources (`model_runtime/bundles/default/licences.tsv`, as permissive); the frozen set of the replay
-stays apart, to verify.
+They come with the development extras, and none of their packages is in the list of the embedded
+model's sources (`model_runtime/bundles/default/licences.tsv`, as permissive).  What a public model
+has learned from nobody says; it may know them.
 
     python -m benchmarks.calibration            measure, and write benchmarks/results
-    python -m benchmarks.calibration --write    also into the embedded model's manifest
+    python -m benchmarks.calibration --write    also into the model's manifest
+    python -m benchmarks.calibration --model NAME --keys 40 --share 0.5    an added model
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,24 +46,28 @@ C_SOURCES = (("mypyc", 12), ("greenlet", 2), ("markupsafe", 2))
 """Packages of the development extras with C, and how many files of each are typed."""
 
 
-def held_out_files() -> list[Path]:
+def held_out_files(share: float = 1.0) -> list[Path]:
     """Returns the Python files, some of each package, spread over it."""
     files: list[Path] = []
     for name in PACKAGES:
-        files += _some(_root(name), "*.py", _FILES_OF_EACH)
+        files += _some(_root(name), "*.py", _shared(_FILES_OF_EACH, share))
     return files
 
 
-def held_out_files_of_other_languages() -> list[Path]:
+def held_out_files_of_other_languages(share: float = 1.0) -> list[Path]:
     """Returns files of the languages that the embedded model has not learned."""
     assert NODE_MODULES.is_dir(), "run `make vsix`"
     files: list[Path] = []
     for pattern, packages, number in OTHERS.values():
         for package in packages:
-            files += _some(NODE_MODULES / package, pattern, number)
+            files += _some(NODE_MODULES / package, pattern, _shared(number, share))
     for name, number in C_SOURCES:
-        files += _some(_root(name), "*.c", number)
+        files += _some(_root(name), "*.c", _shared(number, share))
     return files
+
+
+def _shared(number: int, share: float) -> int:
+    return max(1, round(number * share))
 
 
 def _root(package: str) -> Path:
@@ -88,18 +93,35 @@ def _some(root: Path, pattern: str, number: int) -> list[Path]:
 
 
 def main() -> None:
-    files = held_out_files()
-    words = (
-        f"{len(files)} Python files of {len(PACKAGES)} packages that it has not learned from, and "
-        "files of other languages"
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default=installed.DEFAULT, metavar="NAME")
+    parser.add_argument("--keys", type=int, default=250, metavar="N", help="of each file")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="of the files, at least one of each kind",
     )
-    files += held_out_files_of_other_languages()
-    table, measured = calibrate.of_files(files, {"engine": "onnx", "threads": 1}, _KEYS, words)
-    arguments = ["--write"] if "--write" in sys.argv else []
-    if arguments:
-        calibration.write(installed.find(installed.DEFAULT), table)
-    command = " ".join(["python -m benchmarks.calibration", *arguments])
-    write("calibration", calibrate.as_json(table, measured), command)
+    parser.add_argument("--write", action="store_true", help="keep it in the model's manifest")
+    args = parser.parse_args()
+    python = held_out_files(args.share)
+    others = held_out_files_of_other_languages(args.share)
+    is_embedded = args.model == installed.DEFAULT
+    words = (
+        f"{len(python)} Python files of {len(PACKAGES)} packages"
+        + (" that it has not learned from" if is_embedded else "")
+        + f", {len(others)} files of other languages"
+    )
+    settings = {"engine": "onnx", "threads": 1, "model": args.model}
+    table, measured = calibrate.of_files([*python, *others], settings, args.keys, words)
+    command = f"python -m benchmarks.calibration --model {args.model} --keys {args.keys}"
+    command += f" --share {args.share:g}"
+    if args.write:
+        calibration.write(installed.find(args.model), table)
+        command += " --write"
+    name = "calibration" if is_embedded else f"calibration-{args.model}"
+    write(name, calibrate.as_json(table, measured), command)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,8 @@ class _Answer:
     model: str
     engine: str
     load_ms: float
+    note: str
+    """Sentence on the model's server, or on what is wrong; empty where there is neither."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -115,7 +117,8 @@ async def _ask(snapshot: DocumentSnapshot, settings: Settings) -> _Answer:
         request = CompletionRequest(snapshot, Trigger.INVOKED, settings)
         completions = await provider.complete(request) or []
         (trace,) = provider.log.newest()
-        return _Answer(completions, trace, host.status.model, host.status.engine, load_ms)
+        status = host.status
+        return _Answer(completions, trace, status.model, status.engine, load_ms, status.message)
     finally:
         host.close()
 
@@ -128,6 +131,7 @@ def _report(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> di
         "items": [_item(snapshot, completion) for completion in answer.completions],
         "model": answer.model,
         "engine": answer.engine,
+        **({"note": answer.note} if answer.note else {}),
         "promptTokens": answer.prompt_tokens,
         "cachedTokens": answer.cached_tokens,
         "timingsMs": {name: round(ms, 2) for name, ms in answer.timings_ms.items()},
@@ -177,6 +181,8 @@ def _print(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> Non
         style="dim",
         markup=False,
     )
+    if answer.note:
+        console.print(answer.note, style="dim", markup=False)
     if explain:
         _print_explanation(console, answer.trace)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
 from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
+from fim_lsp.model_host.status import ServerState
 from fim_lsp.settings import Settings
 from model_runtime import progress
 from model_runtime.engines import registry
@@ -66,6 +67,8 @@ def examine(settings: Settings) -> Report:
         with progress.step("timing the engine"):
             first_ms, tokens_per_second = _measure(model)
         report.kept_texts = model.kept_texts
+        if (server := ServerState.of(model)) is not None:  # by now it has answered
+            report.server = server.text
         report.keys = _type(model, settings, speed)
     except ModelRuntimeError as error:
         report.add(f"the engine failed: {error}", "try another one with --engine")

@@ -38,6 +38,8 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
         for found in report.engines:
             table.add_row("", escape(printable(_in_words(found))))
+        if report.server:
+            table.add_row("server", escape(printable(report.server)))
         table.add_row("context", f"{report.context_tokens} tokens")
     if report.ok:
         table.add_row("first token", f"{report.first_token_ms:.0f} ms after {prompt_tokens} tokens")

@@ -70,6 +70,8 @@ class Report:
     engine: str = ""
     engines: list[dict[str, Any]] = field(default_factory=list)
     """Engines that `auto` compares: name, installed, and what the comparison found."""
+    server: str = ""
+    """Sentence on the server that runs the model; empty where it runs here."""
     load_ms: float = 0.0
     first_token_ms: float = 0.0
     """Median time for a prompt that nothing is cached of."""

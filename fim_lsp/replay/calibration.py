@@ -28,6 +28,8 @@ from model_runtime.store.names import AUTO
 PROBABILITIES = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85)
 TARGETS = {0.0: 0.7, 0.25: 0.55, 0.5: 0.45, 0.75: 0.25, 1.0: 0.1}
 """Share of suggestions that should be right, by the eagerness."""
+_MIN_SHOWN = 20
+"""Suggestions in a language, at the lowest probability, from which on it has points of its own."""
 _PRIOR_SHOWN = 10
 """Suggestions, as many of them right as at the probability before, that are added to each count: a
 high share of three suggestions says little."""
@@ -82,9 +84,11 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
     that is chance.  Where none is right often enough, the probability is at least that of a model
     that was never measured: who wants little, and all of it right, gets little.
 
-    Where files of several languages were typed, each gets points of its own.
+    Where files of several languages were typed, each in which enough was shown gets points of its
+    own.
     """
-    names = sorted({name for one in measured for name in one.languages})
+    lowest = min(measured).languages
+    names = sorted(name for name, (shown, _) in lowest.items() if shown >= _MIN_SHOWN)
     of_each = {
         name: [
             Measured(one.probability, *one.languages[name], one.saved_share)
@@ -93,7 +97,7 @@ def fit(measured: Sequence[Measured], words: str) -> Calibration:
         ]
         for name in names
     }
-    languages = {name: _points(rows) for name, rows in of_each.items()} if len(names) > 1 else {}
+    languages = {name: _points(rows) for name, rows in of_each.items()} if len(lowest) > 1 else {}
     return Calibration(_points(measured), words, languages)
 
 

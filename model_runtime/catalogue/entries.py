@@ -89,6 +89,8 @@ class CatalogueModel:
     """Reason for this repository and file, for people."""
     calibration: Calibration | None = None
     """Table of `eagerness`, measured with the int8 bundle that `models add` makes of `file`."""
+    calibrated_form: str = ""
+    """Form of the prompts that it was measured with, as `PromptFormat.form_name` says it."""
 
     @property
     def is_gguf(self) -> bool:

@@ -163,6 +163,11 @@ class PromptFormat:
         """The order's name for people, or "own" for a template of another kind."""
         return self.order.value if self.order is not None else "own"
 
+    @property
+    def form_name(self) -> str:
+        """The order and where the hole begins, as in "spm2, line"."""
+        return f"{self.name}, {self.hole_start.value}"
+
     def spelled(
         self, text_of: Callable[[int], str], prefix: str = "prefix", suffix: str = "suffix"
     ) -> list[str]:

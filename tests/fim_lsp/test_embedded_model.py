@@ -29,7 +29,7 @@ def refuse(*_, **__): raise AssertionError("the network was used")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 from fim_lsp.cli import main
 code = main(sys.argv[1:])
-heavy = {"torch", "transformers", "huggingface_hub", "pygls"} & set(sys.modules)
+heavy = {"torch", "transformers", "huggingface_hub", "pygls", "httpx"} & set(sys.modules)
 assert not heavy, heavy
 sys.exit(code)
 """
@@ -142,7 +142,7 @@ def test_a_users_mistake_is_one_sentence_and_no_traceback(arguments, code, said)
 def test_importing_pulls_in_neither_torch_nor_transformers_nor_an_engine(module):
     code = (
         f"import sys, {module}\n"
-        "heavy = {'torch', 'transformers', 'ctranslate2', 'huggingface_hub'} & set(sys.modules)\n"
+        "heavy = {'torch', 'transformers', 'ctranslate2', 'huggingface_hub', 'httpx'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-FIRST_SECONDS, MOST_SECONDS = 0.5, 30.0
+FIRST_SECONDS, MAX_SECONDS = 0.5, 30.0
 """Longest wait after the first failure, and after many."""
-_MOST_ASKED_SECONDS = 600.0
+_MAX_ASKED_SECONDS = 600.0
 """Longest wait that a server may ask for."""
 
 
@@ -51,10 +51,10 @@ class Backoff:
             retry_after: seconds that the server asks for.
         """
         with self._lock:
-            most = min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(self._failures, 16))
+            most = min(MAX_SECONDS, FIRST_SECONDS * 2.0 ** min(self._failures, 16))
             wait = self._draw(most / 2, most)
             if retry_after is not None:  # never sooner than it asks, and not all at once
-                wait = min(max(retry_after, 0.0), _MOST_ASKED_SECONDS) + self._draw(0.0, most)
+                wait = min(max(retry_after, 0.0), _MAX_ASKED_SECONDS) + self._draw(0.0, most)
             now = self._clock()
             if self._until <= now:  # several requests that fail together are one failure
                 self._failures += 1

@@ -60,6 +60,15 @@ def test_each_of_several_languages_has_points_of_its_own():
     assert {} == fit([rows[0]._replace(languages={})], "").languages
 
 
+def test_a_language_with_a_handful_of_suggestions_gets_no_points():
+    rows = [
+        Measured(0.1, 200, 60, 0.0, {"go": (4, 1), "python": (196, 59)}),
+        Measured(0.6, 100, 60, 0.0, {"go": (30, 25), "python": (60, 35)}),
+    ]
+
+    assert {"python"} == set(fit(rows, "").languages)
+
+
 counts = st.integers(0, 1000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
 
 

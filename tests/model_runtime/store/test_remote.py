@@ -66,15 +66,19 @@ TABLE = {
     ],
     "measured": "ten files",
 }
+FORM = "spm1, line"
+"""Form in which the model of these tests is asked."""
 
 
 @pytest.mark.parametrize(
-    ("quantization", "is_measured"), [("int8", True), ("float32", False)], ids=["int8", "float32"]
+    ("quantization", "form", "is_measured"),
+    [("int8", FORM, True), ("float32", FORM, False), ("int8", "psm, cursor", False)],
+    ids=["the same", "other numbers", "another form of the prompt"],
 )
 def test_the_measured_table_comes_with_the_form_that_it_was_measured_with(
-    server, row, quantization, is_measured
+    server, row, quantization, form, is_measured
 ):
-    row(calibration=TABLE)
+    row(calibration=TABLE, calibrated_form=form)
     add_model("small", AddOptions(quantization=quantization))
 
     calibration = installed.find("small").manifest.calibration
@@ -82,7 +86,7 @@ def test_the_measured_table_comes_with_the_form_that_it_was_measured_with(
 
 
 def test_a_file_of_the_catalogue_is_known_whatever_its_name(row, gguf, machine):
-    row(calibration=TABLE, license="MIT")
+    row(calibration=TABLE, calibrated_form=FORM, license="MIT")
     mine = shutil.copy(gguf, machine / "downloaded.gguf")
     add_model(mine)
 

@@ -1,6 +1,6 @@
 """A server that does not answer is left alone for a while, longer each time."""
 
-from model_runtime.engines.remote.backoff import MOST_SECONDS, Backoff
+from model_runtime.engines.remote.backoff import MAX_SECONDS, Backoff
 
 
 class Clock:
@@ -22,7 +22,7 @@ def failing(times, draw=lambda low, high: high, retry_after=None):
 
 
 def test_each_wait_is_twice_the_last_one_up_to_a_limit():
-    assert [0.5, 1, 2, 4, 8, 16, MOST_SECONDS, MOST_SECONDS] == failing(8)
+    assert [0.5, 1, 2, 4, 8, 16, MAX_SECONDS, MAX_SECONDS] == failing(8)
 
 
 def test_waits_are_drawn_from_the_upper_half_of_a_range():
