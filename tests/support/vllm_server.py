@@ -70,6 +70,11 @@ class VllmServer(ServerProcess):
         """Tokens that all requests so far were given, added up."""
         return self._count("generation_tokens_total")
 
+    def cached(self) -> tuple[int, int]:
+        """Returns the ids of prompts that were known already, and all that were asked for."""
+        hits, queries = "prefix_cache_hits_total", "prefix_cache_queries_total"
+        return self._count(hits), self._count(queries)
+
     def _count(self, name: str) -> int:
         told = self.get("/metrics").decode()
         return sum(
