@@ -89,6 +89,8 @@ bench: $(VENV)/.dev $(REAL_MODEL)/.added  ## the benchmarks, into benchmarks/res
 	$(BIN)/python -m benchmarks.workspace
 	$(BIN)/python -m benchmarks.holes
 	$(BIN)/python -m benchmarks.http_server
+	$(BIN)/python -m benchmarks.http_before_server
+	$(BIN)/python -m benchmarks.team
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.keystroke
 	$(BIN)/python -m benchmarks.real_model --model $(REAL_MODEL)/fim-lsp/models/real --gguf $(FIM_LSP_TEST_GGUF)

@@ -121,7 +121,7 @@ def serve_bundle(
     manifest = bundle.manifest
     return ServedModel(
         name=manifest.name,
-        fingerprint=manifest.weights.sha256,
+        fingerprint=manifest.weights.sha256 or manifest.name,
         encoder=bundle.encoder,
         stop_ids=bundle.stop_ids,
         engine=opened,

@@ -180,6 +180,12 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
     """
     if options.device not in (AUTO, *kind.devices):
         raise EngineUnavailable(_why_not_on(options.device, kind))
+    if not kind.is_remote and not model.has_weights:
+        servers = ", ".join(one.name for one in kinds() if one.is_remote)
+        raise EngineUnavailable(
+            f"{model.manifest.name} was added without its weights, so a server has to run it; set "
+            f"engine to one of {servers}, or add it anew"
+        )
     if reason := kind.supports(model):
         able = [one.name for one in kinds() if not one.is_remote and not one.supports(model)]
         remedy = f"set engine to {' or '.join(able)}" if able else "update fim-lsp"

@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +26,13 @@ from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundl
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families.family import Family
 from model_runtime.models.limits import MAX_CONTEXT, MIN_CONTEXT
-from model_runtime.models.manifest import WEIGHT_DTYPES, FileFacts, Manifest
+from model_runtime.models.manifest import (
+    NO_WEIGHTS,
+    WEIGHT_DTYPES,
+    FileFacts,
+    Manifest,
+    WeightsFacts,
+)
 from model_runtime.models.positions import Alibi
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.encoder import PromptEncoder
@@ -37,7 +43,7 @@ from model_runtime.prompt.tokenizer import FimTokenizer
 if TYPE_CHECKING:
     from model_runtime.models.weights import Float32
 
-QUANTIZATIONS = tuple(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16")
+QUANTIZATIONS = (*(dtype for dtype in WEIGHT_DTYPES if dtype != "bfloat16"), NO_WEIGHTS)
 """Number types of a new bundle's matrices."""
 
 _COPIED = {"MODEL_CARD.md": "MODEL_CARD.md", "README.md": "MODEL_CARD.md", "LICENSE": "LICENSE"}
@@ -149,15 +155,16 @@ def convert_folder(
     from model_runtime.importers.tying import twins
 
     try:
-        opened = (
-            Checkpoint.open(source, decoder, config.family, progress)
-            if open_weights is None
-            else open_weights(decoder, config.family)
-        )
+        opened: AbstractContextManager[ModelWeights | None] = nullcontext()
+        if quantization != NO_WEIGHTS and open_weights is None:
+            opened = Checkpoint.open(source, decoder, config.family, progress)
+        elif quantization != NO_WEIGHTS and open_weights is not None:
+            opened = open_weights(decoder, config.family)
         with opened as weights, building(target) as folder:
             notes = _write_tokenizer(source, folder, fim.special_ids)
-            read: Callable[[str], Float32] = weights.float32
-            if not decoder.tied and (same := twins(weights)) is not None:
+            read: Callable[[str], Float32] | None = None if weights is None else weights.float32
+            same = None if weights is None or decoder.tied else twins(weights)
+            if read is not None and same is not None:
                 decoder, read = replace(decoder, tied=True), same.reading(read)
                 notes += (same.note,)
             written = FimTokenizer.from_file(folder / TOKENIZER)
@@ -165,8 +172,11 @@ def convert_folder(
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, prompt))
             millions = decoder.count_parameters() / 1e6
-            progress(f"writing {millions:.1f} M parameters as {quantization}")
-            facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
+            if quantization != NO_WEIGHTS:
+                progress(f"writing {millions:.1f} M parameters as {quantization}")
+            facts = WeightsFacts("", 0, NO_WEIGHTS)
+            if read is not None:
+                facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
             manifest = Manifest(
                 name=name,
                 prompt=prompt,
@@ -186,12 +196,14 @@ def convert_folder(
                 if text is not None and not (folder / copied).exists():
                     shutil.copyfile(text, folder / copied)
             progress("checking the canary")
-            ModelBundle.open(folder).verify_weights()
+            bundle = ModelBundle.open(folder)
+            if bundle.has_weights:
+                bundle.verify_weights()
             examined = Examined(fim.source, fim.hole_start)
             if examine is not None:
                 examined = examine(folder, fim)
                 manifest = ModelBundle.open(folder).manifest
-            source_bytes = weights.source_bytes
+            source_bytes = 0 if weights is None else weights.source_bytes
     except BundleError as error:
         raise ConversionError(f"{source}: the result cannot be used: {error}") from error
     except OSError as error:

@@ -34,7 +34,7 @@ from model_runtime.models.bundle_files import (
     weights_files,
 )
 from model_runtime.models.families.registry import by_name
-from model_runtime.models.manifest import Canary, Manifest
+from model_runtime.models.manifest import NO_WEIGHTS, Canary, Manifest
 from model_runtime.prompt.encoder import (
     Hole,
     PromptBudget,
@@ -78,7 +78,8 @@ class ModelBundle:
     manifest: Manifest
     encoder: PromptEncoder
     weights_files: tuple[StoredFile, ...]
-    """The file with the weights, or those that hold them in parts, in their order."""
+    """The file with the weights, or those that hold them in parts, in their order; none where a
+    server has them."""
     remedy: str
     """Ends a message that a file of the folder is missing or damaged."""
 
@@ -94,7 +95,9 @@ class ModelBundle:
         packages = package_facts(path)
         again = remedy(packages)
         manifest = _read_manifest(path / MANIFEST, again)
-        weights = weights_files(path, manifest.weights, packages)
+        weights = tuple[StoredFile, ...]()
+        if manifest.weights.dtype != NO_WEIGHTS:
+            weights = weights_files(path, manifest.weights, packages)
         stored_tokenizer = StoredFile(path / TOKENIZER, manifest.tokenizer, again)
         for file in (*weights, stored_tokenizer):
             file.check_size()
@@ -123,12 +126,22 @@ class ModelBundle:
         """Ids at which an answer ends: END, and every other sentinel."""
         return self.manifest.prompt.stop_ids
 
+    @property
+    def has_weights(self) -> bool:
+        """Tells whether the weights are here, so that an engine of this machine can run them."""
+        return bool(self.weights_files)
+
     def verify_weights(self) -> None:
         """Hashes the weights, in about 30 ms for 50 MB.
 
         Raises:
-            BundleError: its content is not what the manifest says.
+            BundleError: its content is not what the manifest says, or a server has it.
         """
+        if not self.has_weights:
+            raise BundleError(
+                f"{self.path} has no weights, which a server is to have; add the model without "
+                "--without-weights to have them here"
+            )
         check_weights(self.weights_files, self.manifest.weights, self.remedy)
 
     def open_weights(self) -> BundleTensors:

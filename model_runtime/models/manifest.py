@@ -31,6 +31,8 @@ from model_runtime.prompt.format import PromptFormat
 
 FORMAT_VERSION = 2
 WEIGHT_DTYPES = ("int8", "float16", "bfloat16", "float32")
+NO_WEIGHTS: Literal["none"] = "none"
+"""Stands for the number type where a server has the weights, and the bundle has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class FileFacts:
 class WeightsFacts(FileFacts):
     """Identifies the weights file, and says how its tensors are stored."""
 
-    dtype: Literal["int8", "float16", "bfloat16", "float32"]
-    """Number type of the matrices; vectors are float32 always."""
+    dtype: Literal["int8", "float16", "bfloat16", "float32", "none"]
+    """Number type of the matrices; vectors are float32 always.  See `NO_WEIGHTS`."""
     family: str = ""
     """Name of the family whose checkpoints' names and row orders the file keeps; empty where it has
     the canonical ones of `decoder`."""

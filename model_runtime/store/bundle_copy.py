@@ -48,13 +48,15 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
     bundle = ModelBundle.open(source)
     for stored in bundle.weights_files:
         source_file(stored.path.parent, stored.path.name)
-    bundle.verify_weights()
+    if bundle.has_weights:
+        bundle.verify_weights()
     manifest = replace(bundle.manifest, name=name)
     try:
         with building(target) as folder:
             for file in files:
                 shutil.copyfile(source / file, folder / file)
-            _join(bundle.weights_files, folder / WEIGHTS)
+            if bundle.has_weights:
+                _join(bundle.weights_files, folder / WEIGHTS)
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
         raise ConversionError(f"cannot write {target} ({error})") from error

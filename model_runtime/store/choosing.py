@@ -57,6 +57,12 @@ def wanted_files(repository: Repository, file: str = "") -> tuple[HubFile, ...]:
     return tuple(by_name[name] for name in (*texts, *(safetensors or bin_files)))
 
 
+def without_weights(files: tuple[HubFile, ...]) -> tuple[HubFile, ...]:
+    """Returns the files of a folder that are no weights; a .gguf file holds all, and stays."""
+    patterns = (_SAFETENSORS, _PICKLES, "*.index.json")
+    return tuple(one for one in files if not any(fnmatch(one.name, it) for it in patterns))
+
+
 def _best_gguf(repository: Repository) -> str:
     names = _gguf_names(repository)
     for kind in _QUANTIZATIONS:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import CatalogueError
 from model_runtime.models.bundle import MANIFEST, ModelBundle, write_manifest
+from model_runtime.models.manifest import NO_WEIGHTS
 from model_runtime.progress import OnStep
+from model_runtime.prompt.format import HoleStart
 from model_runtime.store.bundle_copy import copy_bundle
 from model_runtime.store.options import AddOptions
 
@@ -97,10 +99,17 @@ def _examined(
     origin: Mapping[str, str] | None,
     license: str,
 ) -> Examined:
-    """Lets the model prove its format, and notes the origin."""
-    from model_runtime.store.examination import examined  # slow to import
+    """Lets the model prove its format, where its weights are here, and notes the origin."""
+    from model_runtime.importers.huggingface import Examined  # slow to import
 
-    found = examined(folder, fim, force=options.force, progress=progress)
+    if options.quantization == NO_WEIGHTS:
+        unproven = "the prompt format is not proven, for that takes the weights"
+        notes = () if fim.is_declared else (unproven,)
+        found = Examined(fim.source, fim.hole_start or HoleStart.CURSOR, notes)
+    else:
+        from model_runtime.store.examination import examined
+
+        found = examined(folder, fim, force=options.force, progress=progress)
     if origin is not None:
         manifest = ModelBundle.open(folder).manifest
         noted = replace(

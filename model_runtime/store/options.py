@@ -14,7 +14,8 @@ class AddOptions:
     name: str | None = None
     """Name under which to find it; by default the catalogue's, or the last part of the source."""
     quantization: str = "int8"
-    """Number type of the weights: "int8", "float16" or "float32"; a bundle stays as it is."""
+    """Number type of the weights: "int8", "float16", "float32", or "none" where a server has them;
+    a bundle stays as it is."""
     order: Order | str | None = None
     """Order of the parts of a prompt, where the source itself does not say."""
     prompt_format: str | None = None

@@ -13,10 +13,11 @@ from platformdirs import user_cache_path
 
 from model_runtime.errors import ConversionError, ModelRuntimeError
 from model_runtime.models.bundle import ModelBundle
+from model_runtime.models.manifest import NO_WEIGHTS
 from model_runtime.progress import OnStep, step
 from model_runtime.store import consent, hub, room
 from model_runtime.store.bundle_copy import report_of
-from model_runtime.store.choosing import wanted_files
+from model_runtime.store.choosing import wanted_files, without_weights
 from model_runtime.store.converting import convert, origin_entry, origin_of
 from model_runtime.store.download import Download
 from model_runtime.store.hub import HubFile, Repository, translated
@@ -72,7 +73,10 @@ class _Addition:
             return self._from_copy(copy, model.file, "")
         if (report := self._unchanged(repository.revision)) is not None:
             return report
-        return self._from_hub(repository, wanted_files(repository, self.source.file))
+        files = wanted_files(repository, self.source.file)
+        if self.options.quantization == NO_WEIGHTS:
+            files = without_weights(files)
+        return self._from_hub(repository, files)
 
     def _from_hub(self, repository: Repository, files: tuple[HubFile, ...]) -> ConversionReport:
         model, size = self.source.model, sum(file.size for file in files)
@@ -145,7 +149,7 @@ class _Addition:
 
     def _check_memory(self, download_bytes: int, *, is_gguf: bool = True) -> None:
         model = self.source.model
-        if self.options.force:
+        if self.options.force or self.options.quantization == NO_WEIGHTS:
             return
         if model is None:
             needed = room.bundle_bytes(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from model_runtime.catalogue.entries import CatalogueModel
 from model_runtime.errors import ConversionError
+from model_runtime.models.manifest import NO_WEIGHTS
 
-_BYTES_PER_WEIGHT = {"int8": 1.03, "float16": 2.0, "float32": 4.0}
+_BYTES_PER_WEIGHT = {"int8": 1.03, "float16": 2.0, "float32": 4.0, NO_WEIGHTS: 0.0}
 """Size of a bundle, by its number type; int8 has a scale for each row."""
 _GROWTH = 2.0
 """Growth of a GGUF file of four bits that becomes int8."""
@@ -24,8 +25,9 @@ def bundle_bytes(
         model: its row in the catalogue, where it has one.
         is_gguf: whether it is made of a .gguf file, whose weights may be smaller than its own.
     """
-    if model is not None:
-        return int(model.parameters * _BYTES_PER_WEIGHT.get(quantization, 4.0))
+    if model is not None or quantization == NO_WEIGHTS:
+        parameters = 0 if model is None else model.parameters
+        return int(parameters * _BYTES_PER_WEIGHT.get(quantization, 4.0))
     return int(download_bytes * (_GROWTH if is_gguf else 1.0))
 
 

@@ -36,17 +36,17 @@ class Served:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What an editor's settings say of it."""
+        """Returns what the settings of an editor say to use this server."""
         more = {} if self.engine == "llama-server" else {"endpointModel": self.model}
         return through(self.engine, self.server, **more)
 
     @property
     def model(self) -> str:
-        """The name that the server has for the model."""
+        """Returns the name that the server has for the model."""
         return NAME if isinstance(self.server, VllmServer) else ""
 
     def open(self, bundle: ModelBundle) -> Engine:
-        """The engine for a model that is at hand here."""
+        """Opens the engine for a model that is at hand here."""
         endpoint = Endpoint(self.server.url, self.model)
         return registry.open_named(self.engine, bundle, EngineOptions(endpoint=endpoint))
 

@@ -39,7 +39,7 @@ def editing(model: str, **settings: Any) -> Iterator[Wire]:
 
 @contextmanager
 def started(model: str, **settings: Any) -> Iterator[tuple[subprocess.Popen[bytes], Wire]]:
-    """As `editing`; gives the process as well."""
+    """Does what `editing` does, and gives the process as well."""
     command = [sys.executable, "-m", "fim_lsp", "serve"]
     with TemporaryFile() as log:
         process, wire = start_stdio(command, env=dict(os.environ), cwd=ROOT, stderr=log)
@@ -53,12 +53,12 @@ def started(model: str, **settings: Any) -> Iterator[tuple[subprocess.Popen[byte
 
 
 def through(engine: str, server: ModelServer, **more: Any) -> dict[str, Any]:
-    """Settings of an editor whose model runs at a server."""
+    """Returns the settings of an editor whose model runs at a server."""
     return {"engine": engine, "endpoint": server.url, **more}
 
 
 def suggestion(wire: Wire, text: str, uri: str = "file:///project/x.py") -> str:
-    """What is suggested where ^ stands in a text; empty where nothing is."""
+    """Returns what is suggested where ^ stands in a text; empty where nothing is."""
     before, after = text.split("^")
     wire.open(before + after, uri)
     line, character = before.count("\n"), len(before) - before.rfind("\n") - 1
@@ -68,7 +68,7 @@ def suggestion(wire: Wire, text: str, uri: str = "file:///project/x.py") -> str:
 
 
 def wait_until_suggested(wire: Wire, text: str) -> str:
-    """What is suggested in the end, however often that has to be asked for."""
+    """Returns what is suggested in the end, however often that has to be asked for."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (found := suggestion(wire, text)):
         if time.monotonic() > deadline:

@@ -36,7 +36,7 @@ def test_closing_a_stream_ends_the_servers_work(served, engine):
 
 @through_both
 def test_the_next_request_does_not_wait_for_one_that_was_given_up(served, engine):
-    """Though nobody looked whether the server had noticed."""
+    """Nobody looks meanwhile whether the server has noticed."""
     for _ in range(8):
         with engine.generate(PROMPT, SamplingParams(MANY, frozenset())) as stream:
             next(stream)

@@ -23,18 +23,18 @@ class ExactModel:
 
     bundle: ModelBundle
     gguf: Path
-    """What llama.cpp reads, in f32."""
+    """The file that llama.cpp reads, in f32."""
     folder: Path
-    """What vLLM reads: a Hugging Face folder."""
+    """The Hugging Face folder that vLLM reads."""
 
     @property
     def name(self) -> str:
-        """What the setting `model` says to use it."""
+        """Returns what the setting `model` says to use it."""
         return str(self.bundle.path)
 
     @property
     def context(self) -> int:
-        """Most tokens of prompt and answer."""
+        """Returns the most tokens that prompt and answer may have."""
         return self.bundle.manifest.context_length
 
 

@@ -13,9 +13,9 @@ from tests.support.server_process import ServerProcess
 from tests.support.wire import free_port
 
 _PATIENCE_SECONDS = 400.0
-"""It imports for a quarter of a minute, in three processes one after the other."""
+"""Seconds until it is ready; two processes import for a quarter of a minute, one after the other."""
 NAME = "served"
-"""Name of the model there."""
+"""Name that the model has there."""
 
 
 class NoVllm(Exception):
@@ -69,6 +69,11 @@ class VllmServer(ServerProcess):
     def written(self) -> int:
         """Tokens that all requests so far were given, added up."""
         return self._count("generation_tokens_total")
+
+    def cached(self) -> tuple[int, int]:
+        """Returns the ids of prompts that were known already, and all that were asked for."""
+        hits, queries = "prefix_cache_hits_total", "prefix_cache_queries_total"
+        return self._count(hits), self._count(queries)
 
     def _count(self, name: str) -> int:
         told = self.get("/metrics").decode()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model_runtime.command_line import Commands, add_command
 from model_runtime.commands.models import add_progress
 from model_runtime.errors import ModelRuntimeError
+from model_runtime.models.manifest import NO_WEIGHTS
 from model_runtime.printable import printable
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import Order
@@ -47,6 +48,13 @@ def add_parser(actions: Commands) -> None:
         choices=("int8", "float16", "float32"),
         default="int8",
         help="of the weights file (default int8: a quarter of the size)",
+    )
+    parser.add_argument(
+        "--without-weights",
+        action="store_const",
+        const=NO_WEIGHTS,
+        dest="quantization",
+        help="only the tokenizer and the prompt format, for a model that a server runs",
     )
     parser.add_argument(
         "--order",
@@ -144,14 +152,19 @@ def _describe(report: ConversionReport, console: Console) -> None:
         ("prompt order", f"{report.order}, from {report.order_source}"),
         ("hole", f"begins at the {'cursor' if cursor else 'start of its line'}"),
         ("positions", f"{report.position_embedding}, context {report.context_length}"),
-        (
-            "weights",
-            f"{report.quantization}, {report.bundle_bytes / 1e6:.1f} MB "
-            f"(the source has {report.source_bytes / 1e6:.1f} MB)",
-        ),
+        ("weights", _weights(report)),
         ("canary", "recomputed, equal"),
         ("time", f"{report.seconds:.1f} s"),
         *(("note", note) for note in report.notes),
     ):
         console.print(Text.assemble("  ", (f"{label:<13}", "dim"), printable(value)))
     console.print(f"use it: fim-lsp complete FILE:LINE:COLUMN --model {report.name}")
+
+
+def _weights(report: ConversionReport) -> str:
+    if report.quantization == NO_WEIGHTS:
+        return "none here; a server has them"
+    return (
+        f"{report.quantization}, {report.bundle_bytes / 1e6:.1f} MB "
+        f"(the source has {report.source_bytes / 1e6:.1f} MB)"
+    )

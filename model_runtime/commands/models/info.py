@@ -73,7 +73,8 @@ def _check(name: str, as_json: bool) -> int:
 
     try:
         bundle = installed.find(name)
-        bundle.open_weights()
+        if bundle.has_weights:
+            bundle.open_weights()
     except ModelRuntimeError as error:
         if not as_json:
             raise
@@ -84,7 +85,9 @@ def _check(name: str, as_json: bool) -> int:
         "manifest": f"read, {manifest.parameters:,} parameters as the decoder has",
         "tokenizer": f"SHA-256 {manifest.tokenizer.sha256[:12]}... as stated",
         "canary": f"{len(manifest.canary.ids)} ids recomputed, equal ({manifest.prompt.name})",
-        "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape",
+        "weights": f"SHA-256 {manifest.weights.sha256[:12]}... as stated, every tensor in shape"
+        if bundle.has_weights
+        else "none here; a server has them",
     }
     if as_json:
         print(
