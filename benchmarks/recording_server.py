@@ -63,7 +63,7 @@ class RecordingEngine:
         """Implements `Engine.generate`."""
         stream = self._engine.generate(prompt, sampling, cancel, forced)
         tokens = self._tokens(list(prompt), stream, cancel)
-        return TokenStream(tokens, cached_tokens=stream.cached_tokens, drafts=stream.drafts)
+        return TokenStream(tokens, cached_tokens=stream.cached_tokens, counts=stream.counts)
 
     def _tokens(
         self, prompt: list[int], stream: TokenStream, cancel: threading.Event | None

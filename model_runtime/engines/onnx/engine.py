@@ -1,7 +1,7 @@
 """Runs a bundle with ONNX Runtime: several times as fast per key on CPUs as CTranslate2.
 
 The graph is ours (`onnx.folder`) and computes in float32 with weights in blocks of 8 bits.  Prefix
-reuse, passes and drafts are those of `slot_engine`.  A thread watches the cancel flag while a
+reuse and passes are those of `slot_engine`.  A thread watches the cancel flag while a
 prompt runs, so that a prefill is interrupted within a node of the graph; what was finished is kept.
 A seed makes sampling reproducible.
 """
@@ -28,7 +28,6 @@ from model_runtime.engines.onnx.shortlist import Shortlist, open_shortlist
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
-from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
@@ -170,7 +169,6 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             context_length,
             spec.vocab,
             kept_bytes=kept_budget(passes.row_bytes, kept_bytes),
-            drafting=drafting_of(self.name, spec.count_parameters()),
         )
 
     @classmethod
