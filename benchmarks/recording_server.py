@@ -65,7 +65,7 @@ class RecordingEngine:
         """Implements `Engine.generate`."""
         stream = self._engine.generate(prompt, sampling, cancel, forced)
         tokens = self._tokens(list(prompt), stream, cancel, forced)
-        return TokenStream(tokens, cached_tokens=stream.cached_tokens, drafts=stream.drafts)
+        return TokenStream(tokens, cached_tokens=stream.cached_tokens, counts=stream.counts)
 
     def _tokens(
         self,

@@ -147,7 +147,7 @@ def generate_text(
         # Where doubt left nothing, the doubt itself is of interest.
         probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
         ends=tuple(ends),
-        read_tokens=stream.drafts.read,
+        read_tokens=stream.counts.read,
         forced_tokens=len(ids) - len(ends),
     )
 

@@ -64,17 +64,11 @@ class SamplingParams:
 
 
 @dataclass(slots=True)
-class DraftCounts:
-    """Counts the ids that one request ran, and its guesses (see `speculative`)."""
+class RunCounts:
+    """Counts what one request ran; the figures grow while its stream is read."""
 
     read: int = 0
     """Ids that ran before the first token behind the forced text."""
-    proposed: int = 0
-    """Guessed ids that ran."""
-    accepted: int = 0
-    """Guessed ids that were right, so that they were decoded."""
-    passes: int = 0
-    """Passes of the model after the prompt."""
 
 
 class TokenStream(Iterator[GeneratedToken]):
@@ -88,12 +82,12 @@ class TokenStream(Iterator[GeneratedToken]):
         tokens: Generator[GeneratedToken, None, None],
         *,
         cached_tokens: int,
-        drafts: DraftCounts | None = None,
+        counts: RunCounts | None = None,
     ) -> None:
         self._tokens = tokens
         self.cached_tokens = cached_tokens
         """Leading ids of the prompt whose KV state was kept from an earlier request."""
-        self.drafts = drafts or DraftCounts()
+        self.counts = counts or RunCounts()
         """Counts so far; they grow while the stream is read."""
 
     def __next__(self) -> GeneratedToken:

@@ -10,16 +10,16 @@ import threading
 from collections.abc import Generator, Sequence
 from typing import Generic
 
-from model_runtime.engines.checks import check_ids, check_prompt, check_text
+from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.numpy_sampling import Draws
 from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
-    DraftCounts,
     GeneratedToken,
     KeptTexts,
+    RunCounts,
     SamplingParams,
     ScoredToken,
     TokenStream,
@@ -27,7 +27,6 @@ from model_runtime.engines.protocol import (
 from model_runtime.engines.slot_decoding import SlotDecoder
 from model_runtime.engines.slot_passes import Logits, Passes, Text
 from model_runtime.engines.slot_store import Slot, SlotStore
-from model_runtime.engines.speculative import Drafter, Drafting, DraftSource
 from model_runtime.engines.spelling import spell
 from model_runtime.errors import EngineError
 from model_runtime.models.weights import Float32
@@ -50,7 +49,6 @@ class SlotEngine(Generic[Text, Logits]):
         vocab: int,
         *,
         kept_bytes: int,
-        drafting: Drafting | None = None,
     ) -> None:
         """Takes a backend with a loaded model.
 
@@ -59,12 +57,8 @@ class SlotEngine(Generic[Text, Logits]):
             context_length: most ids that prompt and answer may have together.
             vocab: number of ids that the model knows.
             kept_bytes: memory for the state of texts; that of one is kept whatever it takes.
-            drafting: when to guess ids ahead; None for never.
         """
         self.context_length = context_length
-        self.drafting = drafting
-        self.draft_source: DraftSource | None = None
-        """Asked for a guess where a text itself offers none; the engine's owner may set it."""
         self.passes = passes
         self._length = PassLength(passes.min_ids, passes.max_ids)
         self._store = SlotStore(passes, kept_bytes)
@@ -87,36 +81,10 @@ class SlotEngine(Generic[Text, Logits]):
         """Implements `Engine.generate`; cancelling also interrupts a prefill."""
         check_prompt(prompt, sampling, self.context_length, self._vocab)
         ids = list(prompt)
-        counts = DraftCounts()
+        counts = RunCounts()
         tokens = self._tokens(ids, sampling, cancel or threading.Event(), counts, forced)
         shared = self._store.shared(ids)
-        return TokenStream(tokens, cached_tokens=shared, drafts=counts)
-
-    def verify(self, prompt: Sequence[int], drafted: Sequence[int]) -> list[GeneratedToken]:
-        """Returns what greedy decoding gives after `prompt`, as far as one pass can tell.
-
-        Returns:
-            The leading ids of `drafted` that are right, and the one that comes after them: between
-            one and `len(drafted) + 1` tokens.
-
-        Raises:
-            PromptTooLong, EngineError: as `generate`.
-        """
-        greedy = SamplingParams(len(drafted) + 1, frozenset())
-        ids = list(prompt)
-        check_prompt(ids, greedy, self.context_length, self._vocab)
-        check_ids([*ids, *drafted], self._vocab)
-        self._check_open()
-        slot = self._store.slot_for(ids, len(drafted) + 1)
-        decoder = self._decoder(slot, greedy, Draws(0), threading.Event(), DraftCounts())
-        if len(slot.ids) < len(ids) - 1:
-            decoder.prefill(ids[:-1])
-        last, start = ids[len(slot.ids) :], len(slot.ids)
-        logits = self.passes.run(slot.text, start, [*last, *drafted], kept=len(drafted) + 1)
-        slot.ids.extend(last)
-        found = list(decoder.agreeing(logits, drafted))
-        slot.ids.extend(token.id for token in found[:-1])
-        return found
+        return TokenStream(tokens, cached_tokens=shared, counts=counts)
 
     def generate_batch(
         self,
@@ -135,7 +103,7 @@ class SlotEngine(Generic[Text, Logits]):
         slot, never = Slot(self._store.new_text(longest), list[int]()), threading.Event()
         for ids, seed in zip(prompts, seeds or [sampling.seed] * len(prompts), strict=True):
             del slot.ids[min(common_prefix(slot.ids, ids), len(ids) - 1) :]
-            decoder = self._decoder(slot, sampling, Draws(seed), never, DraftCounts())
+            decoder = self._decoder(slot, sampling, Draws(seed), never)
             answers.append(list(self._continued(decoder, list(ids), sampling)))
         return answers
 
@@ -172,16 +140,15 @@ class SlotEngine(Generic[Text, Logits]):
         sampling: SamplingParams,
         random: Draws,
         cancel: threading.Event,
-        counts: DraftCounts,
     ) -> SlotDecoder[Text, Logits]:
-        return SlotDecoder(self.passes, slot, sampling, random, cancel, counts, self._length)
+        return SlotDecoder(self.passes, slot, sampling, random, cancel, self._length)
 
     def _tokens(
         self,
         ids: list[int],
         sampling: SamplingParams,
         cancel: threading.Event,
-        counts: DraftCounts,
+        counts: RunCounts,
         forced: ForcedText | None,
     ) -> Generator[GeneratedToken, None, None]:
         self._check_open()
@@ -198,7 +165,7 @@ class SlotEngine(Generic[Text, Logits]):
             sampling = after
         slot = self._store.slot_for(ids, sampling.max_tokens)
         counts.read += len(ids) - len(slot.ids)
-        decoder = self._decoder(slot, sampling, random, cancel, counts)
+        decoder = self._decoder(slot, sampling, random, cancel)
         yield from self._continued(decoder, ids, sampling)
 
     def _continued(
@@ -210,11 +177,7 @@ class SlotEngine(Generic[Text, Logits]):
         logits = decoder.prefill(ids)
         if logits is not None:
             self._known.keep(ids, self.passes.row(logits, 0))
-        drafter = None
-        if self.drafting is not None:
-            drafter = Drafter(self.drafting, sampling.stop_ids, self.draft_source)
-            drafter.add(ids)
-        yield from decoder.decode(logits, self.context_length, self._check_open, drafter)
+        yield from decoder.decode(logits, self.context_length, self._check_open)
 
     def _spelled(
         self,
@@ -223,7 +186,7 @@ class SlotEngine(Generic[Text, Logits]):
         sampling: SamplingParams,
         random: Draws,
         cancel: threading.Event,
-        counts: DraftCounts,
+        counts: RunCounts,
     ) -> list[GeneratedToken]:
         """Returns the tokens that spell a forced text; none where it was canceled."""
 
@@ -231,7 +194,7 @@ class SlotEngine(Generic[Text, Logits]):
             """Runs ids and a guess of what follows; keeps the logits after all of them."""
             slot = self._store.slot_for(whole, len(likely) + sampling.max_tokens)
             counts.read += len(whole) - len(slot.ids) + len(likely)
-            decoder = self._decoder(slot, sampling, random, cancel, counts)
+            decoder = self._decoder(slot, sampling, random, cancel)
             logits = decoder.prefill(whole, likely)
             if logits is None:
                 raise SpellingCancelled

@@ -31,9 +31,9 @@ from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.protocol import (
-    DraftCounts,
     GeneratedToken,
     KeptTexts,
+    RunCounts,
     SamplingParams,
     ScoredToken,
     TokenStream,
@@ -147,9 +147,9 @@ class CTranslate2Engine:
         ids = list(prompt)
         cut = self._worker.cut(ids)
         cached_tokens = cut.length if cut.is_cached else 0
-        counts = DraftCounts()
+        counts = RunCounts()
         tokens = self._tokens(ids, sampling, cancel or threading.Event(), forced, counts)
-        return TokenStream(tokens, cached_tokens=cached_tokens, drafts=counts)
+        return TokenStream(tokens, cached_tokens=cached_tokens, counts=counts)
 
     def generate_batch(
         self,
@@ -200,7 +200,7 @@ class CTranslate2Engine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText | None,
-        counts: DraftCounts,
+        counts: RunCounts,
     ) -> Generator[GeneratedToken, None, None]:
         self._worker.check_open()
         if sampling.max_tokens < 1 or cancel.is_set():
@@ -222,7 +222,7 @@ class CTranslate2Engine:
         ids: list[int],
         sampling: SamplingParams,
         cancel: threading.Event,
-        counts: DraftCounts,
+        counts: RunCounts,
     ) -> list[GeneratedToken]:
         """Returns the tokens that spell a forced text; none where it was canceled.
 

@@ -1,10 +1,10 @@
 """Runs a bundle with ONNX Runtime: several times as fast per key on CPUs as CTranslate2.
 
 The graph is ours (`onnx.folder`) and computes in float32 with weights of 8 bits.  A large model may
-have two forms of them, one to read with and one to write with (`onnx.forms`).  Prefix reuse, passes
-and drafts are those of `slot_engine`.  A thread watches the cancel flag while a prompt runs, so
-that a prefill is interrupted within a node of the graph; what was finished is kept.  A seed makes
-sampling reproducible.
+have two forms of them, one to read with and one to write with (`onnx.forms`), and a shortlist of
+its output head (`onnx.shortlist`).  Prefix reuse and passes are those of `slot_engine`.  A thread
+watches the cancel flag while a prompt runs, so that a prefill is interrupted within a node of the
+graph; what was finished is kept.  A seed makes sampling reproducible.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from model_runtime.engines.onnx.shortlist import Shortlist, open_shortlist
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
-from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.threads import usable_threads
 from model_runtime.errors import EngineError, EngineUnavailable
 from model_runtime.models.bundle import ModelBundle
@@ -194,7 +193,6 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             context_length,
             spec.vocab,
             kept_bytes=kept_budget(passes.row_bytes, kept_bytes),
-            drafting=drafting_of(self.name, spec.count_parameters()),
         )
 
     @classmethod

@@ -17,7 +17,7 @@ from dataclasses import replace
 from model_runtime.engines.checks import check_prompt
 from model_runtime.engines.endpoint import Address, Endpoint, address_of, key_of
 from model_runtime.engines.kind import EngineOptions
-from model_runtime.engines.protocol import DraftCounts, GeneratedToken, SamplingParams, TokenStream
+from model_runtime.engines.protocol import RunCounts, GeneratedToken, SamplingParams, TokenStream
 from model_runtime.engines.remote import agreement, refusals
 from model_runtime.engines.remote.answer import ToldToken, tokens_of
 from model_runtime.engines.remote.backoff import Backoff
@@ -270,7 +270,7 @@ class _RemoteStream(TokenStream):
     """A stream that learns from the server what it had read before."""
 
     def __init__(self) -> None:
-        super().__init__(_nothing(), cached_tokens=0, drafts=DraftCounts())
+        super().__init__(_nothing(), cached_tokens=0, counts=RunCounts())
         self._is_counted = False
 
     def read_from(self, tokens: Generator[GeneratedToken, None, None]) -> None:
@@ -280,7 +280,7 @@ class _RemoteStream(TokenStream):
         """Takes the counts of an answer; those of the first one say what the prompt cost."""
         if cached_tokens is not None and not self._is_counted:
             self.cached_tokens, self._is_counted = cached_tokens, True
-            self.drafts.read = read_tokens or 0
+            self.counts.read = read_tokens or 0
 
 
 def _nothing() -> Generator[GeneratedToken, None, None]:

@@ -3,7 +3,7 @@
 It computes in float32 on a processor, in bfloat16 on a GPU (float32 with ALiBi, whose distances
 bfloat16 would round), or with weight-only int8.  The network is ours (`torch.network`), over keys
 and values that lie in place; on a GPU short passes are CUDA graphs (`torch.passes`).  Prefix reuse,
-passes and drafts are those of `slot_engine`; a pass is interrupted between two layers.  A seed
+passes are those of `slot_engine`; a pass is interrupted between two layers.  A seed
 makes sampling reproducible.
 """
 
@@ -23,7 +23,6 @@ from model_runtime.engines.numpy_sampling import Draws, pick
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
-from model_runtime.engines.speculative import drafting_of
 from model_runtime.engines.torch.network import Network
 from model_runtime.engines.torch.passes import SPAN, Rows, TorchText
 from model_runtime.errors import EngineError, EngineUnavailable
@@ -121,7 +120,6 @@ class TorchEngine(SlotEngine[TorchText, Rows]):
             context_length,
             spec.vocab,
             kept_bytes=kept_budget(passes.row_bytes, kept_bytes, free=free),
-            drafting=drafting_of(self.name, spec.count_parameters()),
         )
         self._network: Any = network
 

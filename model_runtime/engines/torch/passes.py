@@ -1,6 +1,6 @@
 """Passes of fixed shapes over a static cache, each captured as a CUDA graph where there is a GPU.
 
-A short pass (a decoded id, a tail, a checked guess) is filled up to 1, 2, 4, 8 or 16 ids and looks
+A short pass (a decoded id, a tail) is filled up to 1, 2, 4, 8 or 16 ids and looks
 at a multiple of 256 rows, so a text needs few graphs.  What fills it up lies behind the text and is
 overwritten by what comes next.  On a processor the same passes run without capture.
 """

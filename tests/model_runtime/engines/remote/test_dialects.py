@@ -103,7 +103,7 @@ def test_a_server_says_what_it_had_read_before(name, open_engine, server, prompt
     for cached in (0, len(prompt) - 1):
         with engine.generate(prompt, GREEDY) as stream:
             assert len(list(stream)) == 6
-        assert (cached, len(prompt) - cached) == (stream.cached_tokens, stream.drafts.read)
+        assert (cached, len(prompt) - cached) == (stream.cached_tokens, stream.counts.read)
 
 
 def test_a_connection_serves_the_next_request_as_well(open_engine, server, prompt_of):
