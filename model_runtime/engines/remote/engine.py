@@ -17,7 +17,7 @@ from dataclasses import replace
 from model_runtime.engines.checks import check_prompt
 from model_runtime.engines.endpoint import Address, Endpoint, address_of, key_of
 from model_runtime.engines.kind import EngineOptions
-from model_runtime.engines.protocol import RunCounts, GeneratedToken, SamplingParams, TokenStream
+from model_runtime.engines.protocol import GeneratedToken, RunCounts, SamplingParams, TokenStream
 from model_runtime.engines.remote import agreement, refusals
 from model_runtime.engines.remote.answer import ToldToken, tokens_of
 from model_runtime.engines.remote.backoff import Backoff
