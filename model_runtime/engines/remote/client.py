@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 """Time to be connected, and between two pieces of an answer; a long prompt is read meanwhile."""
+_JSON_SECONDS = 30.0
+"""Time of an answer that is read whole."""
 MAX_JSON_BYTES = 64 * 2**20
 """Bytes of an answer that is read whole; a list of all tokens has some ten million."""
 MAX_STREAM_BYTES, MAX_LINE_BYTES = 64 * 2**20, 4 * 2**20
@@ -163,7 +165,7 @@ class HttpClient:
 
     async def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         with refusals.translated(self.place):
-            content = await asyncio.wait_for(self._content(method, path, body), READ_SECONDS)
+            content = await asyncio.wait_for(self._content(method, path, body), _JSON_SECONDS)
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
