@@ -44,7 +44,12 @@ def test_an_int8_model_decodes_the_same_cached_and_cold(bundle_of, engine_of):
     for prompt in HISTORIES["typing"]:
         with cold.generate(prompt, FOUR) as expected, warm.generate(prompt, FOUR) as found:
             assert expected.cached_tokens == 0
-            assert list(expected) == list(found)
+            tokens, others = list(expected), list(found)
+            assert [token.id for token in tokens] == [token.id for token in others]
+            # Sums of floats depend on the shapes of a pass, on some processors.
+            assert [token.logprob for token in tokens] == pytest.approx(
+                [token.logprob for token in others], abs=1e-4
+            )
     cold.close()
 
 

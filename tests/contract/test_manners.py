@@ -105,7 +105,7 @@ def test_a_grown_prompt_is_partly_cached(engine):
     ids_of(engine, prompt)
 
     with engine.generate([*prompt, 9], FREE) as stream:
-        next(stream)  # a server says it with its first token
+        list(stream)  # a server says it with its first token, or with its last
         assert 0 < stream.cached_tokens < 231
 
 

@@ -6,6 +6,7 @@ import pytest
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineUnavailable
 from tests.contract.conftest import ENGINES, MODELS, REFUSED, SUPPORTS, open_with, random_ids
+from tests.support.processor import has_exact_int8
 
 FREE = SamplingParams(max_tokens=12, stop_ids=frozenset())
 
@@ -51,6 +52,8 @@ def test_the_engines_decode_the_same_ids(engine_of, bundle_of, variant, prompt):
 )
 def test_an_int8_bundle_runs_nearly_as_its_floats_would(engine_of, oracle_of, engine_name, variant):
     """CTranslate2 and ONNX Runtime compute in int8, PyTorch with the dequantised weights; each close to both."""
+    if engine_name == "ctranslate2" and not has_exact_int8():
+        pytest.skip("CTranslate2's sums of 8-bit products are cut off here (number-types.md)")
     prompt = random_ids(150, seed=3)
     engine = engine_of(engine_name, variant, "int8")
 
