@@ -113,7 +113,8 @@ def test_a_model_that_fills_nothing_is_kept_by_force_with_a_note(owner):
     report = adding.add_model(owner, AddOptions(name="mine", force=True))
 
     assert any("0 of" in note and "kept by --force" in note for note in report.notes)
-    assert "psm" == report.order == installed.find("mine").manifest.prompt.name
+    # Which form suits random weights best is chance.
+    assert report.order == installed.find("mine").manifest.prompt.name
 
 
 def test_sentinels_by_role_are_tried_in_each_order_where_no_format_fits(tmp_path):
