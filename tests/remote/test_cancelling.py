@@ -7,7 +7,7 @@ import pytest
 from model_runtime.engines.protocol import SamplingParams
 from tests.remote.conftest import through_both, through_each
 from tests.remote.editor import FUNCTIONS, LONG, suggestion
-from tests.support.server_process import wait_until_busy, wait_until_idle
+from tests.support.server_process import wait_until_asked, wait_until_idle
 from tests.support.wire import URI, cancel, did_change
 
 pytestmark = pytest.mark.remote
@@ -53,8 +53,9 @@ def test_a_server_with_one_slot_is_free_for_the_next_request(start_llama, model,
     wire = edit(engine="llama-server", endpoint=server.url, **LONG)
     wire.notification("fimLsp/status", state="ready")
     wire.open(TEXT)
+    before = server.written()
     pending = wire.start_completion(LINE, CHARACTER, kind=1)
-    wait_until_busy(server)
+    wait_until_asked(server, before)
     wire.send(cancel(pending))
     assert -32800 == wire.response(pending)["error"]["code"]
     wait_until_idle(server)
@@ -66,8 +67,9 @@ def test_a_request_that_is_taken_back_leaves_the_server_idle(served, edit):
     wire = edit(**served.settings, **LONG)
     wire.notification("fimLsp/status", state="ready")
     wire.open(TEXT)
+    before = served.server.written()
     pending = wire.start_completion(LINE, CHARACTER, kind=1)
-    wait_until_busy(served.server)
+    wait_until_asked(served.server, before)
     wire.send(cancel(pending))
     wire.response(pending)
     wait_until_idle(served.server)
@@ -78,8 +80,9 @@ def test_an_editor_that_crashes_leaves_the_server_idle(served, start_editor):
     process, wire = start_editor(**served.settings, **LONG)
     wire.notification("fimLsp/status", state="ready")
     wire.open(TEXT)
+    before = served.server.written()
     wire.start_completion(LINE, CHARACTER, kind=1)
-    wait_until_busy(served.server)
+    wait_until_asked(served.server, before)
     process.kill()
     wait_until_idle(served.server)
 

@@ -9,7 +9,7 @@ import pytest
 from model_runtime.engines.protocol import SamplingParams
 from tests.remote.conftest import through_both
 from tests.remote.editor import FUNCTIONS, LONG, suggestion
-from tests.support.server_process import wait_until_busy, wait_until_idle
+from tests.support.server_process import wait_until_asked, wait_until_busy, wait_until_idle
 
 pytestmark = pytest.mark.remote
 
@@ -25,8 +25,9 @@ def test_two_editors_are_served_at_once(served, edit):
     for wire in (patient, quick):
         wire.notification("fimLsp/status", state="ready")
     patient.open(TEXT)
+    before = served.server.written()
     pending = patient.start_completion(LINE, 4, kind=1)
-    wait_until_busy(served.server)
+    wait_until_asked(served.server, before)
     assert suggestion(quick, SHORT)
     assert "result" in patient.response(pending)
     wait_until_idle(served.server)

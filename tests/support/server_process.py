@@ -130,10 +130,22 @@ def wait_until_idle(server: ModelServer) -> None:
         time.sleep(0.01)
 
 
-def wait_until_busy(server: ModelServer, requests: int = 1) -> None:
+def wait_until_busy(server: ModelServer, requests: int) -> None:
     """Returns when the server computes so many requests at once."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while server.running() < requests:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server does not compute so many requests")
+        time.sleep(0.002)
+
+
+def wait_until_asked(server: ModelServer, before: int) -> None:
+    """Returns when the server computes something, or has written since `before` was counted.
+
+    A short answer may be over between two looks.
+    """
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not server.running() and server.written() == before:
         if time.monotonic() > deadline:
             raise TimeoutError("the server was asked nothing")
         time.sleep(0.002)

@@ -13,8 +13,8 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_runtime.engines.endpoint import Address
@@ -38,6 +38,8 @@ _POLL_SECONDS = 0.01
 _CLOSE_SECONDS = 2.0
 _END_SECONDS = 0.1
 """Time that a server gets to end an answer whose last token has come."""
+_TRIES = 3
+"""Connections on which a request is sent while none answers; the first ones may be kept ones."""
 _KEPT_SECONDS = 300.0
 """Time for which a connection is kept for the next request."""
 
@@ -172,9 +174,32 @@ class HttpClient:
             raise refusals.no_json(self.place, path, content) from None
 
     async def _content(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
-        url = self._address.url + path
-        async with self._client.stream(method, url, json=body) as response:
+        async with self._response(method, path, body) as response:
             return await self._checked(response, path)
+
+    @asynccontextmanager
+    async def _response(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> AsyncIterator[httpx.Response]:
+        """Gives the response to a request, whose content is not read yet.
+
+        A server may end a kept connection at the moment when it is used again.  Then nothing was
+        answered, and the same is asked on another one.
+        """
+        import httpx
+
+        request = self._client.build_request(method, self._address.url + path, json=body)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                response = await self._client.send(request, stream=True)
+                break
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if not tries_left:
+                    raise
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     async def _checked(self, response: httpx.Response, path: str) -> bytes:
         """Returns the whole content of an answer that is none of an error."""
@@ -197,9 +222,7 @@ class HttpClient:
     ) -> None:
         try:
             with refusals.translated(self.place):
-                async with self._client.stream(
-                    "POST", self._address.url + path, json=body
-                ) as response:
+                async with self._response("POST", path, body) as response:
                     if response.status_code != 200:
                         await self._checked(response, path)
                     await self._take_lines(response, path, received)
