@@ -129,6 +129,20 @@ def ids_of_when_asked_again(engine):
             pause.wait(0.02)
 
 
+def test_a_connection_that_the_server_ends_as_it_is_used_again_costs_nothing(open_engine, server):
+    engine = open_engine()
+    expected = ids_of(engine)
+
+    def end(handler):
+        server.misbehave.clear()
+        handler.cut_off()
+
+    server.misbehave["/completion"] = end
+
+    assert expected == ids_of(engine)
+    assert "" == engine.problem
+
+
 def test_a_server_that_is_left_alone_is_not_asked(open_engine, server):
     engine = open_engine()
     server.misbehave["/completion"] = text("", 503, Retry_After="3600")
