@@ -130,15 +130,6 @@ def wait_until_idle(server: ModelServer) -> None:
         time.sleep(0.01)
 
 
-def wait_until_busy(server: ModelServer, requests: int) -> None:
-    """Returns when the server computes so many requests at once."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while server.running() < requests:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the server does not compute so many requests")
-        time.sleep(0.002)
-
-
 def wait_until_asked(server: ModelServer, before: int) -> None:
     """Returns when the server computes something, or has written since `before` was counted.
 
