@@ -1,4 +1,4 @@
-"""What the processor of this machine can do."""
+"""Tells what the processor of this machine can do."""
 
 import platform
 from pathlib import Path
