@@ -17,7 +17,7 @@ from dataclasses import replace
 from model_runtime.engines.checks import check_prompt
 from model_runtime.engines.endpoint import Address, Endpoint, address_of, key_of
 from model_runtime.engines.kind import EngineOptions
-from model_runtime.engines.protocol import GeneratedToken, RunCounts, SamplingParams, TokenStream
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, TokenStream
 from model_runtime.engines.remote import agreement, refusals
 from model_runtime.engines.remote.answer import ToldToken, tokens_of
 from model_runtime.engines.remote.backoff import Backoff
@@ -25,6 +25,7 @@ from model_runtime.engines.remote.client import HttpClient
 from model_runtime.engines.remote.dialect import MAX_ALTERNATIVES, Dialect, ServerFacts, Wanted
 from model_runtime.engines.remote.known_model import KnownModel
 from model_runtime.engines.remote.problem import Cancelled, ServerProblem
+from model_runtime.engines.remote.stream import RemoteStream
 from model_runtime.errors import EngineError, EngineUnavailable, ServerUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.forced_text import ForcedText
@@ -102,7 +103,7 @@ class RemoteEngine:
             ServerUnavailable: the server does not answer now; also while the stream is read.
         """
         check_prompt(prompt, sampling, self.context_length, self._model.vocab)
-        stream = _RemoteStream()
+        stream = RemoteStream()
         tokens = self._tokens(list(prompt), sampling, cancel or threading.Event(), forced, stream)
         stream.read_from(tokens)
         return stream
@@ -118,7 +119,7 @@ class RemoteEngine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText | None,
-        stream: _RemoteStream,
+        stream: RemoteStream,
     ) -> Generator[GeneratedToken, None, None]:
         if not self._is_open:
             raise EngineError("the engine is closed; open a new one")
@@ -146,7 +147,7 @@ class RemoteEngine:
         ids: list[int],
         sampling: SamplingParams,
         cancel: threading.Event,
-        stream: _RemoteStream,
+        stream: RemoteStream,
     ) -> Generator[GeneratedToken, None, None]:
         """Yields the tokens after a prompt that forces nothing."""
         most = min(sampling.max_tokens, self.context_length - len(ids))
@@ -163,7 +164,7 @@ class RemoteEngine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText,
-        stream: _RemoteStream,
+        stream: RemoteStream,
     ) -> Generator[GeneratedToken, None, SamplingParams | None]:
         """Yields the tokens that spell a forced text, and those after it while one answer lasts.
 
@@ -207,7 +208,7 @@ class RemoteEngine:
         return replace(sampling, max_tokens=left)
 
     def _told(
-        self, wanted: Wanted, cancel: threading.Event, stream: _RemoteStream
+        self, wanted: Wanted, cancel: threading.Event, stream: RemoteStream
     ) -> Generator[ToldToken, None, None]:
         """Yields what the server tells, END included where the model ended the answer."""
         dialect, model, place = self._dialect, self._model, self._client.place
@@ -264,27 +265,6 @@ class RemoteEngine:
         """Waits with the next request, and compares the server anew before it."""
         self._facts = None
         self._backoff.failed(str(problem), problem.retry_after)
-
-
-class _RemoteStream(TokenStream):
-    """A stream that learns from the server what it had read before."""
-
-    def __init__(self) -> None:
-        super().__init__(_nothing(), cached_tokens=0, counts=RunCounts())
-        self._is_counted = False
-
-    def read_from(self, tokens: Generator[GeneratedToken, None, None]) -> None:
-        self._tokens = tokens
-
-    def count(self, cached_tokens: int | None, read_tokens: int | None) -> None:
-        """Takes the counts of an answer; those of the first one say what the prompt cost."""
-        if cached_tokens is not None and not self._is_counted:
-            self.cached_tokens, self._is_counted = cached_tokens, True
-            self.counts.read = read_tokens or 0
-
-
-def _nothing() -> Generator[GeneratedToken, None, None]:
-    yield from ()
 
 
 def open_dialect(dialect: Dialect, model: ModelBundle, options: EngineOptions) -> RemoteEngine:
