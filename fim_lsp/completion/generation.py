@@ -8,8 +8,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
@@ -25,7 +24,7 @@ from fim_lsp.completion.trace import (
     GenerationTrace,
     PromptFigures,
 )
-from fim_lsp.context import CrossFileContext, Gathered, Source
+from fim_lsp.context import CrossFileContext, Gathered
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
 from model_runtime.decoding.generate import Finish, Generation, generate_text
@@ -198,7 +197,7 @@ class GenerationTask:
             typed_tokens=prompt.typed_tokens,
             hole_start=prompt.hole_start,
             single_line=single_line,
-            snippet_tokens_by_source=_tokens_by_source(gathered, prompt.tokens_of_snippets),
+            snippet_tokens_by_source=gathered.tokens_by_source(prompt.tokens_of_snippets),
         )
 
     def _is_single_line(self, hole: Hole) -> bool:
@@ -297,11 +296,3 @@ def _decoding_figures(generation: Generation) -> DecodingFigures:
         finish=generation.rule or generation.finish.value,
         mean_logprob=generation.mean_logprob,
     )
-
-
-def _tokens_by_source(gathered: Gathered, tokens: Sequence[int]) -> Mapping[Source, int] | None:
-    counts: Counter[Source] = Counter()
-    for source, number in zip(gathered.sources, tokens, strict=True):
-        if number:
-            counts[source] += number
-    return counts or None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from typing import NamedTuple
 
@@ -31,6 +32,18 @@ class Gathered(NamedTuple):
 
     snippets: tuple[Snippet, ...] = ()
     sources: tuple[Source, ...] = ()
+
+    def tokens_by_source(self, tokens: Sequence[int]) -> Mapping[Source, int] | None:
+        """Returns how many tokens of each source stand in a prompt; None where there are none.
+
+        Args:
+            tokens: of each snippet, in their order.
+        """
+        counts: Counter[Source] = Counter()
+        for source, number in zip(self.sources, tokens, strict=True):
+            if number:
+                counts[source] += number
+        return counts or None
 
 
 Files = Callable[[Set[str]], Iterable[DocumentSnapshot]]
