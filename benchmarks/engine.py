@@ -1,4 +1,4 @@
-"""The engines side by side, interleaved: prompts, decoding, keys with a cached prompt, drafts.
+"""Times the engines side by side, interleaved: prompts, decoding, keys with a cached prompt, passes.
 
     python -m benchmarks.engine [--shapes embedded 34m 46m 162m 1.3b] [--threads 1]
 
@@ -12,7 +12,7 @@ machine does meets all of them: trust the ratios, not the figures of two runs.
     tail_1    milliseconds from 8 new ids on a cached prompt of 512 to the first token
     tail_16   the same to the sixteenth token
     key       milliseconds from 2 new ids to the eighth token: what a typist waits for
-    verify_k  milliseconds of one pass over k ids after the cached prompt: what checks k drafts
+    verify_k  milliseconds of one pass over k ids after the cached prompt, with logits of each
     *_cpu     milliseconds of processor time, of the prompt, of a decoded token and of a key: what
               an engine takes from the other programs, and steadier when those are busy
 
