@@ -1,4 +1,4 @@
-"""Times the engines side by side, interleaved: prompts, decoding, keys with a cached prompt, passes.
+"""Times the engines side by side, in turns: prompts, decoding, keys with a cached prompt, passes.
 
     python -m benchmarks.engine [--shapes embedded 34m 46m 162m 1.3b] [--threads 1]
 
