@@ -34,7 +34,7 @@ from typing import IO, TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from model_runtime import landlock
-from model_runtime.errors import ModelRuntimeError
+from model_runtime.errors import ModelRuntimeError, brief
 from model_runtime.progress import told_to
 from model_runtime.store.converting import convert
 from model_runtime.store.options import AddOptions
@@ -111,13 +111,13 @@ def answer(request: Mapping[str, Any], answers: IO[str]) -> dict[str, Any]:
             )
         return {"report": _as_json(report)}
     except ModelRuntimeError as error:
-        return {"problem": str(error), "kind": type(error).__name__}
+        return {"problem": brief(str(error)), "kind": type(error).__name__}
     except MemoryError:
         return {"out_of": "memory"}
     except BrokenPipeError:
         raise
     except Exception as error:
-        return {"unexpected": f"{type(error).__name__}: {error}"}
+        return {"unexpected": brief(f"{type(error).__name__}: {error}")}
 
 
 def _as_json(report: ConversionReport) -> dict[str, Any]:

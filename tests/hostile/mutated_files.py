@@ -10,6 +10,7 @@ foresaw, a crash, a time limit, a file opened or changed outside, or a secret in
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
 import json
@@ -53,6 +54,10 @@ def changed(kind: str, originals: Path, folder: Path, chance: random.Random) -> 
     if kind in ("gguf", "wheel", "sdist", "zip"):
         original = next((originals / kind).iterdir())
         path = folder / original.name
+        if kind == "sdist" and chance.random() < 0.8:
+            unpacked = gzip.decompress(original.read_bytes())
+            path.write_bytes(gzip.compress(changed_bytes(unpacked, len(unpacked), chance), 1))
+            return path
         header = _METADATA_BYTES if kind == "gguf" else 10**9
         path.write_bytes(changed_bytes(original.read_bytes(), header, chance))
         return path
@@ -144,19 +149,34 @@ def read(kind: str, path: Path, out: Path) -> str:
         raise AssertionError(last["unexpected"])
     if "out_of" in last:
         raise AssertionError("memory")
+    if kind == "bundle/model.safetensors" and "report" in last:
+        return _loaded(out / "models" / "mine")
     return str(last.get("problem", ""))
+
+
+def _loaded(bundle: Path) -> str:
+    """Reads the weights as an engine does; returns the sentence that refuses them, or nothing."""
+    from model_runtime.errors import BundleError
+    from model_runtime.models.bundle import ModelBundle
+    from model_runtime.models.weights import UnreadableWeights
+
+    try:
+        ModelBundle.open(bundle).weights()
+    except (BundleError, UnreadableWeights) as error:
+        return str(error)
+    return ""
 
 
 def _read_archive(kind: str, path: Path) -> str:
     from model_runtime.training.corpus.archives import Sdist, Wheel
-    from model_runtime.training.corpus.source import UNREADABLE, Share
+    from model_runtime.training.corpus.source import MAX_FILE_BYTES, UNREADABLE, Share
     from model_runtime.training.recipe import CorpusRecipe
 
     source = (Wheel if kind == "wheel" else Sdist)(path, "thing", "1.0")
     try:
         _, files = source.open(CorpusRecipe(), Share())
         for file in files:
-            assert len(file.data) <= 2**20, "a file that is too long"
+            assert len(file.data) <= MAX_FILE_BYTES, "a file that is too long"
     except UNREADABLE as error:
         return f"{type(error).__name__}: {error}"
     return ""
@@ -248,7 +268,9 @@ def _fault_in(found: dict[str, Any], out: Path) -> str:
     return ""
 
 
-def run_cases(cases: int, seed: int, root: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
+def run_cases(
+    numbers: range, seed: int, root: Path
+) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Yields each case with what came of it; the kinds take turns."""
     originals = root / "originals"
     originals.mkdir(parents=True)
@@ -262,12 +284,11 @@ def run_cases(cases: int, seed: int, root: Path) -> Iterator[tuple[Case, dict[st
     (root / "secret").write_text(SECRET)
     before = _state(root)
     _import_readers()
-    for number in range(cases):
+    for done, number in enumerate(numbers, 1):
         case = Case(KINDS[number % len(KINDS)], number // len(KINDS))
         found = run_case(case, seed, originals, root)
-        if number % 50 == 49 or number == cases - 1:
-            if _state(root) != before:
-                found["fault"] = found["fault"] or "a file outside was changed"
+        if (done % 50 == 0 or done == len(numbers)) and _state(root) != before:
+            found["fault"] = found["fault"] or "a file outside was changed"
         yield case, found
 
 
@@ -303,21 +324,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--record", action="store_true", help="into benchmarks/results")
+    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if args.part is not None:
+        return _print_part(range(args.part, args.cases, args.workers), args.seed)
     table = {kind: Counter[str]() for kind in KINDS}
     slowest, faults = 0.0, list[str]()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        for case, found in run_cases(args.cases, args.seed, Path(folder)):
-            outcome = "fault" if found["fault"] else "refused" if found["sentence"] else "read"
-            table[case.kind][outcome] += 1
-            slowest = max(slowest, found["seconds"])
-            if found["fault"]:
-                faults.append(f"{case.kind} {case.number}: {found['fault']}")
-                print(faults[-1], flush=True)
+    for kind, number, outcome, seconds, fault in _parts(args.cases, args.seed, args.workers):
+        table[kind][outcome] += 1
+        slowest = max(slowest, seconds)
+        if fault:
+            faults.append(f"{kind} {number}: {fault}")
+            print(faults[-1], flush=True)
     print(f"{'':26}   read  refused  fault")
     for kind, counts in table.items():
         print(f"{kind:26} {counts['read']:6} {counts['refused']:8} {counts['fault']:6}")
@@ -331,8 +352,34 @@ def main() -> int:
             "slowest_seconds": round(slowest, 2), "outcomes": table, "faults": faults,
         }  # fmt: skip
         command = f"python -m tests.hostile.mutated_files --cases {args.cases} --seed {args.seed}"
-        write("hostile-files", figures, f"{command} --record")
+        write("hostile-files", figures, f"{command} --workers {args.workers} --record")
     return 1 if faults else 0
+
+
+def _parts(cases: int, seed: int, workers: int) -> Iterator[tuple[str, int, str, float, str]]:
+    """Yields what the workers print, one worker after the other; they work at the same time."""
+    command = [sys.executable, "-m", "tests.hostile.mutated_files", "--cases", str(cases),
+               "--seed", str(seed), "--workers", str(workers), "--part"]  # fmt: skip
+    quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    processes = [
+        subprocess.Popen([*command, str(part)], stdout=subprocess.PIPE, cwd=ROOT, env=quiet)
+        for part in range(workers)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        for line in process.stdout:
+            kind, number, outcome, seconds, fault = json.loads(line)
+            yield kind, number, outcome, seconds, fault
+        assert process.wait() == 0
+
+
+def _print_part(numbers: range, seed: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        for case, found in run_cases(numbers, seed, Path(folder)):
+            outcome = "fault" if found["fault"] else "refused" if found["sentence"] else "read"
+            told = (case.kind, case.number, outcome, found["seconds"], found["fault"])
+            print(json.dumps(told), flush=True)
+    return 0
 
 
 if __name__ == "__main__":

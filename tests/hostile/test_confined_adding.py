@@ -63,7 +63,7 @@ def test_what_takes_too_much_memory_is_ended_and_told_in_one_sentence(source, tm
 
 
 def test_a_file_that_grows_too_large_is_told_in_one_sentence(source, tmp_path):
-    with pytest.raises(ConversionError, match="File too large.*make room"):
+    with pytest.raises(ConversionError, match=r"File too large.*make room"):
         add(source, tmp_path / "models" / "mine", ConversionLimits(4 * 2**30, 10_000, 120.0))
     assert not (tmp_path / "models" / "mine").exists()
 
