@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -338,7 +339,6 @@ def main() -> int:
         slowest = max(slowest, seconds)
         if fault:
             faults.append(f"{kind} {number}: {fault}")
-            print(faults[-1], flush=True)
     print(f"{'':26}   read  refused  fault")
     for kind, counts in table.items():
         print(f"{kind:26} {counts['read']:6} {counts['refused']:8} {counts['fault']:6}")
@@ -361,16 +361,18 @@ def _parts(cases: int, seed: int, workers: int) -> Iterator[tuple[str, int, str,
     command = [sys.executable, "-m", "tests.hostile.mutated_files", "--cases", str(cases),
                "--seed", str(seed), "--workers", str(workers), "--part"]  # fmt: skip
     quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    processes = [
-        subprocess.Popen([*command, str(part)], stdout=subprocess.PIPE, cwd=ROOT, env=quiet)
-        for part in range(workers)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        for line in process.stdout:
-            kind, number, outcome, seconds, fault = json.loads(line)
-            yield kind, number, outcome, seconds, fault
-        assert process.wait() == 0
+    with ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(workers)]
+        processes = [
+            subprocess.Popen([*command, str(part)], stdout=output, cwd=ROOT, env=quiet)
+            for part, output in enumerate(outputs)
+        ]
+        for process, output in zip(processes, outputs, strict=True):
+            assert process.wait() == 0
+            output.seek(0)
+            for line in output:
+                kind, number, outcome, seconds, fault = json.loads(line)
+                yield kind, number, outcome, seconds, fault
 
 
 def _print_part(numbers: range, seed: int) -> int:
@@ -379,6 +381,8 @@ def _print_part(numbers: range, seed: int) -> int:
             outcome = "fault" if found["fault"] else "refused" if found["sentence"] else "read"
             told = (case.kind, case.number, outcome, found["seconds"], found["fault"])
             print(json.dumps(told), flush=True)
+            if found["fault"]:
+                print(case.kind, case.number, found["fault"], file=sys.stderr)
     return 0
 
 
