@@ -67,11 +67,15 @@ class Sdist:
 
 
 def _zipped(path: Path) -> Members:
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if not entry.is_dir():
-                with archive.open(entry) as file:
-                    yield entry.filename, entry.file_size, file
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if not entry.is_dir():
+                    with archive.open(entry) as file:
+                        yield entry.filename, entry.file_size, file
+    except (RuntimeError, IndexError) as error:
+        # Encrypted, packed in a way that the library does not know, or with an empty name.
+        raise zipfile.BadZipFile(f"{path.name}: {error}") from error
 
 
 def _tarred(path: Path) -> Members:
