@@ -238,7 +238,7 @@ def _is_outside(path: str, folder: Path) -> bool:
     if path.isdigit() or not path.startswith("/"):
         return False
     own = (str(folder), str(ROOT), sys.prefix, sys.base_prefix, "/usr/", "/lib", "/proc/", "/sys/",
-           "/dev/", "/etc/ld", "/etc/localtime")  # fmt: skip
+           "/dev/", "/etc/ld", "/etc/localtime", "/etc/os-release")  # fmt: skip
     return not path.startswith(own)
 
 
