@@ -164,7 +164,7 @@ lock: $(RELEASE)/.installed  ## write anew what a release is built with, and wha
 	$(RELEASE)/bin/python -m pip install --quiet pip-tools
 	cd .github/requirements && ../../$(RELEASE)/bin/pip-compile $(LOCK) --allow-unsafe -o build.txt build.in
 	$(RELEASE)/bin/pip-compile $(LOCK) --extra http --extra syntax -c constraints.txt -o .github/requirements/base.txt pyproject.toml
-LOCK := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host
+LOCK := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 $(RELEASE)/.installed: .github/requirements/build.txt
 	$(PYTHON) -m venv $(RELEASE)

@@ -29,9 +29,8 @@ def allowed_to_a_folder(section: object, *, is_trusted: bool) -> tuple[dict[str,
     allowed, refused = {}, []
     for key, value in section.items():
         setting = SETTINGS.get(key)
-        if setting is None or setting.set_by is SetBy.ANY_PROJECT:
-            allowed[key] = value
-        elif setting.set_by is SetBy.TRUSTED_PROJECT and is_trusted:
+        may = {SetBy.ANY_PROJECT, SetBy.TRUSTED_PROJECT} if is_trusted else {SetBy.ANY_PROJECT}
+        if setting is None or setting.set_by in may:
             allowed[key] = value
         else:
             who = "the user alone" if setting.set_by is SetBy.USER else "a folder that you trust"

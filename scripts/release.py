@@ -71,7 +71,14 @@ def list_parts(wheel: Path, requirements: Path, target: Path) -> None:
     """Writes the list of the release and of what it is installed with, the same for each build."""
     command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(requirements)]
     done = subprocess.run(
-        [*command, "--output-reproducible", "--spec-version", "1.6", "--pyproject", "pyproject.toml"],
+        [
+            *command,
+            "--output-reproducible",
+            "--spec-version",
+            "1.6",
+            "--pyproject",
+            "pyproject.toml",
+        ],
         check=True,
         cwd=ROOT,
         capture_output=True,
@@ -85,9 +92,7 @@ def list_parts(wheel: Path, requirements: Path, target: Path) -> None:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], check=True, cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", *arguments], check=True, cwd=ROOT, capture_output=True, text=True)
     return done.stdout
 
 

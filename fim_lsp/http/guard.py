@@ -30,7 +30,7 @@ class Guard:
         Args:
             app: gets the requests.
             hosts: names and addresses of this server, beside those of this machine.
-            token: proof that the client may use the server; None where any program of this user may.
+            token: proof that the client may use the server; None where the user's programs may.
         """
         self._app = app
         self._hosts = _LOCAL_NAMES | {host.lower() for host in hosts if host}
@@ -62,14 +62,18 @@ class Guard:
                     "authentication_error",
                     "invalid_api_key",
                 )
-        elif scope.get("client") and scope.get("server"):
-            if is_another_user(tuple(scope["client"]), tuple(scope["server"])):
-                return _refused("this server is another user's; start one of your own")
+        elif _is_of_another_user(scope):
+            return _refused("this server is another user's; start one of your own")
         return None
 
     def _is_ours(self, host: str) -> bool:
         name = _without_port(host.strip().lower())
         return name in self._hosts or _normal(name) in self._hosts
+
+
+def _is_of_another_user(scope: Scope) -> bool:
+    client, server = scope.get("client"), scope.get("server")
+    return bool(client and server) and is_another_user(tuple(client), tuple(server))
 
 
 def _refused(message: str) -> ApiError:

@@ -67,7 +67,10 @@ def snapshot(name: str, text: str, offset: int | None = None) -> DocumentSnapsho
 
 def prompt_parts(other: str, offset: int = 0) -> str:
     """All that a document says to a file that wants everything of it."""
-    own = snapshot("main.py", "from other import connect, KEY, KEYS, HEADERS, client, url\n\nx = connect(KEY)\n")
+    own = snapshot(
+        "main.py",
+        "from other import connect, KEY, KEYS, HEADERS, client, url\n\nx = connect(KEY)\n",
+    )
     found = gather(own, [snapshot("other.py", other, offset)], clock=lambda: 0.0)
     return "\n".join(one.text for one in found.snippets)
 
@@ -101,8 +104,8 @@ KEY_LINES = of(ALNUM + "+/", 64)
 def test_no_line_of_a_private_key_is_context_wherever_a_part_of_the_file_begins(
     lines, kind, has_end, quoted, edit
 ):
-    rows = [f"-----BEGIN {kind}PRIVATE " "KEY-----", *lines]
-    rows += [f"-----END {kind}PRIVATE " "KEY-----"] if has_end else []
+    rows = [f"-----BEGIN {kind}PRIVATE KEY-----", *lines]
+    rows += [f"-----END {kind}PRIVATE KEY-----"] if has_end else []
     key = "\n".join(f'    "{row}\\n"' for row in rows) if quoted else "\n".join(rows)
     text = "x = connect()\n" * 3000 + f"KEY = (\n{key}\n)\n" + "y = connect()\n" * 3000
     part, line = masked_part(snapshot("other.py", text, int(edit * len(text))))
@@ -166,7 +169,7 @@ def server():
 
 
 HARD = {
-    "begins of keys": "-----BEGIN PRIVATE " "KEY-----" * 6000,
+    "begins of keys": "-----BEGIN PRIVATE KEY-----" * 6000,
     "names of secrets": "token" * 40_000,
     "names and blanks": "token" + " " * 200_000,
     "begins of web tokens": "eyJ" + "-eyJ" * 50_000,

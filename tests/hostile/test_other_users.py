@@ -13,7 +13,9 @@ from fim_lsp.http.peer_user import is_another_user, user_of
 from tests.support.http_server import serving
 from tests.support.scripted_host import scripted_model
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells users")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="Linux alone tells users"
+)
 ASK = """
 import os, socket, sys
 "x".encode("idna")  # imported now: another user cannot read this Python's files

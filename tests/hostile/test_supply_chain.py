@@ -46,17 +46,23 @@ def test_only_the_job_that_publishes_may_publish_and_has_no_password():
     assert "gh-action-pypi-publish" not in jobs[0]
     assert "id-token: write" in jobs[1]
     assert "password" not in re.sub("#.*", "", jobs[1])
-    assert "run: make" not in jobs[1]  # nothing of the repository runs where the right to publish is
+    assert (
+        "run: make" not in jobs[1]
+    )  # nothing of the repository runs where the right to publish is
 
 
 @pytest.mark.parametrize("path", LOCKED, ids=lambda path: path.name)
 def test_every_requirement_of_a_release_has_a_version_and_hashes(path):
     text = re.sub(r"\\\n", " ", path.read_text())
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
 
     assert lines
     for line in lines:
-        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line[:100]
+        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line[
+            :100
+        ]
 
 
 def test_what_a_release_is_built_with_and_needs_is_locked():
