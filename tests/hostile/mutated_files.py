@@ -181,7 +181,7 @@ def _read_archive(kind: str, path: Path) -> str:
         for file in files:
             assert len(file.data) <= MAX_FILE_BYTES, "a file that is too long"
     except UNREADABLE as error:
-        return f"{type(error).__name__}: {error}"
+        return " ".join(f"{type(error).__name__}: {error}".split())[:100]  # as the corpus tells it
     return ""
 
 
