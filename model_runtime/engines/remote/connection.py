@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.engines.endpoint import Address
@@ -85,11 +86,10 @@ class Connection:
             self._is_broken_off = True
             self._shut()
 
-    def end_request(self) -> bool:
-        """Forgets the request that was under way; returns whether it was broken off."""
+    def end_request(self) -> None:
+        """Makes ready for the next request."""
         with self._lock:
-            is_broken_off, self._is_broken_off = self._is_broken_off, False
-            return is_broken_off
+            self._is_broken_off = False
 
     def close(self) -> None:
         """Closes the connection, which no request uses."""
@@ -105,8 +105,6 @@ class Connection:
 
     def _shut(self) -> None:
         if self._socket is not None:
-            try:
+            with suppress(OSError):  # it is closed
                 # That of an encrypted socket would take its encryption from the waiting thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is closed

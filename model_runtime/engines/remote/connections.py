@@ -73,13 +73,7 @@ class Connections:
         try:
             yield exchange
         finally:
-            with self._changed:
-                self._lent.remove(exchange)
-                connection.end_request()
-                if self.is_open:
-                    self._idle.append(connection)
-            if not self.is_open:
-                connection.close()
+            self._take_back(exchange)
 
     def close(self) -> None:
         """Breaks off what is under way, and closes all connections."""
@@ -91,6 +85,16 @@ class Connections:
         self._watcher.join()
         for connection in self._idle:
             connection.close()
+
+    def _take_back(self, exchange: Exchange) -> None:
+        connection = exchange.connection
+        with self._changed:
+            self._lent.remove(exchange)
+            connection.end_request()
+            if self.is_open:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _watch(self) -> None:
         while self.is_open:
