@@ -10,6 +10,7 @@ import pytest
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.importers.huggingface import convert_folder
+from model_runtime.models.bundle import ModelBundle
 from tests.remote.conftest import Served
 from tests.support.transformers_models import CASES, CONTEXT, write_checkpoint
 from tests.support.vllm_server import VllmServer
@@ -24,7 +25,8 @@ WIDE = {"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2}
 def test_a_model_of_another_family_is_decoded_as_in_this_process(family, tmp_path):
     case = CASES[family]
     write_checkpoint(replace(case, settings={**case.settings, **WIDE}), tmp_path / "hf")
-    bundle = convert_folder(tmp_path / "hf", tmp_path / "bundle")
+    convert_folder(tmp_path / "hf", tmp_path / "bundle", name="small", quantization="float32")
+    bundle = ModelBundle.open(tmp_path / "bundle")
     server = VllmServer(tmp_path / "hf", context=CONTEXT)
     prompts = [list(range(start, start + 100)) for start in (40, 200, 370)]
     sampling = SamplingParams(12, stop_ids=frozenset())
