@@ -71,7 +71,7 @@ async def test_the_stand_in_answers_until_the_server_does(loader):
 
 
 async def test_the_status_is_as_new_as_the_outage_and_its_user_is_warned_once(loader):
-    """What only the user can mend is a warning of its own."""
+    """A problem that only the user can mend is a warning of its own."""
     host, said = ModelHost(loader), []
     await host.ready(Settings(engine="vllm", model="big"))
     host.subscribe(lambda status: said.append(status.message))

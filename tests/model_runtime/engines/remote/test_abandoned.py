@@ -20,7 +20,7 @@ def give_up(engine):
 
 
 def abandoned_beside(engine):
-    """How many answers the server went on with beside one that is carried through."""
+    """Returns how many answers the server went on with beside one that is carried through."""
     with engine.generate(PROMPT, FEW) as stream:
         list(stream)
     return stream.counts.abandoned
@@ -63,7 +63,7 @@ def test_answers_of_others_are_not_taken_for_ones_own(open_engine, server):
 
 
 def test_a_server_that_goes_on_is_asked_for_little_at_once(open_engine, server):
-    """So the next request waits shortly, and the answer is the same."""
+    """The next request waits shortly then, and the answer is the same."""
     engine, forty = open_engine(), SamplingParams(40, stop_ids=frozenset())
     whole = [token.id for token in engine.generate(PROMPT, forty)]
     server.may_stop.clear()

@@ -252,7 +252,7 @@ def test_another_model_at_the_same_address_is_noticed(bundle):
 
 
 def test_another_model_is_noticed_though_no_request_failed_meanwhile(bundle):
-    """It knows nothing of a prompt that the one before had read."""
+    """A server that was started anew knows nothing of a prompt that the one before had read."""
     with serving(ModelServer(bundle)) as first:
         engine = open_remote("llama-server", bundle, first.url)
         for _ in range(2):
