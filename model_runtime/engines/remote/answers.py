@@ -40,7 +40,7 @@ class Answers:
         self._dialect, self._client, self._model = dialect, client, model
         self._server, self._backoff = server, backoff
         self.abandoned = AbandonedAnswers(lambda tag: dialect.is_running(client, tag))
-        """Those that were given up."""
+        """Answers that were given up."""
 
     def told(
         self, wanted: Wanted, cancel: threading.Event, stream: RemoteStream
