@@ -69,6 +69,11 @@ class EngineUnavailable(ModelRuntimeError):
 class ServerUnavailable(ModelRuntimeError):
     """The server of a remote engine does not answer now; the same engine may answer later."""
 
+    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
+        """Takes the message, and whether it stays true until the user does something."""
+        super().__init__(message)
+        self.is_lasting = is_lasting
+
 
 def shown(value: object) -> str:
     """Returns a value as a message quotes it: on one line, without control characters, and short.

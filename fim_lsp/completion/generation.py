@@ -295,4 +295,5 @@ def _decoding_figures(generation: Generation) -> DecodingFigures:
         forced_tokens=generation.forced_tokens,
         finish=generation.rule or generation.finish.value,
         mean_logprob=generation.mean_logprob,
+        abandoned_answers=generation.abandoned or None,
     )

@@ -111,6 +111,8 @@ class DecodingFigures:
     finish: str
     """Name of the stop rule, or why the engine stopped."""
     mean_logprob: float
+    abandoned_answers: int | None = None
+    """Answers that nobody waits for, on which the server went on meanwhile; None for none."""
 
 
 class CandidateOutcome(Enum):

@@ -104,6 +104,7 @@ class StatusReporter:
             status["server"] = {
                 "place": server.place,
                 "hasProbabilities": server.has_probabilities,
+                "stopsAbandoned": server.stops_abandoned,
             }
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files
