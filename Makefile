@@ -152,6 +152,30 @@ vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(VSCOD
 	cd $(dir $<) && PATH=$(VSCODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# What builds a release is pinned by hashes, and lies in an environment of its own.
+RELEASE := build/release
+LOCKED := --quiet --disable-pip-version-check --require-hashes
+.PHONY: release audit lock
+release: $(RELEASE)/.installed  ## build wheel, sdist and list of parts into dist, twice, and compare them
+	rm -rf dist
+	$(RELEASE)/bin/python -m scripts.release dist --parts .github/requirements/base.txt
+
+audit: $(RELEASE)/.installed  ## look for known weaknesses in what is installed with this
+	$(RELEASE)/bin/pip-audit --disable-pip --require-hashes -r .github/requirements/base.txt
+	$(RELEASE)/bin/pip-audit --disable-pip --require-hashes -r .github/requirements/build.txt
+	cd vscode-client && npm audit --omit=dev --audit-level=moderate
+
+lock: $(RELEASE)/.installed  ## write anew what a release is built with, and what it needs, with hashes
+	$(RELEASE)/bin/python -m pip install --quiet pip-tools
+	cd .github/requirements && ../../$(RELEASE)/bin/pip-compile $(LOCK) --allow-unsafe -o build.txt build.in
+	$(RELEASE)/bin/pip-compile $(LOCK) --extra http --extra syntax -c constraints.txt -o .github/requirements/base.txt pyproject.toml
+LOCK := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+$(RELEASE)/.installed: .github/requirements/build.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install $(LOCKED) -r $<
+	@touch $@
+
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 

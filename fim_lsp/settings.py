@@ -30,9 +30,10 @@ from fim_lsp.setting_types import (
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
-    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address"}
-)
-"""Keys that editors' clients keep in the same section for themselves; they are no mistake."""
+    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address",
+     "workspace", "workspaceTrusted"}
+)  # fmt: skip
+"""Keys of the section that are no settings: of clients, and what `workspace_settings` reads."""
 
 CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Sources of parts of other files; `fim_lsp.context.source` says what each is."""
