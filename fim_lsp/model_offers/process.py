@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from fim_lsp.background import PROCESS_FLAGS
 from fim_lsp.model_offers.errors import AddingFailed
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ async def add_in_a_process(name: str, on_step: Callable[[AddStep], None]) -> Non
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_MAX_LINE_BYTES,
+            creationflags=PROCESS_FLAGS,
         )  # fmt: skip
     except OSError as error:
         raise AddingFailed(f"the program that adds models does not start ({error})") from error

@@ -59,7 +59,7 @@ def type_and_accept(editor: Neovim) -> None:
     attached = "return #vim.lsp.get_clients({ bufnr = 0, name = 'fim_lsp' })"
     editor.until(lambda: editor.lua(attached) == 1, "the server")
     editor.lua("vim.bo.indentexpr = ''")
-    editor.type("Gidef add(")
+    editor.type("Godef add(")
     editor.wait_for_ghost(REST)
     editor.type("<Tab>")
     editor.wait_for_lines(*f"{TYPED}{REST}".split("\n"))

@@ -30,7 +30,8 @@ def read_json(path: Path):
 
 
 def lua_list(path: Path, name: str) -> list[str]:
-    found = re.search(rf"^  {name} = \{{(.*?)^?\s*\}},$", path.read_text("utf-8"), re.M | re.S)
+    """Returns the texts of a list in a table of Lua, in lists within it as well."""
+    found = re.search(rf"^  {name} = \{{(.*?)\}},?$", path.read_text("utf-8"), re.M | re.S)
     assert found
     return re.findall(r"'([^']+)'", found[1])
 
