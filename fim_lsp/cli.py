@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fim_lsp.commands import calibrate, complete, connect, doctor, replay, serve, setup, stats
 from fim_lsp.errors import FimLspError, UsageError
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.printable import printable
+from model_runtime.printable import printable, write_what_a_terminal_lacks
 
 _DESCRIPTION = """\
 Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
@@ -33,6 +33,7 @@ _COMMANDS = (serve, connect, setup, complete, doctor, stats, replay, calibrate)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    write_what_a_terminal_lacks()
     args = parser().parse_args(arguments)
     logging.raiseExceptions = False  # a full disk must not stop the server
     logging.getLogger().addHandler(logging.NullHandler())  # only `serve` has a log

@@ -22,11 +22,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_OPEN_ELSEWHERE = (5, 32)
+"""Windows' errors where another process has a file open, or one of a folder that is renamed."""
 _ATTEMPTS = 20
 """Others that may come between the two steps of a change in a folder that all share."""
 _WORK = re.compile(r"\.fim-lsp\..+\.[0-9a-f]{12}")
@@ -98,6 +100,9 @@ def sweep(parent: Path) -> None:
             lock.acquire(blocking=False)
             shutil.rmtree(work, ignore_errors=True)
             lock.release()
+            if os.name == "nt":  # the lock was open, so it stayed; it does if another has it now
+                (work / _LOCK).unlink()
+                work.rmdir()
 
 
 def _is_ours(path: Path) -> bool:
@@ -134,7 +139,21 @@ def cannot_write(path: Path, error: OSError) -> str:
     """
     full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
     remedy = "; make room there and try again" if error.errno in full else ""
+    if getattr(error, "winerror", None) in _OPEN_ELSEWHERE:
+        remedy = "; end the server or other program that uses it, and try again"
     return f"cannot write {path} ({error}){remedy}"
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a file for reading; no link where the system can tell, and no wait for a pipe.
+
+    Raises:
+        OSError: it cannot be opened, or is a link.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"):  # each system has some of them
+        flags |= getattr(os, name, 0)
+    return open(os.open(path, flags), "rb")
 
 
 def replace_text(path: Path, text: str) -> None:

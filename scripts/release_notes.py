@@ -32,7 +32,9 @@ def notes(tag: str, root: Path = ROOT) -> str:
         "pyproject.toml": package[1] if package else "none",
         "vscode-client/package.json": extension["version"],
     }
-    problems = [f"{name} has version {is_now}" for name, is_now in found.items() if is_now != version]
+    problems = [
+        f"{name} has version {is_now}" for name, is_now in found.items() if is_now != version
+    ]
     problems += ["CHANGELOG.md has no section for it"] if section is None else []
     their = _section((root / "vscode-client/CHANGELOG.md").read_text("utf-8"), version)
     problems += ["vscode-client/CHANGELOG.md has no section for it"] if their is None else []

@@ -79,7 +79,10 @@ def main() -> int:
         try:
             with installed(args.wheel, python) as own:
                 seconds = time.perf_counter() - start
-                print(f"{python}: installed in {seconds:.0f} s, suggests {complete(own)!r}", flush=True)
+                print(
+                    f"{python}: installed in {seconds:.0f} s, suggests {complete(own)!r}",
+                    flush=True,
+                )
         except (subprocess.SubprocessError, ValueError, OSError) as error:
             failed += 1
             print(f"{python}: {error}", file=sys.stderr)

@@ -33,7 +33,7 @@ from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import SECTION, Settings, section_of
-from fim_lsp.suggestion import SelectedSuggestion, Trigger
+from fim_lsp.suggestion import SelectedSuggestion
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
     capabilities = field_at(server.protocol.raw_params, "capabilities")
     server.can_ask = shows_actions(capabilities)
     server.states.is_wanted = wants_document_states(capabilities)
+    server.text_only.initialize(capabilities)
     completion_list.offer(server, capabilities)
 
 
@@ -127,7 +128,10 @@ def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> No
     """Takes an edit of a document."""
     changes = params.content_changes
     place = end_of_edit(changes[-1], server.documents.encoding) if changes else None
-    server.changed(params.text_document.uri, place)
+    uri, version = params.text_document.uri, params.text_document.version
+    server.changed(uri, place)
+    if server.text_only.is_one and (document := server.documents.get(uri)) is not None:
+        accept(server, server.text_only.edited(uri, version, document.source))
 
 
 def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
@@ -204,11 +208,14 @@ async def inline_completion(
         server.visited(snapshot.uri)
         completions = await server.provider.complete(
             server.request(
-                snapshot, _trigger(params.context), _selected(server, snapshot, params.context)
+                snapshot,
+                server.text_only.trigger(snapshot, params.context),
+                _selected(server, snapshot, params.context),
             )
         )
         if completions is None or not server.is_current(snapshot):
             return None
+        server.text_only.answered(snapshot, completions)
         return to_items(completions, snapshot, server.documents.encoding)
     except asyncio.CancelledError:
         if server.protocol.is_shut_down:
@@ -238,12 +245,6 @@ def explain(server: FimServer, params: Any) -> dict[str, Any]:
         "traces": [as_json(trace) for trace in traces],
         "markdown": markdown(traces, server.documents.relative_path),
     }
-
-
-def _trigger(context: lsp.InlineCompletionContext) -> Trigger:
-    if context.trigger_kind is lsp.InlineCompletionTriggerKind.Invoked:
-        return Trigger.INVOKED
-    return Trigger.AUTOMATIC
 
 
 def _selected(
