@@ -44,14 +44,16 @@ def test_a_checkout_leaves_no_credentials_behind():
 
 
 def test_only_the_job_that_publishes_may_publish_and_has_no_password():
-    jobs = (ROOT / ".github" / "workflows" / "release.yml").read_text().split("\n  publish:")
+    jobs = dict(JOB.findall((ROOT / ".github" / "workflows" / "release.yml").read_text()))
+    publishing = [name for name, job in jobs.items() if "gh-action-pypi-publish" in job]
 
-    assert "gh-action-pypi-publish" not in jobs[0]
-    assert "id-token: write" in jobs[1]
-    assert "password" not in re.sub("#.*", "", jobs[1])
-    assert (
-        "run: make" not in jobs[1]
-    )  # nothing of the repository runs where the right to publish is
+    assert ["pypi"] == publishing
+    assert "id-token: write" in jobs["pypi"]
+    assert "password" not in jobs["pypi"]
+    assert "attest-build-provenance" in jobs["build"]
+    for name in ("pypi", "galleries", "page"):  # where a right to publish is, nothing of ours runs
+        assert "checkout" not in jobs[name]
+        assert not re.search(r"run: (make|python)", jobs[name])
 
 
 @pytest.mark.parametrize("path", LOCKED, ids=lambda path: path.name)
