@@ -64,6 +64,7 @@ _KINDS = {
         EngineKind(
             name="ctranslate2",
             package="ctranslate2",
+            extra="ctranslate2",
             devices=("cpu", "cuda"),
             auto_devices=("cpu",),
             has_seeds=False,
