@@ -38,6 +38,7 @@ from fim_lsp.suggestion import SelectedSuggestion, Trigger
 logger = logging.getLogger(__name__)
 
 EXPLAIN = "fimLsp/explain"
+STATS = "fimLsp/stats"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
@@ -240,6 +241,15 @@ def explain(server: FimServer, params: Any) -> dict[str, Any]:
     }
 
 
+async def stats(server: FimServer, params: Any) -> dict[str, Any]:
+    """Returns what was accepted on the last days, as counted on this machine."""
+    days = await asyncio.to_thread(server.provider.days)
+    return {
+        "days": [day._asdict() for day in days],
+        "isCounting": server.settings.learn_from_use,
+    }
+
+
 def _trigger(context: lsp.InlineCompletionContext) -> Trigger:
     if context.trigger_kind is lsp.InlineCompletionTriggerKind.Invoked:
         return Trigger.INVOKED
@@ -290,6 +300,7 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     "textDocument/didFocus": did_focus,
     EXPLAIN: explain,
+    STATS: stats,
 }
 _EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {
