@@ -30,7 +30,7 @@ from fim_lsp.setting_types import (
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
-    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address"}
+    "trace server path command arguments serverPath interpreter address keyHint".split()
 )
 """Keys that editors' clients keep in the same section for themselves; they are no mistake."""
 
