@@ -30,7 +30,10 @@ from fim_lsp.setting_types import (
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
-    "trace server path command arguments serverPath interpreter address keyHint".split()
+    {
+        *{"trace", "server", "path", "command", "arguments", "serverPath", "interpreter"},
+        *{"address", "keyHint"},
+    }
 )
 """Keys that editors' clients keep in the same section for themselves; they are no mistake."""
 

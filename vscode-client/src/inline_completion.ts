@@ -32,7 +32,7 @@ export function createMiddleware(listener: SuggestionListener): Middleware {
     },
     executeCommand: (command, args, next) => {
       if (command === ACCEPT) listener.accepted();
-      return next(command, args);
+      return next(command, args) as unknown;
     },
   };
 }

@@ -140,8 +140,8 @@ function shortened(step: string): string {
 
 function whyNoEnvironment(base: string, output: string): string {
   if (/ensurepip|No module named venv/.test(output)) {
-    return t('{0} cannot make virtual environments: its module venv is incomplete. On Debian and Ubuntu run: sudo apt ' +
-      'install python3-venv, then try again.', base);
+    return t('{0} cannot make virtual environments: its module venv is incomplete. On Debian and Ubuntu run: sudo ' +
+      'apt install python3-venv, then try again.', base);
   }
   return t('No virtual environment could be made with {0}: {1}. Name another Python in fimLsp.interpreter.', base,
     detail(output));
@@ -162,8 +162,8 @@ function whyNotInstalled(wheel: string, output: string): string {
       python[2].trim());
   }
   if (NETWORK_ERRORS.test(output)) {
-    return t('The package index cannot be reached, and the packages are not on this machine. Go online and try again, ' +
-      'or put the wheels into a folder and set PIP_FIND_LINKS to it.');
+    return t('The package index cannot be reached, and the packages are not on this machine. Go online and try ' +
+      'again, or put the wheels into a folder and set PIP_FIND_LINKS to it.');
   }
   const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
   if (missing !== undefined) {

@@ -112,7 +112,8 @@ export async function search(candidates: readonly Candidate[], folder: string): 
   }
   return {
     kind: 'not found',
-    message: t('No Python was found on PATH. Install Python {0} or later, or name one in fimLsp.interpreter.', MIN_PYTHON),
+    message: t('No Python was found on PATH. Install Python {0} or later, or name one in fimLsp.interpreter.',
+      MIN_PYTHON),
     base: undefined,
     isSetUpMissing: false,
   };
@@ -134,8 +135,8 @@ function describe(path: string, result: ProbeResult): string {
       return t('{0} can run the server.', path);
     case 'incomplete':
       return isServerMissing(result)
-        ? t('One step is left: install the server. It goes into a private environment of this extension (about {0} MB), ' +
-          'made with Python {1} ({2}), which stays as it is.', INSTALLED_MB, result.version, path)
+        ? t('One step is left: install the server. It goes into a private environment of this extension (about {0} ' +
+          'MB), made with Python {1} ({2}), which stays as it is.', INSTALLED_MB, result.version, path)
         : t('fim-lsp is incomplete for Python {0} ({1}): {2} missing. Run: {3}', result.version, path,
           result.missing.join(', '), `${path} -m pip install --force-reinstall fim-lsp`);
     case 'old':

@@ -41,7 +41,7 @@ export class KeyHint implements vscode.Disposable {
   /** Counts an acceptance: after some of them no hint is shown. */
   async accepted(): Promise<void> {
     this.hide();
-    const before = this.memento.get(ACCEPTED, 0);
+    const before = this.memento.get<number>(ACCEPTED, 0);
     if (before < MAX_ACCEPTED) await this.memento.update(ACCEPTED, before + 1);
   }
 
@@ -49,7 +49,7 @@ export class KeyHint implements vscode.Disposable {
   show(document: vscode.TextDocument, position: vscode.Position): void {
     const editor = vscode.window.activeTextEditor;
     if (editor?.document !== document || !editor.selection.active.isEqual(position)) return;
-    if (!showsKeyHint() || this.memento.get(ACCEPTED, 0) >= MAX_ACCEPTED) return;
+    if (!showsKeyHint() || this.memento.get<number>(ACCEPTED, 0) >= MAX_ACCEPTED) return;
     this.hide();
     this.editor = editor;
     const range = editor.document.lineAt(position.line).range;

@@ -33,7 +33,8 @@ export async function download(
 
 async function isLicenseAccepted({ name, license, licenseUrl, downloadBytes }: AvailableModel): Promise<boolean> {
   const [agree, openLicense] = [t('Agree and Download ({0})', formatBytes(downloadBytes)), t('Open the License')];
-  const detail = t('The license is {0}. It restricts what you may do with the model; read it before you agree.', license);
+  const detail = t('The license is {0}. It restricts what you may do with the model; read it before you agree.',
+    license);
   const buttons = licenseUrl === '' ? [agree] : [agree, openLicense];
   for (;;) {
     const question = t('Do you agree with the license of {0}?', name);

@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import { t } from './l10n.ts';
 import {
-  availableInOrder, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
+  availableInOrder, formatMemory, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
   type AvailableModel, type InstalledModel, type Models, type Speed,
 } from './models.ts';
 
@@ -128,12 +128,13 @@ export class ModelList {
     const remove = button('trash', t('Remove {0} from this machine', name),
       () => { this.choose({ kind: 'remove', model }); });
     const buttons = model.isRemovable && this.speeds !== undefined ? [remove] : [];
-    const size = formatSize(model);
+    const size = [formatSize(model), formatMemory(model, this.models.available)].filter(Boolean).join(', ');
     if (problem !== '') return { name, label: `$(warning) ${name}`, detail: problem, buttons };
     const measured = this.speeds?.get(model);
-    const speed = this.notes.get(name) ?? (measured === undefined ? t('speed not measured yet') : formatSpeed(measured));
-    const measure = button('dashboard', t('Measure the speed of this model here; it is loaded a second time for that'),
-      () => { this.enqueue(model); });
+    const known = measured === undefined ? t('speed not measured yet') : formatSpeed(measured);
+    const speed = this.notes.get(name) ?? known;
+    const whatFor = t('Measure the speed of this model here; it is loaded a second time for that');
+    const measure = button('dashboard', whatFor, () => { this.enqueue(model); });
     return {
       name,
       label: name,

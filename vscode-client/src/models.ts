@@ -28,6 +28,8 @@ export interface AvailableModel {
   /** False where the user is asked to agree with the license. */
   readonly isPermissive: boolean;
   readonly downloadBytes: number;
+  /** Memory that the model is expected to take here. */
+  readonly memoryBytes: number;
   /** Whether the memory of this machine is enough. */
   readonly fits: boolean;
   readonly isRecommended: boolean;
@@ -56,6 +58,12 @@ export function formatSize(model: InstalledModel | AvailableModel): string {
   const bytes = 'bytes' in model ? model.bytes : model.downloadBytes;
   const license = model.license === '' ? [] : [model.license];
   return [t('{0} parameters', formatCount(model.parameters)), formatBytes(bytes), ...license].join(', ');
+}
+
+/** Returns the memory that an installed model takes, where the catalogue has it; else nothing. */
+export function formatMemory(model: InstalledModel, models: readonly AvailableModel[]): string {
+  const known = models.find(({ name }) => name === model.name);
+  return known === undefined ? '' : t('{0} of memory', formatBytes(known.memoryBytes));
 }
 
 /** Returns a measured speed for one line of a list: `first token in 69 ms, then 301 per second here`. */

@@ -39,9 +39,9 @@ async function show(
   { type, message }: ShowMessageParams, offered: MessageActionItem[],
 ): Promise<MessageActionItem | null> {
   const showIn = type === MessageType.Error || type === MessageType.Warning ? SHOW[type] : SHOW[MessageType.Info];
-  const steps = new Map(nextSteps(type).map((step) => [{ title: step.title }, step]));
+  const steps = new Map<MessageActionItem, Action>(nextSteps(type).map((step) => [{ title: step.title }, step]));
   const choice = await showIn<MessageActionItem>(message, ...offered, ...steps.keys());
-  const step = choice && steps.get(choice as { title: string });
+  const step = choice && steps.get(choice);
   if (step !== undefined) await vscode.commands.executeCommand(step.command, ...step.arguments ?? []);
   return choice === undefined || step !== undefined ? null : choice;
 }

@@ -35,15 +35,16 @@ export function usagePage(facts: UsageFacts, nonce: string): string {
 <body>
 <main>
 <h1>${escaped(t('Keys saved this week'))}</h1>
-${week === undefined ? paragraph(t('The server is not running, so there are no counts to show.')) : describeWeek(facts, week)}
+${week === undefined
+    ? paragraph(t('The server is not running, so there are no counts to show.'))
+    : describeWeek(facts, week)}
 <h2>${escaped(t('Model'))}</h2>
 ${(model.length === 0 ? [t('none runs')] : model).map(paragraph).join('\n')}
 <h2>${escaped(t('Problems'))}</h2>
 ${problems.length === 0 ? paragraph(t('There are none.')) : problems.map(describeProblem).join('\n')}
 <p class="actions">${facts.actions.map(link).join(' ')}</p>
-<p class="note">${escaped(
-    t('Counted on this machine only, by day, in numbers: no code, no names of files. Nothing is sent anywhere. "{0}" deletes the counts.',
-      'fim-lsp stats --clear'))}</p>
+<p class="note">${escaped(t('Counted on this machine only, by day, in numbers: no code, no names of files. Nothing ' +
+    'is sent anywhere. "{0}" deletes the counts.', 'fim-lsp stats --clear'))}</p>
 </main>
 </body>
 </html>`;
@@ -80,8 +81,8 @@ function chart(week: readonly Day[], locale: string): string {
       `height="${height.toFixed(1)}"/>${figure}<text x="${middle}" y="${HEIGHT - 5}">${escaped(name)}</text>`;
   });
   const spoken = week.map(({ day, keys }) => `${day}: ${keys}`).join(', ');
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(t('Keys saved by day: {0}', spoken))}">` +
-    `${columns.join('')}</svg>`;
+  const label = escaped(t('Keys saved by day: {0}', spoken));
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">${columns.join('')}</svg>`;
 }
 
 function describeProblem({ sentence, actions }: Problem): string {

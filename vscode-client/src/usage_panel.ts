@@ -44,10 +44,16 @@ export class UsagePanel implements vscode.Disposable {
     await this.refresh();
   }
 
+  private isClosed(panel: vscode.WebviewPanel): boolean {
+    return this.panel !== panel;
+  }
+
   /** Writes the page anew, if it is seen. */
   async refresh(): Promise<void> {
-    if (this.panel?.visible !== true) return;
+    const { panel } = this;
+    if (panel?.visible !== true) return;
     const usage = await this.server.usage();
+    if (this.isClosed(panel)) return;
     const countAgain: Action[] = usage?.isCounting === false ? [actions.openSetting('learnFromUse')] : [];
     const page = usagePage({
       week: usage && lastWeek(usage, new Date()),
@@ -57,7 +63,6 @@ export class UsagePanel implements vscode.Disposable {
       actions: [...countAgain, actions.selectModel(), actions.explain()],
       locale: vscode.env.language,
     }, randomUUID());
-    // The panel may have been closed meanwhile; the same page again would lose the place in it.
-    if (this.panel !== undefined) this.panel.webview.html = page;
+    panel.webview.html = page;
   }
 }

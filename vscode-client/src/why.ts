@@ -54,7 +54,10 @@ export function explainSilence(trace: Trace, language: string): Reason {
       return { sentence: t('The model is being loaded.'), actions: [actions.showOutput()] };
     case 'engineError':
     case 'internalError':
-      return { sentence: t('Something is wrong: {0}', trace.reason), actions: [actions.restart(), actions.showOutput()] };
+      return {
+        sentence: t('Something is wrong: {0}', trace.reason),
+        actions: [actions.restart(), actions.showOutput()],
+      };
     default:
       return explainOutcome(trace);
   }
@@ -64,7 +67,8 @@ function describeConfidence({ probability, leastProbability }: Trace): string {
   if (typeof probability !== 'number' || typeof leastProbability !== 'number') {
     return t('The model is not sure enough.');
   }
-  return t('The model is not sure enough: {0} %, and {1} % are needed.', percent(probability), percent(leastProbability));
+  return t('The model is not sure enough: {0} %, and {1} % are needed.', percent(probability),
+    percent(leastProbability));
 }
 
 function percent(share: number): string {
