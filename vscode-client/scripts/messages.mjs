@@ -7,8 +7,8 @@ const SOURCE = new URL('../src/', import.meta.url).pathname;
 
 /** Calls whose arguments nobody reads but in the output, or who writes a program. */
 const NOT_SHOWN = /^(?:this\.)?output\.\w+$|^work\.log$|^assert\b|^vscode\.Uri\.parse$|^RegExp$/;
-/** Names of states in the code, which nobody reads. */
-const NAMES = new Set(['not found', 'python extension', 'on request', 'set up']);
+/** Names of states in the code, and styles, which nobody reads. */
+const NAMES = new Set(['not found', 'python extension', 'on request', 'set up', '1px solid']);
 /** Two words in a row: a sentence, or a part of one. */
 const PROSE = /[a-z]{2,} [a-z]{2,}/i;
 

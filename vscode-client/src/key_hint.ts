@@ -12,8 +12,16 @@ const SHOWN_MS = 6_000;
 
 export class KeyHint implements vscode.Disposable {
   private readonly memento: vscode.Memento;
+  /** Looks like a label, so that nobody takes it for a part of the suggestion. */
   private readonly decoration = vscode.window.createTextEditorDecorationType({
-    after: { color: new vscode.ThemeColor('editorCodeLens.foreground'), margin: '0 0 0 3em', fontStyle: 'italic' },
+    after: {
+      color: new vscode.ThemeColor('descriptionForeground'),
+      backgroundColor: new vscode.ThemeColor('editorWidget.background'),
+      borderColor: new vscode.ThemeColor('editorWidget.border'),
+      border: '1px solid',
+      margin: '0 0 0 3em',
+      fontStyle: 'normal',
+    },
   });
   private readonly subscription: vscode.Disposable;
   private editor: vscode.TextEditor | undefined;
@@ -54,7 +62,7 @@ export class KeyHint implements vscode.Disposable {
     this.editor = editor;
     const range = editor.document.lineAt(position.line).range;
     editor.setDecorations(this.decoration, [
-      { range: new vscode.Range(range.end, range.end), renderOptions: { after: { contentText: hint() } } },
+      { range: new vscode.Range(range.end, range.end), renderOptions: { after: { contentText: ` ${hint()} ` } } },
     ]);
     this.timer = setTimeout(() => { this.hide(); }, SHOWN_MS);
   }

@@ -11,7 +11,7 @@ import type { PythonLocator } from './python_locator.ts';
 import { ConnectionError, startServer, type Connection } from './server_process.ts';
 import type { DocumentState, ProcessState, ServerStatus } from './status.ts';
 import type { Usage } from './usage.ts';
-import type { Trace } from './why.ts';
+import { decisive, type Trace } from './why.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 2_000;
@@ -148,8 +148,8 @@ export class Server {
       position: convert.asPosition(position),
       context: { triggerKind: AUTOMATIC },
     });
-    const params = { uri: convert.asUri(uri), limit: 1 };
-    return (await client.sendRequest<Explanation>('fimLsp/explain', params)).traces[0];
+    const params = { uri: convert.asUri(uri) };
+    return decisive((await client.sendRequest<Explanation>('fimLsp/explain', params)).traces);
   }
 
   private async launch(detail: string): Promise<void> {

@@ -21,6 +21,18 @@ export interface Reason {
   readonly actions: readonly Action[];
 }
 
+/**
+ * Returns the trace that says why, of those of one document, newest first.
+ *
+ * Where the newest was answered from memory ("the same place gave nothing before"), it is the one before that asked.
+ */
+export function decisive(traces: readonly Trace[]): Trace | undefined {
+  const [newest] = traces;
+  if (newest?.reasonCode !== 'nothingBefore') return newest;
+  const isAsked = ({ outcome, reasonCode }: Trace): boolean => outcome === 'nothing' && reasonCode !== 'nothingBefore';
+  return traces.find(isAsked) ?? newest;
+}
+
 /** Returns why a request gave nothing. */
 export function explainSilence(trace: Trace, language: string): Reason {
   const anyway = actions.suggestAnyway();

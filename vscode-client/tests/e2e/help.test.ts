@@ -1,4 +1,4 @@
-/** Tests in real VS Code what helps a person: the hint of the keys, the reason for silence, the menu, the page of keys. */
+/** Tests in real VS Code what helps a person: the hint of the keys, the reason for silence, the menu, the keys saved. */
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -6,9 +6,11 @@ import type { Frame } from 'playwright-core';
 import { Editor, SCRIPTED, until, withScreenshot, type Window } from './vscode.ts';
 
 const COMMAND = { 'fimLsp.command': SCRIPTED };
-const THEMES: [string, string][] = [
-  ['dark', 'Default Dark Modern'], ['light', 'Default Light Modern'], ['high-contrast', 'Default High Contrast'],
-  ['high-contrast-light', 'Default High Contrast Light'],
+/** Names for pictures, names of themes, and the class that the workbench has with each. */
+const THEMES: [string, string, string][] = [
+  ['dark', 'Default Dark Modern', 'vs-dark'], ['light', 'Default Light Modern', 'vs '],
+  ['high-contrast', 'Default High Contrast', 'hc-black'],
+  ['high-contrast-light', 'Default High Contrast Light', 'hc-light'],
 ];
 
 let editor: Editor;
@@ -57,10 +59,11 @@ async function usageFrame(window: Window): Promise<Frame> {
   return frame;
 }
 
-scenario('the keys stand beside a suggestion until one types on, and the status bar has model and time', {}, async (w) => {
+scenario('the keys stand beside a suggestion until one types on; the status bar has the time', {}, async (w) => {
   await w.type('total = ');
   await w.expectGhost('price * quantity + tax');
-  await until('no hint', () => drawnTexts(w), (texts) => texts.includes('Tab: accept, Ctrl+Right: a word, Esc: dismiss'));
+  const hint = 'Tab: accept, Ctrl+Right: a word, Esc: dismiss';
+  await until('no hint', () => drawnTexts(w), (texts) => texts.includes(hint));
   await w.status(/^ready, .*, last suggestion in \d+ ms$/);
   await w.screenshot('key-hint');
   await w.type('p');
@@ -104,7 +107,8 @@ scenario('a language that is switched off is switched on by one click beside the
   await w.status(/^ready/);
 });
 
-scenario('with lenses switched off, the reason is a message with the same buttons', { 'editor.codeLens': false }, async (w) => {
+const NO_LENSES = { 'editor.codeLens': false };
+scenario('with lenses switched off, the reason is a message with the same buttons', NO_LENSES, async (w) => {
   await w.type('nothing_known');
   await w.command('FIM LSP: Why Nothing Here?');
   await w.expectNotification(/of no use here/);
@@ -139,15 +143,15 @@ scenario('the page of keys shows what was saved, links to commands, and is reada
   await w.press('Tab');
   await w.command('FIM LSP: Show Keys Saved This Week');
   const page = await usageFrame(w);
-  const text = await until('nothing was counted', () => page.locator('body').innerText(), (seen) => seen.includes('1 accepted'));
+  const read = (): Promise<string> => page.locator('body').innerText();
+  const text = await until('nothing was counted', read, (seen) => seen.includes('1 accepted'));
   assert.match(text, /^21$|\b21\b/m);
   assert.match(text, /There are none\./);
-  for (const [name, theme] of THEMES) {
-    await w.page.evaluate(() => undefined);
+  for (const [name, theme, className] of THEMES) {
     w.write('.vscode/settings.json', JSON.stringify({ ...COMMAND, 'workbench.colorTheme': theme }));
     const isHere = (): Promise<boolean> => w.page.locator('body').evaluate(
       (body, expected) => body.querySelector('.monaco-workbench')?.className.includes(expected) === true,
-      name.startsWith('high') ? (name.endsWith('light') ? 'hc-light' : 'hc-black') : (name === 'light' ? 'vs ' : 'vs-dark'),
+      className,
     );
     await until(`the theme ${theme} never came`, isHere, Boolean);
     await w.screenshot(`usage-${name}`);

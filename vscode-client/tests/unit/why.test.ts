@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { explainSilence, type Trace } from '../../src/why.ts';
+import { decisive, explainSilence, type Trace } from '../../src/why.ts';
 
 const TRACE: Trace = { outcome: 'nothing', reasonCode: '', reason: '' };
 const UNSURE = { reasonCode: 'lowConfidence', probability: 0.12, leastProbability: 0.3312 };
@@ -32,6 +32,16 @@ for (const [what, given, sentence, commands] of CASES) {
     assert.deepEqual(reason.actions.map(({ command }) => command), commands);
   });
 }
+
+test('of a place that gave nothing before, the reason is that of the time before', () => {
+  const again = { ...TRACE, reasonCode: 'nothingBefore' };
+  const unsure = { ...TRACE, ...UNSURE };
+
+  assert.equal(decisive([again, { ...TRACE, outcome: 'superseded' }, again, unsure]), unsure);
+  assert.equal(decisive([unsure, again]), unsure);
+  assert.equal(decisive([again]), again);
+  assert.equal(decisive([]), undefined);
+});
 
 test('each reason that the server knows has a sentence of its own', () => {
   const reasons = readFileSync(join(import.meta.dirname, '../../../fim_lsp/completion/reasons.py'), 'utf8');
