@@ -32,7 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the small ones")
-    parser.add_argument("--width", type=int, default=960, help="pixels at most; default %(default)s")
+    parser.add_argument(
+        "--width", type=int, default=960, help="pixels at most; default %(default)s"
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for picture in args.pictures:

@@ -29,10 +29,11 @@ export async function showMenu(status: StatusBar): Promise<void> {
 function entries(status: StatusBar): MenuItem[] {
   const { problems } = status;
   const remedies = problems.flatMap((problem) => problem.actions);
+  const isNew = ({ action }: MenuItem): boolean => remedies.every(({ command }) => command !== action?.command);
   if (status.isSetUpMissing) return [...group(t('set up'), remedies.map((action) => entry('tools', action)))];
   return [
     ...group(t('problems'), remedies.map((action) => entry('lightbulb', action))),
-    ...group(t('suggestions'), suggestionEntries(status)),
+    ...group(t('suggestions'), suggestionEntries(status).filter(isNew)),
     ...group(t('model'), [
       entry('list-selection', { title: t('Select Model...'), command: 'fimLsp.selectModel' }, status.model[0]),
       entry('graph', { title: t('Keys Saved This Week'), command: 'fimLsp.showUsage' }),

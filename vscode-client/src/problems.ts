@@ -2,7 +2,7 @@
 
 import { actions, type Action } from './action.ts';
 import { t } from './l10n.ts';
-import { findOffReason, findProblem, type OffReason, type StatusFacts } from './status.ts';
+import { findOffReason, findProblem, type ActiveDocument, type OffReason, type StatusFacts } from './status.ts';
 
 /** A problem in one sentence, and what mends it. */
 export interface Problem {
@@ -28,7 +28,7 @@ export function findProblems(facts: StatusFacts, now: number): Problem[] {
   const found: Problem[] = [];
   const off = findOffReason(facts, now);
   if (off !== undefined && off.kind !== 'scheme') {
-    found.push(blocking(off.long, ...mend(off, facts.document?.languageId ?? '')));
+    found.push(describeOff(off, facts.document));
   }
   const warning = process.kind === 'running' ? process.status?.warning : undefined;
   if (warning !== undefined) {
@@ -48,12 +48,16 @@ function blocking(sentence: string, ...remedies: Action[]): Problem {
   return { sentence, actions: remedies, isBlocking: true };
 }
 
-function mend(off: OffReason, language: string): Action[] {
+function describeOff(off: OffReason, document: ActiveDocument | undefined): Problem {
+  const { languageId = '', message = '' } = document ?? {};
   switch (off.kind) {
-    case 'snoozed': return [actions.endSnooze()];
-    case 'disabled': return [actions.turnOn()];
-    case 'language': return [actions.turnOnFor(language)];
-    case 'excluded': return [actions.openSetting('exclude')];
-    case 'scheme': return [];
+    case 'disabled':
+      return blocking(t('Suggestions are turned off.'), actions.turnOn());
+    case 'language':
+      return blocking(t('Suggestions are turned off for {0}.', languageId), actions.turnOnFor(languageId));
+    case 'excluded':
+      return blocking(t('The model does not read this file: {0}', message), actions.openSetting('exclude'));
+    default:
+      return blocking(off.long, ...(off.kind === 'snoozed' ? [actions.endSnooze()] : []));
   }
 }

@@ -82,7 +82,8 @@ function chart(week: readonly Day[], locale: string): string {
   });
   const spoken = week.map(({ day, keys }) => `${day}: ${keys}`).join(', ');
   const label = escaped(t('Keys saved by day: {0}', spoken));
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">${columns.join('')}</svg>`;
+  const svg = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">${columns.join('')}</svg>`;
+  return `<div class="chart">${svg}</div>`;
 }
 
 function describeProblem({ sentence, actions }: Problem): string {
@@ -111,7 +112,9 @@ h1 { font-size: 1.5em; font-weight: 600; margin: 0; }
 h2 { font-size: 1.1em; font-weight: 600; margin: 1.5em 0 .3em; }
 p { margin: .3em 0; overflow-wrap: anywhere; }
 .sum { font-size: 2.4em; font-weight: 600; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; margin-top: .5em; }
+/* In a narrow window the chart is scrolled, because scaled down nobody could read it. */
+.chart { overflow-x: auto; margin-top: .5em; }
+svg { width: 100%; min-width: 320px; height: auto; }
 rect { fill: var(--vscode-charts-blue); stroke: var(--vscode-contrastBorder, transparent); }
 text { fill: var(--vscode-foreground); font-size: 11px; text-anchor: middle; }
 a { color: var(--vscode-textLink-foreground); margin-right: 1em; }

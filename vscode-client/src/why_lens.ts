@@ -56,8 +56,8 @@ export class WhyLens implements vscode.CodeLensProvider, vscode.Disposable {
     if (document !== this.shown?.document) return [];
     const { line, reason } = this.shown;
     const range = new vscode.Range(line, 0, line, 0);
-    const explain: Action = { title: `$(info) ${reason.sentence}`, command: 'fimLsp.explain' };
-    const all = [explain, ...reason.actions, { title: t('$(close) Close'), command: CLOSE }];
+    const explain: Action = { title: `$(info)\u00a0${reason.sentence}`, command: 'fimLsp.explain' };
+    const all = [explain, ...reason.actions, { title: `$(close)\u00a0${t('Close')}`, command: CLOSE }];
     return all.map(({ title, command, arguments: args }) =>
       new vscode.CodeLens(range, { title, command, arguments: [...args ?? []] }));
   }
