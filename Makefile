@@ -65,9 +65,13 @@ test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-clien
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
 
-picture: vsix  ## take the extension's picture again: the place of `make demo` in real VS Code
+picture: vsix  ## take the pictures of the extension and of its first minutes again, in real VS Code
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  npm run --silent picture
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/ghost-text.png --out vscode-client/media
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/why.png vscode-client/artifacts/models.png \
+	  vscode-client/artifacts/usage.png --out vscode-client/media/walkthrough
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/first-minutes-*.png --out docs/media/vscode
 
 vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package

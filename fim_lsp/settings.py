@@ -31,7 +31,7 @@ SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
     {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address",
-     "workspace", "workspaceTrusted"}
+     "keyHint", "workspace", "workspaceTrusted"}
 )  # fmt: skip
 """Keys of the section that are no settings: of clients, and what `workspace_settings` reads."""
 

@@ -29,6 +29,7 @@ from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.shown import ShownSuggestions
 from fim_lsp.completion.trace import Answer, AnsweredBy, RequestLog, RequestTrace
+from fim_lsp.feedback.saved_keys import Day, SavedKeys
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.suggestion import Completion
@@ -70,6 +71,7 @@ class CompletionProvider:
         in_flight: InFlightGenerations | None = None,
         log: RequestLog | None = None,
         threshold: ThresholdAdapter | None = None,
+        saved_keys: SavedKeys | None = None,
     ) -> None:
         """Takes the shared model, and makes what it is not given.
 
@@ -81,6 +83,7 @@ class CompletionProvider:
             in_flight: has the generations that are under way.
             log: keeps the traces of the last requests.
             threshold: learns from what its user takes; by default in this machine user's file.
+            saved_keys: counts what its user accepts; by default in this machine user's file.
         """
         self.log = log or RequestLog()
         """Traces of the last requests."""
@@ -90,7 +93,7 @@ class CompletionProvider:
         self._debounce = debounce or AdaptiveDebounce()
         self._in_flight = InFlightGenerations() if in_flight is None else in_flight
         self._pending = PendingRequests()
-        self._shown = ShownSuggestions(threshold)
+        self._shown = ShownSuggestions(threshold, saved_keys or SavedKeys())
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
         """Lines and files of the project; the session tells of changes."""
         self._generator = Generator(host, self._cache, self._debounce, self._in_flight, threshold)
@@ -255,6 +258,10 @@ class CompletionProvider:
         shown = self._shown.accept(completion_id)
         if shown is not None:
             self._idle.prefetch_after(shown)
+
+    def days(self) -> list[Day]:
+        """Returns what was accepted on the last days, on this machine; reads a file."""
+        return self._shown.days()
 
     def document_changed(self, uri: str, next_request: NextRequest = lambda: None) -> None:
         """Answers a pending request null, and lets the model read ahead after a pause.

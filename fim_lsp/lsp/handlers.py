@@ -38,6 +38,7 @@ from fim_lsp.suggestion import SelectedSuggestion
 logger = logging.getLogger(__name__)
 
 EXPLAIN = "fimLsp/explain"
+STATS = "fimLsp/stats"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
@@ -247,6 +248,15 @@ def explain(server: FimServer, params: Any) -> dict[str, Any]:
     }
 
 
+async def stats(server: FimServer, params: Any) -> dict[str, Any]:
+    """Returns what was accepted on the last days, as counted on this machine."""
+    days = await asyncio.to_thread(server.provider.days)
+    return {
+        "days": [day._asdict() for day in days],
+        "isCounting": server.settings.learn_from_use,
+    }
+
+
 def _selected(
     server: FimServer, snapshot: DocumentSnapshot, context: lsp.InlineCompletionContext
 ) -> SelectedSuggestion | None:
@@ -291,6 +301,7 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     "textDocument/didFocus": did_focus,
     EXPLAIN: explain,
+    STATS: stats,
 }
 _EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {

@@ -92,6 +92,8 @@ class StatusReporter:
             "message": host.message,
             "adding": _as_json(self._adder.current),
         }
+        if host.warning:
+            status["warning"] = host.warning
         if host.languages:
             status["languages"] = list(host.languages)
         if (kept := host.kept_texts) is not None:
