@@ -177,6 +177,15 @@ def replace_text(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def is_newer(version: object, known: int) -> bool:
+    """Tells whether a file's version is one that only a later version of this program writes.
+
+    >>> is_newer(2, 1), is_newer(1, 1), is_newer("2", 1), is_newer(None, 1)
+    (True, False, False, False)
+    """
+    return isinstance(version, int) and not isinstance(version, bool) and version > known
+
+
 def _sweep_texts(path: Path) -> None:
     """Removes what killed processes have written of a file and not put in its place."""
     unfinished = re.compile(re.escape(path.name) + r"\.\d+-[0-9a-f]{8}")

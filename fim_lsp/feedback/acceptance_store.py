@@ -4,8 +4,8 @@
 
 It holds names of models, settings of `eagerness` and numbers: no code, no paths, no times.  Several
 servers may write: each adds what it has counted to what is there, under a lock that the system
-gives up with the process, and replaces the file whole.  What cannot be read counts as nothing, and
-what cannot be written stays in memory.
+gives up with the process, and replaces the file whole.  What cannot be read counts as nothing,
+what cannot be written stays in memory, and the file of a newer version is left as it is.
 """
 
 from __future__ import annotations
@@ -42,15 +42,9 @@ def default_file() -> Path:
 
 def read(path: Path) -> Counter[Key]:
     """Returns what has been counted; nothing where there is no file that can be understood."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            return Counter()
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return Counter()
+    raw = _raw(path)
     counts: Counter[Key] = Counter()
-    models = raw.get("counts") if isinstance(raw, dict) and raw.get("version") == _VERSION else None
-    for model, settings in _items(models):
+    for model, settings in _items(raw.get("counts") if raw.get("version") == _VERSION else None):
         for eagerness, numbers in _items(settings):
             if not _EAGERNESS.fullmatch(eagerness):
                 continue
@@ -65,11 +59,13 @@ def add(path: Path, new: Mapping[Key, int]) -> Counter[Key] | None:
     # 20 ms, which the start of the server does not need
     from filelock import FileLock, Timeout
 
-    from model_runtime.files import replace_text
+    from model_runtime.files import is_newer, replace_text
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_TIMEOUT_SECONDS):
+            if is_newer(_raw(path).get("version"), _VERSION):
+                return None
             counts = read(path)
             counts.update(new)
             tree: dict[str, dict[str, dict[str, int]]] = {}
@@ -95,6 +91,16 @@ def clear(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _raw(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return {}
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def _items(value: object) -> Iterator[tuple[str, object]]:

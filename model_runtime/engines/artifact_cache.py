@@ -59,12 +59,13 @@ def artifact_folder(
     """
     key = _key(bundle, kind, version)
     target = _folder_of_all() / f"{kind}-{key[:20]}"
-    if not anew and _is_complete(target, key):
+    receipt = _Receipt(key, bundle.manifest.weights.sha256)
+    if not anew and _is_complete(target, receipt):
         return target
     what = f"preparing {bundle.manifest.name} for {kind}, once"
     logger.info("%s", what)
     with step(what):
-        return _built(target, _Receipt(key, bundle.manifest.weights.sha256), build)
+        return _built(target, receipt, build)
 
 
 def forms_by_weights() -> dict[str, list[Path]]:
@@ -158,13 +159,17 @@ def _checksum(path: Path) -> int:
 
 
 def _write_receipt(folder: Path, receipt: _Receipt) -> None:
-    content = {"key": receipt.key, _WEIGHTS: receipt.weights, "files": _files(folder)}
+    content = _content(folder, receipt)
     (folder / _RECEIPT).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _is_complete(folder: Path, key: str) -> bool:
+def _content(folder: Path, receipt: _Receipt) -> dict[str, object]:
+    return {"key": receipt.key, _WEIGHTS: receipt.weights, "files": _files(folder)}
+
+
+def _is_complete(folder: Path, receipt: _Receipt) -> bool:
     try:
-        receipt = read_json(folder / _RECEIPT)
-        return receipt.get("key") == key and receipt.get("files") == _files(folder)
+        found = read_json(folder / _RECEIPT)
+        return found.items() >= _content(folder, receipt).items()
     except (OSError, UnusableFile):
         return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.wire import Wire, start_stdio
+from tests.support.wire import Wire, did_change, replace, start_stdio
 
 ROOT = Path(__file__).parents[2]
 SERVER = (sys.executable, "-m", "fim_lsp")
@@ -116,6 +116,16 @@ class Server:
         self.wire.open(TEXT)
         items = self.wire.complete(LINE, CHARACTER, kind=1)["items"]
         return [item["insertText"] for item in items]
+
+    def type(self, keys: int) -> None:
+        """Types into a document of its own, asks at each key, and accepts what is suggested."""
+        uri = "file:///project/typed.py"
+        self.wire.open("x = \n", uri=uri)
+        for number in range(keys):
+            edit = replace((0, 0), (0, 1), chr(97 + number % 26))
+            self.wire.send(did_change(number + 2, edit, uri=uri))
+            for item in self.wire.complete(0, 4, uri=uri)["items"]:
+                self.wire.result("workspace/executeCommand", item["command"])
 
     def become_ready(self, **settings: Any) -> Server:
         """Initializes, and waits for the model."""
