@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from platformdirs import user_cache_path
 
-from model_runtime.files import building, claim_folder
+from model_runtime.errors import EngineUnavailable
+from model_runtime.files import building, cannot_write, claim_folder
 from model_runtime.model_files import UnusableFile, read_json
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.progress import step
@@ -98,7 +99,11 @@ class _Receipt(NamedTuple):
 
 
 def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Path:
-    """Fills and returns `target`, or a temporary folder where `target` cannot be written."""
+    """Fills and returns `target`, or a temporary folder where `target` cannot be written.
+
+    Raises:
+        EngineUnavailable: neither can be written.
+    """
     try:
         with building(target) as folder:
             build(folder)
@@ -106,11 +111,18 @@ def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Pa
         return target
     except OSError as error:
         logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
-    work, lock = claim_folder(Path(tempfile.gettempdir()), target.name)
-    atexit.register(_give_up, work, lock)
-    folder = work / "new"
-    folder.mkdir()
-    build(folder)
+    parent = Path(tempfile.gettempdir())
+    try:
+        work, lock = claim_folder(parent, target.name)
+        atexit.register(_give_up, work, lock)
+        folder = work / "new"
+        folder.mkdir()
+        build(folder)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"{target.parent} has no room for the engine's form of the model, and neither has "
+            f"{parent}: {cannot_write(parent, error)}"
+        ) from error
     return folder
 
 

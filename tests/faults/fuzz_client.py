@@ -19,7 +19,7 @@ class FuzzClient:
         self._chance = chance
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self.asked: set[Any] = set()
+        self.asked: dict[Any, Message] = {}
         self.answers: dict[Any, Message] = {}
         self.twice: list[Any] = []
         """Ids that were answered more than once."""
@@ -37,7 +37,7 @@ class FuzzClient:
         """Sends a message, whatever it is; a request of it has to be answered."""
         number = message.get("id")
         if "method" in message and type(number) in (int, str):
-            self.asked.add(number)
+            self.asked[number] = message
         self.send_bytes(frame(message))
 
     def send_bytes(self, data: bytes) -> None:
@@ -53,7 +53,7 @@ class FuzzClient:
         return self.answers[number]
 
     def wait_for_all(self) -> None:
-        self.wait_for(self.asked)
+        self.wait_for(set(self.asked))
 
     def wait_for(self, numbers: set[Any]) -> None:
         """Returns when all of these requests are answered.
@@ -68,7 +68,7 @@ class FuzzClient:
                 if self.is_over:
                     raise ConnectionError(f"the server has hung up; unanswered: {missing}")
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    raise TimeoutError(f"unanswered: {sorted(map(str, missing))[:10]}")
+                    raise TimeoutError(f"unanswered: {[self.asked[n] for n in missing][:3]}")
 
     def close(self) -> None:
         self._thread.join(TIMEOUT_SECONDS)

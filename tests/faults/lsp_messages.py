@@ -107,20 +107,19 @@ def _json_name(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name.rstrip("_"))
 
 
-def misshapen(message: dict[str, Any], chance: random.Random, spare: list[Any]) -> Any:
-    """Returns a message of which a few values are others, or are missing."""
+def misshapen(message: dict[str, Any], chance: random.Random, spare: list[Any]) -> dict[str, Any]:
+    """Returns a message of whose parameters a few are others, or are missing."""
+    params = message["params"]
     for _ in range(chance.randint(1, 3)):
-        message = _spoiled(message, chance, spare)
-    return message
+        params = _spoiled(params, chance, spare)
+    return {**message, "params": params}
 
 
 def _spoiled(value: Any, chance: random.Random, spare: list[Any]) -> Any:
     if isinstance(value, dict) and value and chance.random() < 0.8:
         key = chance.choice(list(value))
-        if chance.random() < 0.2 and key != "method":
+        if chance.random() < 0.2:
             return {name: kept for name, kept in value.items() if name != key}
-        if key == "method":
-            return value
         return {**value, key: _spoiled(value[key], chance, spare)}
     if isinstance(value, list) and value and chance.random() < 0.8:
         place = chance.randrange(len(value))

@@ -226,7 +226,7 @@ def end(fuzz: FuzzClient) -> None:
 
 def record(count: Count, fuzz: FuzzClient, texts: int, memory: float) -> None:
     count.injected = count.survived = fuzz.sent
-    count.requests, count.answered = len(fuzz.asked), len(fuzz.asked & fuzz.answers.keys())
+    count.requests, count.answered = len(fuzz.asked), len(fuzz.asked.keys() & fuzz.answers.keys())
     count.errors_shown = fuzz.seen["window/showMessage"]
     count.memory_mb = memory
     refused = sum("error" in answer for answer in fuzz.answers.values())

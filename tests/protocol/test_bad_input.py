@@ -105,6 +105,14 @@ def test_a_request_of_another_protocol_is_answered(wire: Wire):
 
 
 @pytest.mark.own
+def test_a_notification_that_has_an_id_is_refused_and_does_nothing(wire: Wire):
+    wire.open("before")
+    response = wire.request("textDocument/didChange", did_change(2, {"text": "after"})["params"])
+    assert response["error"]["code"] == INVALID_REQUEST
+    assert "notification" in response["error"]["message"]
+
+
+@pytest.mark.own
 def test_text_ids_are_kept(wire: Wire):
     wire.send({"id": "first", "method": "fimLsp/explain"})
     assert [] == wire.response("first")["result"]["traces"]
