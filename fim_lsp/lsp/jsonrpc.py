@@ -77,6 +77,8 @@ class FimProtocol(LanguageServerProtocol):
         """Handles one message; whatever is wrong with it is answered or logged, never raised."""
         try:
             self._receive(body)
+        except MemoryError:
+            logger.error("there is no memory for a message of %d bytes", len(body))
         except Exception:
             logger.exception("a message of %d bytes could not be handled", len(body))
 

@@ -97,7 +97,7 @@ def with_nan(bundle: ModelBundle, target: Path) -> Path:
     save_file(tensors, target / WEIGHTS)
     manifest = json.loads((target / MANIFEST).read_text("utf-8"))
     weights = target / WEIGHTS
-    manifest["weights"]["sha256"] = sha256_of(weights)
+    manifest["weights"] |= {"sha256": sha256_of(weights), "size": weights.stat().st_size}
     (target / MANIFEST).write_text(signed(manifest), encoding="utf-8")
     return target
 
