@@ -40,7 +40,7 @@ _COMPLAINTS = (" WARNING ", " ERROR ", " CRITICAL ")
 
 @dataclass
 class Sample:
-    """What the system says of the process."""
+    """Holds what the system says of the process."""
 
     requests: int
     resident_mb: float

@@ -36,7 +36,7 @@ class TypingSession:
         self.edits = self.jumps = self.suggestions = self.accepted = 0
 
     def answers_ms(self) -> Iterator[float]:
-        """Works without end; yields after each request the milliseconds from its key to its answer."""
+        """Works without end; yields the milliseconds from each key to its answer."""
         while True:
             path = self._chance.choice(self._files)
             self._open(path)

@@ -206,7 +206,7 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
 
 
 _NO_MEMORY = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
-"""What the system's linker says of a library for which there is no room (glibc, dl-load.c)."""
+"""Signs of the system's linker, of a library for which there is no room (glibc, dl-load.c)."""
 
 
 def _why_not_on(device: str, kind: EngineKind) -> str:

@@ -77,7 +77,7 @@ class Home:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What leads a program to these folders."""
+        """Returns the variables that lead a program to these folders."""
         return {
             "HOME": str(self.path),
             "XDG_DATA_HOME": str(self.data),

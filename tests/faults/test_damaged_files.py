@@ -25,7 +25,7 @@ EVERY = 10
 """Distance of the flipped bytes in a header."""
 
 Damage = tuple[str, bytes]
-"""What was done, and the content that is left."""
+"""Names what was done, and has the content that is left."""
 
 
 def damages(path: Path, header: int, chance: random.Random) -> Iterator[Damage]:

@@ -17,7 +17,7 @@ SETTINGS = {"engine": "onnx", "threads": 1}
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What is suggested where nothing is wrong."""
+    """Returns what is suggested where nothing is wrong."""
     with Home.made(tmp_path_factory.mktemp("usual")) as home, serving(home) as server:
         return server.become_ready(**SETTINGS).complete()
 
@@ -118,7 +118,7 @@ def reload(server: Server) -> None:
 
 
 def shown(server: Server) -> list[str]:
-    """What the user has been shown in a window."""
+    """Returns what the user has been shown in a window."""
     messages = server.wire.seen()
     return [m["params"]["message"] for m in messages if m.get("method") == "window/showMessage"]
 

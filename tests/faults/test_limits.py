@@ -28,7 +28,7 @@ def limited(kind: int, value: int) -> Callable[[], None]:
 
 @pytest.mark.parametrize("megabytes", [250, 350, 450, 600, 800, 1200])
 def test_too_little_memory_at_the_start_is_said(home: Home, tally: Tally, megabytes: int):
-    """It answers, or it says why not: in the editor, or on standard error before it ends."""
+    """The server answers, or it says why not: in the editor, or on standard error before it ends."""
     count = tally.of("little address space at the start (RLIMIT_AS)")
     limit = limited(resource.RLIMIT_AS, megabytes * MEGABYTE)
     with serving(home, preexec_fn=limit) as server:

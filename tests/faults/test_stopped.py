@@ -13,7 +13,7 @@ from tests.support.wire import ask, did_change, replace, texts
 
 KEYS = 200
 SECONDS = 5.0
-"""As good as a minute: nothing in the server counts time while it is stopped but its own clocks."""
+"""Seconds, as good as a minute: nothing in the server counts time while it is stopped but its own clocks."""
 
 
 @pytest.mark.parametrize("seconds", [SECONDS])
