@@ -139,7 +139,8 @@ def test_more_editors_than_descriptors_disturb_none_that_is_connected(home: Home
                 assert first.complete(LINE, CHARACTER, kind=1)["items"]
                 count.requests, count.answered = count.requests + 1, count.answered + 1
             for client, _ in opened[1:]:
-                client.close()
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
             after = one_more(port, token, opened)
             after.open(TEXT)
             assert after.complete(LINE, CHARACTER, kind=1)["items"]
