@@ -24,7 +24,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A place that the embedded model gets right; README.md and the picture of the extension show it.
 DEMO := examples/inventory.py:35:9
 
-.PHONY: help demo demo-text test test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
+.PHONY: help demo demo-text test test-faults soak test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,7 +36,13 @@ demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
-	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model and not remote"
+	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model and not remote and not faults"
+
+test-faults: $(VENV)/.dev  ## break files, disks, memory, clocks, engines and messages around real processes
+	$(BIN)/python -m pytest -q tests/faults
+
+soak: $(VENV)/.dev  ## one server through 100,000 requests, about an hour; what grows, slows down or complains
+	$(BIN)/python -m benchmarks.soak
 
 test-real-models: $(VENV)/.dev  ## add a real model from its GGUF file, and complete with it through the server
 	$(BIN)/python -m tests.real_models.get_model $(FIM_LSP_TEST_GGUF)

@@ -48,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         print("fim-lsp: not enough memory for this model; choose a smaller one", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        print("fim-lsp: no memory, or no permission, for another thread", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -1,7 +1,8 @@
 """Reads and rewrites the small JSON files of counts, which several servers share.
 
 Each writer adds to what is there, under a lock that the system gives up with the process, and
-replaces the file whole.  What cannot be read counts as nothing.
+replaces the file whole.  What cannot be read counts as nothing, and the file of a newer version is
+left as it is.
 """
 
 from __future__ import annotations
@@ -32,13 +33,8 @@ def folder() -> Path:
 
 def read(path: Path, key: str) -> object:
     """Returns what a file has under a key; None where there is no file that can be understood."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            return None
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return raw.get(key) if isinstance(raw, dict) and raw.get("version") == VERSION else None
+    raw = _raw(path)
+    return raw.get(key) if raw.get("version") == VERSION else None
 
 
 def rewrite(path: Path, key: str, change: Callable[[], object]) -> bool:
@@ -50,11 +46,13 @@ def rewrite(path: Path, key: str, change: Callable[[], object]) -> bool:
     # 20 ms, which the start of the server does not need
     from filelock import FileLock, Timeout
 
-    from model_runtime.files import replace_text
+    from model_runtime.files import is_newer, replace_text
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_TIMEOUT_SECONDS):
+            if is_newer(_raw(path).get("version"), VERSION):
+                return False
             replace_text(path, json.dumps({"version": VERSION, key: change()}))
     except Timeout:
         return False
@@ -85,3 +83,13 @@ def items(value: object) -> Iterator[tuple[str, object]]:
 def is_count(value: object) -> TypeGuard[int]:
     """Tells whether a value is a number of things that were counted."""
     return type(value) is int and 0 < value < MAX_NUMBER
+
+
+def _raw(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return {}
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}

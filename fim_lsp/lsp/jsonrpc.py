@@ -3,7 +3,8 @@
 The versions of pygls that this was proven with are in `PROVEN_WITH`.  Where 2.1 falls short:
 
 * A request that does not fit its type is answered (-32602); pygls lets the client wait for ever.
-* So are requests before `initialize` (-32002) and after `shutdown` (-32600).
+* So are requests before `initialize` (-32002) and after `shutdown` (-32600), and those whose method
+  is one of a notification (-32600).
 * An error carries code and message; pygls adds a traceback with the paths of this machine.
 * Only the outermost object is a message; pygls takes any object with a key "jsonrpc" for one.
 * A late reply to a request of ours that was cancelled is dropped; in pygls it is an error (#621).
@@ -76,6 +77,8 @@ class FimProtocol(LanguageServerProtocol):
         """Handles one message; whatever is wrong with it is answered or logged, never raised."""
         try:
             self._receive(body)
+        except MemoryError:
+            logger.error("there is no memory for a message of %d bytes", len(body))
         except Exception:
             logger.exception("a message of %d bytes could not be handled", len(body))
 
@@ -117,6 +120,10 @@ class FimProtocol(LanguageServerProtocol):
         known = self.get_message_type(method) if isinstance(method, str) else None
         if method == lsp.INITIALIZE:
             data = needed_of_initialize(data)
+        is_notification = known is not None and lsp.METHOD_TO_TYPES[method][1] is None
+        if is_notification and method != lsp.EXIT and isinstance(data.get("id"), str | int):
+            # Its sender waits for an answer.
+            raise JsonRpcInvalidRequest(f"{method} is a notification, which has no id")
         try:
             if known is not None:
                 return self._converter.structure(data, known)
