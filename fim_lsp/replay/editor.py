@@ -40,7 +40,18 @@ class Editor:
         settings: Mapping[str, Any],
         root: Path,
         command: tuple[str, ...],
+        *,
+        stderr: int | None = None,
     ) -> None:
+        """Notes what to start; entering the context does it.
+
+        Args:
+            settings: those that the server is told.
+            root: the only folder of the workspace.
+            command: starts the server.
+            stderr: where the server's errors go, as `subprocess` has it; None for the caller's.
+        """
+        self._stderr = stderr
         self._settings, self._root, self._command = dict(settings), root, command
         model = self._settings.get("model")
         if isinstance(model, str) and is_path(model):  # the server runs in another folder
@@ -62,6 +73,7 @@ class Editor:
             stdout=asyncio.subprocess.PIPE,
             # Not the folder that is replayed: Python would import from there first.
             cwd=Path(__file__).parents[2],
+            stderr=self._stderr,
         )
         self._reading = asyncio.ensure_future(self._read())
         try:
@@ -173,7 +185,7 @@ class Editor:
             "initialize",
             {
                 "processId": None,
-                "clientInfo": {"name": "fim-lsp replay"},
+                "clientInfo": {"name": "fim-lsp"},
                 "rootUri": self._root.as_uri(),
                 "capabilities": capabilities,
                 "initializationOptions": self._settings,
