@@ -1,6 +1,6 @@
-"""Makes pictures of screens small, for the repository: fewer colors, and no wider than they are read.
+"""Makes pictures of screens small, for the repository: fewer colors, no wider than they are read.
 
-    python -m scripts.small_pictures vscode-client/artifacts/first-minutes-*.png --out docs/media/vscode
+    python -m scripts.small_pictures vscode-client/artifacts/first-*.png --out docs/media/vscode
 
 A screen of an editor has few colors, so 64 of them lose nothing that one sees.
 """

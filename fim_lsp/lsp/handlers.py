@@ -18,12 +18,9 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
-from fim_lsp.completion.explanation import markdown
 from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.trace import MAX_TRACES
-from fim_lsp.completion.trace_json import as_json
 from fim_lsp.document import DocumentSnapshot, Indentation
-from fim_lsp.lsp import completion_list, model_requests
+from fim_lsp.lsp import completion_list, history_requests, model_requests
 from fim_lsp.lsp.document_states import wants_document_states
 from fim_lsp.lsp.documents import end_of_edit, install_documents
 from fim_lsp.lsp.fields import field_at
@@ -37,8 +34,6 @@ from fim_lsp.suggestion import SelectedSuggestion
 
 logger = logging.getLogger(__name__)
 
-EXPLAIN = "fimLsp/explain"
-STATS = "fimLsp/stats"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
@@ -55,6 +50,7 @@ def new_server(
         server.feature(method, options)(handler)
     server.command(ACCEPT)(accept)
     model_requests.install(server)
+    history_requests.install(server)
     return server
 
 
@@ -234,29 +230,6 @@ def accept(server: FimServer, *arguments: Any) -> None:
             server.provider.accepted(completion_id)
 
 
-def explain(server: FimServer, params: Any) -> dict[str, Any]:
-    """Returns the traces of the last requests, and what they say in Markdown."""
-    raw = server.protocol.raw_params
-    uri, limit = field_at(raw, "uri"), field_at(raw, "limit")
-    traces = server.provider.log.newest(
-        uri if isinstance(uri, str) else "",
-        limit if type(limit) is int and limit > 0 else MAX_TRACES,
-    )
-    return {
-        "traces": [as_json(trace) for trace in traces],
-        "markdown": markdown(traces, server.documents.relative_path),
-    }
-
-
-async def stats(server: FimServer, params: Any) -> dict[str, Any]:
-    """Returns what was accepted on the last days, as counted on this machine."""
-    days = await asyncio.to_thread(server.provider.days)
-    return {
-        "days": [day._asdict() for day in days],
-        "isCounting": server.settings.learn_from_use,
-    }
-
-
 def _selected(
     server: FimServer, snapshot: DocumentSnapshot, context: lsp.InlineCompletionContext
 ) -> SelectedSuggestion | None:
@@ -300,8 +273,6 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     "textDocument/didFocus": did_focus,
-    EXPLAIN: explain,
-    STATS: stats,
 }
 _EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {

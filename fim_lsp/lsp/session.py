@@ -180,8 +180,7 @@ class FimServer(LanguageServer):
         self._sharing.look_again()
         self.changed(uri)
         self.states.refresh(self.documents, self.settings, uri)
-        snapshot = self.snapshot(uri, _START)
-        if snapshot is not None:
+        if (snapshot := self.snapshot(uri, _START)) is not None:
             self.provider.lines.document_opened(snapshot, self.settings)
 
     def cell_opened(self, uri: str) -> None:
@@ -194,8 +193,7 @@ class FimServer(LanguageServer):
         self._sharing.look_again()
         if is_rules_file(uri):
             self.states.refresh(self.documents, self.settings)
-        snapshot = self.snapshot(uri, _START)
-        if snapshot is not None:
+        if (snapshot := self.snapshot(uri, _START)) is not None:
             self.provider.lines.document_saved(snapshot, self.settings)
 
     def renamed(self, old_uri: str) -> None:
