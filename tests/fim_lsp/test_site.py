@@ -28,7 +28,7 @@ def build(repository: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """What the pages are, and what they show and link to."""
+    """Copies the pages, and all that they show and link to."""
     for folder in ("docs", "benchmarks/results", "vscode-client/media"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for link in ("fim_lsp", "model_runtime", "tests", "examples"):
