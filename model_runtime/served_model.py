@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
+    from model_runtime.engines.abilities import FormChooser, KeptTexts, Remote, WeightForms
     from model_runtime.engines.auto_select import Choice
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.engines.protocol import Engine, FormChooser, KeptTexts, Remote, WeightForms
+    from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.models.decoder import DecoderSpec
     from model_runtime.prompt.encoder import PromptEncoder

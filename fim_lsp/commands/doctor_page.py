@@ -11,7 +11,7 @@ from rich.table import Table
 from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
 from model_runtime.catalogue.fit import MAX_KEY_MS, MAX_SLOW_KEY_MS, duration
 from model_runtime.engines import registry
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.abilities import KeptTexts
 from model_runtime.printable import printable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_runtime.engines.protocol import KeptTexts, WeightForms
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from model_runtime.engines.protocol import Engine, Unread
+from model_runtime.engines.abilities import Unread
+from model_runtime.engines.protocol import Engine
 from model_runtime.prompt.encoder import Prompt
 
 MAX_SECONDS = 0.25

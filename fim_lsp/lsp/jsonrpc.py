@@ -36,8 +36,8 @@ from pygls.protocol import (
     LanguageServerProtocol,
     lsp_method,
 )
-from pygls.workspace import TextDocument, Workspace
 
+from fim_lsp.lsp.document_workspace import WorkspaceOfDocuments
 from fim_lsp.lsp.message_types import explain_misfit, kind_of, needed_of_initialize
 
 logger = logging.getLogger(__name__)
@@ -46,25 +46,6 @@ PROVEN_WITH = ("2.1.1",)
 """Versions of pygls with which all tests of the protocol passed; its private names may change."""
 
 _raw_params: ContextVar[Mapping[str, Any]] = ContextVar("raw_params")
-
-
-class WorkspaceOfDocuments(Workspace):
-    """A workspace of pygls that makes its documents by a public method."""
-
-    def new_document(
-        self, uri: str, source: str | None, version: int | None, language_id: str | None
-    ) -> TextDocument:
-        """Returns a document that the editor has opened."""
-        return super()._create_text_document(uri, source, version, language_id)
-
-    def _create_text_document(
-        self,
-        doc_uri: str,
-        source: str | None = None,
-        version: int | None = None,
-        language_id: str | None = None,
-    ) -> TextDocument:
-        return self.new_document(doc_uri, source, version, language_id)
 
 
 class FimProtocol(LanguageServerProtocol):

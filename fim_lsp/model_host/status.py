@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from model_runtime.engines.protocol import KeptTexts, WeightForms
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 from model_runtime.served_model import ServedModel
 
 State = Literal["starting", "ready", "busy", "error"]

@@ -6,15 +6,10 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
+from model_runtime.engines.abilities import Unread
 from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.prefix import common_prefix
-from model_runtime.engines.protocol import (
-    GeneratedToken,
-    SamplingParams,
-    ScoredToken,
-    TokenStream,
-    Unread,
-)
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken, TokenStream
 from model_runtime.errors import EngineError
 from model_runtime.prompt.forced_text import ForcedText
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Sequence
 from typing import Generic
 
+from model_runtime.engines.abilities import KeptTexts, Unread
 from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
 from model_runtime.engines.known_logits import KnownLogits
@@ -18,12 +19,10 @@ from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
     GeneratedToken,
-    KeptTexts,
     RunCounts,
     SamplingParams,
     ScoredToken,
     TokenStream,
-    Unread,
 )
 from model_runtime.engines.slot_decoding import SlotDecoder
 from model_runtime.engines.slot_passes import Logits, Passes, Text

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.onnx.forms import Forms, form_folder, row_kind
 from model_runtime.engines.onnx.matrices import KINDS, SIGNED_ROWS
-from model_runtime.engines.protocol import KeptTexts, SamplingParams, WeightForms
+from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import open_with, random_ids
 from tests.contract.test_cache import HISTORIES, OTHER, TEXT

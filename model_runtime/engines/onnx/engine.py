@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model_runtime.engines import huge_pages
+from model_runtime.engines.abilities import WeightForms
 from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
@@ -28,7 +29,7 @@ from model_runtime.engines.onnx.head import Head, Places, is_head_apart, open_he
 from model_runtime.engines.onnx.matrices import columns_of_a_step
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
 from model_runtime.engines.onnx.shortlist import Shortlist, open_shortlist
-from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken, WeightForms
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken
 from model_runtime.engines.slot_engine import SlotEngine
 from model_runtime.engines.slot_passes import Passes
 from model_runtime.engines.threads import usable_threads
