@@ -5,8 +5,7 @@ cancelling and closing act at the next token.  KV state is reused through static
 `static_prompts`); since CTranslate2 never drops them, the model is loaded anew when they exceed a
 budget (about 30 ms for 34 M parameters).
 
-CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here;
-greedy decoding is deterministic.
+CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here.
 """
 
 from __future__ import annotations
