@@ -165,7 +165,7 @@ class Settings(ServerSettings):
     threads: int = declare(
         0,
         whole_number(0, 1024),
-        "Processor threads for the model; 0 takes half of the cores.",
+        "Processor threads for the model; 0 takes some of the cores.",
         scope=Scope.PROCESS,
     )
     prompt_memory_mb: int | str = declare(

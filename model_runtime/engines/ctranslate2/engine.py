@@ -83,7 +83,9 @@ class CTranslate2Engine:
         """
         self.context_length = context_length
         self._vocab = spec.vocab
-        model = LoadedModel(folder, device, usable_threads(threads, _MAX_THREADS))
+        model = LoadedModel(
+            folder, device, usable_threads(threads, _MAX_THREADS, weights=spec.count_parameters())
+        )
         # CTranslate2 keeps what several heads share once for each of them.
         bytes_per_token = spec.kv_bytes_per_token() * spec.heads // spec.kv_heads
         budget = kept_budget(bytes_per_token, kept_bytes, texts=_USUAL_TEXTS)
