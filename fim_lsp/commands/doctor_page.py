@@ -36,6 +36,8 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
             "model", f"{escape(report.model)}, {report.parameters / 1e6:.1f} M parameters"
         )
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
+        if report.weight_forms:
+            table.add_row("", report.weight_forms.text)
         for found in report.engines:
             table.add_row("", escape(printable(_in_words(found))))
         if report.server:

@@ -100,6 +100,12 @@ class StatusReporter:
                 "usedBytes": kept.used_bytes,
                 "maxBytes": kept.max_bytes,
             }
+        if (forms := host.weight_forms) is not None:
+            status["weightForms"] = {
+                "reading": forms.reading,
+                "writing": forms.writing,
+                "hasShortlist": forms.has_shortlist,
+            }
         if (server := host.server) is not None:
             status["server"] = {
                 "place": server.place,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.protocol import KeptTexts, WeightForms
 from model_runtime.served_model import ServedModel
 
 State = Literal["starting", "ready", "busy", "error"]
@@ -97,7 +97,8 @@ class HostStatus:
     """Languages in which the model suggests; empty where nothing is known of any."""
     kept_texts: KeptTexts | None = None
     """Memory of what the model has read, as of its last rest; None where the engine has none."""
-
+    weight_forms: WeightForms | None = None
+    """Forms of the weights in memory; None where the engine has no choice of them."""
     server: ServerState | None = None
     """The server that runs the model; None where it runs in this process."""
 
@@ -144,6 +145,7 @@ class StatusPublisher:
             is_unloaded=False,
             languages=(),
             kept_texts=None,
+            weight_forms=None,
             server=None,
         )
 
@@ -166,6 +168,7 @@ class StatusPublisher:
             is_unloaded=False,
             languages=tuple(model.languages),
             kept_texts=model.kept_texts,
+            weight_forms=model.weight_forms,
             server=ServerState.of(model),
         )
 

@@ -47,6 +47,35 @@ class KeptTexts:
     """Memory that they may take; a single text may take more."""
 
 
+class Unread(NamedTuple):
+    """The part of a prompt of which an engine keeps nothing."""
+
+    ids: int
+    """Number of its ids."""
+    seconds: float
+    """Time to read them, by the last prompt; 0 while nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightForms:
+    """Names the number types in which an engine has loaded a model's weights."""
+
+    writing: str
+    """Number type of short passes, as those of single ids that are decoded."""
+    reading: str
+    """Number type of longer passes, as those of a prompt; the same where one does both."""
+    has_shortlist: bool
+    """Whether decoding looks at the output head in 4 bits first."""
+
+    @property
+    def text(self) -> str:
+        """Part of a sentence that says the same."""
+        both = self.reading == self.writing
+        reads = "reads and writes" if both else f"reads with {self.reading}, writes"
+        forms = f"{reads} with {self.writing}"
+        return f"{forms}, a shortlist of the output head" if self.has_shortlist else forms
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
     """Says how each token is picked, and when decoding stops at the latest."""
@@ -155,6 +184,27 @@ class TextKeeper(Protocol):
     @property
     def kept_texts(self) -> KeptTexts:
         """The texts that are kept now; may be read in any thread."""
+        ...
+
+
+class ReadingClock(Protocol):
+    """Tells how long an engine would read a prompt; those that keep texts in slots can."""
+
+    def unread(self, prompt: Sequence[int]) -> Unread:
+        """Returns what is left to read of a prompt; belongs to the engine's thread."""
+        ...
+
+
+class FormChooser(Protocol):
+    """Tells in which forms it has loaded the weights; an engine that has a choice can."""
+
+    @property
+    def weight_forms(self) -> WeightForms:
+        """The forms; they stay the same until the engine is closed."""
+        ...
+
+    def forget_choice(self) -> None:
+        """Has the forms measured again at the next opening; the figures hold no more."""
         ...
 
 
