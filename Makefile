@@ -174,8 +174,8 @@ release: $(RELEASE)/.installed  ## build wheel, sdist and list of parts into dis
 	$(RELEASE)/bin/python -m scripts.release dist --parts .github/requirements/base.txt
 
 audit: $(RELEASE)/.installed  ## look for known weaknesses in what is installed with this
-	$(RELEASE)/bin/pip-audit --disable-pip --require-hashes -r .github/requirements/base.txt
-	$(RELEASE)/bin/pip-audit --disable-pip --require-hashes -r .github/requirements/build.txt
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --require-hashes -r .github/requirements/base.txt
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --require-hashes -r .github/requirements/build.txt
 	cd vscode-client && npm audit --omit=dev --audit-level=moderate
 
 lock: $(RELEASE)/.installed  ## write anew what a release is built with, and what it needs, with hashes
