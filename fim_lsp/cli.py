@@ -7,28 +7,29 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from fim_lsp.commands import calibrate, complete, connect, doctor, replay, serve, setup, stats
+from fim_lsp.commands import calibrate, complete, connect, demo, doctor, replay, serve, setup, stats
 from fim_lsp.errors import FimLspError, UsageError
+from model_runtime.command_line import Parser
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable
 
 _DESCRIPTION = """\
-Local inline completion for any editor that speaks LSP 3.18.  The model runs on this machine;
-nothing is sent anywhere."""
+Local inline completion for any editor that speaks LSP 3.18.  The model runs on
+this machine; nothing is sent anywhere."""
 
 _EXAMPLES = """\
 examples:
-  fim-lsp                                 serve one editor on stdin and stdout
-  fim-lsp serve --socket                  serve several editors with one model in memory
-  fim-lsp connect                         join an editor on stdin and stdout to that server
-  fim-lsp complete main.py:12:9           print the completion at line 12, column 9
-  fim-lsp complete main.py:12:9 --json    the same for a program
-  fim-lsp replay --fast src/              what it would save you, typing these files
-  fim-lsp stats                           how many suggestions you took
-  fim-lsp setup                           the lines for your editor
-  fim-lsp doctor                          what runs here, how fast, and what is wrong"""
+  fim-lsp demo                           try it here, without an editor
+  fim-lsp setup                          the lines for your editor
+  fim-lsp doctor                         what runs here, how fast, what is wrong
+  fim-lsp complete main.py:12:9          the completion at line 12, column 9
+  fim-lsp complete main.py:12:9 --json   the same for a program
+  fim-lsp                                serve one editor on stdin and stdout
+  fim-lsp serve --socket                 serve several with one model in memory
+  fim-lsp connect                        join an editor to that server
+  fim-lsp replay --fast src/             what it would save you, typing these"""
 
-_COMMANDS = (serve, connect, setup, complete, doctor, stats, replay, calibrate)
+_COMMANDS = (demo, setup, doctor, complete, serve, connect, stats, replay, calibrate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,12 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command line; parsed arguments have `run`, to be called."""
-    whole = argparse.ArgumentParser(
-        prog="fim-lsp",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    whole = Parser(prog="fim-lsp", description=_DESCRIPTION, epilog=_EXAMPLES)
     whole.add_argument("--version", action=_PrintVersion, nargs=0, help="print it and exit")
     serve.make_default(whole)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from model_runtime.command_line import HelpFormatter, IntermixingParser, add_commands
+from model_runtime.command_line import Parser, add_commands
 from model_runtime.commands import models
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation import command as evaluation
@@ -16,15 +16,15 @@ from model_runtime.training.ablation import command as ablation
 
 _EXAMPLES = """\
 examples:
-  fim-runtime models list                        what is installed
-  fim-runtime models info default                shape, format, license and scores of a model
-  fim-runtime models info default --check        hash its files, recompute its canary
-  fim-runtime models available                   public models, and which one fits this machine
-  fim-runtime models add qwen2.5-coder-0.5b      fetch one of them, then offline
-  fim-runtime models add ./my-model              read, convert, quantize and check a folder
-  fim-runtime models export default --gguf       a file for llama.cpp
-  fim-runtime train recipe.toml --out runs/mine  the whole pipeline, from files to a bundle
-  fim-runtime evaluate infilling default --help  how good a model is"""
+  fim-runtime models list                         what is installed
+  fim-runtime models info default                 what a model is, and its scores
+  fim-runtime models info default --check         whether its files are whole
+  fim-runtime models available                    public ones, and which one fits
+  fim-runtime models add qwen2.5-coder-0.5b       fetch one of them, then offline
+  fim-runtime models add ./my-model               convert and check a folder
+  fim-runtime models export default --gguf        a file for llama.cpp
+  fim-runtime train recipe.toml --out runs/mine   from files to a model
+  fim-runtime evaluate infilling default --help   how good a model is"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command line; parsed arguments have `run`, to be called."""
-    whole = IntermixingParser(
+    whole = Parser(
         prog="fim-runtime",
         description="Models for local fill-in-the-middle: manage, train and evaluate them.",
         epilog=_EXAMPLES,
-        formatter_class=HelpFormatter,
     )
     commands = add_commands(whole, title="commands", metavar="COMMAND")
     models.add_parser(commands)

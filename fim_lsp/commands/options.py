@@ -33,35 +33,34 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
         "--model",
         type=_absolute,
         metavar="MODEL",
-        help="a name of `fim-runtime models list`, or a folder written as a path, as ./mine is "
-        "(default: the one chosen with `fim-runtime models use`, else the embedded one)",
+        help="a name of `fim-runtime models list`, or a path",
     )
-    parser.add_argument("--engine", choices=choices_of("engine"))
-    parser.add_argument("--device", choices=choices_of("device"))
+    parser.add_argument("--engine", choices=choices_of("engine"), help="what runs it")
+    parser.add_argument("--device", choices=choices_of("device"), help="where it runs")
     parser.add_argument("--threads", type=int, metavar="N", help="0 chooses by itself")
     parser.add_argument(
         "--endpoint",
         metavar="URL",
-        help="the server that runs the model, where --engine names a kind of server",
+        help="server that runs it, if --engine is a server's",
     )
     parser.add_argument(
-        "--endpoint-model", metavar="NAME", help="the name that the server has for the model"
+        "--endpoint-model", metavar="NAME", help="the model's name at that server"
     )
     parser.add_argument(
         "--endpoint-key-variable",
-        metavar="VARIABLE",
-        help="the environment variable that holds the key to the server",
+        metavar="VAR",
+        help="environment variable with the server's key",
     )
     parser.add_argument(
         "--allow-remote-endpoint",
         action="store_const",
         const=True,
-        help="let --endpoint be on another machine, to which the code is sent then",
+        help="it may be elsewhere: code is sent there then",
     )
     parser.add_argument(
         "--fallback-model",
         metavar="MODEL",
-        help="the model that answers while the server does not, as `default` does",
+        help="answers while the server does not",
     )
 
 

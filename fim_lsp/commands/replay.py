@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from fim_lsp.replay.script import Script
 
 _EXAMPLES = """\
-  fim-lsp replay --fast src/                        type the files of a folder
-  fim-lsp replay --git HEAD~20..HEAD --html r.html  type your own last commits
-  fim-lsp replay --fast --model NAME --json src/    the same with another model, for a program"""
+  fim-lsp replay --fast src/                  type the files of a folder
+  fim-lsp replay --git HEAD~20..HEAD          type your own last commits
+  fim-lsp replay --fast --model NAME src/     with another model"""
 
 
 def add_parser(commands: Commands) -> None:
@@ -31,46 +31,45 @@ def add_parser(commands: Commands) -> None:
         "replay",
         run,
         help="type files through the server and count the keys it saves",
-        description="Type files, or what commits changed, through the real server at the pace of "
-        "a person who accepts only what they wanted to write; tells what it saves, how often it is "
-        "wrong, and how quick it is.  Use it to choose a model or a setting for your own code.",
+        description="Type files, or what commits changed, through the real server as a person does "
+        "who accepts only what they wanted to write; tells what it saves, and how often it is wrong.",
         examples=_EXAMPLES,
     )
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="files to type; of a folder, all its source files"
+        "files", nargs="*", metavar="FILE", help="to be typed; of a folder, all sources"
     )
     parser.add_argument(
-        "--git", metavar="REV..REV", help="type what each commit of this repository changed"
+        "--git", metavar="REV..REV", help="type what these commits changed"
     )
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="do not wait between keys, and wait for every answer: the same figures each time",
+        help="no pauses: the same figures each time",
     )
     parser.add_argument(
         "--accept",
         choices=("line", "word"),
         default="line",
-        help="take whole suggestions (the default), or word by word",
+        help="what is taken at once (default line)",
     )
     parser.add_argument(
-        "--keys", type=int, default=0, metavar="N", help="only the first N keys of each file"
+        "--keys", type=int, default=0, metavar="N", help="the first N of each file"
     )
     parser.add_argument(
         "--gaps",
         type=Path,
         metavar="FILE",
-        help="recorded pauses between keys to draw from: a JSON list of milliseconds",
+        help="a JSON list of pauses to draw from, in ms",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a setting of the server, as in --set eagerness=0.8; may be repeated",
+        help="a setting, as in eagerness=0.8; repeatable",
     )
     add_json_option(parser)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures too")
     add_model_options(parser)
 
 

@@ -42,6 +42,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "serve",
         help="run the language server (the default)",
+        description="Serve one editor on stdin and stdout, or several programs with one model.",
         # A default here would overwrite what stood before the command's name.
         argument_default=argparse.SUPPRESS,
     )
@@ -49,90 +50,91 @@ def add_parser(commands: Commands) -> None:
     _add_options(parser)
     shared = parser.add_argument_group(
         "with --socket, --tcp or --http",
-        "what all editors have in common; what they send for it is ignored",
+        "what all have in common; what editors send for it is ignored",
     )
     add_model_options(shared)
     shared.add_argument(
         "--prompt-memory-mb",
         type=int,
         metavar="N",
-        help="megabytes for what the model has read of texts (default: fitted to free memory)",
+        help="for what it has read (default: as memory allows)",
     )
     shared.add_argument(
         "--unload-after-minutes",
         type=float,
         metavar="N",
-        help="minutes without a request until the model leaves memory (default 30; 0: never)",
+        help="idle minutes it stays (default 30; 0: all)",
     )
     http = parser.add_argument_group(
-        "with --http", "what clients over HTTP cannot say for themselves"
+        "with --http"
     )
     http.add_argument(
         "--http-token-file",
         type=Path,
         metavar="FILE",
-        help="a file that only you can read, with a token that clients must send",
+        help="has the token to send; only you may read it",
     )
     http.add_argument(
         "--eagerness",
         type=float,
         metavar="N",
-        help="how sure a suggestion must be: from 0 (nearly certain) to 1 (default 0.5)",
+        help="0: only what is certain; 1: all (default 0.5)",
     )
     http.add_argument(
         "--exclude",
         action="append",
         metavar="GLOB",
-        help="a pattern as in .gitignore of files that the model never sees, besides all secrets; "
-        "may be given several times",
+        help="what it never sees, as in .gitignore; repeatable",
     )
 
 
 def make_default(parser: argparse.ArgumentParser) -> None:
     """Makes `serve` what a program does when no command is named, with options of its own."""
-    _add_options(parser)
+    for action in _add_options(parser):
+        action.help = argparse.SUPPRESS  # the help of `serve` shows it
     parser.set_defaults(
         run=run, log_level="info", **dict.fromkeys((*_SHARED_OPTIONS, *_HTTP_OPTIONS))
     )
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stdio", action="store_true", help="stdin and stdout (the default)")
+def _add_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     shared = parser.add_mutually_exclusive_group()
-    shared.add_argument(
+    stdio = parser.add_argument(
+        "--stdio", action="store_true", help="stdin and stdout (the default)"
+    )
+    socket = shared.add_argument(
         "--socket",
         nargs="?",
         const="",
         metavar="PATH",
-        help="listen for several editors on a Unix socket that only you can open (by default in "
-        "your folder for running programs)",
+        help="a Unix socket for several editors of yours",
     )
-    shared.add_argument(
+    tcp = shared.add_argument(
         "--tcp",
         metavar="HOST:PORT",
-        help="listen for several editors on TCP; they need a token, which only you can read",
+        help="TCP for several editors, with a token",
     )
-    parser.add_argument(
+    http = parser.add_argument(
         "--http",
         metavar="HOST:PORT",
-        help="serve clients that speak to llama.cpp, OpenAI's API, Tabby or Ollama, alone or "
-        "beside --tcp, as in --http 127.0.0.1:8012; they are listed in docs/clients.md",
+        help="for other clients; docs/clients.md lists them",
     )
-    parser.add_argument(
+    remote = parser.add_argument(
         "--allow-unencrypted-remote-connections",
         action="store_true",
         dest="allow_remote",
-        help="let --tcp or --http bind an address that other machines can reach: whoever sees what "
-        "goes over the network can read your code and the token",
+        help="let other machines reach --tcp or --http: who sees the network can read code "
+        "and token",
     )
-    parser.add_argument(
+    level = parser.add_argument(
         "--log-level",
         choices=choices_of("logLevel"),
-        help="debug logs the user's own code (default: info, which never does)",
+        help="debug logs code, the others never do (default info)",
     )
-    parser.add_argument(
-        "--log-file", type=Path, help="instead of fim-lsp.log in the platform's log folder"
+    file = parser.add_argument(
+        "--log-file", type=Path, metavar="FILE", help="in place of the platform's log folder"
     )
+    return [stdio, socket, tcp, http, remote, level, file]
 
 
 def run(args: argparse.Namespace) -> int:

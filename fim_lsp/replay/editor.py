@@ -39,7 +39,18 @@ class Editor:
         settings: Mapping[str, Any],
         root: Path,
         command: tuple[str, ...],
+        *,
+        stderr: int | None = None,
     ) -> None:
+        """Notes what to start; entering the context does it.
+
+        Args:
+            settings: those that the server is told.
+            root: the only folder of the workspace.
+            command: starts the server.
+            stderr: where the server's errors go, as `subprocess` has it; None for the caller's.
+        """
+        self._stderr = stderr
         self._settings, self._root, self._command = dict(settings), root, command
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -53,7 +64,10 @@ class Editor:
 
     async def __aenter__(self) -> Editor:
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._stderr,
         )
         self._reading = asyncio.ensure_future(self._read())
         try:
@@ -165,7 +179,7 @@ class Editor:
             "initialize",
             {
                 "processId": None,
-                "clientInfo": {"name": "fim-lsp replay"},
+                "clientInfo": {"name": "fim-lsp"},
                 "rootUri": self._root.as_uri(),
                 "capabilities": capabilities,
                 "initializationOptions": self._settings,

@@ -26,30 +26,23 @@ Subcommands = argparse._SubParsersAction  # the type has no public name
 _DESCRIPTION = """\
 Scores a fill-in-the-middle model by running what it writes.
 
-A score is shown with its interval, its terms, and its floor: an empty answer passes 2.6 % of the
-single-line benchmark.  Code that a model wrote is executed only with --allow-code-execution, each
-program in a fresh sandbox without network, files or environment."""
+A score has its interval and its floor: an empty answer passes 2.6 % of the
+single-line benchmark.  What a model wrote is executed only with
+--allow-code-execution, each program in a sandbox without network or files."""
 
 _EXAMPLES = """\
 examples:
   fim-runtime evaluate infilling default --data DATA --allow-code-execution
-  fim-runtime evaluate infilling ./my-bundle --data DATA --tasks 300
-                                                  a quick look at 300 holes, nothing executed
-  fim-runtime evaluate infilling default --data DATA --allow-code-execution \\
-      --samples 20 --temperature 0.8              pass@1 and pass@10
+  fim-runtime evaluate infilling ./mine --data DATA --tasks 300
   fim-runtime evaluate harness default --data ROWS
-                                                  arc, lambada, piqa, sciq, wsc, winogrande
   fim-runtime evaluate santacoder NAME --data train.parquet
-                                                  lines of Python, Java and JavaScript, exact match
-  fim-runtime evaluate compare runs/a runs/b      paired differences of two evaluations
-  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA --out runs/ablation
-                                                  train and score three variants
+  fim-runtime evaluate compare runs/a runs/b
+  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA
   fim-runtime evaluate plot AR=runs/ar FIM=runs/fim --out curves
-  fim-runtime evaluate floor --data DATA --allow-code-execution
-                                                  test the evaluation itself
-  fim-runtime evaluate sandbox                    what confines programs on this machine
+  fim-runtime evaluate sandbox
 
-DATA is the folder data/ of https://github.com/openai/human-eval-infilling (MIT licence)."""
+DATA is the folder data/ of https://github.com/openai/human-eval-infilling
+(MIT licence)."""
 
 
 def add_parser(
@@ -66,7 +59,6 @@ def add_parser(
         help="measure a model: HumanEval-infilling by execution",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return add_subcommands(parser)
 

@@ -19,10 +19,9 @@ from model_runtime.training.stop_signal import TrainingStopped
 
 _EXAMPLES = """\
 examples:
-  fim-runtime train tiny-cpu                                     all stages, minutes on two cores
-  fim-runtime train tiny-cpu --root ~/wheels --root ~/projects   with code of your own
-  fim-runtime train my.toml --out runs/mine --stage train        one stage; again: it goes on
-  fim-runtime train my.toml --out runs/mine --snapshot my.safetensors     weights of a run so far
+  fim-runtime train tiny-cpu                             minutes on two cores
+  fim-runtime train tiny-cpu --root ~/projects           with code of your own
+  fim-runtime train my.toml --out runs/mine              again: it goes on
   torchrun --nproc-per-node 2 -m model_runtime.training tiny-cpu
 
 SIGTERM and Ctrl-C end a run after the step in progress, with everything saved."""
@@ -37,44 +36,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of a training to a parser, and what it runs."""
     parser.description = "From files to a model that the server opens."
     parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="a .toml file, or a name: " + ", ".join(names()))
-    add("--out", type=Path, help="folder of all stages (default: runs/ and the recipe's name)")
+    add("--out", type=Path, metavar="DIR", help="folder of the run (default runs/RECIPE)")
     add("--stage", choices=[stage.name for stage in STAGES], help="only this one")
     add(
         "--root",
         action="append",
         default=[],
-        help="what the corpus is made of, in place of the recipe's: a folder of Python files, of "
-        "wheels, sdists or tables, a git work tree, one such file, `stdlib`, or `hf:NAME`",
+        metavar="CODE",
+        help="for the corpus, in place of the recipe's: a folder of files, wheels, sdists or "
+        "tables, a git work tree, one such file, `stdlib`, or `hf:NAME`",
     )
     add(
         "--benchmarks",
         type=Path,
-        help="folder with tasks that must not leak into the corpus; HumanEval-infilling in it is "
-        "scored, too",
+        metavar="DIR",
+        help="tasks that must not leak into the corpus",
     )
     add(
         "--allow-code-execution",
         action="store_true",
-        help="run what the model writes, in a sandbox, to score it",
+        help="run what it writes, in a sandbox, to score it",
     )
     add(
         "--initial",
         type=Path,
-        help="folder of another run (or of one of its checkpoints), or a .safetensors file, whose "
-        "weights this one begins with",
+        metavar="RUN",
+        help="begin with the weights of a run, a checkpoint or a .safetensors file",
     )
     add(
         "--snapshot",
         type=Path,
         metavar="FILE",
-        help="only write the weights of the run's newest checkpoint into this .safetensors file, "
-        "in bfloat16, for a later --initial; a run in progress is not disturbed",
+        help="only write the run's newest weights into this .safetensors file",
     )
     add("--device", default="cpu", help="as torch names it")
-    add("--steps", type=int, help="train for so many steps now and save; the next start goes on")
+    add("--steps", type=int, metavar="N", help="so many now; the next start goes on")
     parser.set_defaults(run=run)
 
 

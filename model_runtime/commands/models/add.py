@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from model_runtime.importers.huggingface import ConversionReport
 
 _EXAMPLES = """\
-  fim-runtime models add qwen2.5-coder-0.5b           a name from `models available`
-  fim-runtime models add qwen2.5-coder-3b --yes       its license accepted beforehand
-  fim-runtime models add ORG/NAME@REVISION            any repository of the Hugging Face hub
-  fim-runtime models add ORG/NAME/model-q4_k_m.gguf   one file of it
-  fim-runtime models add ./model.gguf --name mine     a file that is here already"""
+  fim-runtime models add qwen2.5-coder-0.5b         a name of `models available`
+  fim-runtime models add ORG/NAME@REVISION          a repository of the hub
+  fim-runtime models add ORG/NAME/model-q4.gguf     one file of it
+  fim-runtime models add ./model.gguf --name mine   a file that is here"""
 
 
 def add_parser(actions: Commands) -> None:
@@ -36,52 +35,51 @@ def add_parser(actions: Commands) -> None:
         help="fetch, convert and install a model",
         description="SOURCE is a name from `models available`, a folder with config.json, "
         "tokenizer.json and safetensors, a .gguf file, or ORG/NAME on the Hugging Face hub.  The "
-        "model is fetched if need be, read, converted, quantized and checked; then it needs no "
-        "network any more.  What was broken off goes on when the same command is run again, and a "
-        "model that is there already is brought up to date.",
+        "model is fetched if need be, converted and checked; then it needs no network.  What was "
+        "broken off goes on, and what is there is brought up to date.",
         examples=_EXAMPLES,
     )
     parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("--name", help="name to install it under (default: the source's last part)")
+    parser.add_argument("--name", metavar="NAME", help="to install it under (default: the last part)")
     parser.add_argument(
         "--quantization",
         choices=("int8", "float16", "float32"),
         default="int8",
-        help="of the weights file (default int8: a quarter of the size)",
+        help="of the weights (default int8)",
     )
     parser.add_argument(
         "--without-weights",
         action="store_const",
         const=NO_WEIGHTS,
         dest="quantization",
-        help="only the tokenizer and the prompt format, for a model that a server runs",
+        help="for a model that a server runs",
     )
     parser.add_argument(
         "--order",
         choices=[order.value for order in Order],
-        help="order of the prompt's parts, where the source does not state it",
+        help="of a prompt, where the source lacks it",
     )
     parser.add_argument(
         "--prompt-format",
         choices=sorted(PUBLISHED),
-        help="the whole format of a prompt, as the authors of these models publish it",
+        help="as the authors publish it",
     )
     parser.add_argument("--revision", metavar="COMMIT", help="of the repository, in place of @...")
     parser.add_argument(
         "--yes",
         action="store_true",
-        help="accept the license, and use files that another program has fetched",
+        help="accept the license, use what others fetched",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="add it though it seems too large for this machine, or was installed already",
+        help="though it is too large, or there already",
     )
     parser.add_argument(
         "--progress",
         choices=("text", "json"),
         default="text",
-        help="json: one object a line on standard output, for a program",
+        help="json is for programs",
     )
 
 

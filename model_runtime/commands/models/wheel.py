@@ -10,8 +10,8 @@ from model_runtime.printable import printable
 
 _MEGABYTE = 1_000_000
 _EXAMPLES = """\
-  fim-runtime models wheel qwen --out wheels          the wheels of an added model
-  pip install --find-links wheels fim-lsp-model-qwen  on another machine, or from your index"""
+  fim-runtime models wheel qwen --out wheels
+  pip install --find-links wheels fim-lsp-model-qwen   on another machine"""
 
 
 def add_parser(actions: Commands) -> None:

@@ -23,23 +23,13 @@ from model_runtime.training.stop_signal import TrainingStopped
 
 _DEFAULT_RECIPES = ("ablation-ar", "ablation-fim", "ablation-alibi")
 _DESCRIPTION = """\
-Trains the variants of an ablation with several seeds, scores them on the same holes and rows, and
-prints the table of the reference model FIM-NeoX-1.3B with ours beside it, and paired differences
-from the first variant.  What is trained or scored already is skipped: the same command goes on
-where it was broken off, and more --seeds or recipes extend it."""
+Trains variants with several seeds, scores them on the same holes and rows, and
+prints the table of FIM-NeoX-1.3B with ours beside it, and paired differences.
+What is trained or scored already is skipped; more --seeds or recipes extend it."""
 _EXAMPLES = """\
 examples:
-  fim-runtime evaluate ablation --root ~/wheels --seeds 3 --device cuda --out runs/ablation \\
-      --infilling DATA --allow-code-execution --harness ROWS
-                                                  three variants at 46 M, and the whole table
-  fim-runtime evaluate ablation mine.toml other.toml --root ~/wheels --steps 200 --out runs/quick
-                                                  held-out figures only, after 200 steps
-  fim-runtime evaluate ablation --data-of runs/default --seeds 2 --points 4 --out runs/ablation \\
-      --infilling DATA --allow-code-execution --samples 20 --temperature 0.8
-                                                  a corpus that is there; pass@k along the training
-
-The held-out figures need no benchmark; DATA and ROWS are those of `evaluate infilling` and
-`evaluate harness`."""
+  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA
+  fim-runtime evaluate ablation mine.toml other.toml --root CODE --steps 200"""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,10 +43,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of an ablation to a parser, and what it runs."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = " ".join(_DEFAULT_RECIPES)
     add = parser.add_argument
-    add("recipes", nargs="*", metavar="RECIPE", help=f"a variant each (default {default})")
+    add("recipes", nargs="*", metavar="RECIPE", help="a variant each")
     add("--seeds", type=positive, default=1, metavar="N", help="of each variant (default 1)")
     add("--out", type=Path, default=Path("runs/ablation"), metavar="DIR")
     add("--json", action="store_true", help="print JSON for a program")
@@ -72,13 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="score infilling N times along each run (default 1: its end), for the curves",
+        help="score N times along each run (default 1)",
     )
     scoring = parser.add_argument_group("scoring")
     add = scoring.add_argument
     add("--infilling", type=Path, metavar="DATA", help="folder of HumanEval-infilling")
     add("--allow-code-execution", action="store_true", help="run what the models write, sandboxed")
-    add("--split", choices=list(SPLITS), default="single-line")
+    add("--split", choices=list(SPLITS), default="single-line", help="of infilling")
     add("--tasks", type=positive, metavar="N", help="only so many, spread over the problems")
     add("--samples", type=positive, default=1, metavar="N", help="of each task (default 1)")
     add("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
@@ -86,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--harness", type=Path, metavar="ROWS", help="folder with the language tasks' rows")
     add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK")
     add("--limit", type=positive, metavar="N", help="only the first N rows of each language task")
-    add("--engine", choices=(AUTO, *registry.names()), default="")
+    add("--engine", choices=(AUTO, *registry.names()), default="", help="what runs them")
     add("--threads", type=int, default=0, metavar="N", help="of the engine; 0 lets it choose")
     parser.set_defaults(run=run)
 
