@@ -21,7 +21,7 @@ REAL_MODEL := $(EDITORS)/real-model
 export FIM_LSP_LLAMA_SERVER ?= $(wildcard $(LLAMA_SERVER)/llama-server)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# A place that the embedded model gets right; README.md and the picture of the extension show it.
+# A place that the embedded model gets right; the picture of the extension shows it.
 DEMO := examples/inventory.py:35:9
 
 .PHONY: help demo demo-text test test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
@@ -29,8 +29,8 @@ DEMO := examples/inventory.py:35:9
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.base  ## install, and complete a real file with the embedded model, offline
-	@$(BIN)/fim-lsp complete $(DEMO)
+demo: $(VENV)/.base  ## install, and take the tour in this terminal with the embedded model, offline
+	@$(BIN)/fim-lsp demo
 
 demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
 	$(BIN)/python -m benchmarks.demo

@@ -16,15 +16,15 @@ from model_runtime.training.ablation import command as ablation
 
 _EXAMPLES = """\
 examples:
-  fim-runtime models list                         what is installed
-  fim-runtime models info default                 what a model is, and its scores
-  fim-runtime models info default --check         whether its files are whole
-  fim-runtime models available                    public ones, and which one fits
-  fim-runtime models add qwen2.5-coder-0.5b       fetch one of them, then offline
-  fim-runtime models add ./my-model               convert and check a folder
-  fim-runtime models export default --gguf        a file for llama.cpp
-  fim-runtime train recipe.toml --out runs/mine   from files to a model
-  fim-runtime evaluate infilling default --help   how good a model is"""
+  fim-runtime models list                        what is installed
+  fim-runtime models info default                what a model is, and its scores
+  fim-runtime models info default --check        whether its files are whole
+  fim-runtime models available                   public ones, and which one fits
+  fim-runtime models add qwen2.5-coder-0.5b      fetch one of them, then offline
+  fim-runtime models add ./my-model              convert and check a folder
+  fim-runtime models export default --gguf       a file for llama.cpp
+  fim-runtime train recipe.toml --out runs/mine  from files to a model
+  fim-runtime evaluate infilling default --help  how good a model is"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeAlias
 
@@ -28,6 +29,9 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         formatter = argparse.RawDescriptionHelpFormatter if "\n" in text else argparse.HelpFormatter
         return formatter._fill_text(self, text, width, indent)
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
     def _format_usage(self, usage: str | None, actions: Any, groups: Any, prefix: Any) -> str:
         if usage is None:
             positional = [action for action in actions if not action.option_strings]
@@ -45,7 +49,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return lambda size: (name,) * size
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.choices is None or isinstance(action, argparse._SubParsersAction):
+        if action.choices is None or action.metavar is not None:
             return action.help
         choices = ", ".join(map(str, action.choices))
         return f"{action.help}: {choices}" if action.help else choices

@@ -90,9 +90,9 @@ class Silence:
             "progress": f": {self.progress.detail}" if self.progress else "",
             "error": self.error,
             "exclusion": self.exclusion,
-            "probability": confidence.probability if confidence else 0.0,
-            "least": confidence.least_probability if confidence else 0.0,
-            "rules": ", ".join(self.rules) or "the model wrote nothing",
+            "probability": 100 * confidence.probability if confidence else 0.0,
+            "least": 100 * confidence.least_probability if confidence else 0.0,
+            "rules": ", ".join(map(_RULES.__getitem__, self.rules)) or "the model wrote nothing",
         }
 
 
@@ -106,10 +106,31 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.INTERNAL_ERROR: "internal error: see the log",
     Reason.INSIDE_WORD: "inside a word",
     Reason.NOTHING_BEFORE: "the same place gave nothing before",
-    Reason.LOW_CONFIDENCE: "low confidence: {probability:.2f}, below {least:.2f}",
+    Reason.LOW_CONFIDENCE: "not confident enough: {probability:.0f} %, needs {least:.0f} %",
     Reason.TOO_SHORT: "too short",
     Reason.FILTERED: "filtered: {rules}",
 }
+
+_RULES: Mapping[str, str] = {
+    "cut_at_broken_character": "bytes that are no character",
+    "cut_at_repeated_block": "it repeated itself",
+    "cut_at_stutter": "it repeated a fragment",
+    "cut_repeated_indentation": "it began with the blanks that are there",
+    "cut_lines_below": "it repeated the lines below",
+    "drop_line_below": "it repeated the line below",
+    "cut_suffix_overlap": "it repeated the rest of the line",
+    "cut_trailing_space": "it was blank",
+    "drop_empty_string": "it was an empty string",
+    "cut_surplus_closer": "it closed what is not open",
+    "cut_comment_ramble": "it was a comment without end",
+    "cut_near_copies": "it repeated a line nearby",
+    "cut_to_fewest_errors": "it was a syntax error",
+    "cut_trailing_junk": "it ended in junk",
+    "cut_off": "its last line had no end",
+    "fit_indentation": "its indentation did not fit",
+    "fit_closers": "its brackets did not fit",
+}
+"""What was wrong with a text that a rule of the filters emptied, by the rule's name."""
 
 _HINTS: Mapping[Reason | RequestOutcome, str] = {
     Reason.DISABLED: "set fimLsp.enabled to true",

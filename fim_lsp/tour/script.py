@@ -40,8 +40,7 @@ class Step:
 STEPS = (
     Step(
         title="A suggestion",
-        words="Behind the cursor is what the model would write.  It has read what stands before "
-        "and after.",
+        words="Behind the cursor is what the model would write.",
         action=Action.TAKE,
         before='''\
 """A ring buffer."""
@@ -69,7 +68,7 @@ class RingBuffer:
     ),
     Step(
         title="Silence",
-        words="Where the model is not sure enough, nothing disturbs you, and you can ask why.",
+        words="Where the model is not sure, nothing is shown; you can ask why.",
         action=Action.GO_ON,
         before="\n        ",
         typed="self.start = ",
@@ -77,8 +76,7 @@ class RingBuffer:
     ),
     Step(
         title="Not this one",
-        words="Models err: here the size is wanted, and this one is small.  Typing on has the "
-        "same effect as Esc.",
+        words="Models err: here the size is wanted. Typing on helps as well.",
         action=Action.DISMISS,
         before="""
 

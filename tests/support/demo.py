@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,15 +15,21 @@ _CODE = re.compile(r" *\d+ [|>]")
 
 
 def place() -> str:
-    """Returns FILE:LINE:COLUMN of the demo, which the Makefile names; FILE is relative to ROOT."""
+    """Returns FILE:LINE:COLUMN of the extension's picture, which the Makefile names."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return re.findall(r"^DEMO := (\S+)$", makefile, re.MULTILINE)[0]
 
 
 def printed() -> str:
     """Returns the lines that the demo prints now, without a terminal's colors."""
-    command = [sys.executable, "-m", "fim_lsp", "complete", place()]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "fim_lsp", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
@@ -32,11 +39,11 @@ def quoted() -> str:
 
 
 def without_figures(text: str) -> tuple[list[str], list[list[str]]]:
-    """Splits what the demo prints into the lines of code and the words of the report below them.
+    """Splits what the demo prints into the lines of code and the words around them.
 
-    Milliseconds and the engine, which differ between machines, are left out of the report.
+    Figures and the engine, which differ between machines, are left out of the words.
     """
     lines = text.splitlines()
     report = [line for line in lines if not _CODE.match(line)]
-    words = [re.sub(r"\d+\.\d|(?<= on )\w+", "#", line).split() for line in report]
+    words = [re.sub(r"\d+(?:\.\d+)?|(?<= on )\w+", "#", line).split() for line in report]
     return [line for line in lines if _CODE.match(line)], words

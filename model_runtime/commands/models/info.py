@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from pathlib import Path
 
 from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.printable import printable
+from model_runtime.printable import printable, shown_bytes
 
 
 def add_parser(actions: Commands) -> None:
@@ -18,6 +19,7 @@ def add_parser(actions: Commands) -> None:
         "name", metavar="NAME", help="a name from `models list`, or a bundle's folder"
     )
     add_json_option(parser)
+    parser.add_argument("--card", action="store_true", help="print its whole card")
     parser.add_argument(
         "--check",
         action="store_true",
@@ -26,21 +28,24 @@ def add_parser(actions: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints a model's manifest and card, or the checks of its files; returns the exit code.
+    """Prints what a model is, or the checks of its files; returns the exit code.
 
     Raises:
         ModelRuntimeError: there is no such model, or it cannot be used.
     """
-    return _check(args.name, args.json) if args.check else _describe(args.name, args.json)
+    if args.check:
+        return _check(args.name, args.json)
+    return _describe(args.name, as_json=args.json, is_whole=args.card)
 
 
-def _describe(name: str, as_json: bool) -> int:
-    from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
+def _describe(name: str, *, as_json: bool, is_whole: bool) -> int:
+    """Prints what a person asks first, and the card as far as that, or all of the card."""
     from model_runtime.store import installed
 
     bundle = installed.find(name)
+    manifest = bundle.manifest
     if as_json:
-        print(json.dumps(json.loads(bundle.manifest.to_json()), indent=1))
+        print(json.dumps(json.loads(manifest.to_json()), indent=1))
         return 0
     from rich.console import Console
     from rich.markdown import Markdown
@@ -48,23 +53,40 @@ def _describe(name: str, as_json: bool) -> int:
     from rich.text import Text
 
     console = Console(highlight=False)
-    table = Table(show_header=False, box=None)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for key, value in json.loads(bundle.manifest.to_json()).items():
-        if key != "canary":
-            shown = json.dumps(value) if isinstance(value, dict | list) else str(value)
-            table.add_row(key, Text(printable(shown)))
+    for label, value in (
+        ("name", f"{name}, in logs {manifest.name}" if name != manifest.name else name),
+        ("languages", ", ".join(manifest.languages) or "as its authors say"),
+        ("weights", f"{manifest.parameters:,}, {shown_bytes(manifest.weights.size)}"),
+        ("context", f"{manifest.context_length:,} tokens"),
+        ("license", manifest.license),
+        ("folder", str(bundle.path)),
+    ):
+        table.add_row(label, Text(printable(value)))
     console.print(table)
-    card = bundle.path / "MODEL_CARD.md"
+    card = _card(bundle.path)
+    beginning = card.partition("\n## ")[0]
+    # With hyperlinks, a link can hide where it leads.
+    console.print(Markdown(card if is_whole else beginning, hyperlinks=False))
+    more = [] if card == beginning or is_whole else ["--card: its whole card"]
+    console.print("; ".join([*more, "--check: whether its files are whole; --json: its manifest"]))
+    return 0
+
+
+def _card(folder: Path) -> str:
+    """Returns a model's card without the hub's metadata; empty where it has none."""
+    from model_runtime.model_files import MAX_TEXT_BYTES, UnusableFile, size_of
+
+    card = folder / "MODEL_CARD.md"
     try:
         size_of(card, MAX_TEXT_BYTES)
         text = printable(card.read_text(encoding="utf-8", errors="replace"))
     except (OSError, UnusableFile):
-        return 0  # a model need not have one
+        return ""
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    console.print(Markdown(text, hyperlinks=False))  # with them, a link can hide where it leads
-    return 0
+    return re.sub(r"^!\[.*?\]\(.*?\)$", "", text, flags=re.MULTILINE)  # a terminal has no pictures
 
 
 def _check(name: str, as_json: bool) -> int:

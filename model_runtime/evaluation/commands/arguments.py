@@ -15,7 +15,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that choose tasks of HumanEval-infilling and allows running them."""
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="FOLDER", help="with the benchmark's .jsonl.gz")
-    add("--split", choices=list(SPLITS), default="single-line")
+    add("--split", choices=list(SPLITS), default="single-line", help="of the benchmark")
     add("--tasks", type=int, metavar="N", help="only so many, spread over the problems")
     add(
         "--allow-code-execution",
@@ -38,7 +38,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         help=f"default {registry.reference()}, on a GPU {registry.reference('cuda')}; "
         "auto takes the one that is fastest here",
     )
-    add("--device", choices=(AUTO, *DEVICES), default=AUTO)
+    add("--device", choices=(AUTO, *DEVICES), default=AUTO, help="where it runs")
     add("--threads", type=int, default=0, metavar="N", help="0 lets the engine choose")
 
 

@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "label share a color",
     )
     add("--out", type=Path, default=Path("curves"), metavar="FILE", help="default curves")
-    add("--title", default="", metavar="TEXT")
+    add("--title", default="", metavar="TEXT", help="above the curves")
     parser.set_defaults(evaluate=run)
 
 

@@ -24,12 +24,10 @@ from model_runtime.training.stop_signal import TrainingStopped
 _DEFAULT_RECIPES = ("ablation-ar", "ablation-fim", "ablation-alibi")
 _DESCRIPTION = """\
 Trains variants with several seeds, scores them on the same holes and rows, and
-prints the table of FIM-NeoX-1.3B with ours beside it, and paired differences.
-What is trained or scored already is skipped; more --seeds or recipes extend it."""
+prints a table with paired differences.  The same command goes on."""
 _EXAMPLES = """\
 examples:
-  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA
-  fim-runtime evaluate ablation mine.toml other.toml --root CODE --steps 200"""
+  fim-runtime evaluate ablation --root CODE --seeds 3 --infilling DATA"""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,14 +41,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of an ablation to a parser, and what it runs."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
-    default = " ".join(_DEFAULT_RECIPES)
     add = parser.add_argument
     add("recipes", nargs="*", metavar="RECIPE", help="a variant each")
     add("--seeds", type=positive, default=1, metavar="N", help="of each variant (default 1)")
-    add("--out", type=Path, default=Path("runs/ablation"), metavar="DIR")
+    add("--out", type=Path, default=Path("runs/ablation"), metavar="DIR", help="where to keep it")
     add("--json", action="store_true", help="print JSON for a program")
-    training = parser.add_argument_group("training")
-    add = training.add_argument
     add("--steps", type=positive, metavar="N", help="in place of each recipe's budget")
     add("--root", type=Path, action="append", default=[], metavar="CODE", help="as `train --root`")
     add("--benchmarks", type=Path, metavar="FOLDER", help="with tasks that must not leak")
@@ -68,13 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--infilling", type=Path, metavar="DATA", help="folder of HumanEval-infilling")
     add("--allow-code-execution", action="store_true", help="run what the models write, sandboxed")
     add("--split", choices=list(SPLITS), default="single-line", help="of infilling")
-    add("--tasks", type=positive, metavar="N", help="only so many, spread over the problems")
+    add("--tasks", type=positive, metavar="N", help="so many, of all problems")
     add("--samples", type=positive, default=1, metavar="N", help="of each task (default 1)")
     add("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
-    add("--top-p", type=float, default=1.0, metavar="P")
+    add("--top-p", type=float, default=1.0, metavar="P", help="default 1: no limit")
     add("--harness", type=Path, metavar="ROWS", help="folder with the language tasks' rows")
-    add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK")
-    add("--limit", type=positive, metavar="N", help="only the first N rows of each language task")
+    add("--harness-tasks", nargs="+", choices=list(TASKS), metavar="TASK", help="some of them")
+    add("--limit", type=positive, metavar="N", help="only the first rows of each language task")
     add("--engine", choices=(AUTO, *registry.names()), default="", help="what runs them")
     add("--threads", type=int, default=0, metavar="N", help="of the engine; 0 lets it choose")
     parser.set_defaults(run=run)

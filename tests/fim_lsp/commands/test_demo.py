@@ -98,7 +98,7 @@ def test_words_are_taken_one_at_a_time(terminal):
 def test_silence_has_its_reason_and_a_remedy(terminal):
     demo = terminal("--no-motion")
     go_to(demo, 3)
-    demo.until("Nothing is suggested. Why: low confidence")
+    demo.until("Nothing is suggested. Why: not confident enough")
     demo.until("What to do: fimLsp.eagerness")
     demo.press("Enter")
 

@@ -36,7 +36,7 @@ async def test_what_was_shown_is_explained_with_tokens_by_source_and_confidence(
 @pytest.mark.parametrize(
     ("text", "options", "reason", "remedy"),
     [
-        ("x = |\n", {"logprob": -5.0}, "low confidence", "eagerness"),
+        ("x = |\n", {"logprob": -5.0}, "not confident enough", "eagerness"),
         ("x = |\n", {"answer": "a"}, "too short", "ask for"),
         ("na|me\n", {}, "inside a word", "ask for"),
     ],

@@ -2,6 +2,8 @@
 
 import pytest
 
+from fim_lsp.completion.filters import RULES
+from fim_lsp.completion.language_filters import LANGUAGE_RULES
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, RequestOutcome, Silence, hint
 from fim_lsp.exclusion.judge import Exclusion, ExclusionKind
 from fim_lsp.model_host.status import LoadProgress
@@ -34,6 +36,22 @@ def test_every_kind_of_exclusion_has_a_message_and_a_hint(kind):
     assert hint(NOTHING, excluded(kind))
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(rule.__name__ for rule in (*RULES, *LANGUAGE_RULES)),
+        "cut_off",
+        "fit_indentation",
+        "fit_closers",
+    ],
+)
+def test_every_rule_of_the_filters_has_words(rule):
+    message = Silence(Reason.FILTERED, rules=(rule,)).message
+
+    assert message.startswith("filtered: ")
+    assert "_" not in message
+
+
 @pytest.mark.parametrize("outcome", [RequestOutcome.SUPERSEDED, RequestOutcome.CANCELLED])
 def test_outcomes_that_say_it_all_have_a_hint(outcome):
     assert "nothing is wrong" in hint(outcome, None)
@@ -49,14 +67,14 @@ def test_codes_are_names_as_json_has_them(reason):
     [
         (excluded(ExclusionKind.BY_USER, "*.py"), "fimLsp.exclude names *.py", "fimLsp.exclude"),
         (excluded(ExclusionKind.SECRET, ".env*"), "list of secrets", "rename the file"),
-        (low_confidence(0.8), "low confidence: 0.01, below 0.25", "eagerness 0.8"),
-        (low_confidence(None), "low confidence: 0.01, below 0.25", "ask for"),
+        (low_confidence(0.8), "not confident enough: 1 %, needs 25 %", "eagerness 0.8"),
+        (low_confidence(None), "not confident enough: 1 %, needs 25 %", "ask for"),
         (Silence(Reason.LOADING), "loading", "wait until"),
         (loading(LoadProgress("default")), "loading: default", "wait until"),
         (loading(LoadProgress("a", "preparing", 40)), "loading: preparing: 40 %", "wait until"),
         (Silence(Reason.ENGINE_ERROR, error="{odd} text"), "{odd} text", "fim-lsp doctor"),
         (Silence(Reason.FILTERED), "the model wrote nothing", "type on"),
-        (Silence(Reason.FILTERED, rules=("one", "two")), "filtered: one, two", "type on"),
+        (Silence(Reason.FILTERED, rules=("cut_trailing_space", "cut_trailing_junk")), "filtered: it was blank, it ended in junk", "type on"),
     ],
 )  # fmt: skip
 def test_message_and_hint_fit_the_time(silence, message, advice):

@@ -42,7 +42,7 @@ def test_a_trace_tells_outcome_reason_remedy_and_times():
 
     assert "nothing" == told["outcome"]
     assert "lowConfidence" == told["reasonCode"]
-    assert "low confidence: 0.10, below 0.25" == told["reason"]
+    assert "not confident enough: 10 %, needs 25 %" == told["reason"]
     assert "fimLsp.eagerness 0.72" in told["remedy"]
     assert {"prompt", "total"} == set(told["timingsMs"])
 
@@ -166,7 +166,7 @@ def test_markdown_says_what_to_do_where_nothing_was_shown():
     trace = trace_of()
     trace.reject(Silence(Reason.LOW_CONFIDENCE, confidence=CONFIDENCE))
 
-    assert "Why: low confidence: 0.10, below 0.25" in markdown([trace], str)
+    assert "Why: not confident enough: 10 %, needs 25 %" in markdown([trace], str)
     assert "What to do: fimLsp.eagerness 0.72" in markdown([trace], str)
 
 
