@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses what a program or command was given, as argparse does; ends where words are left.
 
-        A command knows its own options, so that it can tell which was meant, and its program cannot.
+        A command knows its own options, so it can tell which was meant; its program cannot.
         """
         if self._is_inside:  # argparse calls this function for both passes
             return super().parse_known_args(args, namespace)

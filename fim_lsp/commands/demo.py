@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     settings = model_settings(args)
     checked(settings)
     console = Console(highlight=False)
+    tally: start.Tally | None
     if args.plain or not _has_keys(console):
         tally = asyncio.run(start.print_tour(settings, console))
     else:

@@ -14,7 +14,7 @@ def print_next_steps(console: Console) -> None:
     """Prints the lines for each editor on this machine, and what else there is to do."""
     console.print()
     if is_temporary():
-        console.print("This installation is a temporary one.  To keep it: uv tool install fim-lsp\n")
+        console.print("This installation is temporary.  To keep it: uv tool install fim-lsp\n")
     editors = _found()
     for editor in editors:
         if editor.before:
@@ -24,8 +24,10 @@ def print_next_steps(console: Console) -> None:
         if editor.is_code:
             console.print(f"fim-lsp setup {editor.name} --write adds them for you.\n")
     if not editors:
-        console.print("No editor was found on PATH; fim-lsp setup lists those that there are lines for.")
-    console.print("Others: fim-lsp setup.  A better model: fim-lsp doctor names one for this machine.")
+        console.print("No editor was found on PATH; fim-lsp setup lists those it has lines for.")
+    console.print(
+        "Others: fim-lsp setup.  A better model for this machine: fim-lsp doctor names one."
+    )
 
 
 def is_temporary() -> bool:

@@ -43,9 +43,7 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
         metavar="URL",
         help="server that runs it, if --engine is a server's",
     )
-    parser.add_argument(
-        "--endpoint-model", metavar="NAME", help="the model's name at that server"
-    )
+    parser.add_argument("--endpoint-model", metavar="NAME", help="the model's name at that server")
     parser.add_argument(
         "--endpoint-key-variable",
         metavar="VAR",

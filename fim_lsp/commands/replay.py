@@ -31,16 +31,15 @@ def add_parser(commands: Commands) -> None:
         "replay",
         run,
         help="type files through the server and count the keys it saves",
-        description="Type files, or what commits changed, through the real server as a person does "
-        "who accepts only what they wanted to write; tells what it saves, and how often it is wrong.",
+        description="Type files, or what commits changed, through the real server as a person "
+        "does who accepts only what they wanted to write; tells what it saves, and how often "
+        "it is wrong.",
         examples=_EXAMPLES,
     )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="to be typed; of a folder, all sources"
     )
-    parser.add_argument(
-        "--git", metavar="REV..REV", help="type what these commits changed"
-    )
+    parser.add_argument("--git", metavar="REV..REV", help="type what these commits changed")
     parser.add_argument(
         "--fast",
         action="store_true",
@@ -52,9 +51,7 @@ def add_parser(commands: Commands) -> None:
         default="line",
         help="what is taken at once (default line)",
     )
-    parser.add_argument(
-        "--keys", type=int, default=0, metavar="N", help="the first N of each file"
-    )
+    parser.add_argument("--keys", type=int, default=0, metavar="N", help="the first N of each file")
     parser.add_argument(
         "--gaps",
         type=Path,

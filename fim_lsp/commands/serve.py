@@ -65,9 +65,7 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         help="idle minutes it stays (default 30; 0: all)",
     )
-    http = parser.add_argument_group(
-        "with --http"
-    )
+    http = parser.add_argument_group("with --http")
     http.add_argument(
         "--http-token-file",
         type=Path,

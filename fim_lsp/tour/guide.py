@@ -1,4 +1,4 @@
-"""Leads through the tour on a screen: types, waits for the keys of each step, lets the person type."""
+"""Leads through the tour on a screen: types, and waits for the keys of each step."""
 
 from __future__ import annotations
 

@@ -59,7 +59,9 @@ _KEYS = {
     "\x1bf": Key.WORD,  # Alt+Right of Apple's Terminal
     "\x1b\x1b[C": Key.WORD,  # Alt+Right of older ones
 }
-_SEQUENCE = re.compile(r"\x1b\x1b\[C|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b\[O]|[^\x1b]", re.DOTALL)
+_SEQUENCE = re.compile(
+    r"\x1b\x1b\[C|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b\[O]|[^\x1b]", re.DOTALL
+)
 
 
 def decoded(text: str) -> tuple[list[Press], str]:

@@ -76,7 +76,7 @@ class RingBuffer:
     ),
     Step(
         title="Not this one",
-        words="Models err: here the size is wanted. Typing on helps as well.",
+        words="Models err: the size is wanted here. Typing on works, too.",
         action=Action.DISMISS,
         before="""
 

@@ -85,6 +85,10 @@ async def show_tour(
             screen.update(drawn.content)
             console.control(Control.move_to(drawn.column, drawn.row), Control.show_cursor(True))
 
+    def redraw() -> None:
+        if guide is not None:
+            guide.redraw()
+
     def press(key: Press) -> None:
         if key is Key.LEAVE:
             tour.cancel()
@@ -96,7 +100,7 @@ async def show_tour(
         begun = time.perf_counter()
         async with _editor(settings, root) as editor:
             ready_seconds = time.perf_counter() - begun
-            pane = Pane(editor, root / FILE_NAME, text_with_gaps(), lambda: guide and guide.redraw())
+            pane = Pane(editor, root / FILE_NAME, text_with_gaps(), redraw)
             document, guide = pane.document, Guide(pane, draw, has_motion=has_motion)
             try:
                 await guide.lead()

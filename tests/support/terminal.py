@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pexpect
 import pyte
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
 
 KEYS = {
     "Tab": "\t",
@@ -77,7 +78,10 @@ class Terminal:
 
     def close(self) -> None:
         """Ends the program, however it is."""
-        self._process.close(force=True)
+        if self._process.isalive():
+            self._process.kill(signal.SIGKILL)
+            self._process.wait()
+        self._process.close()
 
     @property
     def lines(self) -> list[str]:

@@ -40,7 +40,9 @@ def add_parser(actions: Commands) -> None:
         examples=_EXAMPLES,
     )
     parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("--name", metavar="NAME", help="to install it under (default: the last part)")
+    parser.add_argument(
+        "--name", metavar="NAME", help="to install it under (default: the last part)"
+    )
     parser.add_argument(
         "--quantization",
         choices=("int8", "float16", "float32"),

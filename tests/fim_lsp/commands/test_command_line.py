@@ -8,7 +8,17 @@ import pytest
 from fim_lsp.cli import parser
 from fim_lsp.commands.options import choices_of
 
-COMMANDS = ["demo", "setup", "doctor", "complete", "serve", "connect", "stats", "replay", "calibrate"]
+COMMANDS = [
+    "demo",
+    "setup",
+    "doctor",
+    "complete",
+    "serve",
+    "connect",
+    "stats",
+    "replay",
+    "calibrate",
+]
 HEAVY = {"numpy", "onnxruntime", "ctranslate2", "torch", "tokenizers", "pygls", "rich", "asyncio"}
 
 

@@ -43,7 +43,9 @@ def test_what_does_not_fit_the_typed_text_is_not_shown(offered):
     assert shown("x = l", "", offered).ghost is None
 
 
-@pytest.mark.parametrize(("key", "rest"), [("e", "n(y)"), ("en", "(y)"), ("x", None), ("en(y)", None)])
+@pytest.mark.parametrize(
+    ("key", "rest"), [("e", "n(y)"), ("en", "(y)"), ("x", None), ("en(y)", None)]
+)
 def test_typing_what_is_suggested_keeps_the_rest_of_it(key, rest):
     document = shown("l", "", item("en(y)", 1, 1))
     document.insert(key)
