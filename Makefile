@@ -72,7 +72,11 @@ picture: vsix  ## take the extension's picture again: the place of `make demo` i
 vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
 
-check: $(VENV)/.dev  ## lint, types, import contracts
+.PHONY: docs
+docs: $(VENV)/.dev  ## build the documentation into build/docs; every link in it must lead somewhere
+	$(BIN)/sphinx-build -W --keep-going -n -q docs build/docs
+
+check: $(VENV)/.dev docs  ## lint, types, import contracts, links of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -96,8 +100,9 @@ bench: $(VENV)/.dev $(REAL_MODEL)/.added  ## the benchmarks, into benchmarks/res
 	$(BIN)/python -m benchmarks.real_model --model $(REAL_MODEL)/fim-lsp/models/real --gguf $(FIM_LSP_TEST_GGUF)
 
 .PHONY: generate
-generate: $(VENV)/.dev  ## write anew what comes from the code: the table of docs/settings.md, VS Code's settings
+generate: $(VENV)/.dev  ## write anew what comes from the code: tables of docs/, VS Code's settings
 	$(BIN)/python -m scripts.settings_reference
+	$(BIN)/python -m scripts.catalogue_page
 
 format: $(VENV)/.dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

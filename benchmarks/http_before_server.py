@@ -91,7 +91,7 @@ def measure(
         ids = bundle.encoder.prompt(PromptRequest(hole), budget).ids
         server.complete(ids, 1, ignore_end=True)
         time.sleep(_BETWEEN_SECONDS)
-        through, told = _through(facade, hole, len(added))
+        through, told = _through(facade, hole)
         written = told["tokens_predicted"]
         time.sleep(_BETWEEN_SECONDS)
         first, second = (_directly(server, ids, max(1, written)) for _ in range(2))
@@ -110,11 +110,12 @@ def measure(
     }
 
 
-def _through(facade: http.client.HTTPConnection, hole: Hole, number: int) -> tuple[float, Any]:
-    """Asks through fim-lsp; returns the milliseconds and the answer."""
-    # The end of the document is far from the window, and keeps the answer out of the cache.
-    suffix = f"{hole.suffix}\n{number}"
-    body = {"input_prefix": hole.prefix, "input_suffix": suffix, "n_predict": _TOKENS}
+def _through(facade: http.client.HTTPConnection, hole: Hole) -> tuple[float, Any]:
+    """Asks through fim-lsp; returns the milliseconds and the answer.
+
+    The places are more than its cache of answers holds.
+    """
+    body = {"input_prefix": hole.prefix, "input_suffix": hole.suffix, "n_predict": _TOKENS}
     content = json.dumps(body).encode()
     begun = time.perf_counter()
     facade.request("POST", "/infill", content, {"Content-Type": "application/json"})

@@ -3,10 +3,11 @@
     python -m benchmarks.training_speed RECIPE... [--against CHECKOUT] [--threads 1] [--rounds 5]
 
 Steps of a recipe's network, optimizer included, on rows of random ids whose lengths are those of
-its windows.  Time is that of the processor, which other work on the machine lengthens less than
-that of the clock; with one thread none of it is spent waiting.  With `--against` the code of
-another checkout does the same steps in turn, each round in a process of its own, and the first
-losses of both stand beside each other; a recipe that it does not have is left out there.
+its windows.  The share of the peak is of the processor's time, which other work on the machine
+lengthens less than that of the clock; with one thread none of it is spent waiting.  With
+`--against` the code of another checkout does the same steps in turn, each round in a process of its
+own, and the first losses of both stand beside each other; a recipe that it does not have is left
+out there.
 """
 
 from __future__ import annotations
@@ -61,18 +62,20 @@ def measure(recipe_name: str, threads: int) -> dict[str, object]:
     sequences = [[rng.randrange(8, shape.vocabulary) for _ in range(n)] for n in lengths]
     rows = pack(sequences, shape.context, 0, rng).take(0, count)
     tokens = sum(map(sum, rows.lengths))
-    seconds, losses = [], []
+    seconds, clock, losses = [], [], []
     for _ in range(1 + _STEPS):
-        started = time.process_time()
+        started, began = time.process_time(), time.perf_counter()
         losses.append(float(gradients.compute(rows)))
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
         seconds.append(time.process_time() - started)
+        clock.append(time.perf_counter() - began)
     speed = tokens / statistics.median(seconds[1:])
     mean = sum(n * n for row in rows.lengths for n in row) / tokens / 2  # keys of a query
     return {
         "tokens_per_cpu_second": speed,
+        "tokens_per_second": tokens / statistics.median(clock[1:]),
         "gflops": speed * flops_per_token(shape, mean) / 1e9,
         "peak_gflops": _peak(),
         "losses": [round(loss, 3) for loss in losses],
@@ -110,10 +113,11 @@ def summary(rounds: list[dict[str, object]]) -> dict[str, object]:
     """Returns medians of the rounds, and the share of the peak."""
     from benchmarks import record
 
-    speeds = [float(str(each["tokens_per_cpu_second"])) for each in rounds]
+    names = ("tokens_per_cpu_second", "tokens_per_second")
+    speeds = {name: record.spread([float(str(each[name])) for each in rounds]) for name in names}
     shares = [float(str(each["gflops"])) / float(str(each["peak_gflops"])) for each in rounds]
     return {
-        "tokens_per_cpu_second": record.spread(speeds),
+        **speeds,
         "share_of_peak": record.spread(shares),
         "losses": rounds[0]["losses"],
     }

@@ -19,6 +19,7 @@ Every message is one sentence that names the value at fault and the remedy.
 from __future__ import annotations
 
 _MAX_SHOWN = 60
+_MAX_SENTENCE = 800
 
 
 class ModelRuntimeError(Exception):
@@ -68,6 +69,11 @@ class EngineUnavailable(ModelRuntimeError):
 class ServerUnavailable(ModelRuntimeError):
     """The server of a remote engine does not answer now; the same engine may answer later."""
 
+    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
+        """Takes the message, and whether it stays true until the user does something."""
+        super().__init__(message)
+        self.is_lasting = is_lasting
+
 
 def shown(value: object) -> str:
     """Returns a value as a message quotes it: on one line, without control characters, and short.
@@ -87,3 +93,13 @@ def some(names: list[str]) -> str:
     """
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
+
+
+def brief(text: str) -> str:
+    """Returns a sentence that may quote a stranger's file on one line, and cut off if it is long.
+
+    >>> len(brief("a" * 10_000)), brief("one\ntwo")
+    (800, 'one two')
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_SENTENCE else f"{line[: _MAX_SENTENCE - 3]}..."

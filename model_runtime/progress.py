@@ -64,3 +64,8 @@ def advance(share: float) -> None:
     """Tells which share (0 to 1) of the running step is done; ignored outside of one."""
     if what := _step.get():
         _listener.get()(what, min(share, 1.0))
+
+
+def tell(what: str, share: float) -> None:
+    """Passes on what another process says of its steps."""
+    _listener.get()(what, min(share, 1.0))

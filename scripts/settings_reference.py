@@ -12,13 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fim_lsp.setting import Page, Scope, SetBy, Setting
 from fim_lsp.settings import SECTION, SETTINGS
-
-ROOT = Path(__file__).parents[1]
+from scripts.generated import replaced, write
 
 BEGIN = "<!-- Written by `make generate`: change fim_lsp/settings.py instead. -->"
 END = "<!-- The end of what is written by `make generate`. -->"
@@ -37,13 +35,9 @@ def page(text: str, of: Page = Page.SETTINGS) -> str:
     Raises:
         ValueError: the page lacks the marks of the table's begin and end.
     """
-    before, found, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        raise ValueError(f"{of.value} lacks {END if found else BEGIN}")
     settings = [setting for setting in SETTINGS.values() if setting.page is of]
     written = f"{_table(settings)}\n\n{_who_decides(settings)}"
-    return f"{before}{BEGIN}\n\n{written}\n\n{END}{after}"
+    return replaced(text, BEGIN, END, written, of.value)
 
 
 def package(text: str) -> str:
@@ -132,16 +126,5 @@ def _names(names: Iterable[str], conjunction: str = "and") -> str:
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
-def main() -> None:
-    """Writes the files anew and names those that have changed."""
-    for name, generate in FILES.items():
-        path = ROOT / name
-        old = path.read_text(encoding="utf-8")
-        new = generate(old)
-        if new != old:
-            path.write_text(new, encoding="utf-8", newline="\n")
-            print(f"{name} is written anew")
-
-
 if __name__ == "__main__":
-    main()
+    write(FILES)

@@ -24,6 +24,7 @@ from fim_lsp.uris import local_path
 from model_runtime.decoding.stop_rules import rest_of_line
 from model_runtime.models.calibration import UNCALIBRATED
 from model_runtime.prompt.encoder import Hole
+from model_runtime.secret_forms import holds_secret, without_private_keys
 from model_runtime.syntax.languages import language
 
 SOURCE = AnsweredBy.LINE_NGRAMS.value
@@ -66,13 +67,13 @@ class LineNgramSuggester:
             below = snapshot.hole.suffix.partition("\n")[2]
             now = (name, above, below)
             if now != self._last:  # else only the cursor's line is another one
-                self.index.add(name, f"{above}\n{below}")
+                self.index.add(name, without_private_keys(f"{above}\n{below}"))
                 self._last = now
 
     def learn_file(self, path: str, text: str) -> None:
         """Indexes a file of the project, unless it is indexed already, or there is no room."""
         if path not in self.index and len(text) <= _MAX_CHARACTERS_OF_FILE:
-            self.index.add_if_room(path, text)
+            self.index.add_if_room(path, without_private_keys(text))
 
     def forget(self, uri: str) -> bool:
         """Forgets a file, or all in a folder; tells whether anything was known."""
@@ -100,7 +101,8 @@ class LineNgramSuggester:
         if rest_of_line(hole).strip():
             return None
         for proposal in self.index.propose(hole.prefix):
-            if proposal.probability < threshold:
+            line = hole.prefix.rpartition("\n")[2] + proposal.text
+            if proposal.probability < threshold or holds_secret(line):
                 continue
             text, replaced, _ = filters.clean(
                 proposal.text,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fim_lsp.context.chunks import IDENTIFIER, chunks
 from fim_lsp.context.imports import imported_names
+from fim_lsp.context.masking import masked_part
 from fim_lsp.context.ranking import Candidate, best
 from fim_lsp.context.related_files import in_same_folder, is_test_or_header
 from fim_lsp.context.source import EVERY_SOURCE, FILE_SOURCES, Source
@@ -22,8 +23,6 @@ _WINDOW_CHARACTERS = 1500
 """Characters before the cursor's line whose names are looked for in other files."""
 _KNOWN_CHARACTERS = 20_000
 """Characters on each side of the cursor; lines that stand there are known."""
-_MAX_CHARACTERS = 50_000
-"""Characters of each document, around its last edit; bounds the time."""
 _MAX_SNIPPETS = 8
 
 
@@ -118,8 +117,7 @@ def _candidates(
 ) -> Iterator[Candidate]:
     """Yields chunks of a document, each with the first source that it may come from."""
     of_document = _sources_of(snapshot, document, is_open)
-    text, offset = _part(document)
-    line = text.count("\n", 0, offset)
+    text, line = masked_part(document)
     for chunk in chunks(text):
         is_imported = chunk.name in imported
         possible = [Source.IMPORTS] if is_imported else []
@@ -152,18 +150,6 @@ def _last_lines(text: str, characters: int) -> str:
     if len(text) <= characters:
         return text
     return text[text.find("\n", len(text) - characters) + 1 :]
-
-
-def _part(document: DocumentSnapshot) -> tuple[str, int]:
-    """Returns whole lines around the place of the last edit, and that place in them."""
-    text = document.text
-    if len(text) <= _MAX_CHARACTERS:
-        return text, document.offset
-    start = max(0, document.offset - _MAX_CHARACTERS // 2)
-    start = text.rfind("\n", 0, start) + 1 if start else 0
-    start = max(start, document.offset - _MAX_CHARACTERS)
-    part = text[start : start + _MAX_CHARACTERS]
-    return part[: part.rfind("\n") + 1], document.offset - start
 
 
 def _snippet(candidate: Candidate) -> Snippet:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fim_lsp.completion.request import CompletionRequest, OnSureText
 from fim_lsp.document import DocumentHandle, DocumentSnapshot
-from fim_lsp.exclusion.judge import is_excluded
+from fim_lsp.exclusion.judge import is_unshared
 from fim_lsp.http.query import CompletionQuery, OtherFile
 from fim_lsp.settings import Settings
 from fim_lsp.suggestion import Trigger
@@ -131,6 +131,6 @@ def _others(others: Sequence[OtherFile], exclude: tuple[str, ...]) -> list[Docum
             is_shared=False,
         )
         for number, other in enumerate(others[-MAX_OTHERS:])
-        if not is_excluded(uri_of(other.path, 0), exclude)
+        if not is_unshared(uri_of(other.path, 0), exclude)
     ]
     return [DocumentHandle.of(snapshot) for snapshot in reversed(snapshots)]

@@ -69,6 +69,8 @@ class RunCounts:
 
     read: int = 0
     """Ids that ran before the first token behind the forced text."""
+    abandoned: int = 0
+    """Answers that were given up, on which a server went on meanwhile."""
 
 
 class TokenStream(Iterator[GeneratedToken]):
@@ -168,6 +170,11 @@ class Remote(Protocol):
     @property
     def has_probabilities(self) -> bool:
         """False where the server does not tell log-probabilities; they count as 0 then."""
+        ...
+
+    @property
+    def stops_abandoned(self) -> bool | None:
+        """Whether it stops with an answer that is given up; None where it is not known."""
         ...
 
     @property

@@ -5,6 +5,7 @@ Standard library only: its source is sent into the sandbox with a call of `probe
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import time
@@ -33,6 +34,7 @@ def probe(folder: str, prefix: str, abstract_socket: str, processes: int, memory
         assert not _can_connect(family, kind, address), "the network is reachable"
     assert not _can_fork(processes), "the number of processes is not limited"
     assert not _can_allocate(memory_mb), "memory is not limited"
+    assert not _can_unshare(), "new namespaces can be made"
 
 
 def _can_write(folder: str) -> bool:
@@ -70,6 +72,15 @@ def _can_fork(processes: int) -> bool:
             os.kill(child, 9)
             os.waitpid(child, 0)
     return True
+
+
+def _can_unshare() -> bool:
+    """Tells whether a user namespace can be made, in which a program is root over a copy."""
+    new_user = 0x10000000
+    child = os.fork()
+    if not child:
+        os._exit(ctypes.CDLL(None).unshare(new_user) == 0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 
 
 def _can_allocate(megabytes: int) -> bool:

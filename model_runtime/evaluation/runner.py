@@ -2,9 +2,10 @@
 
 A script of its own: standard library only, nothing of this package.
 
-    python -c <this source> JOB_FD NONCE_FD RESULT_FD LIMIT=NUMBER...
+    python -c <this source> JOB_FD NONCE_FD RESULT_FD FILTER LIMIT=NUMBER...
 
-It lowers its own limits, says `start`, runs the program, and only after the program's last
+It lowers its own limits, gives up the system calls of FILTER (bytes
+for the kernel in hexadecimal, see system_calls.py), says `start`, runs the program, and only after the program's last
 statement reads the nonce and writes it back: an exit status, a printed word or an early exit are
 worth nothing.  The program runs with an empty environment and empty globals, as in the protocol of
 human-eval-infilling.
@@ -30,7 +31,8 @@ def main() -> None:
     write, read, leave, describe = os.write, os.read, os._exit, _describe
     getpid, own_pid = os.getpid, os.getpid()
     job_fd, nonce_fd, result_fd = (int(argument) for argument in sys.argv[1:4])
-    limits = [argument.split("=") for argument in sys.argv[4:]]
+    forbidden = bytes.fromhex(sys.argv[4])
+    limits = [argument.split("=") for argument in sys.argv[5:]]
     with open(job_fd, "rb") as job:
         source = job.read().decode("utf-8", "surrogatepass")
     os.dup2(
@@ -41,6 +43,8 @@ def main() -> None:
     sys.path[:] = [path for path in sys.path if path]  # no imports from the working folder
     for name, number in limits:
         _limit(name, int(number))
+    if forbidden:
+        _forbid(forbidden)
     write(result_fd, b"start\n")
     try:
         exec(compile(source, "<program>", "exec"), {})
@@ -64,6 +68,22 @@ def _limit(name: str, value: int) -> None:
         resource.setrlimit(kind, (value, value))
     except (ValueError, OSError):
         return
+
+
+def _forbid(filter: bytes) -> None:
+    """Gives up system calls, for this process and all that it starts."""
+    import ctypes
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, set_seccomp, by_filter = 38, 22, 2
+    program = Program(len(filter) // 8, filter)
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(
+        set_seccomp, by_filter, ctypes.byref(program), 0, 0
+    ):
+        raise OSError(ctypes.get_errno(), "the filter of system calls cannot be set")
 
 
 def _describe(error: BaseException) -> bytes:

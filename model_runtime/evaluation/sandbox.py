@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import secrets
 import select
 import shutil
@@ -29,6 +30,7 @@ from typing import IO
 
 from model_runtime.evaluation.errors import SandboxBroken, SandboxUnavailable
 from model_runtime.evaluation.isolation import Isolation, base_python, confinement, environment
+from model_runtime.evaluation.system_calls import seccomp_filter
 
 _START = b"start\n"
 _STARTUP_SECONDS = 30.0  # a loaded machine must not turn into failed programs
@@ -201,7 +203,8 @@ def _runner(descriptors: tuple[int, int, int], limits: Limits) -> list[str]:
         "CORE": 0,
     }
     lowered = [f"{name}={number}" for name, number in resources.items()]
-    return [*base_python(), "-c", _source("runner.py"), *map(str, descriptors), *lowered]
+    calls = seccomp_filter(platform.machine()).hex()
+    return [*base_python(), "-c", _source("runner.py"), *map(str, descriptors), calls, *lowered]
 
 
 @lru_cache(maxsize=2)

@@ -21,6 +21,7 @@ from model_runtime.errors import BundleError, ConversionError, shown
 from model_runtime.files import building, cannot_write, sha256_of
 from model_runtime.importers.config import Config, read_config
 from model_runtime.importers.fim_config import FimConfig, read_fim_config
+from model_runtime.importers.tokenizer_speed import check_speed
 from model_runtime.model_files import MAX_TEXT_BYTES, MAX_TOKENIZER_BYTES, source_file
 from model_runtime.models.bundle import MANIFEST, TOKENIZER, WEIGHTS, ModelBundle, make_canary
 from model_runtime.models.decoder import DecoderSpec
@@ -238,6 +239,7 @@ def _read_tokenizer(source: Path, config: Config) -> FimTokenizer:
             f"{path} has {tokenizer.size} ids and the model only {config.decoder.vocab}; "
             "they do not belong together"
         )
+    check_speed(tokenizer)
     return tokenizer
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_runtime.errors import BundleError, shown
+from model_runtime.errors import BundleError, brief, shown
 from model_runtime.model_files import MAX_TOKENIZER_BYTES, UnusableFile, size_of
 from model_runtime.prompt.forced_text import ForcedText, TokenTexts
 from model_runtime.prompt.token_spelling import (
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 SEED_SENTINELS = ("<|SUF|>", "<|PRE|>", "<|MID|>")
 """Added to the GPT-NeoX-20B tokenizer in this order they get the ids 50277, 50278, 50279."""
 
+_MAX_ID = 2**22
+"""Largest id; the largest vocabularies have a quarter of a million."""
 _MAX_IDS = 2**32
 """Ids are numbers of 32 bits in the library."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -63,9 +66,13 @@ class FimTokenizer:
         except (OSError, UnusableFile) as error:
             raise BundleError(f"{path} cannot be used: {error}; add the model again") from error
         try:
-            return cls(Tokenizer.from_file(str(path)))
+            with _failures_told():
+                return cls(Tokenizer.from_file(str(path)))
+        except BundleError:
+            raise
         except Exception as error:  # the library raises bare Exception
-            raise BundleError(f"{path} is not a readable tokenizer ({error})") from error
+            problem = brief(str(error))
+            raise BundleError(f"{path} is not a readable tokenizer ({problem})") from error
 
     @property
     def size(self) -> int:
@@ -73,10 +80,15 @@ class FimTokenizer:
         return int(self._tokenizer.get_vocab_size())
 
     def encode(self, text: str) -> list[int]:
-        """Returns the ids of `text`.  A lone surrogate, which UTF-8 cannot hold, is U+FFFD."""
+        """Returns the ids of `text`.  A lone surrogate, which UTF-8 cannot hold, is U+FFFD.
+
+        Raises:
+            BundleError: the tokenizer has a pattern that the library gives up on.
+        """
         if self._has_mark(text):
             return self.encode_with_offsets(text)[0]
-        return list(self._tokenizer.encode(_encodable(text), add_special_tokens=False).ids)
+        with _failures_told():
+            return list(self._tokenizer.encode(_encodable(text), add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the ids of many texts; faster for training than one by one."""
@@ -97,7 +109,8 @@ class FimTokenizer:
                 ids += self._mark_ids
                 offsets += [start] * len(self._mark_ids)
             elif piece:
-                encoding = self._tokenizer.encode(piece, add_special_tokens=False)
+                with _failures_told():
+                    encoding = self._tokenizer.encode(piece, add_special_tokens=False)
                 ids += encoding.ids
                 offsets += [start + first for first, _ in encoding.offsets]
             start += len(piece)
@@ -117,11 +130,18 @@ class FimTokenizer:
 
     @cached_property
     def token_texts(self) -> TokenTexts:
-        """The UTF-8 bytes that each id stands for; none for special tokens."""
+        """The UTF-8 bytes that each id stands for; none for special tokens.
+
+        Raises:
+            BundleError: an id is so large that a table of all would fill the memory.
+        """
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
         added_tokens = self._tokenizer.get_added_tokens_decoder()
         # Some ids may stand for nothing, so that the last id exceeds the number of tokens.
-        texts = [b""] * (1 + max((*vocabulary.values(), *added_tokens), default=-1))
+        last = max((*vocabulary.values(), *added_tokens), default=-1)
+        if last > _MAX_ID:
+            raise BundleError(f"the tokenizer has the id {last}; get another version of the model")
+        texts = [b""] * (1 + last)
         for token, id_ in vocabulary.items():
             texts[id_] = self._spelling.bytes_of(token)
         is_metaspace = self._spelling is Spelling.METASPACE
@@ -219,6 +239,22 @@ def with_sentinels(path: Path, sentinels: Sequence[str] = SEED_SENTINELS) -> Fim
         [AddedToken(token, special=True, normalized=False) for token in sentinels]
     )
     return FimTokenizer(tokenizer)
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Tells of what the library does with a pattern that tries too many ways to read a text.
+
+    It panics, and Python sees that as no `Exception`: nobody would catch it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise BundleError(
+            f"the tokenizer fails on a text ({brief(str(error))}); get another version of the model"
+        ) from None
 
 
 def _encodable(text: str) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from model_runtime.errors import ConversionError, shown
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.store import installed
+from model_runtime.store.confined import convert_confined
 from model_runtime.store.consent import Ask, nobody_to_ask
-from model_runtime.store.converting import convert
 from model_runtime.store.names import AUTO, DEFAULT, MODEL_NAME
 from model_runtime.store.options import AddOptions
 from model_runtime.store.sources import LocalSource, read_source
@@ -57,7 +57,7 @@ def add_model(
         )
     target = installed.models_folder() / chosen
     if isinstance(found, LocalSource):
-        return convert(found.path, target, options, progress)
+        return convert_confined(found.path, target, options, progress)
 
     from model_runtime.store import remote  # huggingface_hub is slow to import
 

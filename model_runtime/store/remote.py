@@ -18,7 +18,8 @@ from model_runtime.progress import OnStep, step
 from model_runtime.store import consent, hub, room
 from model_runtime.store.bundle_copy import report_of
 from model_runtime.store.choosing import wanted_files, without_weights
-from model_runtime.store.converting import convert, origin_entry, origin_of
+from model_runtime.store.confined import convert_confined
+from model_runtime.store.converting import origin_entry, origin_of
 from model_runtime.store.download import Download
 from model_runtime.store.hub import HubFile, Repository, translated
 from model_runtime.store.local_caches import LocalCopy, Wanted, find_copy, find_snapshot
@@ -126,7 +127,7 @@ class _Addition:
         ):
             options = replace(options, prompt_format=model.prompt_format)
         license = model.license if model is not None else ""
-        return convert(path, self.target, options, self.progress, origin, license)
+        return convert_confined(path, self.target, options, self.progress, origin, license)
 
     def _copy(self, file: str, size: int, digest: str) -> LocalCopy | None:
         """Returns a copy in another program's cache that the user lets us use."""

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from model_runtime.models.weights import SCALE_SUFFIX
 from model_runtime.training import checkpoint as checkpoints
 from model_runtime.training.checkpoint_reader import CheckpointError
 
@@ -63,7 +64,8 @@ def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
     """Returns the weights that a run begins with.
 
     Args:
-        path: a run's folder, one of its checkpoints, or a `.safetensors` file.
+        path: a run's folder, one of its checkpoints, or a `.safetensors` file: a snapshot, or the
+            weights of a bundle.
         tokenizer: fingerprint of the new run's tokenizer.
 
     Raises:
@@ -73,7 +75,7 @@ def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
         try:
             with safe_open(path, "pt") as file:
                 known = (file.metadata() or {}).get(TOKENIZER, tokenizer)
-            weights: Mapping[str, Tensor] = load_file(path)
+            weights: Mapping[str, Tensor] = widened(load_file(path))
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} is no readable snapshot ({error})") from error
     else:
@@ -86,6 +88,22 @@ def read_initial(path: Path, tokenizer: str) -> Mapping[str, Tensor]:
             "tokenizer.json that belongs to it into OUT/tokenizer"
         )
     return weights
+
+
+def widened(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns weights as they are trained: matrices that a bundle keeps as int8 times their scales.
+
+    >>> scale = torch.tensor([0.5, 2.0])
+    >>> widened({"m": torch.ones(2, 1, dtype=torch.int8), "m.scale": scale})["m"].flatten()
+    tensor([0.5000, 2.0000])
+    """
+    return {
+        name: weight.float() * stored[name + SCALE_SUFFIX][:, None]
+        if weight.dtype is torch.int8
+        else weight
+        for name, weight in stored.items()
+        if not name.endswith(SCALE_SUFFIX)
+    }
 
 
 def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], where: Path) -> None:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from model_runtime.errors import PromptTooLong
 from model_runtime.prompt.encoder import Hole, PromptRequest
 from model_runtime.training.batches import RowSource
+from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.encode import Encoder, left_to_right
 from model_runtime.training.forward import Batch, hidden_states
 from model_runtime.training.holes import CHARACTER_KINDS, line_span, to_line_end
@@ -32,6 +33,8 @@ KINDS = ("ltr", "line", "cursor", "character")
 WINDOW_TOKENS = (100, 600)
 CHARACTER_MIX = {"character": 0.2, "short-run": 0.2, "rest-of-line": 0.6}
 """Mix of the holes of the figures named `character`."""
+_MAX_TRIES = 10_000
+"""Unfit places in a row, over all held-out documents, after which none is expected to be fit."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class ValidationExample:
 
 
 class Validation:
-    """A fixed set of examples, the same for every run on the same corpus and tokenizer."""
+    """A fixed set of examples, the same for every run on the same corpus and tokenizer.
+
+    Raises:
+        CorpusError: the held-out documents have no place that is fit for a kind of example.
+    """
 
     def __init__(self, source: RowSource, count: int) -> None:
         self.context = source.context
@@ -55,8 +62,14 @@ class Validation:
         self.examples: list[ValidationExample] = []
         while len(self.examples) < count:
             kind = KINDS[len(self.examples) % len(KINDS)]
-            if (example := draw(encoder, kind, rng)) is not None:
-                self.examples.append(example)
+            tries = (draw(encoder, kind, rng) for _ in range(_MAX_TRIES))
+            example = next((drawn for drawn in tries if drawn is not None), None)
+            if example is None:
+                raise CorpusError(
+                    f"no held-out document gave a validation example of the kind {kind!r} in "
+                    f"{_MAX_TRIES:,} tries; more or longer documents are needed"
+                )
+            self.examples.append(example)
         self.examples.sort(key=lambda example: len(example.ids))
 
     @torch.no_grad()

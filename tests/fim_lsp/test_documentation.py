@@ -10,16 +10,20 @@ from pathlib import Path
 import pytest
 
 from fim_lsp.settings import Settings
-from scripts import settings_reference
+from scripts import catalogue_page, settings_reference
+from scripts.generated import ROOT
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", settings_reference.FILES)
-def test_what_is_generated_is_up_to_date(name):
-    text = (settings_reference.ROOT / name).read_text(encoding="utf-8")
+FILES = {**settings_reference.FILES, **catalogue_page.FILES}
 
-    assert text == settings_reference.FILES[name](text), "run `make generate` and commit the files"
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_generated_is_up_to_date(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    assert text == FILES[name](text), "run `make generate` and commit the files"
 
 
 def test_what_is_written_by_hand_around_the_generated_table_is_kept():

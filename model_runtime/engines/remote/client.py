@@ -1,78 +1,54 @@
 """Speaks HTTP to one server: JSON there and back, and answers that come line by line.
 
-httpx runs on an event loop in a thread of its own, so that a request can be given up in any of its
-phases: while it connects, while the server reads the prompt, and between two tokens.  Giving it up
-closes its socket, by which the server knows.  Redirects are never followed, since they could lead
-to another host, and everything that a server may send is bounded.
+A request can be given up while the server reads the prompt, and between two tokens: its socket is
+closed then, by which the server knows (`connection`).  Redirects are never followed, since they
+could lead to another host, and everything that a server may send is bounded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import queue
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from model_runtime.engines.endpoint import Address
 from model_runtime.engines.remote import refusals
-from model_runtime.engines.remote.problem import Cancelled
+from model_runtime.engines.remote.connection import Connection
+from model_runtime.engines.remote.connections import Connections, Exchange
+from model_runtime.engines.remote.problem import Cancelled, ServerProblem
 
 if TYPE_CHECKING:
     import httpx
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-"""Time to be connected, and between two pieces of an answer; a long prompt is read meanwhile."""
 _JSON_SECONDS = 30.0
 """Time of an answer that is read whole."""
 MAX_JSON_BYTES = 64 * 2**20
 """Bytes of an answer that is read whole; a list of all tokens has some ten million."""
 MAX_STREAM_BYTES, MAX_LINE_BYTES = 64 * 2**20, 4 * 2**20
-_POLL_SECONDS = 0.01
-"""So often a request that waits looks whether it was cancelled."""
-_CLOSE_SECONDS = 2.0
 _END_SECONDS = 0.1
 """Time that a server gets to end an answer whose last token has come."""
-_TRIES = 3
-"""Connections on which a request is sent while none answers; the first ones may be kept ones."""
-_KEPT_SECONDS = 300.0
-"""Time for which a connection is kept for the next request."""
-
-T = TypeVar("T")
 
 
-class Answer:
+class Answer(Iterator[str]):
     """The lines of one answer, as they come."""
 
-    def __init__(
-        self, received: queue.SimpleQueue[str | Exception | None], cancel: threading.Event
-    ) -> None:
-        """Takes what comes: lines, then None, or what broke the answer off."""
-        self._received, self._cancel = received, cancel
+    def __init__(self, lines: Generator[str, None, None], cancel: threading.Event) -> None:
+        """Takes where the lines come from, and what ends them."""
+        self._lines, self._cancel = lines, cancel
         self.is_complete = False
         """Set by whoever reads the lines, once nothing more can come of them."""
 
-    def __iter__(self) -> Iterator[str]:
-        return self
-
     def __next__(self) -> str:
-        while True:
-            if self._cancel.is_set():
-                raise Cancelled
-            try:
-                item = self._received.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if isinstance(item, Exception):
-                raise item
-            if item is None:
-                raise StopIteration
-            return item
+        if self._cancel.is_set():
+            raise Cancelled
+        return next(self._lines)
 
 
 class HttpClient:
@@ -86,15 +62,11 @@ class HttpClient:
             key: sent as a bearer token; empty for none.
         """
         self._address = address
-        self._headers = {"Accept-Encoding": "identity", "User-Agent": "fim-lsp"}
+        headers = {"Accept-Encoding": "identity", "User-Agent": "fim-lsp"}
         if key:
-            self._headers["Authorization"] = f"Bearer {key}"
-        self._loop = asyncio.new_event_loop()
-        self._client = _made(address, self._headers)
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="remote engine", daemon=True
-        )
-        self._thread.start()
+            headers["Authorization"] = f"Bearer {key}"
+        certificates = _certificates(address)
+        self._connections = Connections(lambda: Connection(address, headers, certificates))
 
     @property
     def place(self) -> str:
@@ -107,7 +79,7 @@ class HttpClient:
         Raises:
             ServerProblem: the server does not answer, or not with JSON.
         """
-        return self._run(self._json("GET", path, None))
+        return self._json("GET", path, None)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Returns the JSON that answers a body.
@@ -115,13 +87,15 @@ class HttpClient:
         Raises:
             ServerProblem: as `get`.
         """
-        return self._run(self._json("POST", path, body))
+        return self._json("POST", path, body)
 
     @contextmanager
     def lines(
         self, path: str, body: Mapping[str, Any], cancel: threading.Event
     ) -> Iterator[Answer]:
-        """Gives the lines of an answer as they come; the socket is closed behind the block.
+        """Gives the lines of an answer as they come.
+
+        Behind the block the socket is closed, unless the answer is over.
 
         Args:
             path: where the body is posted to.
@@ -132,79 +106,59 @@ class HttpClient:
             ServerProblem: the server does not answer, or breaks off; also while lines are taken.
             Cancelled: `cancel` was set; also while lines are taken.
         """
-        received: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
-        is_over = threading.Event()
-        task = asyncio.run_coroutine_threadsafe(
-            self._receive(path, body, received, is_over), self._loop
-        )
-
-        answer = Answer(received, cancel)
-        try:
-            yield answer
-        finally:
-            # A connection whose answer is over may serve the next request.
-            if not is_over.wait(_END_SECONDS if answer.is_complete else 0):
-                task.cancel()
-                is_over.wait(_CLOSE_SECONDS)  # by then the socket is closed
+        with (
+            self._connections.lend(cancel) as exchange,
+            closing(self._lines(exchange, path, body)) as lines,
+        ):
+            answer = Answer(lines, cancel)
+            try:
+                yield answer
+            finally:
+                if answer.is_complete:  # its connection may serve the next request
+                    exchange.deadline = time.monotonic() + _END_SECONDS
+                    with suppress(ServerProblem, Cancelled):
+                        deque(lines, maxlen=0)
 
     def close(self) -> None:
-        """Closes all connections, and ends the thread."""
-        if not self._loop.is_closed():
-            self._run(self._end())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        """Breaks all requests off, and closes all connections."""
+        self._connections.close()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _end(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._client.aclose()
-
-    async def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        with refusals.translated(self.place):
-            content = await asyncio.wait_for(self._content(method, path, body), _JSON_SECONDS)
+    def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        with (
+            self._connections.lend(threading.Event(), _JSON_SECONDS) as exchange,
+            self._translated(exchange),
+            closing(exchange.connection.send(method, path, body)) as response,
+        ):
+            content = self._checked(response, path)
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
             raise refusals.no_json(self.place, path, content) from None
 
-    async def _content(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
-        async with self._response(method, path, body) as response:
-            return await self._checked(response, path)
+    def _lines(
+        self, exchange: Exchange, path: str, body: Mapping[str, Any]
+    ) -> Generator[str, None, None]:
+        with (
+            self._translated(exchange),
+            closing(exchange.connection.send("POST", path, body)) as response,
+        ):
+            if response.status_code != 200:
+                self._checked(response, path)
+            size, rest = 0, b""
+            for chunk in response.iter_raw():
+                size += len(chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                if size > MAX_STREAM_BYTES or len(rest) > MAX_LINE_BYTES:
+                    raise refusals.endless(self.place, path)
+                for line in lines:
+                    yield line.decode(errors="replace")
+            if rest:
+                yield rest.decode(errors="replace")
 
-    @asynccontextmanager
-    async def _response(
-        self, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> AsyncIterator[httpx.Response]:
-        """Gives the response to a request, whose content is not read yet.
-
-        A server may end a kept connection at the moment when it is used again.  Then nothing was
-        answered, and the same is asked on another one.
-        """
-        import httpx
-
-        request = self._client.build_request(method, self._address.url + path, json=body)
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                response = await self._client.send(request, stream=True)
-                break
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                if not tries_left:
-                    raise
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    async def _checked(self, response: httpx.Response, path: str) -> bytes:
+    def _checked(self, response: httpx.Response, path: str) -> bytes:
         """Returns the whole content of an answer that is none of an error."""
         content = b""
-        async for chunk in response.aiter_raw():
+        for chunk in response.iter_raw():
             content += chunk
             if len(content) > MAX_JSON_BYTES:
                 raise refusals.endless(self.place, path)
@@ -213,63 +167,18 @@ class HttpClient:
             raise refusals.of_status(self.place, path, response.status_code, response.headers)
         return content
 
-    async def _receive(
-        self,
-        path: str,
-        body: Mapping[str, Any],
-        received: queue.SimpleQueue[str | Exception | None],
-        is_over: threading.Event,
-    ) -> None:
+    @contextmanager
+    def _translated(self, exchange: Exchange) -> Iterator[None]:
+        """Raises a sentence in place of what httpx raises, or tells that it was broken off."""
         try:
             with refusals.translated(self.place):
-                async with self._response("POST", path, body) as response:
-                    if response.status_code != 200:
-                        await self._checked(response, path)
-                    await self._take_lines(response, path, received)
-            received.put(None)
-        except asyncio.CancelledError:
-            received.put(Cancelled())  # for whoever still waits, where the client is closed
+                yield
+        except ServerProblem:
+            if exchange.cancel.is_set() or not self._connections.is_open:
+                raise Cancelled from None
+            if exchange.is_late:
+                raise refusals.too_slow(self.place) from None
             raise
-        except Exception as error:
-            received.put(error)
-        finally:
-            is_over.set()
-
-    async def _take_lines(
-        self,
-        response: httpx.Response,
-        path: str,
-        received: queue.SimpleQueue[str | Exception | None],
-    ) -> None:
-        size, rest = 0, b""
-        async for chunk in response.aiter_raw():
-            size += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            if size > MAX_STREAM_BYTES or len(rest) > MAX_LINE_BYTES:
-                raise refusals.endless(self.place, path)
-            for line in lines:
-                received.put(line.decode(errors="replace"))
-        if rest:
-            received.put(rest.decode(errors="replace"))
-
-
-def _made(address: Address, headers: Mapping[str, str]) -> httpx.AsyncClient:
-    """Returns a client with the proxies and certificates of the environment.
-
-    Nothing that is meant for this machine goes through a proxy.
-    """
-    import httpx
-
-    return httpx.AsyncClient(
-        headers=dict(headers),
-        http1=True,
-        http2=False,
-        follow_redirects=False,
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_keepalive_connections=16, keepalive_expiry=_KEPT_SECONDS),
-        trust_env=not address.is_loopback,
-        verify=_certificates(address),
-    )
 
 
 def _certificates(address: Address) -> Any:

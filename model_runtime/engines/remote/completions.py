@@ -29,14 +29,20 @@ def choice_in(event: Mapping[str, Any], place: str) -> Mapping[str, Any]:
 
 
 def usage_in(event: Mapping[str, Any]) -> Piece:
-    """Returns the counts of an event: ids of the prompt that were read before, and now."""
+    """Returns what an event tells beside its choice.
+
+    That is the name of the model, and the ids of the prompt that were read before, and now.
+    """
     usage = event.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")
     cached = events.count_in(details.get("cached_tokens")) if isinstance(details, dict) else None
     whole = events.count_in(usage.get("prompt_tokens"))
     read = max(0, whole - cached) if cached is not None and whole is not None else None
-    return Piece(cached_tokens=cached, read_tokens=read)
+    model = event.get("model")
+    return Piece(
+        cached_tokens=cached, read_tokens=read, model=model if isinstance(model, str) else ""
+    )
 
 
 def logprobs_in(choice: Mapping[str, Any], place: str) -> tuple[float, ...]:

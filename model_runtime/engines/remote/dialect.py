@@ -67,6 +67,8 @@ class Piece:
     """Ids of the prompt that the server had read before; None where it does not say."""
     read_tokens: int | None = None
     """Ids of the prompt that it read now."""
+    model: str = ""
+    """Name of the model that writes the answer; empty where it is not told."""
 
 
 class Dialect(Protocol):
@@ -100,7 +102,15 @@ class Dialect(Protocol):
         """
         ...
 
-    def body(self, wanted: Wanted, model: KnownModel, served: str) -> dict[str, Any]:
+    def is_running(self, client: HttpClient, tag: int) -> bool | None:
+        """Tells whether the server works on the answer with a tag; None where it does not say.
+
+        Raises:
+            ServerProblem: it does not answer.
+        """
+        ...
+
+    def body(self, wanted: Wanted, tag: int, model: KnownModel, served: str) -> dict[str, Any]:
         """Returns the body that asks for an answer; arguments as above."""
         ...
 

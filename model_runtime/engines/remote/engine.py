@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,11 +17,12 @@ from model_runtime.engines.checks import check_prompt
 from model_runtime.engines.endpoint import Address, Endpoint, address_of, key_of
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.protocol import GeneratedToken, SamplingParams, TokenStream
-from model_runtime.engines.remote import agreement, refusals
-from model_runtime.engines.remote.answer import ToldToken, tokens_of
+from model_runtime.engines.remote import agreement
+from model_runtime.engines.remote.answers import Answers
 from model_runtime.engines.remote.backoff import Backoff
 from model_runtime.engines.remote.client import HttpClient
-from model_runtime.engines.remote.dialect import MAX_ALTERNATIVES, Dialect, ServerFacts, Wanted
+from model_runtime.engines.remote.compared import ComparedServer
+from model_runtime.engines.remote.dialect import MAX_ALTERNATIVES, Dialect, Wanted
 from model_runtime.engines.remote.known_model import KnownModel
 from model_runtime.engines.remote.problem import Cancelled, ServerProblem
 from model_runtime.engines.remote.stream import RemoteStream
@@ -66,29 +66,37 @@ class RemoteEngine:
         self.name = dialect.name
         self.server = address.place
         """The server in words, for people."""
-        self.has_probabilities = True
-        """Whether the server tells how sure its model is; False from the first answer without."""
+        self._client, self._model = client, model
+        self._server = ComparedServer(dialect, client, model, endpoint.model)
+        self._backoff = backoff or Backoff()
+        self._answers = Answers(dialect, client, model, self._server, self._backoff)
+        self._is_open = True
         self.context_length = model.context_length
         """Most ids that prompt and answer may have together, here and there."""
-        self._dialect, self._client, self._model = dialect, client, model
-        self._named = endpoint.model
-        self._backoff = backoff or Backoff()
-        self._checking = threading.Lock()
-        self._facts: ServerFacts | None = None
-        self._checked_at = 0.0
-        self._is_open = True
+        self.max_concurrency = _UNKNOWN_CONCURRENCY
         try:
-            self._check()
+            facts = self._server.facts()
+            self.context_length, self.max_concurrency = facts.context_length, facts.max_concurrency
         except ServerProblem as problem:
             if problem.is_lasting:
                 raise EngineUnavailable(str(problem)) from problem
+            self._failed(problem)
             logger.warning("%s", problem)
-        self.max_concurrency = self._facts.max_concurrency if self._facts else _UNKNOWN_CONCURRENCY
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the server tells how sure its model is; False from the first answer without."""
+        return self._server.has_probabilities
 
     @property
     def problem(self) -> str:
         """Sentence that says why the server does not answer; empty while it does."""
         return self._backoff.problem
+
+    @property
+    def stops_abandoned(self) -> bool | None:
+        """Whether the server stops with an answer that is given up; None where it is not known."""
+        return self._answers.abandoned.server_stops
 
     def generate(
         self,
@@ -111,6 +119,7 @@ class RemoteEngine:
     def close(self) -> None:
         """Implements `Engine.close`."""
         self._is_open = False
+        self._answers.abandoned.close()
         self._client.close()
 
     def _tokens(
@@ -128,7 +137,7 @@ class RemoteEngine:
         if self._backoff.seconds_left() > 0:
             raise ServerUnavailable(self._backoff.problem)
         try:
-            self._check()
+            self.context_length = self._server.facts().context_length
             check_prompt(ids, sampling, self.context_length)  # the server may have less room
             if forced is not None:
                 after = yield from self._spelled(ids, sampling, cancel, forced, stream)
@@ -140,7 +149,7 @@ class RemoteEngine:
             return
         except ServerProblem as problem:
             self._failed(problem)
-            raise ServerUnavailable(str(problem)) from problem
+            raise ServerUnavailable(str(problem), is_lasting=problem.is_lasting) from problem
 
     def _continued(
         self,
@@ -150,13 +159,21 @@ class RemoteEngine:
         stream: RemoteStream,
     ) -> Generator[GeneratedToken, None, None]:
         """Yields the tokens after a prompt that forces nothing."""
-        most = min(sampling.max_tokens, self.context_length - len(ids))
-        wanted = Wanted(ids, sampling, most, 0)
-        with closing(self._told(wanted, cancel, stream)) as answer:
-            for count, told in enumerate(answer, 1):
-                yield told.token
-                if told.token.id in sampling.stop_ids or count >= most:
-                    return
+        left = min(sampling.max_tokens, self.context_length - len(ids))
+        while left > 0:
+            most = self._answers.abandoned.most_tokens(left)
+            wanted, count = Wanted(tuple(ids), sampling, most, 0), 0
+            with closing(self._answers.told(wanted, cancel, stream)) as answer:
+                for count, told in enumerate(answer, 1):
+                    yield told.token
+                    ids.append(told.token.id)
+                    if told.token.id in sampling.stop_ids:
+                        return
+                    if count >= most:
+                        break
+            left -= count
+            if count < most:
+                return
 
     def _spelled(
         self,
@@ -182,7 +199,7 @@ class RemoteEngine:
             if most < 1:
                 return None
             wanted, tokens = Wanted(ids, sampling, most, MAX_ALTERNATIVES), list[GeneratedToken]()
-            with closing(self._told(wanted, cancel, stream)) as answer:
+            with closing(self._answers.told(wanted, cancel, stream)) as answer:
                 for told in answer:
                     if is_spelled:
                         yield told.token
@@ -207,63 +224,10 @@ class RemoteEngine:
                 return None
         return replace(sampling, max_tokens=left)
 
-    def _told(
-        self, wanted: Wanted, cancel: threading.Event, stream: RemoteStream
-    ) -> Generator[ToldToken, None, None]:
-        """Yields what the server tells, END included where the model ended the answer."""
-        dialect, model, place = self._dialect, self._model, self._client.place
-        body = dialect.body(wanted, model, self._check().served)
-        last, count = None, 0
-        with self._client.lines(dialect.path, body, cancel) as answer:
-            events = dialect.events(answer, place)
-            for event in events:
-                piece = dialect.piece(event, place)
-                self._backoff.succeeded()
-                stream.count(piece.cached_tokens, piece.read_tokens)
-                if piece.ids or piece.text:
-                    self.has_probabilities = bool(piece.logprobs)
-                if piece.is_end:
-                    answer.is_complete = True
-                    for rest in map(lambda event: dialect.piece(event, place), events):
-                        stream.count(rest.cached_tokens, rest.read_tokens)
-                for last in tokens_of(piece, model, place):
-                    count += 1
-                    answer.is_complete |= last.token.id == model.end or count >= wanted.max_tokens
-                    yield last
-                if piece.is_end:
-                    is_told = last is not None and last.token.id in wanted.sampling.stop_ids
-                    if piece.ended_itself and not is_told:
-                        yield ToldToken(GeneratedToken(model.end, 0.0), {})
-                    return
-        raise refusals.broken_off(place)
-
-    def _check(self) -> ServerFacts:
-        """Compares the server with the model at hand, where that is due; returns what it is.
-
-        Raises:
-            ServerProblem: it does not answer, or differs.
-        """
-        with self._checking:
-            now = time.monotonic()
-            facts = self._facts
-            if facts is not None and now - self._checked_at < _CHECK_SECONDS:
-                return facts
-            try:
-                if facts is None or facts.identity != self._dialect.identity(
-                    self._client, facts.served
-                ):
-                    facts = self._dialect.facts(self._client, self._model, self._named)
-                    self.context_length = facts.context_length
-                    self.has_probabilities = facts.has_probabilities
-            except ServerProblem as problem:
-                self._failed(problem)
-                raise
-            self._facts, self._checked_at = facts, time.monotonic()
-            return facts
-
     def _failed(self, problem: ServerProblem) -> None:
         """Waits with the next request, and compares the server anew before it."""
-        self._facts = None
+        self._server.forget()
+        self._answers.abandoned.forget()
         self._backoff.failed(str(problem), problem.retry_after)
 
 

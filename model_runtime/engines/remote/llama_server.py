@@ -73,7 +73,24 @@ class LlamaServer:
             facts.get("n_vocab"),
         )
 
-    def body(self, wanted: Wanted, model: KnownModel, served: str) -> dict[str, Any]:
+    def is_running(self, client: HttpClient, tag: int) -> bool | None:
+        """Implements `Dialect.is_running`; a slot tells the seed of its answer."""
+        try:
+            slots = client.get("/slots")
+        except ServerProblem as problem:
+            if problem.is_lasting:  # it was started without that path
+                return None
+            raise
+        rows = [one for one in slots if isinstance(one, dict)] if isinstance(slots, list) else []
+        params = [(one, one["params"]) for one in rows if isinstance(one.get("params"), dict)]
+        if not any(type(of_slot.get("seed")) is int for _, of_slot in params):
+            return None
+        return any(
+            slot.get("is_processing") is True and of_slot.get("seed") == tag
+            for slot, of_slot in params
+        )
+
+    def body(self, wanted: Wanted, tag: int, model: KnownModel, served: str) -> dict[str, Any]:
         """Implements `Dialect.body`."""
         sampling = wanted.sampling
         is_greedy = sampling.temperature <= 0
@@ -82,7 +99,7 @@ class LlamaServer:
             "n_predict": wanted.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "seed": -1 if sampling.seed is None else sampling.seed,
+            "seed": tag if sampling.seed is None else sampling.seed,
             "samplers": ["temperature"] if is_greedy else ["temperature", "top_p"],
             "n_probs": max(1, wanted.alternatives),
             "cache_prompt": True,

@@ -63,7 +63,11 @@ class Ollama:
         entry = self._entry(client, served)
         return str(entry.get("name")), entry.get("digest")
 
-    def body(self, wanted: Wanted, model: KnownModel, served: str) -> dict[str, Any]:
+    def is_running(self, client: HttpClient, tag: int) -> bool | None:
+        """Implements `Dialect.is_running`; the server tells of no single answer."""
+        return None
+
+    def body(self, wanted: Wanted, tag: int, model: KnownModel, served: str) -> dict[str, Any]:
         """Implements `Dialect.body`."""
         sampling = wanted.sampling
         is_greedy = sampling.temperature <= 0

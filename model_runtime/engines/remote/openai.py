@@ -53,7 +53,11 @@ class OpenAi:
         """Implements `Dialect.identity`."""
         return (self._name(client, served),)
 
-    def body(self, wanted: Wanted, model: KnownModel, served: str) -> dict[str, Any]:
+    def is_running(self, client: HttpClient, tag: int) -> bool | None:
+        """Implements `Dialect.is_running`; the server tells of no single answer."""
+        return None
+
+    def body(self, wanted: Wanted, tag: int, model: KnownModel, served: str) -> dict[str, Any]:
         """Implements `Dialect.body`."""
         sampling = wanted.sampling
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -33,12 +32,17 @@ def translated(place: str) -> Iterator[None]:
                 is_lasting=True,
             ) from error
         raise ServerProblem(f"no server answers at {place}; {_LATER}") from error
-    except (httpx.TimeoutException, asyncio.TimeoutError) as error:
-        raise ServerProblem(f"the server {place} takes too long; {_LATER}") from error
+    except httpx.TimeoutException as error:
+        raise too_slow(place) from error
     except httpx.HTTPError as error:
         raise ServerProblem(
             f"the connection to the server {place} broke ({type(error).__name__}); {_LATER}"
         ) from error
+
+
+def too_slow(place: str) -> ServerProblem:
+    """Returns the problem of an answer that does not come in time."""
+    return ServerProblem(f"the server {place} takes too long; {_LATER}")
 
 
 def of_status(place: str, path: str, status: int, headers: Mapping[str, str]) -> ServerProblem:

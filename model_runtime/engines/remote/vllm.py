@@ -52,7 +52,11 @@ class Vllm:
         """Implements `Dialect.identity`."""
         return _identity(completions.served_model(client, served))
 
-    def body(self, wanted: Wanted, model: KnownModel, served: str) -> dict[str, Any]:
+    def is_running(self, client: HttpClient, tag: int) -> bool | None:
+        """Implements `Dialect.is_running`; the server tells of no single answer."""
+        return None
+
+    def body(self, wanted: Wanted, tag: int, model: KnownModel, served: str) -> dict[str, Any]:
         """Implements `Dialect.body`."""
         sampling = wanted.sampling
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 import tarfile
 import zipfile
@@ -25,6 +27,8 @@ _WHEEL_LICENCE = re.compile(r"[^/]+\.dist-info/.*(LICEN|COPYING)[^/]*", re.IGNOR
 _SDIST_METADATA = re.compile(r"[^/]+/PKG-INFO")
 _SDIST_LICENCE = re.compile(r"[^/]+/(LICEN[SC]E|COPYING)[^/]*", re.IGNORECASE)
 
+MAX_UNPACKED_BYTES = 4 * 2**30
+"""Bytes of an sdist without its compression; the largest on PyPI have a tenth."""
 
 Members = Iterator[tuple[str, int, IO[bytes]]]
 """Path, size in bytes and open file of each member, in order."""
@@ -63,20 +67,61 @@ class Sdist:
 
 
 def _zipped(path: Path) -> Members:
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if not entry.is_dir():
-                with archive.open(entry) as file:
-                    yield entry.filename, entry.file_size, file
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if not entry.is_dir():
+                    with archive.open(entry) as file:
+                        yield entry.filename, entry.file_size, file
+    except (RuntimeError, IndexError) as error:
+        # Encrypted, packed in a way that the library does not know, or with an empty name.
+        raise zipfile.BadZipFile(f"{path.name}: {error}") from error
 
 
 def _tarred(path: Path) -> Members:
-    with tarfile.open(path) as archive:
+    with (
+        gzip.open(path) as unpacked,
+        tarfile.open(fileobj=_Bounded(unpacked), mode="r:") as archive,
+    ):
         for entry in archive:
             file = archive.extractfile(entry) if entry.isreg() else None
             if file is not None:
                 with file:
                     yield entry.name, entry.size, file
+
+
+class _Bounded(io.RawIOBase):
+    """An unpacked file of which nobody reads more than is sensible, at a time or in all.
+
+    A few megabytes of gzip become any number of gigabytes, and a header may ask for all of them.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads some bytes.
+
+        Raises:
+            tarfile.ReadError: these are too many.
+        """
+        if not 0 <= size <= MAX_FILE_BYTES:
+            raise tarfile.ReadError(f"it asks for {size:,} bytes at a time")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Goes to a place.
+
+        Raises:
+            tarfile.ReadError: it is too far away.
+        """
+        if offset > MAX_UNPACKED_BYTES:
+            raise tarfile.ReadError(f"it has more than {MAX_UNPACKED_BYTES:,} bytes unpacked")
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Returns the place."""
+        return self._file.tell()
 
 
 def _verdict(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -13,6 +16,8 @@ MAX_FILE_BYTES = 2_000_000
 """Most bytes of a file; larger ones are not even opened."""
 MAX_LICENCE_BYTES = 100_000
 """Bytes that are read of METADATA or of a licence file."""
+UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+"""Errors of a source that cannot be read; it is left out, with the reason."""
 
 
 class CorpusError(ModelRuntimeError):
@@ -63,6 +68,5 @@ class CorpusSource(Protocol):
             share: the part of a shared source that this task reads.
 
         Raises:
-            OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error: it
-                cannot be read; also while its files are read.
+            `UNREADABLE`: it cannot be read; also while its files are read.
         """

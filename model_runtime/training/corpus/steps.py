@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
-import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,10 +26,9 @@ from model_runtime.training.corpus.filters import normalized, parses, reason_to_
 from model_runtime.training.corpus.licences import Verdict
 from model_runtime.training.corpus.near_duplicates import Clusters, DocumentKey, pairs
 from model_runtime.training.corpus.scrubbing import scrub
-from model_runtime.training.corpus.source import CorpusSource, Share, SourceFile
+from model_runtime.training.corpus.source import UNREADABLE, CorpusSource, Share, SourceFile
 from model_runtime.training.recipe import CorpusRecipe
 
-UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
 BENCHMARK = "13-gram of a benchmark"
 SCRUBBED = "scrubbed: "
 """Prefix of a reason that names what was replaced; its count is of places, not of bytes."""

@@ -1,6 +1,7 @@
 """Stages run in order, once."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from model_runtime.training import pipeline, stages
 from model_runtime.training.__main__ import main
 from model_runtime.training.documents import Documents, unpack
 from model_runtime.training.recipe import read_recipe
-from tests.model_runtime.training.conftest import python_text, write_wheel
+from tests.model_runtime.training.conftest import NOUNS, python_text, write_wheel
 
 MIT_TEXT = "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
 RECIPE = """
@@ -159,6 +160,11 @@ def write_project(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def one_line(seed: int) -> str:
+    """A statement of 60 words without the end of its line."""
+    return f'text = "{" ".join(random.Random(seed).choices(NOUNS[:9], k=60))}"'
+
+
 def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_path: Path):
     """Its size is that of packages that are held out where there are several."""
     texts = {f"part_{i}.py": python_text(i, 60) for i in range(12)}
@@ -198,8 +204,16 @@ def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_pa
             {"[corpus]": "[selection]\nfunctions = true\n[corpus]"},
             "none was selected",
         ),
+        (
+            {f"{i}.py": one_line(i) for i in range(4)},
+            {},
+            "no held-out document gave a validation example of the kind 'line'",
+        ),
     ],
-    ids=["no file", "nothing usable", "one document", "stubs", "no docstrings", "no function"],
+    ids=[
+        *("no file", "nothing usable", "one document", "stubs", "no docstrings", "no function"),
+        "no line end",
+    ],
 )
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_project_with_nothing_to_train_on_is_one_sentence(

@@ -8,7 +8,9 @@ import pytest
 import torch
 from attrs import evolve
 from safetensors import safe_open
+from safetensors.torch import save_file
 
+from model_runtime.models.weights import quantise_rows
 from model_runtime.training.__main__ import main
 from model_runtime.training.checkpoint import CheckpointError
 from model_runtime.training.train import Trainer
@@ -58,6 +60,29 @@ def test_the_weights_of_a_snapshot_are_those_of_the_run_in_bfloat16(
     for exact, rounded in zip(*(trainer.weights for trainer in trainers), strict=True):
         assert torch.equal(exact.bfloat16().float(), rounded)
         assert rounded.dtype == torch.float32
+
+
+def test_a_run_begins_with_the_rounded_weights_of_a_bundle(
+    run: TrainingRun, corpus: Path, tokenizer_path: Path, tmp_path: Path
+):
+    """A bundle has int8 matrices with a scale for each row."""
+    exact = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "exact")
+    exact.begin_with(run.out)
+    stored = {}
+    for name, weight in exact.network.named_parameters():
+        if weight.ndim == 2:
+            matrix, scale = quantise_rows(weight.detach().numpy())
+            stored |= {name: torch.from_numpy(matrix), name + ".scale": torch.from_numpy(scale)}
+        else:
+            stored[name] = weight.detach()
+    save_file(stored, tmp_path / "model.safetensors")
+    begun = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "begun")
+    begun.begin_with(tmp_path / "model.safetensors")
+
+    for weight, rounded in zip(exact.weights, begun.weights, strict=True):
+        step = weight.detach().abs().max() / 127
+        assert torch.allclose(weight, rounded, rtol=0, atol=float(step) / 2 + 1e-6)
+    assert not all(map(torch.equal, exact.weights, begun.weights))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""One connection to a server, which another thread can break off at any moment.
+
+httpx runs in the thread that waits for the answer, since a token that is handed from thread to
+thread comes later.  A thread that waits for a socket hears of nothing else; so whoever gives a
+request up shuts the socket, by which the waiting thread and the server both know.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.engines.endpoint import Address
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+"""Time to be connected, and between two pieces of an answer; a long prompt is read meanwhile."""
+_TRIES = 2
+"""Times that a request is sent while nothing is answered; the first connection may be a kept one.
+"""
+_KEPT_SECONDS = 300.0
+"""Time for which a connection is kept for the next request."""
+_NEW_STREAMS = ("connection.connect_tcp.complete", "connection.start_tls.complete")
+"""Events of httpcore by which a connection is there, and by which it is encrypted."""
+
+
+class Connection:
+    """A connection that serves one request at a time, and is made anew where it has ended."""
+
+    def __init__(self, address: Address, headers: Mapping[str, str], certificates: Any) -> None:
+        """Connects when the first request is sent.
+
+        Args:
+            address: the server's.
+            headers: are sent with each request.
+            certificates: those that are trusted, as httpx takes them.
+        """
+        import httpx
+
+        self._client = httpx.Client(
+            headers=dict(headers),
+            http1=True,
+            http2=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEPT_SECONDS),
+            # Nothing that is meant for this machine goes through a proxy.
+            trust_env=not address.is_loopback,
+            verify=certificates,
+        )
+        self._url = address.url
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._is_broken_off = False
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        """Returns the response to a request; its content is not read yet.
+
+        A server may end a kept connection at the moment when it is used again.  Then nothing was
+        answered, and the same is asked on another one.
+
+        Raises:
+            httpx.HTTPError: there is no answer, or the request was broken off.
+        """
+        import httpx
+
+        request = self._client.build_request(
+            method, self._url + path, json=body, extensions={"trace": self._trace}
+        )
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return self._client.send(request, stream=True)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if not tries_left or self._is_broken_off:
+                    raise
+        raise AssertionError("unreachable")
+
+    def break_off(self) -> None:
+        """Ends the request that is under way, within its time to connect at the latest."""
+        with self._lock:
+            self._is_broken_off = True
+            self._shut()
+
+    def end_request(self) -> None:
+        """Makes ready for the next request."""
+        with self._lock:
+            self._is_broken_off = False
+
+    def close(self) -> None:
+        """Closes the connection, which no request uses."""
+        self._client.close()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Takes each event of httpcore."""
+        if event in _NEW_STREAMS or event.endswith(_NEW_STREAMS):
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+                if self._is_broken_off:
+                    self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # it is closed
+                # That of an encrypted socket would take its encryption from the waiting thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
