@@ -40,7 +40,7 @@ def add_parser(commands: Commands) -> None:
         "-n", type=int, default=1, metavar="N", help="up to N different completions (default 1)"
     )
     parser.add_argument(
-        "--explain", action="store_true", help="also print the decision with its reasons"
+        "--explain", action="store_true", help="also print the reasons, and each step's time"
     )
     add_model_options(parser)
 
@@ -160,7 +160,6 @@ def _position(text: str, offset: int) -> dict[str, int]:
 
 def _print(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
     completions = answer.completions
@@ -171,15 +170,12 @@ def _print(snapshot: DocumentSnapshot, answer: _Answer, *, explain: bool) -> Non
     if not completions:
         reason = answer.trace.silence.message if answer.trace.silence else ""
         console.print(f"no completion here: {reason}", markup=False)
-    table = Table("step", "ms", box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.columns[1].justify = "right"
-    for step, milliseconds in answer.timings_ms.items():
-        table.add_row(step, f"{milliseconds:.1f}", style="bold" if step == "total" else "")
-    console.print(table)
     console.print(
+        f"ready in {answer.load_ms:.0f} ms, answered in {answer.trace.timings.ms['total']:.0f} ms: "
         f"{answer.model} on {answer.engine}, {answer.prompt_tokens} prompt tokens",
         style="dim",
         markup=False,
+        soft_wrap=True,
     )
     if answer.note:
         console.print(answer.note, style="dim", markup=False)
@@ -197,6 +193,11 @@ def _print_explanation(console: Console, trace: RequestTrace) -> None:
     for label, text in explanation.rows(trace):
         table.add_row(Text(label, style="dim"), Text(text))
     console.print(table)
+    steps = Table("step", "ms", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    steps.columns[1].justify = "right"
+    for step, milliseconds in trace.timings.ms.items():
+        steps.add_row(step, f"{milliseconds:.1f}", style="bold" if step == "total" else "")
+    console.print(steps)
 
 
 def _print_in_context(console: Console, snapshot: DocumentSnapshot, completion: Completion) -> None:

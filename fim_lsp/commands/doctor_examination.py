@@ -88,6 +88,11 @@ def examine(settings: Settings) -> Report:
 
 def _remedy(error: ModelRuntimeError, settings: Settings) -> str:
     """Returns the next step where no model could be loaded."""
+    if settings.device == "cuda":
+        return (
+            "a GPU is used by PyTorch alone: pip install 'fim-lsp[torch]' in a build for it, or "
+            "leave the device at auto"
+        )
     if isinstance(error, EngineUnavailable) and settings.engine != AUTO:
         return "or leave the engine at auto, which takes what is installed"
     if settings.model == AUTO and choice.chosen_model() is not None:

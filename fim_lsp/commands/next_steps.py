@@ -13,8 +13,6 @@ from fim_lsp.commands.known_editors import EDITORS, KnownEditor
 def print_next_steps(console: Console) -> None:
     """Prints the lines for each editor on this machine, and what else there is to do."""
     console.print()
-    if is_temporary():
-        console.print("This installation is temporary.  To keep it: uv tool install fim-lsp\n")
     editors = _found()
     for editor in editors:
         if editor.before:
@@ -25,9 +23,9 @@ def print_next_steps(console: Console) -> None:
             console.print(f"fim-lsp setup {editor.name} --write adds them for you.\n")
     if not editors:
         console.print("No editor was found on PATH; fim-lsp setup lists those it has lines for.")
-    console.print(
-        "Others: fim-lsp setup.  A better model for this machine: fim-lsp doctor names one."
-    )
+    if is_temporary():
+        console.print("This installation is temporary; keep it first: uv tool install fim-lsp")
+    console.print("Other editors: fim-lsp setup.  A better model for this machine: fim-lsp doctor.")
 
 
 def is_temporary() -> bool:

@@ -130,7 +130,7 @@ _RULES: Mapping[str, str] = {
     "fit_indentation": "its indentation did not fit",
     "fit_closers": "its brackets did not fit",
 }
-"""What was wrong with a text that a rule of the filters emptied, by the rule's name."""
+"""Faults of texts that a rule of the filters emptied, by the name of the rule."""
 
 _HINTS: Mapping[Reason | RequestOutcome, str] = {
     Reason.DISABLED: "set fimLsp.enabled to true",

@@ -34,7 +34,7 @@ class View:
 
 @dataclass(frozen=True)
 class Picture:
-    """What fills the terminal, and the place of its cursor."""
+    """Rows that fill the terminal, and the place of its cursor."""
 
     content: Group
     column: int

@@ -24,7 +24,7 @@ from fim_lsp.tour.screen import View, picture
 from fim_lsp.tour.script import FILE_NAME, text_with_gaps
 
 _SETTINGS = {"learnFromUse": False, "timeLimitMs": 0, "idleWork": False}
-"""What a tour takes says nothing of the user, and a slow machine shows the same as a fast one."""
+"""Settings that learn nothing from the user, and show the same on slow machines as on fast ones."""
 
 _STARTS = View("The server starts, and loads the model.", "", "Ctrl+C: leave")
 

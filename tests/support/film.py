@@ -77,7 +77,7 @@ def text(film: Film) -> str:
     """Returns every scene as text, below its time and caption."""
     parts = []
     for seconds, caption, shown in film.scenes:
-        rows = ("".join(run.text for run in row).rstrip() for row in shown)
+        rows = ("".join(map(_marked, row)).rstrip() for row in shown)
         screen = "\n".join(f"| {row}".rstrip() for row in rows).rstrip("|\n")
         parts.append(f"{seconds:.0f} s: {caption}\n\n{screen}\n")
     return "\n".join(parts)
@@ -131,6 +131,10 @@ def _svg_row(row: list[Run], number: int, columns: int) -> str:
     if not content:
         return bars
     return f'{bars}<text x="{_MARGIN}" y="{top + 14}">{content}</text>'
+
+
+def _marked(run: Run) -> str:
+    return f"«{run.text}»" if run.is_ghost else run.text
 
 
 def _ansi(run: Run) -> str:

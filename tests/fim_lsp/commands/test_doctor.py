@@ -74,6 +74,14 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     assert "leave the engine at auto" in text
 
 
+def test_a_gpu_without_what_it_needs_is_a_problem_that_names_it(capsys):
+    assert 1 == doctor.show(Settings(device="cuda"), as_json=True)
+    [problem] = json.loads(capsys.readouterr().out)["problems"]
+
+    assert "pip install 'fim-lsp[torch]'" in problem["remedy"]
+    assert "leave the device at auto" in problem["remedy"]
+
+
 def test_a_chosen_model_that_is_gone_is_a_problem_with_a_remedy(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     (tmp_path / "fim-lsp").mkdir()

@@ -1,4 +1,4 @@
-"""What terminals send becomes the keys of the tour."""
+"""Characters that terminals send become the keys of the tour."""
 
 import pytest
 
