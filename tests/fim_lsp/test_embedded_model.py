@@ -121,7 +121,7 @@ def test_the_doctor_finds_the_embedded_model_well():
         (["serve", "--unload-after-minutes", "1"], 2, "--unload-after-minutes is for --socket"),
         (["connect", "127.0.0.1:99999"], 2, "expected HOST:PORT"),
         (["serve", "--tcp", "0.0.0.0:9275"], 2, "0.0.0.0"),
-        (["nonsense"], 2, "invalid choice"),
+        (["nonsense"], 2, "there is no command"),
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_no_traceback(arguments, code, said):

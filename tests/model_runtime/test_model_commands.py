@@ -66,6 +66,21 @@ def test_damage_is_found_and_told(copy, capsys, file, damage, told):
     assert told in json.loads(capsys.readouterr().out)["problem"]
 
 
+def test_what_a_model_is_fits_a_screen_and_its_card_is_shown_on_request(copy, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    (copy / "MODEL_CARD.md").write_text("# Mine\n\nA small one.\n\n## Scores\n\nMany.\n")
+
+    assert 0 == main(["models", "info", str(copy)])
+    first = capsys.readouterr().out
+    assert 0 == main(["models", "info", str(copy), "--card"])
+    whole = capsys.readouterr().out
+
+    assert first.count("\n") <= 24
+    assert ("A small one." in first, "Many." in first) == (True, False)
+    assert "python" in first
+    assert "A small one." in whole and "Many." in whole
+
+
 def test_the_hubs_metadata_of_a_card_is_not_shown(copy, capsys):
     (copy / "MODEL_CARD.md").write_text("---\nlicense: mit\n---\n\nA card.\n")
 
@@ -234,18 +249,20 @@ def test_a_command_that_needs_another_one_shows_its_help(capsys, arguments, told
     ("arguments", "said"),
     [
         (["models", "info"], "required: NAME"),
-        (["models", "info", "a", "b"], "unrecognized arguments: b"),
+        (["models", "info", "a", "b"], "'b' is one argument too many"),
         (["models", "export", "default"], "required: --gguf"),
-        (["models", "nonsense"], "invalid choice: 'nonsense'"),
+        (["models", "nonsense"], "there is no command 'nonsense'"),
         (["models", "wheel", "default"], "required: --out"),
         (["models", "wheel", "default", "--out", "x", "--part-size", "0"], "from 1 to 2000"),
         (["models", "wheel", "default", "--out", "x", "--part-size", "a"], "from 1 to 2000"),
     ],
 )
-def test_wrong_usage_is_told_with_the_usage(capsys, arguments, said):
+def test_wrong_usage_is_told_in_one_line_with_where_to_read_on(capsys, arguments, said):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert 2 == exit_.value.code
     error = capsys.readouterr().err
     assert said in error
-    assert error.startswith("usage: fim-runtime")
+    assert error.startswith("fim-runtime models")
+    assert error.endswith("--help)\n")
+    assert 1 == error.count("\n")
