@@ -31,6 +31,10 @@ SWITCH_SECONDS = 0.001
 Python's own 5 ms were the longest silence of the loop (`benchmarks/event_loop`).
 """
 
+_FOR_PEOPLE = """\
+fim-lsp: this is a language server, which waits for an editor on standard input; Ctrl+C ends it.
+To try it: fim-lsp demo.  To use it in an editor: fim-lsp setup.  All commands: fim-lsp --help."""
+
 _SHARED_OPTIONS = (*MODEL_OPTIONS, "prompt_memory_mb", "unload_after_minutes")
 """Only a server that several editors share takes these options; elsewhere they are refused."""
 _HTTP_OPTIONS = ("http_token_file", "eagerness", "exclude")
@@ -163,6 +167,8 @@ def run(args: argparse.Namespace) -> int:
     is_shared = not args.socket is args.tcp is args.http is None
     _refuse(args, _SHARED_OPTIONS, "--socket, --tcp and --http", is_there=is_shared)
     if not is_shared:
+        if sys.stdin.isatty():
+            print(_FOR_PEOPLE, file=sys.stderr)
         leave(serve_stdio(make_host))
     settings = checked({
         **model_settings(args),

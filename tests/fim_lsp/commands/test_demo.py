@@ -215,6 +215,16 @@ def test_the_lines_of_the_editors_on_this_machine_follow(environment, tmp_path):
     assert "Neovim 0.11" not in done.stderr
 
 
+def test_the_server_tells_a_person_in_a_terminal_what_to_run_instead(environment, tmp_path):
+    command = [sys.executable, "-m", "fim_lsp"]
+    with Terminal(command, cwd=str(tmp_path), environment=environment, columns=100) as server:
+        server.until("fim-lsp demo")
+        server.until("Ctrl+C ends it")
+        server.press("Ctrl+C")
+
+        assert 0 != server.end()
+
+
 def test_a_model_that_is_not_there_is_one_sentence(environment, tmp_path):
     done = subprocess.run(
         [*COMMAND[:-1], "nix"], capture_output=True, text=True, env=environment, cwd=tmp_path,
