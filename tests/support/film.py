@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 _MAX_GAP_SECONDS = 1.5
 """Longest time for which a film stands still; waiting for a download is not worth watching."""
+_FRAME_SECONDS = 0.15
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 8.4, 18, 10
 _SCENE_SECONDS = 3
 
@@ -41,9 +42,12 @@ class Film:
     """Seconds since the beginning, caption, and picture of what a person looks at."""
 
     def add(self, seconds: float, picture: Picture) -> None:
-        """Adds a picture, if it differs from the last one."""
-        if not self.pictures or self.pictures[-1][1] != picture:
-            self.pictures.append((seconds, picture))
+        """Adds a picture if it differs from the last one, and has been there long enough."""
+        if self.pictures:
+            last, shown = self.pictures[-1]
+            if shown == picture or seconds - last < _FRAME_SECONDS:
+                return
+        self.pictures.append((seconds, picture))
 
 
 def picture(cells: list[list[Any]]) -> Picture:
