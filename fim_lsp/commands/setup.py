@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fim_lsp.errors import UsageError
-from model_runtime.command_line import Commands, add_command
+from model_runtime.command_line import Commands, add_command, meant
 
 if TYPE_CHECKING:
     from fim_lsp.commands.known_editors import KnownEditor
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
         _list()
         return 0
     if args.editor not in by_name:
-        raise UsageError(f"{args.editor!r} is not one of {', '.join(by_name)}")
+        told = f"{args.editor!r} is not one of {', '.join(by_name)}"
+        raise UsageError(told + meant(args.editor, by_name))
     editor = by_name[args.editor]
     if args.write:
         _write(editor)

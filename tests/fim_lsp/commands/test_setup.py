@@ -127,6 +127,12 @@ def test_lines_that_go_between_others_are_left_to_the_user(editor, capsys):
     assert "by hand" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("neovm", "neovim"), ("vs-code", "vscode")])
+def test_a_mistyped_editor_is_told_with_the_one_that_was_meant(typed, meant, capsys):
+    assert cli.main(["setup", typed]) == 2
+    assert capsys.readouterr().err.endswith(f"did you mean {meant}?\n")
+
+
 @pytest.mark.parametrize("arguments", [["vim"], ["--write"]])
 def test_wrong_use_is_one_sentence(arguments, capsys):
     assert cli.main(["setup", *arguments]) == 2
