@@ -46,7 +46,7 @@ def notes(tag: str, root: Path = ROOT) -> str:
 def _section(text: str, version: str) -> str | None:
     """Returns what stands below the heading of a version, without the heading; None without one."""
     heading = re.escape(version)
-    found = re.search(rf"^## \[?{heading}\]?(?: .*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    found = re.search(rf"^## \[?{heading}\]?(?: [^\n]*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     return f"{found[1].strip()}\n" if found else None
 
 
