@@ -297,4 +297,6 @@ class ModelHost:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return "there is not enough memory for this model; choose a smaller one"
     return str(error) or type(error).__name__

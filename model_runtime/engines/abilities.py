@@ -1,4 +1,4 @@
-"""What some engines can tell of themselves, beside the `Engine` that each of them is."""
+"""Declares what only some engines can tell of themselves, beside being an `Engine`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which system calls a confined program may not make, as a filter for the kernel (seccomp).
+"""Lists the system calls that a confined program may not make, as a filter for the kernel (seccomp).
 
 Namespaces and limits leave ways that an honest program never takes: io_uring does file access that
 other filters do not see, System V and memfd memory counts for no limit, and a second user namespace
@@ -46,7 +46,7 @@ _CLONE, _CLONE3 = (56, 220), 435
 _NEW_NAMESPACES = 0x7E020000
 """All flags of `clone` that make a namespace."""
 _X32 = 0x40000000
-"""From here on calls of x86-64 are those of another table."""
+"""The calls of x86-64 from this number on are those of another table."""
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16

@@ -119,7 +119,7 @@ if not write_only_in([Path(sys.argv[1])]):
 
 
 def confined(tmp_path: Path, code: str) -> str:
-    """What a program says that may write in `inside` alone."""
+    """Returns what a program prints that may write in `inside` alone."""
     (tmp_path / "inside").mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", CONFINED + code, str(tmp_path / "inside")],

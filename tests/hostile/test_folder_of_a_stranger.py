@@ -1,4 +1,4 @@
-"""What the server starts is Python, and Python imports from the folder in which it is started."""
+"""The server starts Python, which imports from the folder in which it is started."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fo
 
 
 def test_no_changed_file_does_harm(tmp_path: Path):
-    """They run in a process that has started no thread, for it is forked."""
+    """The cases run in a process that has started no thread, for it is forked."""
     code = (
         "import json, sys; from pathlib import Path; from tests.hostile.mutated_files import *\n"
         f"for case, found in run_cases(range({10 * len(KINDS)}), 7, Path(sys.argv[1])):\n"

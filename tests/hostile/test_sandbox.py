@@ -21,7 +21,7 @@ CALLS = (
     "        number = number[machine != 'x86_64']\n"
     "    return libc.syscall(number, *arguments)\n"
 )
-"""What the programs have to make system calls by their numbers, on x86-64 and 64-bit Arm."""
+"""The programs make system calls by their numbers with this, on x86-64 and 64-bit Arm."""
 
 HOSTILE = {
     "reads a file through io_uring": (
@@ -143,7 +143,7 @@ def test_a_program_does_not_get_out_that(sandbox: Sandbox, name: str):
 
 
 def test_a_program_writes_to_no_descriptor_that_it_inherits_but_the_channel(sandbox: Sandbox):
-    """Of the supervisor's own files and sockets none is there."""
+    """None of the supervisor's own files and sockets is there."""
     program = (
         "import os\n"
         "found = []\n"

@@ -1,4 +1,4 @@
-"""What runs in workflows and what a release is built with is named by its content, not by a name that can be moved."""
+"""Workflows and releases name what they run by its content, not by a name that can be moved."""
 
 from __future__ import annotations
 
