@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--parts", type=Path, required=True, metavar="REQUIREMENTS")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        first, second = (build(Path(work) / name) for name in ("one", "a second, longer, name"))
+        commit = _git("rev-parse", "HEAD").strip()
+        names = ("one", "a second, longer, name")
+        first, second = (build(Path(work) / name, commit) for name in names)
         if different := sorted(set(first.items()) ^ set(second.items())):
             print(f"two builds differ: {different}", file=sys.stderr)
             return 1
@@ -44,18 +46,18 @@ def main() -> int:
     return 0
 
 
-def build(folder: Path) -> dict[str, str]:
-    """Builds wheel and sdist from a copy of what git has; returns name -> SHA-256.
+def build(folder: Path, commit: str) -> dict[str, str]:
+    """Builds wheel and sdist from a copy of a commit; returns name -> SHA-256.
 
     The times in the archives are that of the commit, and nobody's umask counts.
     """
     source = folder / "source"
     source.mkdir(parents=True)
     archive = folder / "source.tar"
-    _git("archive", "--format=tar", f"--output={archive}", "HEAD")
+    _git("archive", "--format=tar", f"--output={archive}", commit)
     shutil.unpack_archive(archive, source, filter="data")
     environment = os.environ | {
-        "SOURCE_DATE_EPOCH": _git("log", "-1", "--format=%ct").strip(),
+        "SOURCE_DATE_EPOCH": _git("log", "-1", "--format=%ct", commit).strip(),
         "PYTHONHASHSEED": "0",
     }
     subprocess.run(

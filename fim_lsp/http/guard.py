@@ -75,7 +75,7 @@ def _is_of_another_user(scope: Scope) -> bool:
     client, server = scope.get("client"), scope.get("server")
     if not client or not server:
         return False
-    return is_another_user(tuple(client), tuple(server))
+    return is_another_user((client[0], client[1]), (server[0], server[1]))
 
 
 def _refused(message: str) -> ApiError:

@@ -1,4 +1,4 @@
-"""Lists the system calls that a confined program may not make, as a filter for the kernel (seccomp).
+"""Lists system calls that a confined program may not make, as a filter of the kernel (seccomp).
 
 Namespaces and limits leave ways that an honest program never takes: io_uring does file access that
 other filters do not see, System V and memfd memory counts for no limit, and a second user namespace

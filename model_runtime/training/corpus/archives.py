@@ -81,7 +81,7 @@ def _zipped(path: Path) -> Members:
 def _tarred(path: Path) -> Members:
     with (
         gzip.open(path) as unpacked,
-        tarfile.open(fileobj=cast("IO[bytes]", _Bounded(unpacked)), mode="r:") as archive,
+        tarfile.open(fileobj=cast(IO[bytes], _Bounded(unpacked)), mode="r:") as archive,
     ):
         for entry in archive:
             file = archive.extractfile(entry) if entry.isreg() else None
