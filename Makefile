@@ -24,7 +24,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A place that the embedded model gets right; the picture of the extension shows it.
 DEMO := examples/inventory.py:35:9
 
-.PHONY: help demo film demo-text test test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
+.PHONY: help demo film demo-text test test-faults soak test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,7 +39,13 @@ demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/.dev  ## install what tests need, and run every test that needs no editor
-	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model and not remote"
+	$(BIN)/python -m pytest -m "not editor and not gpu and not llama_cpp and not real_model and not remote and not faults"
+
+test-faults: $(VENV)/.dev  ## break files, disks, memory, clocks, engines and messages around real processes
+	$(BIN)/python -m pytest -q tests/faults
+
+soak: $(VENV)/.dev  ## one server through 100,000 requests, about an hour; what grows, slows down or complains
+	$(BIN)/python -m benchmarks.soak
 
 test-real-models: $(VENV)/.dev  ## add a real model from its GGUF file, and complete with it through the server
 	$(BIN)/python -m tests.real_models.get_model $(FIM_LSP_TEST_GGUF)
@@ -68,9 +74,13 @@ test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-clien
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
 
-picture: vsix  ## take the extension's picture again: the place of `make demo` in real VS Code
+picture: vsix  ## take the pictures of the extension and of its first minutes again, in real VS Code
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  npm run --silent picture
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/ghost-text.png --out vscode-client/media
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/why.png vscode-client/artifacts/models.png \
+	  vscode-client/artifacts/usage.png --out vscode-client/media/walkthrough
+	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/first-minutes-*.png --out docs/media/vscode
 
 vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
@@ -153,6 +163,30 @@ $(VSCODE)/.installed: | $(BIN)/python
 
 vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(VSCODE)/.installed
 	cd $(dir $<) && PATH=$(VSCODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# What builds a release is pinned by hashes, and lies in an environment of its own.
+RELEASE := build/release
+LOCKED := --quiet --disable-pip-version-check --require-hashes
+.PHONY: release audit lock
+release: $(RELEASE)/.installed  ## build wheel, sdist and list of parts into dist, twice, and compare them
+	rm -rf dist
+	$(RELEASE)/bin/python -m scripts.release dist --parts .github/requirements/base.txt
+
+audit: $(RELEASE)/.installed  ## look for known weaknesses in what is installed with this
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --require-hashes -r .github/requirements/base.txt
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --require-hashes -r .github/requirements/build.txt
+	cd vscode-client && npm audit --omit=dev --audit-level=moderate
+
+lock: $(RELEASE)/.installed  ## write anew what a release is built with, and what it needs, with hashes
+	$(RELEASE)/bin/python -m pip install --quiet pip-tools
+	cd .github/requirements && ../../$(RELEASE)/bin/pip-compile $(LOCK) --allow-unsafe -o build.txt build.in
+	$(RELEASE)/bin/pip-compile $(LOCK) --extra http --extra syntax -c constraints.txt -o .github/requirements/base.txt pyproject.toml
+LOCK := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+$(RELEASE)/.installed: .github/requirements/build.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install $(LOCKED) -r $<
 	@touch $@
 
 clean:  ## remove the virtual environment and caches

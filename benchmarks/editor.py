@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,20 @@ from typing import Any
 class Editor:
     """A client of one server process, as a context manager."""
 
-    def __init__(self, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any] | None = None,
+        options: Sequence[str] = ("--log-level", "error"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._ids = itertools.count(1)
         self._settings = settings or {}
         self.statuses: list[tuple[float, dict[str, Any]]] = []
         """Each fimLsp/status, and when it came."""
         # An installed package has its modules compiled.
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        environment = {**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": ""}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error"],
+            [sys.executable, "-m", "fim_lsp", "serve", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -59,8 +64,14 @@ class Editor:
 
     def type(self, uri: str, version: int, line: int, character: int, text: str) -> None:
         """Sends textDocument/didChange: an insertion."""
-        place = {"line": line, "character": character}
-        change = {"range": {"start": place, "end": place}, "text": text}
+        self.replace(uri, version, (line, character), (line, character), text)
+
+    def replace(
+        self, uri: str, version: int, start: tuple[int, int], end: tuple[int, int], text: str
+    ) -> None:
+        """Sends textDocument/didChange: a text in the place of another."""
+        first, last = ({"line": line, "character": character} for line, character in (start, end))
+        change = {"range": {"start": first, "end": last}, "text": text}
         self.notify(
             "textDocument/didChange",
             {"textDocument": {"uri": uri, "version": version}, "contentChanges": [change]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,6 +13,11 @@ from typing import TypeVar
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+PROCESS_FLAGS: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
+    subprocess, "CREATE_NO_WINDOW", 0
+)
+"""Creation flags of a process that nobody waits for; 0 where the system is not Windows."""
 
 
 def in_a_daemon_thread(work: Callable[[], T]) -> asyncio.Future[T]:

@@ -11,7 +11,7 @@ from fim_lsp.commands import calibrate, complete, connect, demo, doctor, replay,
 from fim_lsp.errors import FimLspError, UsageError
 from model_runtime.command_line import Parser
 from model_runtime.errors import ModelRuntimeError
-from model_runtime.printable import printable
+from model_runtime.printable import printable, write_what_a_terminal_lacks
 
 _DESCRIPTION = """\
 Local inline completion for any editor that speaks LSP 3.18.  The model runs on
@@ -34,6 +34,7 @@ _COMMANDS = (demo, setup, doctor, complete, serve, connect, stats, replay, calib
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    write_what_a_terminal_lacks()
     args = parser().parse_args(arguments)
     logging.raiseExceptions = False  # a full disk must not stop the server
     logging.getLogger().addHandler(logging.NullHandler())  # only `serve` has a log
@@ -47,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except MemoryError:
         print("fim-lsp: not enough memory for this model; choose a smaller one", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        print("fim-lsp: no memory, or no permission, for another thread", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

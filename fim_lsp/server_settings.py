@@ -54,5 +54,6 @@ class ServerSettings:
         "Model that answers while the server does not, such as `default`, the embedded one; empty "
         "for none.",
         scope=Scope.PROCESS,
+        set_by=SetBy.TRUSTED_PROJECT,
         page=Page.SERVERS,
     )

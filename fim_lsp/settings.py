@@ -30,9 +30,10 @@ from fim_lsp.setting_types import (
 SECTION = "fimLsp"
 
 CLIENT_KEYS = frozenset(
-    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address"}
-)
-"""Keys that editors' clients keep in the same section for themselves; they are no mistake."""
+    {"trace", "server", "path", "command", "arguments", "serverPath", "interpreter", "address",
+     "keyHint", "workspace", "workspaceTrusted"}
+)  # fmt: skip
+"""Keys of the section that are no settings: of clients, and what `workspace_settings` reads."""
 
 CONTEXT_SOURCES = ("imports", "edits", "open", "twin", "siblings")
 """Sources of parts of other files; `fim_lsp.context.source` says what each is."""
@@ -164,7 +165,7 @@ class Settings(ServerSettings):
     threads: int = declare(
         0,
         whole_number(0, 1024),
-        "Processor threads for the model; 0 takes half of the cores.",
+        "Processor threads for the model; 0 takes some of the cores.",
         scope=Scope.PROCESS,
     )
     prompt_memory_mb: int | str = declare(

@@ -20,14 +20,21 @@ def path_of(uri: str) -> str | None:
     return unquote(rest) if rest.startswith("/") else None
 
 
-def local_path(uri: str) -> str | None:
+def local_path(uri: str, *, is_windows: bool = os.name == "nt") -> str | None:
     """Returns the path that a URI names, with slashes, as the functions of the system take it.
 
     >>> local_path("file:///c%3A/work/a%20b.py"), local_path("untitled:One")
     ('c:/work/a b.py', None)
+    >>> local_path("file://server/share/a.py", is_windows=True)
+    '//server/share/a.py'
     """
     path = path_of(uri)
-    return None if path is None else re.sub("^/(?=[A-Za-z]:/)", "", path)
+    if path is None:
+        return None
+    host = re.match(r"file://([^/?#]+)", uri, re.IGNORECASE)
+    if is_windows and host and host[1].lower() != "localhost":  # a share of another machine
+        return f"//{unquote(host[1])}{path}"
+    return re.sub("^/(?=[A-Za-z]:/)", "", path)
 
 
 def is_on_disk(uri: str) -> bool:

@@ -10,7 +10,7 @@ from model_runtime.command_line import Parser, add_commands
 from model_runtime.commands import models
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.evaluation import command as evaluation
-from model_runtime.printable import printable
+from model_runtime.printable import printable, write_what_a_terminal_lacks
 from model_runtime.training import command as training
 from model_runtime.training.ablation import command as ablation
 
@@ -29,6 +29,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
+    write_what_a_terminal_lacks()
     args = parser().parse_args(arguments)
     try:
         return int(args.run(args))

@@ -96,7 +96,7 @@ def some(names: list[str]) -> str:
 
 
 def brief(text: str) -> str:
-    """Returns a sentence that may quote a stranger's file on one line, and cut off if it is long.
+    r"""Returns a sentence that may quote a stranger's file on one line, and cut off if it is long.
 
     >>> len(brief("a" * 10_000)), brief("one\ntwo")
     (800, 'one two')

@@ -7,7 +7,8 @@ A file is replaced whole as well (`replace_text`).
                                              old*/  what it replaces
 
 A process that is killed leaves such a folder, and the next one that works beside it removes it: the
-system frees the lock of a process that is gone, however it went.
+system frees the lock of a process that is gone, however it went.  Where it was killed between the
+two steps of a replacement, the old folder goes back to its place first.
 """
 
 from __future__ import annotations
@@ -18,19 +19,25 @@ import os
 import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_OPEN_ELSEWHERE = (5, 32)
+"""Windows' errors where another process has a file open, or one of a folder that is renamed."""
 _ATTEMPTS = 20
 """Others that may come between the two steps of a change in a folder that all share."""
-_WORK = re.compile(r"\.fim-lsp\..+\.[0-9a-f]{12}")
+_WORK = re.compile(r"\.fim-lsp\.(.+)\.[0-9a-f]{12}")
 _LOCK = "lock"
+_OLD = "old"
+_ABANDONED_SECONDS = 60.0
+"""Age at which an unfinished text is nobody's any more; a text is written in milliseconds."""
 
 
 @contextmanager
@@ -96,8 +103,31 @@ def sweep(parent: Path) -> None:
         lock = _lock(work)
         with suppress(Timeout, OSError):
             lock.acquire(blocking=False)
+            _put_back(work)
             shutil.rmtree(work, ignore_errors=True)
             lock.release()
+            if os.name == "nt":  # the lock was open, so it stayed; it does if another has it now
+                (work / _LOCK).unlink()
+                work.rmdir()
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder with all that is in it: it is gone at once, or stays whole.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    with working_folder(folder.parent, folder.name) as work:
+        folder.rename(work / "removed")
+
+
+def _put_back(work: Path) -> None:
+    """Puts the folder back that was moved away for another one, which never came."""
+    name = _WORK.fullmatch(work.name)
+    for old in work.glob(f"{_OLD}*"):
+        with suppress(OSError):  # something else is there by now
+            if name is not None:
+                old.rename(work.parent / name[1])
 
 
 def _is_ours(path: Path) -> bool:
@@ -121,7 +151,7 @@ def _put_in_place(new: Path, target: Path, work: Path) -> None:
         except OSError:
             if not attempts_left:
                 raise
-        old = work / f"old{attempts_left}"  # a folder cannot be renamed to a full one
+        old = work / f"{_OLD}{attempts_left}"  # a folder cannot be renamed to a full one
         with suppress(FileNotFoundError):  # another process may have moved it away
             target.rename(old)
 
@@ -134,7 +164,21 @@ def cannot_write(path: Path, error: OSError) -> str:
     """
     full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
     remedy = "; make room there and try again" if error.errno in full else ""
+    if getattr(error, "winerror", None) in _OPEN_ELSEWHERE:
+        remedy = "; end the server or other program that uses it, and try again"
     return f"cannot write {path} ({error}){remedy}"
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a file for reading; no link where the system can tell, and no wait for a pipe.
+
+    Raises:
+        OSError: it cannot be opened, or is a link.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"):  # each system has some of them
+        flags |= getattr(os, name, 0)
+    return open(os.open(path, flags), "rb")
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -143,12 +187,33 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; the old one stays.
     """
+    _sweep_texts(path)
     fresh = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def is_newer(version: object, known: int) -> bool:
+    """Tells whether a file's version is one that only a later version of this program writes.
+
+    >>> is_newer(2, 1), is_newer(1, 1), is_newer("2", 1), is_newer(None, 1)
+    (True, False, False, False)
+    """
+    return isinstance(version, int) and not isinstance(version, bool) and version > known
+
+
+def _sweep_texts(path: Path) -> None:
+    """Removes what killed processes have written of a file and not put in its place."""
+    unfinished = re.compile(re.escape(path.name) + r"\.\d+-[0-9a-f]{8}")
+    with suppress(OSError):
+        for left in path.parent.iterdir():
+            if unfinished.fullmatch(left.name):
+                age = time.time() - left.stat().st_mtime
+                if age > _ABANDONED_SECONDS:
+                    left.unlink()
 
 
 def sha256_of(*paths: Path) -> str:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platformdirs import user_cache_path
 
+from model_runtime.files import replace_text
 from model_runtime.model_files import UnusableFile, read_json
 
 logger = logging.getLogger(__name__)
@@ -55,10 +55,8 @@ def remembered(path: Path, parse: Callable[[dict[str, Any]], T]) -> T | None:
 
 def remember(path: Path, figures: Mapping[str, Any]) -> None:
     """Writes figures; where that is impossible, they are measured again at the next time."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        replace_text(path, json.dumps(figures, indent=1) + "\n")
     except OSError as error:
         logger.warning("%s cannot be written (%s); the next start measures again", path, error)

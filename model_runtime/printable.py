@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline; ESC begins commands
@@ -18,6 +20,16 @@ def printable(text: str) -> str:
     'a\ufffd[31mb'
     """
     return _UNSAFE.sub("\ufffd", text)
+
+
+def write_what_a_terminal_lacks() -> None:
+    """Writes `?` for a character that standard output cannot show, in place of failing at it.
+
+    Windows has a page of 256 characters there where the output is a file or a pipe.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def shown_bytes(size: int) -> str:

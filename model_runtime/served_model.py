@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 from model_runtime.models.calibration import MIN_ACCEPTANCE, UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
+    from model_runtime.engines.abilities import FormChooser, KeptTexts, Remote, WeightForms
     from model_runtime.engines.auto_select import Choice
     from model_runtime.engines.kind import EngineOptions
-    from model_runtime.engines.protocol import Engine, KeptTexts, Remote
+    from model_runtime.engines.protocol import Engine
     from model_runtime.models.bundle import ModelBundle
     from model_runtime.models.decoder import DecoderSpec
     from model_runtime.prompt.encoder import PromptEncoder
@@ -71,6 +72,12 @@ class ServedModel:
         return kept
 
     @property
+    def weight_forms(self) -> WeightForms | None:
+        """Forms of the weights in memory; None where the engine has no choice of them."""
+        forms: WeightForms | None = getattr(self.engine, "weight_forms", None)
+        return forms
+
+    @property
     def remote(self) -> Remote | None:
         """The server that runs the model; None where the engine runs in this process."""
         # Asked for at every key, as above.
@@ -81,6 +88,13 @@ class ServedModel:
         """Languages in which the model suggests; empty where nothing is known of any."""
         known = {*self.calibration.languages, *self.learned_languages}
         return sorted(name for name in known if self.suggests_in(name))
+
+    def choose_anew(self) -> None:
+        """Has engine and forms measured again when the model is opened next."""
+        if self.choice is not None:
+            self.choice.forget()
+        if self.weight_forms is not None:
+            cast("FormChooser", self.engine).forget_choice()
 
     def suggests_in(self, language_id: str) -> bool:
         """Tells whether the model is right often enough in a language to show anything unasked.

@@ -32,7 +32,9 @@ def notes(tag: str, root: Path = ROOT) -> str:
         "pyproject.toml": package[1] if package else "none",
         "vscode-client/package.json": extension["version"],
     }
-    problems = [f"{name} has version {is_now}" for name, is_now in found.items() if is_now != version]
+    problems = [
+        f"{name} has version {is_now}" for name, is_now in found.items() if is_now != version
+    ]
     problems += ["CHANGELOG.md has no section for it"] if section is None else []
     their = _section((root / "vscode-client/CHANGELOG.md").read_text("utf-8"), version)
     problems += ["vscode-client/CHANGELOG.md has no section for it"] if their is None else []
@@ -44,7 +46,7 @@ def notes(tag: str, root: Path = ROOT) -> str:
 def _section(text: str, version: str) -> str | None:
     """Returns what stands below the heading of a version, without the heading; None without one."""
     heading = re.escape(version)
-    found = re.search(rf"^## \[?{heading}\]?(?: .*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    found = re.search(rf"^## \[?{heading}\]?(?: [^\n]*)?\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     return f"{found[1].strip()}\n" if found else None
 
 

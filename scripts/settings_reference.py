@@ -3,14 +3,14 @@
     make generate
 
 The tables of docs/settings.md and docs/servers.md and the settings of VS Code in
-vscode-client/package.json come from here.  What stands around them, and the settings of VS Code's
-extension itself, are kept.
+vscode-client/package.json, with their texts in package.nls.json, come from here.  What stands
+around them, and the settings of VS Code's extension itself, are kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,27 @@ NOT_FOR_VSCODE = frozenset({"completionFallback"})
 _VSCODE_HINTS = {"model": " The command *FIM LSP: Select Model* lists the names."}
 """Sentences that VS Code's users read besides the documentation."""
 
+_VSCODE_SECTIONS: Mapping[str, Sequence[str]] = {
+    "suggestions": ("enabled", "eagerness", "multiline", "languages", "candidates", "keyHint"),
+    "model": (
+        "model", "offerModels", "engine", "device", "threads", "promptMemoryMb",
+        "unloadAfterMinutes",
+    ),
+    "context": (
+        "exclude", "crossFileContext", "contextTokens", "workspaceIndex", "projectMemory",
+        "learnFromUse",
+    ),
+    "timing": ("debounceMs", "timeLimitMs", "maxNewTokens", "idleWork"),
+    "endpoint": (
+        "endpoint", "endpointModel", "endpointKeyVariable", "allowRemote", "fallbackModel",
+    ),
+    "program": ("interpreter", "command", "address", "logLevel", "trace.server"),
+}  # fmt: skip
+"""The settings by the section of VS Code's settings editor, in the order in which they are shown.
+
+The titles of the sections are in package.nls.json.
+"""
+
 
 def page(text: str, of: Page = Page.SETTINGS) -> str:
     """Returns a page with its table of settings as the declaration has it.
@@ -41,33 +62,62 @@ def page(text: str, of: Page = Page.SETTINGS) -> str:
 
 
 def package(text: str) -> str:
-    """Returns vscode-client/package.json with the settings as the declaration has them."""
+    """Returns vscode-client/package.json with the settings as the declaration has them.
+
+    Raises:
+        ValueError: a setting stands in no section.
+    """
     content = json.loads(text)
-    configuration = content["contributes"]["configuration"]
+    contributes = content["contributes"]
     trust = content["capabilities"]["untrustedWorkspaces"]
-    declared = [setting for setting in SETTINGS.values() if setting.key not in NOT_FOR_VSCODE]
-    of_server = {
-        f"{SECTION}.{setting.key}": _vscode_schema(setting, order)
-        for order, setting in enumerate(declared, 1)
-    }
-    of_extension = {
-        name: schema
-        for name, schema in configuration["properties"].items()
+    schemas = {
+        name.removeprefix(f"{SECTION}."): schema
+        for section in contributes["configuration"]
+        for name, schema in section["properties"].items()
         if name.removeprefix(f"{SECTION}.") not in SETTINGS
     }
-    for order, schema in enumerate(of_extension.values(), len(of_server) + 1):
-        schema["order"] = order
-    configuration["properties"] = {**of_server, **of_extension}
+    of_extension = {f"{SECTION}.{key}" for key in schemas}
+    schemas |= {setting.key: _vscode_schema(setting) for setting in _vscode_settings()}
+    if lost := schemas.keys() - {key for keys in _VSCODE_SECTIONS.values() for key in keys}:
+        raise ValueError(f"no section of VS Code's settings has {', '.join(sorted(lost))}")
+    contributes["configuration"] = [
+        {
+            "title": f"%section.{title}%",
+            "order": number,
+            "properties": {
+                f"{SECTION}.{key}": {**schemas[key], "order": order}
+                for order, key in enumerate(keys, 1)
+            },
+        }
+        for number, (title, keys) in enumerate(_VSCODE_SECTIONS.items(), 1)
+    ]
     trust["restrictedConfigurations"] = [
         *(name for name in trust["restrictedConfigurations"] if name in of_extension),
-        *(f"{SECTION}.{setting.key}" for setting in declared if _needs_trust(setting)),
+        *(f"{SECTION}.{setting.key}" for setting in _vscode_settings() if _needs_trust(setting)),
     ]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def package_texts(text: str) -> str:
+    """Returns vscode-client/package.nls.json with the settings as the declaration has them."""
+    texts = {
+        **json.loads(text),
+        **{
+            f"setting.{setting.key}": setting.documentation + _VSCODE_HINTS.get(setting.key, "")
+            for setting in _vscode_settings()
+        },
+    }
+    return json.dumps(texts, indent=2, ensure_ascii=False) + "\n"
+
+
+def _vscode_settings() -> list[Setting]:
+    return [setting for setting in SETTINGS.values() if setting.key not in NOT_FOR_VSCODE]
 
 
 FILES: dict[str, Callable[[str], str]] = {
     **{of.value: partial(page, of=of) for of in Page},
     "vscode-client/package.json": package,
+    "vscode-client/package.nls.json": package_texts,
 }
 """Files below the repository's root, each with the function that brings its text up to date."""
 
@@ -97,13 +147,12 @@ def _who_decides(settings: Sequence[Setting]) -> str:
     return "\n".join(found)
 
 
-def _vscode_schema(setting: Setting, order: int) -> dict[str, Any]:
+def _vscode_schema(setting: Setting) -> dict[str, Any]:
     return {
         **setting.type.schema,
         "default": setting.as_json(setting.default),
-        "order": order,
         **_vscode_scope(setting),
-        "markdownDescription": setting.documentation + _VSCODE_HINTS.get(setting.key, ""),
+        "markdownDescription": f"%setting.{setting.key}%",
     }
 
 

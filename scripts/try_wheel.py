@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ _SECONDS = 300
 def installed(wheel: Path, python: str = sys.executable, extras: str = "") -> Iterator[Path]:
     """Yields the Python of a new environment in which the wheel is installed, and removes it.
 
+    It is made by uv where that is on PATH, else by venv and pip.
+
     Args:
         wheel: file of the wheel.
         python: command of the Python to install under.
@@ -36,11 +39,16 @@ def installed(wheel: Path, python: str = sys.executable, extras: str = "") -> It
         CalledProcessError: the wheel, or one that it needs, cannot be installed there.
     """
     with tempfile.TemporaryDirectory(prefix="fim-lsp-wheel-") as folder:
-        subprocess.run([python, "-m", "venv", folder], check=True)
         own = Path(folder, "Scripts/python.exe" if os.name == "nt" else "bin/python")
-        pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if uv := shutil.which("uv"):
+            make = [uv, "venv", "--quiet", "--clear", "--python", python, folder]
+            install = [uv, "pip", "install", "--quiet", "--python", str(own)]
+        else:
+            make = [python, "-m", "venv", folder]
+            install = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         only_wheels = ["--only-binary", ":all:"]  # a user may have no compiler
-        subprocess.run([*pip, *only_wheels, f"{wheel.resolve()}{extras}"], check=True)
+        subprocess.run(make, check=True)
+        subprocess.run([*install, *only_wheels, f"{wheel.resolve()}{extras}"], check=True)
         yield own
 
 
@@ -79,7 +87,10 @@ def main() -> int:
         try:
             with installed(args.wheel, python) as own:
                 seconds = time.perf_counter() - start
-                print(f"{python}: installed in {seconds:.0f} s, suggests {complete(own)!r}", flush=True)
+                print(
+                    f"{python}: installed in {seconds:.0f} s, suggests {complete(own)!r}",
+                    flush=True,
+                )
         except (subprocess.SubprocessError, ValueError, OSError) as error:
             failed += 1
             print(f"{python}: {error}", file=sys.stderr)

@@ -65,6 +65,7 @@ def examine(settings: Settings) -> Report:
     report.load_ms = round((time.perf_counter() - started) * 1e3, 1)
     report.model, report.engine = model.name, model.engine.name
     report.engines = _engines(settings.device, compared.choice)
+    report.weight_forms = model.weight_forms
     report.parameters = model.parameters
     report.context_tokens = model.engine.context_length
     try:
@@ -73,7 +74,7 @@ def examine(settings: Settings) -> Report:
         report.kept_texts = model.kept_texts
         if (server := ServerState.of(model)) is not None:  # by now it has answered
             report.server = server.text
-        report.keys = _type(model, settings, speed)
+        report.keys = _type(model, settings, _speed_of(model, settings, speed))
     except ModelRuntimeError as error:
         report.add(f"the engine failed: {error}", "try another one with --engine")
         return report
@@ -229,6 +230,15 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
         predicted_p95_ms=predicted(usual),
         predicted_p95_ms_of_these=predicted(one.work for one in times),
     )
+
+
+def _speed_of(model: ServedModel, settings: Settings, speed: MachineSpeed) -> MachineSpeed:
+    """Returns the speed with the threads that the model has, which may be fewer."""
+    from model_runtime.engines.threads import usable_threads
+    from model_runtime.machine.speed import measured_speed
+
+    threads = usable_threads(settings.threads, speed.threads, weights=model.parameters)
+    return speed if threads == speed.threads else measured_speed(threads=threads)
 
 
 def _medians(keys: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
 from model_runtime.catalogue.fit import MAX_KEY_MS, MAX_SLOW_KEY_MS, duration
 from model_runtime.engines import registry
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.abilities import KeptTexts
 from model_runtime.printable import printable
 
 
@@ -36,6 +36,8 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
             "model", f"{escape(report.model)}, {report.parameters / 1e6:.1f} M parameters"
         )
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
+        if report.weight_forms:
+            table.add_row("", report.weight_forms.text)
         for found in report.engines:
             table.add_row("", escape(printable(_in_words(found))))
         if report.server:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class Report:
     """Engines that `auto` compares: name, installed, and what the comparison found."""
     server: str = ""
     """Sentence on the server that runs the model; empty where it runs here."""
+    weight_forms: WeightForms | None = None
+    """Forms in which the engine has loaded the weights; None where it has no choice of them."""
     load_ms: float = 0.0
     first_token_ms: float = 0.0
     """Median time for a prompt that nothing is cached of."""

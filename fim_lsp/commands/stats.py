@@ -13,6 +13,7 @@ from model_runtime.command_line import Commands, add_command, add_json_option
 
 if TYPE_CHECKING:
     from fim_lsp.feedback.acceptance_store import Key
+    from fim_lsp.feedback.saved_keys import Day
     from model_runtime.models.calibration import Calibration
 
 _EXAMPLES = """\
@@ -43,25 +44,34 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         FimLspError: the counts cannot be deleted.
     """
-    from fim_lsp.feedback import acceptance_store
+    from fim_lsp.feedback import acceptance_store, saved_keys
 
     path, as_json = acceptance_store.default_file(), args.json
+    path_of_days = saved_keys.default_file()
     if args.clear:
-        try:
-            was_there = acceptance_store.clear(path)
-        except OSError as error:
-            raise FimLspError(f"{path}: {error.strerror}; delete the file yourself") from None
+        was_there = [_clear(one) for one in (path, path_of_days)]
         if as_json:
-            print(json.dumps({"file": str(path), "deleted": was_there}))
+            print(json.dumps({"file": str(path), "deleted": any(was_there)}))
         else:
-            print(f"deleted {path}" if was_there else f"there was nothing to delete at {path}")
+            print(f"deleted {path}" if any(was_there) else f"there was nothing to delete at {path}")
         return 0
     rows = _rows(acceptance_store.read(path))
+    days = saved_keys.by_day(saved_keys.read(path_of_days))
     if as_json:
-        print(json.dumps({"file": str(path), "counts": rows}, indent=1))
+        found = {"file": str(path), "counts": rows, "days": [day._asdict() for day in days]}
+        print(json.dumps(found, indent=1))
     else:
-        _print(rows, path)
+        _print(rows, days, path)
     return 0
+
+
+def _clear(path: Path) -> bool:
+    from fim_lsp.feedback import counts_file
+
+    try:
+        return counts_file.clear(path)
+    except OSError as error:
+        raise FimLspError(f"{path}: {error.strerror}; delete the file yourself") from None
 
 
 def _rows(known: Counter[Key]) -> list[dict[str, Any]]:
@@ -96,7 +106,7 @@ def _calibration(model: str) -> Calibration:
     return UNCALIBRATED
 
 
-def _print(rows: list[dict[str, Any]], path: Path) -> None:
+def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -120,10 +130,16 @@ def _print(rows: list[dict[str, Any]], path: Path) -> None:
                 "-" if row["model"] == SOURCE else f"{row['shift']:+.3f}",
             )
         console.print(table)
+    if days:
+        keys, accepted = sum(day.keys for day in days), sum(day.accepted for day in days)
+        console.print(
+            f"Saved {keys:,} keys with {accepted:,} accepted suggestions since {days[0].day}."
+        )
     for line in (
         "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
         "place.  Moved by: change of eagerness, 0.125 at most.",
-        f"Kept in {path}: these numbers only, no code, no names of files.  "
+        f"Kept in {path} and saved_keys.json beside it: these numbers only, no code, no names of "
+        "files.  "
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",
     ):

@@ -171,7 +171,12 @@ def _written(generation: GenerationTrace) -> str:
     if decoding is None or prompt is None:
         return ""
     lines = "one line" if prompt.single_line else "as many lines as belong together"
-    return f"{decoding.new_tokens} tokens, {lines}; ended by: {decoding.finish}"
+    abandoned = decoding.abandoned_answers
+    meanwhile = f"; meanwhile the server went on with {abandoned} given up before"
+    return (
+        f"{decoding.new_tokens} tokens, {lines}; ended by: {decoding.finish}"
+        f"{meanwhile if abandoned else ''}"
+    )
 
 
 def _written_before(trace: RequestTrace) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
+from fim_lsp.completion.first_window import FirstWindow
 from fim_lsp.completion.hole import hole_of, normal_line_ends
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.own_prompts import OwnPrompts
@@ -57,6 +58,7 @@ class GenerationTask:
         request: CompletionRequest,
         context: CrossFileContext,
         own_prompts: OwnPrompts,
+        first_window: FirstWindow,
         cancel: threading.Event,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -67,12 +69,14 @@ class GenerationTask:
             context: what of the project the model may see beside the document.
             own_prompts: the prompts of this editor, of whose cached tokens it may be told; they
                 are used on the engine's thread.
+            first_window: shortens a prompt that takes too long to read; used there as well.
             cancel: ends the work within a token.
             on_text: called with the best suggestion's text so far, at each token.
         """
         self._request = request
         self._context = context
         self._own_prompts = own_prompts
+        self._first_window = first_window
         self._cancel = cancel
         self._on_text = on_text
         self._language = language(request.snapshot.language_id)
@@ -121,6 +125,10 @@ class GenerationTask:
             single_line = self._is_single_line(self._hole)
             prompt_request = self._prompt_request(self._hole, gathered, single_line)
             prompt = self._prompt(model, prompt_request)
+            if request.is_automatic:
+                uri = request.snapshot.uri
+                most = self._first_window.tokens(model.engine, prompt, uri)
+                prompt = self._prompt(model, prompt_request, most) if most else prompt
         trace.prompt = self._prompt_figures(prompt, gathered, single_line)
         rules = StopRules(prompt_request.hole, single_line, self._language)
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
@@ -146,7 +154,7 @@ class GenerationTask:
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         cutoff = ConfidenceCutoff(threshold) if request.is_automatic else None
         best = self._generate(model, prompt, greedy, stop_best, cutoff)
-        trace.decoding = _decoding_figures(best)
+        trace.decoding = DecodingFigures.of(best)
         trace.confidence = ConfidenceFigures(
             best.probability, threshold, request.settings.eagerness
         )
@@ -221,10 +229,10 @@ class GenerationTask:
     def _new_tokens(self, model: ServedModel) -> int:
         return min(self._request.settings.max_new_tokens, model.engine.context_length // 4)
 
-    def _prompt(self, model: ServedModel, request: PromptRequest) -> Prompt:
+    def _prompt(self, model: ServedModel, request: PromptRequest, most: int = 0) -> Prompt:
         room = model.engine.context_length - self._new_tokens(model)
         budget = PromptBudget(
-            tokens=min(self._request.settings.context_tokens, room),
+            tokens=min(most or self._request.settings.context_tokens, room),
             # Somebody who types waits at every key; somebody who asks gets the whole suffix read.
             reread_tokens=MAX_REREAD_TOKENS if self._request.is_automatic else None,
         )
@@ -285,14 +293,3 @@ class GenerationTask:
         mean = candidates.mean_logprob_of(text, generation)
         end = self._place + cleaned.replaced
         return Completion(uuid.uuid4().hex, text, self._place, end, mean, model_name)
-
-
-def _decoding_figures(generation: Generation) -> DecodingFigures:
-    return DecodingFigures(
-        cached_tokens=generation.cached_tokens,
-        new_tokens=generation.tokens,
-        read_tokens=generation.read_tokens,
-        forced_tokens=generation.forced_tokens,
-        finish=generation.rule or generation.finish.value,
-        mean_logprob=generation.mean_logprob,
-    )

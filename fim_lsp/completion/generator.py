@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fim_lsp.completion.cache import TypeThroughCache
 from fim_lsp.completion.debounce import AdaptiveDebounce
+from fim_lsp.completion.first_window import FirstWindow
 from fim_lsp.completion.generation import GenerationTask
 from fim_lsp.completion.in_flight import InFlightGeneration, InFlightGenerations
 from fim_lsp.completion.inputs import Inputs
@@ -49,6 +50,7 @@ class Generator:
         self._in_flight = in_flight
         self._threshold = threshold
         self._own_prompts = OwnPrompts()
+        self._first_window = FirstWindow()
         self._speed = SpeedWatch()
 
     def start(self, inputs: Inputs) -> InFlightGeneration:
@@ -93,13 +95,13 @@ class Generator:
         return self._task(inputs, cancel).prefill
 
     def _watch_speed(self, model: ServedModel, trace: GenerationTrace) -> None:
-        """Lets the engine be chosen anew, when the model is opened next, where it became slow."""
-        if trace.decoding is None or model.choice is None:
+        """Lets engine and forms be chosen anew, at the next opening, where they became slow."""
+        if trace.decoding is None:
             return
         decoded_ms, behind = trace.timings.ms.get("decode", 0.0), trace.decoding.new_tokens - 1
         if self._speed.has_halved(model.identity, decoded_ms, behind):
             logger.info("%s writes at half its speed; its engine is chosen anew", model.name)
-            model.choice.forget()
+            model.choose_anew()
 
     def _task(
         self,
@@ -111,4 +113,6 @@ class Generator:
         if settings.learn_from_use:
             moved = self._threshold.eagerness(settings.eagerness, model.name, model.calibration)
             request = replace(request, settings=replace(settings, eagerness=moved))
-        return GenerationTask(request, inputs.context, self._own_prompts, cancel, on_text)
+        return GenerationTask(
+            request, inputs.context, self._own_prompts, self._first_window, cancel, on_text
+        )

@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
+from fim_lsp.completion.attempt import Attempt
 from fim_lsp.completion.cache import TypeThroughCache
 from fim_lsp.completion.debounce import AdaptiveDebounce
 from fim_lsp.completion.explanation import summary
@@ -22,13 +21,14 @@ from fim_lsp.completion.generator import Generator
 from fim_lsp.completion.idle_work import IdleTimer, IdleWork, NextRequest
 from fim_lsp.completion.in_flight import InFlightGenerations
 from fim_lsp.completion.inputs import Inputs
-from fim_lsp.completion.pending import PendingRequest, PendingRequests, Superseded
+from fim_lsp.completion.pending import PendingRequests, Superseded
 from fim_lsp.completion.project_lines import ProjectLines
 from fim_lsp.completion.read_ahead import ReadAhead
 from fim_lsp.completion.reasons import Reason, RequestOutcome, Silence
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.shown import ShownSuggestions
 from fim_lsp.completion.trace import Answer, AnsweredBy, RequestLog, RequestTrace
+from fim_lsp.feedback.saved_keys import Day, SavedKeys
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.suggestion import Completion
@@ -36,25 +36,6 @@ from fim_lsp.uris import is_on_disk
 from model_runtime.errors import ModelRuntimeError
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One request on its way through the steps, and what they share."""
-
-    inputs: Inputs
-    trace: RequestTrace
-    pending: PendingRequest
-    cached: Sequence[Completion] | None
-    """Suggestions that the cache has; empty where the same place gave nothing before."""
-
-    @property
-    def request(self) -> CompletionRequest:
-        return self.inputs.request
-
-    def reject(self, silence: Silence) -> list[Completion]:
-        self.trace.reject(silence)
-        return []
 
 
 class CompletionProvider:
@@ -70,6 +51,7 @@ class CompletionProvider:
         in_flight: InFlightGenerations | None = None,
         log: RequestLog | None = None,
         threshold: ThresholdAdapter | None = None,
+        saved_keys: SavedKeys | None = None,
     ) -> None:
         """Takes the shared model, and makes what it is not given.
 
@@ -81,6 +63,7 @@ class CompletionProvider:
             in_flight: has the generations that are under way.
             log: keeps the traces of the last requests.
             threshold: learns from what its user takes; by default in this machine user's file.
+            saved_keys: counts what its user accepts; by default in this machine user's file.
         """
         self.log = log or RequestLog()
         """Traces of the last requests."""
@@ -90,7 +73,7 @@ class CompletionProvider:
         self._debounce = debounce or AdaptiveDebounce()
         self._in_flight = InFlightGenerations() if in_flight is None else in_flight
         self._pending = PendingRequests()
-        self._shown = ShownSuggestions(threshold)
+        self._shown = ShownSuggestions(threshold, saved_keys or SavedKeys())
         self.lines = ProjectLines(when_forgotten=self._cache.clear)
         """Lines and files of the project; the session tells of changes."""
         self._generator = Generator(host, self._cache, self._debounce, self._in_flight, threshold)
@@ -152,10 +135,10 @@ class CompletionProvider:
                 return []
             inputs = Inputs.of(request, self._host, self.lines.project)
             cached = self._cache.lookup(inputs.key) if request.is_automatic else None
-            attempt = _Attempt(inputs, trace, pending, cached)
+            attempt = Attempt(inputs, trace, pending, cached)
             return await self._first_that_returns(attempt)
 
-    async def _first_that_returns(self, attempt: _Attempt) -> list[Completion]:
+    async def _first_that_returns(self, attempt: Attempt) -> list[Completion]:
         if attempt.request.is_automatic:
             if (found := self._inside_word(attempt)) is not None:
                 return found
@@ -172,18 +155,18 @@ class CompletionProvider:
 
     # The steps
 
-    def _inside_word(self, attempt: _Attempt) -> list[Completion] | None:
+    def _inside_word(self, attempt: Attempt) -> list[Completion] | None:
         """Ends the path inside a word, unless the model writes the line from its start."""
         silence = silence_inside_word(attempt.request, attempt.inputs.model)
         return None if silence is None else attempt.reject(silence)
 
-    def _from_cache(self, attempt: _Attempt) -> list[Completion] | None:
+    def _from_cache(self, attempt: Attempt) -> list[Completion] | None:
         """Returns what is left of a suggestion that is typed through, or of an earlier answer."""
         if not attempt.cached:
             return None
-        return _known_before(attempt, AnsweredBy.CACHE, attempt.cached)
+        return attempt.known_before(AnsweredBy.CACHE, attempt.cached)
 
-    def _from_line_ngrams(self, attempt: _Attempt) -> list[Completion] | None:
+    def _from_line_ngrams(self, attempt: Attempt) -> list[Completion] | None:
         """Returns the rest of the line as the project has it."""
         request, suggester = attempt.request, self.lines.suggester
         settings, source = request.settings, AnsweredBy.LINE_NGRAMS
@@ -199,7 +182,7 @@ class CompletionProvider:
         self._cache.store(attempt.inputs.key, [found.completion])
         return [found.completion]
 
-    def _known_silence(self, attempt: _Attempt) -> list[Completion] | None:
+    def _known_silence(self, attempt: Attempt) -> list[Completion] | None:
         """Ends the path in a language in which the model is rarely right, or that gave nothing."""
         request = attempt.request
         if request.is_typing:
@@ -209,9 +192,9 @@ class CompletionProvider:
                 return attempt.reject(silence)
         if attempt.cached is None:
             return None
-        return _known_before(attempt, AnsweredBy.CACHE, attempt.cached)
+        return attempt.known_before(AnsweredBy.CACHE, attempt.cached)
 
-    async def _join(self, attempt: _Attempt) -> list[Completion] | None:
+    async def _join(self, attempt: Attempt) -> list[Completion] | None:
         """Returns what a running generation writes, less what was typed of it meanwhile."""
         trace, key = attempt.trace, attempt.inputs.key
         generation = self._in_flight.join(key)
@@ -223,9 +206,9 @@ class CompletionProvider:
         if result is None:
             return None
         trace.generation = result.trace
-        return _known_before(attempt, AnsweredBy.IN_FLIGHT, result.completions)
+        return attempt.known_before(AnsweredBy.IN_FLIGHT, result.completions)
 
-    async def _wait_for_next_key(self, attempt: _Attempt) -> None:
+    async def _wait_for_next_key(self, attempt: Attempt) -> None:
         """Waits for the typing to pause; the next key supersedes the request."""
         setting = attempt.request.settings.debounce_ms
         if isinstance(setting, str):
@@ -236,7 +219,7 @@ class CompletionProvider:
         with attempt.trace.timings.step("debounce"):
             await attempt.pending.pause(wait_ms / 1e3)
 
-    async def _generate(self, attempt: _Attempt) -> list[Completion]:
+    async def _generate(self, attempt: Attempt) -> list[Completion]:
         """Returns what the model writes."""
         trace = attempt.trace
         trace.answered_by = AnsweredBy.MODEL
@@ -255,6 +238,10 @@ class CompletionProvider:
         shown = self._shown.accept(completion_id)
         if shown is not None:
             self._idle.prefetch_after(shown)
+
+    def days(self) -> list[Day]:
+        """Returns what was accepted on the last days, on this machine; reads a file."""
+        return self._shown.days()
 
     def document_changed(self, uri: str, next_request: NextRequest = lambda: None) -> None:
         """Answers a pending request null, and lets the model read ahead after a pause.
@@ -287,14 +274,3 @@ class CompletionProvider:
         """Keeps what was learned of the user whose editor is gone."""
         self.lines.close()
         self._shown.close()
-
-
-def _known_before(
-    attempt: _Attempt, source: AnsweredBy, known: Sequence[Completion]
-) -> list[Completion]:
-    """Returns the one suggestion that typing gets of those that were made for this place before."""
-    attempt.trace.answered_by = source
-    if not known:
-        return attempt.reject(Silence(Reason.NOTHING_BEFORE))
-    attempt.trace.is_prefetched = known[0].is_prefetched
-    return list(known[:1])  # who asked there before was given several

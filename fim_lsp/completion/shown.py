@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.document import DocumentSnapshot
+from fim_lsp.feedback.saved_keys import Day, SavedKeys
 from fim_lsp.feedback.threshold import ThresholdAdapter
 from fim_lsp.suggestion import Completion
 
@@ -25,9 +26,10 @@ class ShownSuggestion(NamedTuple):
 class ShownSuggestions:
     """The last suggestions of one editor."""
 
-    def __init__(self, threshold: ThresholdAdapter) -> None:
-        """Takes the object that learns from the outcomes of suggestions."""
+    def __init__(self, threshold: ThresholdAdapter, saved_keys: SavedKeys) -> None:
+        """Takes the objects that learn from the outcomes of suggestions and count them."""
         self._threshold = threshold
+        self._saved_keys = saved_keys
         self._shown: OrderedDict[str, ShownSuggestion] = OrderedDict()
 
     def observe(self, snapshot: DocumentSnapshot) -> None:
@@ -47,7 +49,14 @@ class ShownSuggestions:
     def accept(self, completion_id: str) -> ShownSuggestion | None:
         """Counts an accepted suggestion, and returns it if it is known."""
         self._threshold.accept(completion_id)
-        return self._shown.pop(completion_id, None)
+        shown = self._shown.pop(completion_id, None)
+        if shown is not None and shown.request.settings.learn_from_use:
+            self._saved_keys.accept(shown.completion)
+        return shown
+
+    def days(self) -> list[Day]:
+        """Returns what was accepted on the last days; reads a file."""
+        return self._saved_keys.days()
 
     def close_document(self, uri: str) -> None:
         """Leaves the outcome open of what was shown in a document that is closed."""
@@ -56,3 +65,4 @@ class ShownSuggestions:
     def close(self) -> None:
         """Writes what was learned."""
         self._threshold.close()
+        self._saved_keys.close()

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from fim_lsp.completion.reasons import ConfidenceFigures, RequestOutcome, Silence
 from fim_lsp.context import Source
 from fim_lsp.suggestion import Completion, Trigger
+from model_runtime.decoding.generate import Generation
 from model_runtime.prompt.format import HoleStart
 
 MAX_TRACES = 50
@@ -111,6 +112,21 @@ class DecodingFigures:
     finish: str
     """Name of the stop rule, or why the engine stopped."""
     mean_logprob: float
+    abandoned_answers: int | None = None
+    """Answers that nobody waits for, on which the server went on meanwhile; None for none."""
+
+    @classmethod
+    def of(cls, generation: Generation) -> DecodingFigures:
+        """Returns those of a generation."""
+        return cls(
+            cached_tokens=generation.cached_tokens,
+            new_tokens=generation.tokens,
+            read_tokens=generation.read_tokens,
+            forced_tokens=generation.forced_tokens,
+            finish=generation.rule or generation.finish.value,
+            mean_logprob=generation.mean_logprob,
+            abandoned_answers=generation.abandoned or None,
+        )
 
 
 class CandidateOutcome(Enum):

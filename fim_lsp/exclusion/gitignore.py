@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fim_lsp.exclusion.globs import GlobError, Rule, Rules, expression
+from model_runtime.files import open_regular
 
 MAX_BYTES = 32_000
 MAX_CHARACTERS_OF_LINE = 1000
@@ -138,9 +139,8 @@ def _read(path: str, changed: int, size: int) -> Rules | None:
     if size > MAX_BYTES:
         return _EVERYTHING
     # Opened so that a link or a pipe that has taken its place in the meantime does no harm.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
+        with open_regular(path) as file:
             text = file.read(MAX_BYTES).decode("utf-8-sig", "surrogateescape")
     except OSError:
         return _EVERYTHING

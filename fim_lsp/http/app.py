@@ -45,7 +45,7 @@ def new_app(service: CompletionService, hosts: Iterable[str], token: str | None)
     Args:
         service: completes.
         hosts: names and addresses by which clients may call this server, beside the local ones.
-        token: proof that a client may use it; None where any program of this machine may.
+        token: proof that a client may use it; None where any program of the user may.
     """
     told: dict[str, tuple[CompletionApi, Told]] = {
         "/health": (llama_cpp.INFILL, _health),

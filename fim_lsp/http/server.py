@@ -48,7 +48,7 @@ class HttpService:
             port: 0 takes a free one, which the log names.
             settings: those of the command line.
             host: name by which the user calls the addresses.
-            token: what clients have to send; None where any program of this machine may ask.
+            token: what clients have to send; None where any program of the user may ask.
         """
         self._addresses = addresses
         self._port = port
@@ -105,8 +105,8 @@ class HttpService:
         )
         if self._token is None:
             logger.info(
-                "any program of this machine may ask it, web pages may not; --http-token-file "
-                "asks for a token"
+                "any program of yours may ask it, web pages and other users may not (on Linux; "
+                "elsewhere --http-token-file keeps other users out)"
             )
         else:
             logger.info("clients must send the token as Authorization: Bearer TOKEN")

@@ -17,7 +17,8 @@ from lsprotocol import types as lsp
 from pygls.workspace import TextDocument
 
 from fim_lsp.document import DocumentHandle, DocumentSnapshot, Indentation
-from fim_lsp.lsp.jsonrpc import FimProtocol, WorkspaceOfDocuments
+from fim_lsp.lsp.document_workspace import WorkspaceOfDocuments
+from fim_lsp.lsp.jsonrpc import FimProtocol
 from fim_lsp.lsp.positions import LINE_END, Encoding, Position, num_units
 from fim_lsp.lsp.text_buffer import FrozenText, TextBuffer
 from fim_lsp.uris import path_of

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
+from fim_lsp.lsp.fields import field_at
 from fim_lsp.settings import Settings, section_of
+from fim_lsp.workspace_settings import FROM_WORKSPACE, WORKSPACE_TRUSTED, allowed_to_a_folder
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class EditorSettings:
         return f"this server is shared; its command line decides on {', '.join(self._ignored)}"
 
     def _take(self, section: object, base: Settings) -> Settings:
-        settings, problems = Settings.parse(section, base)
+        settings, problems = _parsed(section, base)
         if self._shared is not None:
             settings, ignored = settings.shared_with(self._shared)
             if ignored and ignored != self._ignored:
@@ -65,3 +68,20 @@ class EditorSettings:
                 logging.getLogger(name).setLevel(settings.log_level.upper())
         self.now = settings
         return settings
+
+
+def _parsed(section: object, base: Settings) -> tuple[Settings, list[str]]:
+    """Reads the user's settings, and over them those that the client marks as a folder's."""
+    settings, problems = Settings.parse(section, base)
+    of_folder = field_at(section, FROM_WORKSPACE)
+    if of_folder is None:
+        return settings, problems
+    allowed, refused = allowed_to_a_folder(
+        of_folder, is_trusted=field_at(section, WORKSPACE_TRUSTED) is True
+    )
+    users_globs = settings.exclude
+    settings, more = Settings.parse(allowed, settings)
+    # A folder adds to what the user excludes; the last glob decides, so it takes nothing back.
+    if settings.exclude != users_globs:
+        settings = replace(settings, exclude=(*settings.exclude, *users_globs))
+    return settings, [*problems, *more, *refused]

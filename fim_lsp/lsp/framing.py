@@ -89,14 +89,23 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _read_body(reader: asyncio.StreamReader, length: int) -> bytes | None:
+    """Returns a body, or None at the end; an empty one in place of one without room in memory."""
+    parts: list[bytes] = []
+    left = length
     try:
-        return await reader.readexactly(length)
-    except asyncio.IncompleteReadError as error:
-        logger.warning(
-            "the input ended after %d of a message's %d bytes", len(error.partial), length
-        )
+        while left and (part := await reader.read(min(left, _CHUNK_BYTES))):
+            left -= len(part)
+            parts.append(part)
+        if not left:
+            return b"".join(parts)
+        logger.warning("the input ended after %d of a message's %d bytes", length - left, length)
     except OSError as error:
         logger.info("the connection broke: %s", error)
+    except MemoryError:
+        parts.clear()
+        logger.error("there is no memory for a message of %d bytes, which was left out", length)
+        await _skip_body(reader, left)
+        return b""
     return None
 
 

@@ -18,12 +18,9 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
-from fim_lsp.completion.explanation import markdown
 from fim_lsp.completion.provider import CompletionProvider
-from fim_lsp.completion.trace import MAX_TRACES
-from fim_lsp.completion.trace_json import as_json
 from fim_lsp.document import DocumentSnapshot, Indentation
-from fim_lsp.lsp import completion_list, model_requests
+from fim_lsp.lsp import completion_list, history_requests, model_requests
 from fim_lsp.lsp.document_states import wants_document_states
 from fim_lsp.lsp.documents import end_of_edit, install_documents
 from fim_lsp.lsp.fields import field_at
@@ -33,11 +30,10 @@ from fim_lsp.lsp.session import FimServer, ProviderFactory
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import SECTION, Settings, section_of
-from fim_lsp.suggestion import SelectedSuggestion, Trigger
+from fim_lsp.suggestion import SelectedSuggestion
 
 logger = logging.getLogger(__name__)
 
-EXPLAIN = "fimLsp/explain"
 COPILOT_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
 
@@ -54,6 +50,7 @@ def new_server(
         server.feature(method, options)(handler)
     server.command(ACCEPT)(accept)
     model_requests.install(server)
+    history_requests.install(server)
     return server
 
 
@@ -74,6 +71,7 @@ def initialize(server: FimServer, params: lsp.InitializeParams) -> None:
     capabilities = field_at(server.protocol.raw_params, "capabilities")
     server.can_ask = shows_actions(capabilities)
     server.states.is_wanted = wants_document_states(capabilities)
+    server.text_only.initialize(capabilities)
     completion_list.offer(server, capabilities)
 
 
@@ -127,7 +125,10 @@ def did_change(server: FimServer, params: lsp.DidChangeTextDocumentParams) -> No
     """Takes an edit of a document."""
     changes = params.content_changes
     place = end_of_edit(changes[-1], server.documents.encoding) if changes else None
-    server.changed(params.text_document.uri, place)
+    uri, version = params.text_document.uri, params.text_document.version
+    server.changed(uri, place)
+    if server.text_only.is_one and (document := server.documents.get(uri)) is not None:
+        accept(server, server.text_only.edited(uri, version, document.source))
 
 
 def did_save(server: FimServer, params: lsp.DidSaveTextDocumentParams) -> None:
@@ -204,11 +205,14 @@ async def inline_completion(
         server.visited(snapshot.uri)
         completions = await server.provider.complete(
             server.request(
-                snapshot, _trigger(params.context), _selected(server, snapshot, params.context)
+                snapshot,
+                server.text_only.trigger(snapshot, params.context),
+                _selected(server, snapshot, params.context),
             )
         )
         if completions is None or not server.is_current(snapshot):
             return None
+        server.text_only.answered(snapshot, completions)
         return to_items(completions, snapshot, server.documents.encoding)
     except asyncio.CancelledError:
         if server.protocol.is_shut_down:
@@ -224,26 +228,6 @@ def accept(server: FimServer, *arguments: Any) -> None:
     for completion_id in arguments[:1]:
         if isinstance(completion_id, str):
             server.provider.accepted(completion_id)
-
-
-def explain(server: FimServer, params: Any) -> dict[str, Any]:
-    """Returns the traces of the last requests, and what they say in Markdown."""
-    raw = server.protocol.raw_params
-    uri, limit = field_at(raw, "uri"), field_at(raw, "limit")
-    traces = server.provider.log.newest(
-        uri if isinstance(uri, str) else "",
-        limit if type(limit) is int and limit > 0 else MAX_TRACES,
-    )
-    return {
-        "traces": [as_json(trace) for trace in traces],
-        "markdown": markdown(traces, server.documents.relative_path),
-    }
-
-
-def _trigger(context: lsp.InlineCompletionContext) -> Trigger:
-    if context.trigger_kind is lsp.InlineCompletionTriggerKind.Invoked:
-        return Trigger.INVOKED
-    return Trigger.AUTOMATIC
 
 
 def _selected(
@@ -289,7 +273,6 @@ _FEATURES: dict[str, Callable[..., Any]] = {
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook_did_close,
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
     "textDocument/didFocus": did_focus,
-    EXPLAIN: explain,
 }
 _EVERY_FILE = lsp.FileOperationFilter(lsp.FileOperationPattern("**"))
 _OPTIONS = {

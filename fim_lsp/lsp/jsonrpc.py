@@ -3,7 +3,8 @@
 The versions of pygls that this was proven with are in `PROVEN_WITH`.  Where 2.1 falls short:
 
 * A request that does not fit its type is answered (-32602); pygls lets the client wait for ever.
-* So are requests before `initialize` (-32002) and after `shutdown` (-32600).
+* So are requests before `initialize` (-32002) and after `shutdown` (-32600), and those whose method
+  is one of a notification (-32600).
 * An error carries code and message; pygls adds a traceback with the paths of this machine.
 * Only the outermost object is a message; pygls takes any object with a key "jsonrpc" for one.
 * A late reply to a request of ours that was cancelled is dropped; in pygls it is an error (#621).
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -35,8 +36,8 @@ from pygls.protocol import (
     LanguageServerProtocol,
     lsp_method,
 )
-from pygls.workspace import TextDocument, Workspace
 
+from fim_lsp.lsp.document_workspace import WorkspaceOfDocuments
 from fim_lsp.lsp.message_types import explain_misfit, kind_of, needed_of_initialize
 
 logger = logging.getLogger(__name__)
@@ -45,25 +46,6 @@ PROVEN_WITH = ("2.1.1",)
 """Versions of pygls with which all tests of the protocol passed; its private names may change."""
 
 _raw_params: ContextVar[Mapping[str, Any]] = ContextVar("raw_params")
-
-
-class WorkspaceOfDocuments(Workspace):
-    """A workspace of pygls that makes its documents by a public method."""
-
-    def new_document(
-        self, uri: str, source: str | None, version: int | None, language_id: str | None
-    ) -> TextDocument:
-        """Returns a document that the editor has opened."""
-        return super()._create_text_document(uri, source, version, language_id)
-
-    def _create_text_document(
-        self,
-        doc_uri: str,
-        source: str | None = None,
-        version: int | None = None,
-        language_id: str | None = None,
-    ) -> TextDocument:
-        return self.new_document(doc_uri, source, version, language_id)
 
 
 class FimProtocol(LanguageServerProtocol):
@@ -76,6 +58,8 @@ class FimProtocol(LanguageServerProtocol):
         """Handles one message; whatever is wrong with it is answered or logged, never raised."""
         try:
             self._receive(body)
+        except MemoryError:
+            logger.error("there is no memory for a message of %d bytes", len(body))
         except Exception:
             logger.exception("a message of %d bytes could not be handled", len(body))
 
@@ -117,6 +101,10 @@ class FimProtocol(LanguageServerProtocol):
         known = self.get_message_type(method) if isinstance(method, str) else None
         if method == lsp.INITIALIZE:
             data = needed_of_initialize(data)
+        is_notification = known is not None and lsp.METHOD_TO_TYPES[method][1] is None
+        if is_notification and method != lsp.EXIT and isinstance(data.get("id"), str | int):
+            # Its sender waits for an answer.
+            raise JsonRpcInvalidRequest(f"{method} is a notification, which has no id")
         try:
             if known is not None:
                 return self._converter.structure(data, known)
@@ -130,6 +118,17 @@ class FimProtocol(LanguageServerProtocol):
         if not isinstance(data["id"], str | int):
             raise JsonRpcInvalidRequest("id must be a number or a string")
         return JsonRPCRequestMessage(data["id"], method, self.VERSION, params)
+
+    def handle_message(self, message: Any) -> None:
+        """Runs the handler of a message; pygls finds out its kind in a tenth of a millisecond."""
+        run, method = copy_context().run, getattr(message, "method", None)
+        if method is None:
+            found, error = (getattr(message, name, None) for name in ("result", "error"))
+            run(self._handle_response, message.id, found, error)
+        elif hasattr(message, "id"):
+            run(self._handle_request, message.id, method, message.params)
+        else:
+            run(self._handle_notification, method, message.params)
 
     def get_message_type(  # type: ignore[override]
         self, method: str

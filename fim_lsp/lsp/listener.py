@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -27,6 +28,9 @@ There may be more of them than of editors, since all editors may come back at on
 """
 _FAREWELL_SECONDS = 5.0
 """The last answers have so long to leave; an editor that does not read them goes without."""
+
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_TELL_SECONDS = 60.0
 
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 Listen = Callable[[Accept], AbstractAsyncContextManager[None]]
@@ -63,6 +67,7 @@ class Listener:
         self._connections: set[asyncio.Task[None]] = set()
         self._strangers: dict[asyncio.Task[bool], None] = {}
         self._num_editors = 0
+        self._tell_again_at = 0.0
 
     @asynccontextmanager
     async def serve(self, host: ModelHost, models: ModelManager) -> AsyncIterator[None]:
@@ -76,6 +81,7 @@ class Listener:
             FimLspError: `listen` does.
         """
         self._host, self._models = host, models
+        asyncio.get_running_loop().set_exception_handler(self._tell)
         try:
             async with self._listen(self._accept):
                 yield
@@ -83,6 +89,15 @@ class Listener:
             for connection in self._connections:
                 connection.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Says once in a minute that connections wait; asyncio says it by the hundred."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _USED_UP:
+            loop.default_exception_handler(context)
+        elif loop.time() >= self._tell_again_at:
+            self._tell_again_at = loop.time() + _TELL_SECONDS
+            logger.warning("no connection can be taken now; what waits is taken later: %s", error)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.ensure_future(self._attend(reader, writer))

@@ -20,6 +20,7 @@ from fim_lsp.lsp.connection import MAX_WAITING_BYTES, PAUSE_BYTES
 logger = logging.getLogger(__name__)
 
 _READ_BYTES = 65_536
+_RETRY_SECONDS = 0.1
 _STUCK_SECONDS = 2.0
 """A client that has taken nothing for so long reads no more."""
 
@@ -70,7 +71,11 @@ class Input(asyncio.ReadTransport):
 
     def _take(self, data: bytes) -> None:
         if not self._is_over:
-            self._reader.feed_data(data)
+            try:
+                self._reader.feed_data(data)
+            except MemoryError:  # nothing may be lost of a stream
+                self._loop.call_later(_RETRY_SECONDS, self._take, data)
+                return
         if not self._is_paused:
             self._may_read.set()
 

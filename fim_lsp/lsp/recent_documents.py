@@ -24,8 +24,9 @@ class RecentDocuments:
         self._uris[unquote(uri)] = uri
 
     def edit(self, uri: str, place: lsp.Position) -> None:
-        """Notes where the last edit of a document ended."""
-        self._edited[unquote(uri)] = place
+        """Notes where the last edit of a document ended; of one that is not open, nothing."""
+        if unquote(uri) in self._uris:
+            self._edited[unquote(uri)] = place
 
     def forget(self, uri: str) -> str:
         """Forgets a document; returns its name as the editor opened it."""

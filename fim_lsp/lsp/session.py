@@ -26,6 +26,7 @@ from fim_lsp.lsp.jsonrpc import FimProtocol
 from fim_lsp.lsp.recent_documents import RecentDocuments
 from fim_lsp.lsp.sharing import Sharing
 from fim_lsp.lsp.status import StatusReporter
+from fim_lsp.lsp.text_only_client import TextOnlyClient
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.model_offers.manager import ModelManager
 from fim_lsp.settings import Settings
@@ -84,6 +85,7 @@ class FimServer(LanguageServer):
         self._sharing = Sharing()
         self.states = DocumentStates(host, self.protocol.notify)
         """States of documents that the client is told, if it wants that."""
+        self.text_only = TextOnlyClient()
         self._is_reporting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = StatusReporter(host, self.models.adder, self.protocol, self.spawn)
@@ -178,8 +180,7 @@ class FimServer(LanguageServer):
         self._sharing.look_again()
         self.changed(uri)
         self.states.refresh(self.documents, self.settings, uri)
-        snapshot = self.snapshot(uri, _START)
-        if snapshot is not None:
+        if (snapshot := self.snapshot(uri, _START)) is not None:
             self.provider.lines.document_opened(snapshot, self.settings)
 
     def cell_opened(self, uri: str) -> None:
@@ -192,8 +193,7 @@ class FimServer(LanguageServer):
         self._sharing.look_again()
         if is_rules_file(uri):
             self.states.refresh(self.documents, self.settings)
-        snapshot = self.snapshot(uri, _START)
-        if snapshot is not None:
+        if (snapshot := self.snapshot(uri, _START)) is not None:
             self.provider.lines.document_saved(snapshot, self.settings)
 
     def renamed(self, old_uri: str) -> None:

@@ -92,6 +92,8 @@ class StatusReporter:
             "message": host.message,
             "adding": _as_json(self._adder.current),
         }
+        if host.warning:
+            status["warning"] = host.warning
         if host.languages:
             status["languages"] = list(host.languages)
         if (kept := host.kept_texts) is not None:
@@ -100,10 +102,17 @@ class StatusReporter:
                 "usedBytes": kept.used_bytes,
                 "maxBytes": kept.max_bytes,
             }
+        if (forms := host.weight_forms) is not None:
+            status["weightForms"] = {
+                "reading": forms.reading,
+                "writing": forms.writing,
+                "hasShortlist": forms.has_shortlist,
+            }
         if (server := host.server) is not None:
             status["server"] = {
                 "place": server.place,
                 "hasProbabilities": server.has_probabilities,
+                "stopsAbandoned": server.stops_abandoned,
             }
         if self._indexed_files is not None:
             status["indexedFiles"] = self._indexed_files

@@ -122,8 +122,10 @@ async def _watch_parent(server: FimServer, source: Input) -> None:
 
 
 def _is_alive(process_id: int) -> bool:
-    if sys.platform == "win32":  # signal 0 means Ctrl-C there; the pipe ends with the editor
-        return True
+    if sys.platform == "win32":  # signal 0 means Ctrl-C there
+        import psutil
+
+        return psutil.pid_exists(process_id)
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:

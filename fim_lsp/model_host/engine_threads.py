@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from model_runtime.errors import EngineError
+
 T = TypeVar("T")
 
 
@@ -30,8 +32,12 @@ class EngineThreads:
             self._count, self._pool = count, _pool(count)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs work and returns what it gives; several may run at once."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Runs work and returns what it gives; several may run at once.
+
+        Raises:
+            EngineError: the work tried to end the process.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _kept_in, work)
 
     def alone(self, work: Callable[[], T]) -> Future[T]:
         """Runs work while no other runs."""
@@ -56,6 +62,14 @@ class EngineThreads:
     def close(self) -> None:
         """Takes no more work; what was asked for before is still done."""
         self._pool.shutdown(wait=False)
+
+
+def _kept_in(work: Callable[[], T]) -> T:
+    """Runs work of which no exception may end the event loop, as these two would."""
+    try:
+        return work()
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise EngineError(f"it raised {type(error).__name__}") from error
 
 
 def _pool(count: int) -> ThreadPoolExecutor:

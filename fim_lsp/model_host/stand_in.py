@@ -64,7 +64,7 @@ class StandIn:
         if settings is not None and name:
             model = await self._model(replace(settings, model=name, engine=AUTO, device=AUTO))
         meanwhile = f"; {model.name} answers meanwhile" if model is not None else ""
-        self._publisher.show_server_problem(f"{problem}{meanwhile}")
+        self._publisher.show_server_problem(f"{problem}{meanwhile}", is_lasting=problem.is_lasting)
         if model is None:
             raise problem
         return await self._threads.run(partial(work, model))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 from model_runtime.served_model import ServedModel
 
 State = Literal["starting", "ready", "busy", "error"]
@@ -46,12 +46,16 @@ class ServerState:
     has_probabilities: bool
     """False where it does not tell how sure the model is, so that `eagerness` counts for nothing.
     """
+    stops_abandoned: bool | None = None
+    """Whether it stops with an answer that nobody waits for; None where it is not known."""
 
     @classmethod
     def of(cls, model: ServedModel | None) -> ServerState | None:
         """Returns the state of a model's server; None where it has none."""
         remote = model.remote if model is not None else None
-        return None if remote is None else cls(remote.server, remote.has_probabilities)
+        if remote is None:
+            return None
+        return cls(remote.server, remote.has_probabilities, remote.stops_abandoned)
 
     @property
     def text(self) -> str:
@@ -60,7 +64,12 @@ class ServerState:
         unsure = (
             "" if self.has_probabilities else "; it tells no probabilities, so eagerness is off"
         )
-        return f"the model runs at {self.place}{sent}{unsure}"
+        goes_on = (
+            "; it goes on with answers that nobody waits for, so give it a second slot"
+            if self.stops_abandoned is False
+            else ""
+        )
+        return f"the model runs at {self.place}{sent}{unsure}{goes_on}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class HostStatus:
     """Languages in which the model suggests; empty where nothing is known of any."""
     kept_texts: KeptTexts | None = None
     """Memory of what the model has read, as of its last rest; None where the engine has none."""
-
+    weight_forms: WeightForms | None = None
+    """Forms of the weights in memory; None where the engine has no choice of them."""
     server: ServerState | None = None
     """The server that runs the model; None where it runs in this process."""
 
@@ -103,7 +113,7 @@ class StatusPublisher:
         """Begins with a status that names no model."""
         self.current = HostStatus()
         self._subscribers: list[Subscriber] = []
-        self._has_server_problem = False
+        self._has_server_problem = self._is_lasting_problem = False
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls back at each change from now on; returns a function that stops it."""
@@ -135,6 +145,7 @@ class StatusPublisher:
             is_unloaded=False,
             languages=(),
             kept_texts=None,
+            weight_forms=None,
             server=None,
         )
 
@@ -157,14 +168,21 @@ class StatusPublisher:
             is_unloaded=False,
             languages=tuple(model.languages),
             kept_texts=model.kept_texts,
+            weight_forms=model.weight_forms,
             server=ServerState.of(model),
         )
 
-    def show_server_problem(self, warning: str) -> None:
-        """Says why the server of the model does not answer; what was said first stays."""
-        if not self._has_server_problem:
-            self._has_server_problem = True
-            self.change(message=warning, warning=warning)
+    def show_server_problem(self, problem: str, *, is_lasting: bool) -> None:
+        """Says why the server of the model does not answer.
+
+        The user is warned of an outage once, and again where they have to do something.
+        """
+        warning = self.current.warning
+        if not self._has_server_problem or (is_lasting and not self._is_lasting_problem):
+            warning = problem
+        self._has_server_problem = True
+        self._is_lasting_problem = self._is_lasting_problem or is_lasting
+        self.change(message=problem, warning=warning)
 
     def show_failure(self, message: str) -> None:
         """Says why a model did not load; one that was loaded before goes on answering."""
@@ -191,7 +209,7 @@ class StatusPublisher:
         if model is not None and model.remote is not None:
             fields["server"] = ServerState.of(model)
             if not model.remote.problem:
-                self._has_server_problem = False
+                self._has_server_problem = self._is_lasting_problem = False
                 fields |= {"warning": "", "message": _note(model)}
         self.change(state="ready", **fields)
 

@@ -30,15 +30,14 @@ class Answers:
 
 def read() -> Answers:
     """Returns what was remembered; nothing where there is no file that can be understood."""
+    raw = _raw()
+    if raw.get("version") != _VERSION:
+        return Answers()
     try:
-        with _file().open("rb") as file:
-            raw = json.loads(file.read(_MAX_BYTES))
-        if not isinstance(raw, dict) or raw.get("version") != _VERSION:
-            return Answers()
         asked = raw.get("asked")
         day = date.fromisoformat(asked) if isinstance(asked, str) else None
         return Answers(raw.get("never") is True, day)
-    except (OSError, ValueError, RecursionError):
+    except ValueError:
         return Answers()
 
 
@@ -55,12 +54,14 @@ def note_never() -> bool:
 def _change(changed: Callable[[Answers], Answers | None]) -> bool:
     from filelock import FileLock, Timeout
 
-    from model_runtime.files import replace_text
+    from model_runtime.files import is_newer, replace_text
 
     file = _file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_name(f"{file.name}.lock"), timeout=_LOCK_TIMEOUT_SECONDS):
+            if is_newer(_raw().get("version"), _VERSION):  # which it would not understand
+                return False
             answers = changed(read())
             if answers is None:
                 return False
@@ -70,6 +71,15 @@ def _change(changed: Callable[[Answers], Answers | None]) -> bool:
             return True
     except (OSError, Timeout):
         return False
+
+
+def _raw() -> dict[str, object]:
+    try:
+        with _file().open("rb") as file:
+            raw = json.loads(file.read(_MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def _file() -> Path:

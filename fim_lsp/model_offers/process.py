@@ -14,8 +14,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from fim_lsp.background import PROCESS_FLAGS
 from fim_lsp.model_offers.errors import AddingFailed
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,9 @@ async def add_in_a_process(name: str, on_step: Callable[[AddStep], None]) -> Non
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_MAX_LINE_BYTES,
+            # Not the editor's folder, which may be a stranger's: Python imports from there first.
+            cwd=Path(__file__).parents[2],
+            creationflags=PROCESS_FLAGS,
         )  # fmt: skip
     except OSError as error:
         raise AddingFailed(f"the program that adds models does not start ({error})") from error

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from fim_lsp.errors import FimLspError
+from model_runtime.store.names import is_path
 
 COMMAND = (sys.executable, "-m", "fim_lsp", "serve", "--log-level", "error",
            "--log-file", os.devnull)  # fmt: skip
@@ -52,6 +53,9 @@ class Editor:
         """
         self._stderr = stderr
         self._settings, self._root, self._command = dict(settings), root, command
+        model = self._settings.get("model")
+        if isinstance(model, str) and is_path(model):  # the server runs in another folder
+            self._settings["model"] = os.path.abspath(os.path.expanduser(model))
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._version = 0
@@ -67,6 +71,8 @@ class Editor:
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            # Not the folder that is replayed: Python would import from there first.
+            cwd=Path(__file__).parents[2],
             stderr=self._stderr,
         )
         self._reading = asyncio.ensure_future(self._read())

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import json
 import logging
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from fim_lsp.background import PROCESS_FLAGS
 from fim_lsp.document import DocumentSnapshot
 from fim_lsp.exclusion.judge import is_unshared
 from fim_lsp.uris import local_path
@@ -137,7 +137,7 @@ class Project:
             limit=8 * MAX_BYTES,
             # Not the user's folder: Python would import from there first.
             cwd=Path(__file__).parents[2],
-            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+            creationflags=PROCESS_FLAGS,
         )
         assert process.stdin is not None and process.stdout is not None
         try:

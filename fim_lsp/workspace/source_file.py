@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from model_runtime.files import open_regular
+
 MAX_BYTES = 200_000
 """Bytes of a file; a larger one is data, or a program wrote it."""
 
@@ -15,11 +17,10 @@ def read_text(path: str | Path) -> str | None:
 
     Links are not followed: what they lead to may lie outside of the project.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
-        with open(os.open(path, flags), "rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError:
         return None

@@ -51,6 +51,8 @@ class Generation:
     """Ids that the engine ran before the first token behind the forced text."""
     forced_tokens: int = 0
     """Tokens that spell the forced text, less the one that goes beyond it."""
+    abandoned: int = 0
+    """Answers that were given up, on which the engine's server went on meanwhile."""
 
     @property
     def mean_logprob(self) -> float:
@@ -149,6 +151,7 @@ def generate_text(
         ends=tuple(ends),
         read_tokens=stream.counts.read,
         forced_tokens=len(ids) - len(ends),
+        abandoned=stream.counts.abandoned,
     )
 
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from platformdirs import user_cache_path
 
-from model_runtime.files import building, claim_folder
+from model_runtime.errors import EngineUnavailable
+from model_runtime.files import building, cannot_write, claim_folder
 from model_runtime.model_files import UnusableFile, read_json
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.progress import step
@@ -59,12 +60,13 @@ def artifact_folder(
     """
     key = _key(bundle, kind, version)
     target = _folder_of_all() / f"{kind}-{key[:20]}"
-    if not anew and _is_complete(target, key):
+    receipt = _Receipt(key, bundle.manifest.weights.sha256)
+    if not anew and _is_complete(target, receipt):
         return target
     what = f"preparing {bundle.manifest.name} for {kind}, once"
     logger.info("%s", what)
     with step(what):
-        return _built(target, _Receipt(key, bundle.manifest.weights.sha256), build)
+        return _built(target, receipt, build)
 
 
 def forms_by_weights() -> dict[str, list[Path]]:
@@ -97,7 +99,11 @@ class _Receipt(NamedTuple):
 
 
 def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Path:
-    """Fills and returns `target`, or a temporary folder where `target` cannot be written."""
+    """Fills and returns `target`, or a temporary folder where `target` cannot be written.
+
+    Raises:
+        EngineUnavailable: neither can be written.
+    """
     try:
         with building(target) as folder:
             build(folder)
@@ -105,11 +111,18 @@ def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Pa
         return target
     except OSError as error:
         logger.warning("%s cannot be written (%s); using a temporary folder", target, error)
-    work, lock = claim_folder(Path(tempfile.gettempdir()), target.name)
-    atexit.register(_give_up, work, lock)
-    folder = work / "new"
-    folder.mkdir()
-    build(folder)
+    parent = Path(tempfile.gettempdir())
+    try:
+        work, lock = claim_folder(parent, target.name)
+        atexit.register(_give_up, work, lock)
+        folder = work / "new"
+        folder.mkdir()
+        build(folder)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"{target.parent} has no room for the engine's form of the model, and neither has "
+            f"{parent}: {cannot_write(parent, error)}"
+        ) from error
     return folder
 
 
@@ -158,13 +171,17 @@ def _checksum(path: Path) -> int:
 
 
 def _write_receipt(folder: Path, receipt: _Receipt) -> None:
-    content = {"key": receipt.key, _WEIGHTS: receipt.weights, "files": _files(folder)}
+    content = _content(folder, receipt)
     (folder / _RECEIPT).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _is_complete(folder: Path, key: str) -> bool:
+def _content(folder: Path, receipt: _Receipt) -> dict[str, object]:
+    return {"key": receipt.key, _WEIGHTS: receipt.weights, "files": _files(folder)}
+
+
+def _is_complete(folder: Path, receipt: _Receipt) -> bool:
     try:
-        receipt = read_json(folder / _RECEIPT)
-        return receipt.get("key") == key and receipt.get("files") == _files(folder)
+        found = read_json(folder / _RECEIPT)
+        return found.items() >= _content(folder, receipt).items()
     except (OSError, UnusableFile):
         return False

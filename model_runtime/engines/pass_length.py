@@ -13,14 +13,17 @@ SHORT_SECONDS, LONG_SECONDS = 0.08, 0.2
 class PassLength:
     """The number of ids of the next pass, between two bounds."""
 
-    def __init__(self, fewest: int, most: int) -> None:
+    def __init__(self, fewest: int, most: int, id_seconds: float = 0.0) -> None:
         """Starts with short passes.
 
         Args:
             fewest: ids below which shorter passes gain nothing, since each reads all weights.
             most: ids above which longer ones read no faster.
+            id_seconds: time of an id in a long pass; 0 where it is not known yet.
         """
         self._fewest, self._most = fewest, most
+        self.id_seconds = id_seconds
+        """Time of an id in the last pass that was long enough to tell; 0 before."""
         self.ids = fewest
         """Most ids that run in the next pass."""
 
@@ -28,6 +31,7 @@ class PassLength:
         """Learns from a pass; one of fewer ids than it might have had tells nothing."""
         if ids < self.ids:
             return
+        self.id_seconds = seconds / ids
         if seconds > LONG_SECONDS:
             self.ids = max(self._fewest, self.ids // 2)
         elif seconds < SHORT_SECONDS:

@@ -36,18 +36,6 @@ class ScoredToken(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTexts:
-    """Counts the texts whose keys and values an engine keeps, so as not to read them again."""
-
-    number: int
-    """Number of the texts, or of their beginnings."""
-    used_bytes: int
-    """Memory that they take."""
-    max_bytes: int
-    """Memory that they may take; a single text may take more."""
-
-
-@dataclass(frozen=True, slots=True)
 class SamplingParams:
     """Says how each token is picked, and when decoding stops at the latest."""
 
@@ -145,41 +133,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees the model's memory."""
-        ...
-
-
-@runtime_checkable
-class TextKeeper(Protocol):
-    """Tells how much memory an engine takes for what it has read; those in this process can."""
-
-    @property
-    def kept_texts(self) -> KeptTexts:
-        """The texts that are kept now; may be read in any thread."""
-        ...
-
-
-@runtime_checkable
-class Remote(Protocol):
-    """Tells of the server that runs the model; an engine that is one can."""
-
-    @property
-    def server(self) -> str:
-        """The place of the server, in words."""
-        ...
-
-    @property
-    def has_probabilities(self) -> bool:
-        """False where the server does not tell log-probabilities; they count as 0 then."""
-        ...
-
-    @property
-    def stops_abandoned(self) -> bool | None:
-        """Whether it stops with an answer that is given up; None where it is not known."""
-        ...
-
-    @property
-    def problem(self) -> str:
-        """Sentence that says why it does not answer now; empty while it does."""
         ...
 
 

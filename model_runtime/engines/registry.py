@@ -64,6 +64,7 @@ _KINDS = {
         EngineKind(
             name="ctranslate2",
             package="ctranslate2",
+            extra="ctranslate2",
             devices=("cpu", "cuda"),
             auto_devices=("cpu",),
             has_seeds=False,
@@ -193,12 +194,20 @@ def open_kind(kind: EngineKind, model: ModelBundle, options: EngineOptions) -> E
     try:
         return kind.open(model, options)
     except ImportError as error:
+        if any(sign in str(error) for sign in _NO_MEMORY):
+            raise EngineUnavailable(
+                f"there is not enough memory to load the engine {kind.name}; close something else"
+            ) from error
         remedy = kind.install_command
         if not kind.extra:
             remedy = f"pip install --force-reinstall {kind.package}"
         raise EngineUnavailable(
             f"the engine {kind.name} cannot be imported ({error}); install it with: {remedy}"
         ) from error
+
+
+_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+"""Signs of the system's linker, of a library for which there is no room (glibc, dl-load.c)."""
 
 
 def _why_not_on(device: str, kind: EngineKind) -> str:

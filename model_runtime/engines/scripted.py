@@ -6,14 +6,10 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
+from model_runtime.engines.abilities import Unread
 from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.prefix import common_prefix
-from model_runtime.engines.protocol import (
-    GeneratedToken,
-    SamplingParams,
-    ScoredToken,
-    TokenStream,
-)
+from model_runtime.engines.protocol import GeneratedToken, SamplingParams, ScoredToken, TokenStream
 from model_runtime.errors import EngineError
 from model_runtime.prompt.forced_text import ForcedText
 
@@ -43,6 +39,7 @@ class ScriptedEngine:
         logprob: float = -0.1,
         prefill_seconds: float = 0.0,
         token_seconds: float = 0.0,
+        id_seconds: float = 0.0,
         fail: Exception | None = None,
         fail_after: int = 0,
     ) -> None:
@@ -56,6 +53,7 @@ class ScriptedEngine:
             logprob: natural log-probability of every token.
             prefill_seconds: pause before the first token; ends at once when cancelled.
             token_seconds: pause before each further token; ends at once when cancelled.
+            id_seconds: time of an id of a prompt, as it tells who asks; nothing takes it.
             fail: raised in place of a token.
             fail_after: tokens that are decoded before that, over all requests.
         """
@@ -68,6 +66,8 @@ class ScriptedEngine:
         self._logprob = logprob
         self.prefill_seconds, self.token_seconds = prefill_seconds, token_seconds
         """Pauses in seconds; may be changed between two requests, also by the script."""
+        self.id_seconds = id_seconds
+        """Time of an id of a prompt, as it tells; may be changed between two requests."""
         self._fail, self._fail_after = fail, fail_after
 
     @classmethod
@@ -88,13 +88,18 @@ class ScriptedEngine:
         if self.is_closed:
             raise EngineError("the engine is closed; open a new one")
         check_prompt(prompt, sampling, self.context_length)
-        last = self.prompts[-1] if self.prompts else []
+        cached_tokens = len(prompt) - self.unread(prompt).ids
         self.prompts.append(list(prompt))
-        # One id always has to be run, to have something to continue.
-        cached_tokens = min(common_prefix(last, prompt), len(prompt) - 1)
         spelling = forced.likely() if forced is not None else []
         tokens = self._tokens(list(prompt), spelling, sampling, cancel or threading.Event())
         return TokenStream(tokens, cached_tokens=cached_tokens)
+
+    def unread(self, prompt: Sequence[int]) -> Unread:
+        """Implements `ReadingClock.unread`; the last prompt is kept."""
+        last = self.prompts[-1] if self.prompts else []
+        # One id always has to be run, to have something to continue.
+        ids = len(prompt) - min(common_prefix(last, prompt), len(prompt) - 1)
+        return Unread(ids, ids * self.id_seconds)
 
     def generate_batch(
         self,

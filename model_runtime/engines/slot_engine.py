@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Sequence
 from typing import Generic
 
+from model_runtime.engines.abilities import KeptTexts, Unread
 from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.forced import SpellingCancelled, yield_spelling
 from model_runtime.engines.known_logits import KnownLogits
@@ -18,7 +19,6 @@ from model_runtime.engines.pass_length import PassLength
 from model_runtime.engines.prefix import common_prefix
 from model_runtime.engines.protocol import (
     GeneratedToken,
-    KeptTexts,
     RunCounts,
     SamplingParams,
     ScoredToken,
@@ -49,6 +49,7 @@ class SlotEngine(Generic[Text, Logits]):
         vocab: int,
         *,
         kept_bytes: int,
+        id_seconds: float = 0.0,
     ) -> None:
         """Takes a backend with a loaded model.
 
@@ -57,10 +58,11 @@ class SlotEngine(Generic[Text, Logits]):
             context_length: most ids that prompt and answer may have together.
             vocab: number of ids that the model knows.
             kept_bytes: memory for the state of texts; that of one is kept whatever it takes.
+            id_seconds: time of an id in a long pass; 0 where it is not known yet.
         """
         self.context_length = context_length
         self.passes = passes
-        self._length = PassLength(passes.min_ids, passes.max_ids)
+        self._length = PassLength(passes.min_ids, passes.max_ids, id_seconds)
         self._store = SlotStore(passes, kept_bytes)
         self._vocab = vocab
         self._is_open = True
@@ -70,6 +72,11 @@ class SlotEngine(Generic[Text, Logits]):
     def kept_texts(self) -> KeptTexts:
         """Implements `TextKeeper.kept_texts`."""
         return self._store.kept
+
+    def unread(self, prompt: Sequence[int]) -> Unread:
+        """Implements `ReadingClock.unread`."""
+        ids = len(prompt) - self._store.shared(prompt)
+        return Unread(ids, ids * self._length.id_seconds)
 
     def generate(
         self,

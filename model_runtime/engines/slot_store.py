@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from model_runtime.engines.abilities import KeptTexts
 from model_runtime.engines.kv_slots import KvSlots, Plan
-from model_runtime.engines.protocol import KeptTexts
 from model_runtime.engines.slot_passes import Passes, Text
 from model_runtime.errors import EngineError
 

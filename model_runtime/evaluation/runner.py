@@ -4,10 +4,10 @@ A script of its own: standard library only, nothing of this package.
 
     python -c <this source> JOB_FD NONCE_FD RESULT_FD FILTER LIMIT=NUMBER...
 
-It lowers its own limits, gives up the system calls of FILTER (bytes
-for the kernel in hexadecimal, see system_calls.py), says `start`, runs the program, and only after the program's last
-statement reads the nonce and writes it back: an exit status, a printed word or an early exit are
-worth nothing.  The program runs with an empty environment and empty globals, as in the protocol of
+It lowers its own limits, gives up the system calls of FILTER (bytes for the kernel in hexadecimal,
+see system_calls.py), says `start`, runs the program, and only after the program's last statement
+reads the nonce and writes it back: an exit status, a printed word or an early exit are worth
+nothing.  The program runs with an empty environment and empty globals, as in the protocol of
 human-eval-infilling.
 
 What this cannot do: the checks of HumanEval run in the program's own process, so a program that

@@ -15,7 +15,24 @@ from model_runtime.prompt.tokenizer import FimTokenizer
 MAX_SECONDS = 1.0
 """Seconds for all of the texts; the GPT-NeoX-20B tokenizer takes a hundredth."""
 _CHARACTERS = 4000
-_PIECES = ("a", "A", "0", " ", "\n", "\t", "_", "(", '"', "\\", "ä", "汉", "aA0 ", "a_", "() ", "\r\n")
+_PIECES = (
+    "a",
+    "A",
+    "0",
+    " ",
+    "\n",
+    "\t",
+    "_",
+    "(",
+    '"',
+    "\\",
+    "ä",
+    "汉",
+    "aA0 ",
+    "a_",
+    "() ",
+    "\r\n",
+)
 """Pieces of texts that patterns for code, prose and numbers begin to match over and over."""
 
 

@@ -6,6 +6,9 @@ further id, at its speed:
 
     pass(n) = layers * a + b * bytes / bandwidth + (n - 1) * (products + c * attention) / speed
 
+A large model in 8 bits has two forms of its weights, and each pass runs in the faster one; ids that
+are decoded look at half of the output head's bytes (`onnx.forms`, `onnx.shortlist`).
+
 `typed_keys` says how many ids a typist's keys read and write.  The constants come of models of 10
 to 630 M weights on one machine; docs/which-model.md says how far off the predictions are.
 """
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from model_runtime.engines.kept_budget import usual_budget
+from model_runtime.engines.threads import LARGE_WEIGHTS
 from model_runtime.machine.speed import MachineSpeed
 from model_runtime.machine.typed_keys import MAX_SPELLED, Key, typed_keys
 from model_runtime.models.decoder import DecoderSpec
@@ -34,6 +38,10 @@ _STREAMED = 1.3
 """Times as long as the probe's weights a model's own take to be read."""
 _ATTENTION = 4
 """Multiplications of int8 that one of attention, in float32, takes as long as."""
+_MIN_SHORTENED = 2**24
+"""Weights of an output head above which decoding has a shortlist of it."""
+_SHORTLIST = 0.5
+"""Share of such a head's bytes that decoding reads."""
 _KNOWN_MS = 1.0
 """Time to an answer that is known already."""
 _ASKED_MS = 4.0
@@ -184,14 +192,18 @@ def key_ms(
 
 def _pass_seconds(model: ModelFacts, speed: MachineSpeed, ids: int, bytes_each: float) -> float:
     """Returns the seconds of one pass over so many ids behind a full window."""
-    streamed = _matrices(model) * bytes_each + WINDOW * _kv_bytes(model)
+    head = model.vocabulary * model.hidden
+    body = _matrices(model) - head
+    has_forms = model.parameters >= LARGE_WEIGHTS and bytes_each < _FLOAT_BYTES
+    read = head * _SHORTLIST if ids == 1 and has_forms and head > _MIN_SHORTENED else head
+    streamed = (body + read) * bytes_each + WINDOW * _kv_bytes(model)
     attention = 4 * model.layers * model.hidden * WINDOW
-    body = _matrices(model) - model.vocabulary * model.hidden
     further = (ids - 1) * (2 * body + _ATTENTION * attention)
-    return (
-        model.layers * _LAYER_SECONDS
-        + _STREAMED * streamed / speed.bandwidth
-        + further / speed.flops
+    forms = [(speed.bandwidth, speed.flops)]
+    if has_forms and speed.row_flops:
+        forms.append((speed.row_bandwidth, speed.row_flops))
+    return model.layers * _LAYER_SECONDS + min(
+        _STREAMED * streamed / bandwidth + further / flops for bandwidth, flops in forms
     )
 
 

@@ -157,7 +157,9 @@ def _asked(
 
 def _why(last: Mapping[str, Any], code: int, was_late: bool, limits: ConversionLimits) -> str:
     if was_late:
-        return f"it was not read within {limits.seconds:,.0f} seconds; get another file of the model"
+        return (
+            f"it was not read within {limits.seconds:,.0f} seconds; get another file of the model"
+        )
     if "unexpected" in last:
         return (
             f"it is damaged, or this program has a fault ({shown(last['unexpected'])}); fetch it "

@@ -109,6 +109,8 @@ def find(name_or_path: str) -> ModelBundle:
         ModelNotFound: there is none; the message lists those that there are.
         BundleError: it is there but cannot be used.
     """
+    if MODEL_NAME.fullmatch(name_or_path) and not isdir(models_folder() / name_or_path):
+        sweep(models_folder())  # a process may have been killed while it replaced this model
     return ModelBundle.open(_locate(name_or_path))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_runtime.engines.artifact_cache import forms_by_weights
 from model_runtime.errors import ConversionError, ModelNotFound
-from model_runtime.files import size_of_folder
+from model_runtime.files import remove_folder, size_of_folder
 from model_runtime.store import installed
 from model_runtime.store.installed import ModelEntry, Origin
 from model_runtime.store.names import MODEL_NAME
@@ -71,7 +70,7 @@ def _delete(folders: Iterable[Path]) -> int:
     for folder in folders:
         size = size_of_folder(folder)
         try:
-            shutil.rmtree(folder)
+            remove_folder(folder)
         except OSError as error:
             raise ConversionError(f"{folder} cannot be deleted ({error.strerror})") from error
         freed += size

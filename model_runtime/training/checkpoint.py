@@ -5,9 +5,9 @@
         .metadata, *.distcp   weights and optimizer state (torch.distributed.checkpoint)
 
 All processes write together: each writes its share into `.step-00001200.unfinished`, and when all
-are done the folder is renamed.  Any number of processes reads what any other number has written.
-Everything that is read back consists of numbers: pickled objects other than the format's own
-description are refused.
+are done the folder is renamed.  One that is to be deleted is renamed first, to `.NAME.removed`.
+Any number of processes reads what any other number has written.  Everything that is read back
+consists of numbers: pickled objects other than the format's own description are refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from model_runtime.training.recipe import TrainRecipe
 
 FORMAT = 2
 PROGRESS = "progress.json"
-_UNFINISHED = ".unfinished"
+_UNFINISHED, _REMOVED = ".unfinished", ".removed"
 # Names of format 2, kept so that runs of earlier versions go on.
 _STEP_FILTER = "guard"
 _OPTIMIZER = "optimiser"
@@ -145,8 +145,7 @@ class Checkpoints:
         failure: BaseException | None = None
         try:
             if self.processes.is_main:
-                for left in self.folder.glob(f".*{_UNFINISHED}"):
-                    shutil.rmtree(left)
+                self._sweep()
                 work.mkdir(parents=True)
             self.processes.wait()
             writer = FileSystemWriter(work)
@@ -158,9 +157,10 @@ class Checkpoints:
                 sections = content["identity"]["recipe"]
                 sections[_OPTIMIZER] = sections.pop("optimizer")
                 _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
-                shutil.rmtree(target, ignore_errors=True)
+                self._remove(target)
                 os.rename(work, target)
                 self._prune()
+                self._sweep()
         except (OSError, RuntimeError, CheckpointException) as error:
             failure = error
         if self.processes.sum([float(failure is not None)])[0]:
@@ -178,7 +178,26 @@ class Checkpoints:
     def _prune(self) -> None:
         steps = sorted(self.folder.glob("step-*"))
         for path in steps[: -self.keep]:
-            shutil.rmtree(path)
+            self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        """Moves a checkpoint out of sight, for one that is being deleted looks like a whole one."""
+        if path.exists():
+            os.rename(path, self.folder / f".{path.name}{_REMOVED}")
+
+    def _sweep(self) -> None:
+        """Deletes what was moved out of sight, and what a killed process has left.
+
+        A checkpoint with a name that has lost its place to none goes back there.
+        """
+        for left in self.folder.glob(f".*{_REMOVED}"):
+            place = self.folder / left.name[1 : -len(_REMOVED)]
+            if place.name.startswith("step-") or place.exists():
+                shutil.rmtree(left)
+            else:
+                os.rename(left, place)
+        for left in self.folder.glob(f".*{_UNFINISHED}"):
+            shutil.rmtree(left)
 
 
 def newest(folder: Path) -> Path | None:

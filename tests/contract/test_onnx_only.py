@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from model_runtime.engines.abilities import KeptTexts, WeightForms
 from model_runtime.engines.onnx.block_quantization import Blocks, quantise_blocks
 from model_runtime.engines.onnx.engine import OnnxEngine
-from model_runtime.engines.onnx.forms import form_folder, row_kind
+from model_runtime.engines.onnx.forms import Forms, form_folder, row_kind
 from model_runtime.engines.onnx.matrices import KINDS, SIGNED_ROWS
-from model_runtime.engines.protocol import KeptTexts, SamplingParams
+from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError, EngineUnavailable
 from tests.contract.conftest import open_with, random_ids
-from tests.contract.test_cache import HISTORIES, TEXT
+from tests.contract.test_cache import HISTORIES, OTHER, TEXT
 from tests.support.oracle import Oracle
 from tests.support.random_models import DECODERS, VARIANTS, make_bundle
 
@@ -86,7 +87,8 @@ def two_forms(bundle_of):
                 form_folder(bundle, writing),
                 bundle.manifest.decoder,
                 bundle.manifest.context_length,
-                reading=(form_folder(bundle, reading), least),
+                forms=Forms(writing, reading, least),
+                reading=form_folder(bundle, reading),
                 threads=1,
             )
         )
@@ -326,3 +328,32 @@ def test_blocks_hold_a_matrix_to_half_a_step(blocks):
     allowed = np.repeat(np.abs(scales[..., 0]), blocks.size, axis=1)[:, :80]
     assert (steps <= allowed * 1.001).all()  # a whole one at the far end of the other sign
     assert (np.median(steps / allowed)) <= 0.3
+
+
+@pytest.mark.parametrize("engine_name", ["onnx", "torch"])
+def test_it_tells_what_is_left_to_read_and_how_long_that_takes(bundle_of, engine_name):
+    """Nothing is known of the time before a pass was long enough to tell."""
+    engine = open_with(engine_name, bundle_of("rotary quarter"))
+    before = engine.unread(TEXT[:200])
+    ask(engine, TEXT[:200])
+    same, other, longer = (engine.unread(it) for it in (TEXT[:200], OTHER[:200], TEXT[:210]))
+    engine.close()
+
+    assert (200, 0.0) == before
+    assert (1, 200, 10) == (same.ids, other.ids, longer.ids)
+    assert other.seconds == pytest.approx(200 * same.seconds)
+    assert 0 < same.seconds < longer.seconds
+
+
+@pytest.mark.parametrize(
+    ("writing", "reading", "text"),
+    [
+        ("int8-128", "int8-rows", "reads with int8-rows, writes with int8-128"),
+        ("int8-rows", "int8-rows", "reads and writes with int8-rows"),
+    ],
+)
+def test_it_names_the_forms_of_the_weights(two_forms, writing, reading, text):
+    forms = two_forms("tied", "int8", writing, reading, 16).weight_forms
+
+    assert WeightForms(writing, reading, has_shortlist=False) == forms
+    assert text == forms.text

@@ -12,9 +12,12 @@ from scripts.settings_reference import NOT_FOR_VSCODE
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = json.loads((ROOT / "vscode-client" / "package.json").read_text("utf-8"))
+TEXTS = json.loads((ROOT / "vscode-client" / "package.nls.json").read_text("utf-8"))
+SECTIONS = PACKAGE["contributes"]["configuration"]
 OFFERED = {
     name.removeprefix(f"{SECTION}."): schema
-    for name, schema in PACKAGE["contributes"]["configuration"]["properties"].items()
+    for section in SECTIONS
+    for name, schema in section["properties"].items()
 }
 OF_THE_CLIENT = {name for name in OFFERED if name.partition(".")[0] in CLIENT_KEYS}
 
@@ -48,11 +51,39 @@ def test_no_folder_decides_where_code_is_sent():
     assert {"machine"} == {OFFERED[key]["scope"] for key in own}
 
 
-def test_the_extensions_own_settings_come_last_and_are_no_settings_of_the_server():
-    names = sorted(OFFERED, key=lambda name: OFFERED[name]["order"])
+def test_each_section_of_the_settings_editor_has_a_title_and_an_order():
+    assert list(range(1, len(SECTIONS) + 1)) == [section["order"] for section in SECTIONS]
+    for section in SECTIONS:
+        assert section["title"].strip("%") in TEXTS
+        orders = [schema["order"] for schema in section["properties"].values()]
+        assert list(range(1, len(orders) + 1)) == orders
 
-    assert set(names[-len(OF_THE_CLIENT) :]) == OF_THE_CLIENT
-    assert len({schema["order"] for schema in OFFERED.values()}) == len(OFFERED)
+
+def test_each_text_of_the_package_is_there_to_translate_and_none_is_left_over():
+    named = set(re.findall(r'"%([\w.]+)%"', json.dumps(PACKAGE)))
+
+    assert named == set(TEXTS)
+
+
+def visible_texts(node: object) -> list[str]:
+    """Returns the texts that VS Code shows to people, wherever they stand in package.json."""
+    if isinstance(node, list):
+        return [text for one in node for text in visible_texts(one)]
+    if not isinstance(node, dict):
+        return []
+    shown = ("title", "displayName", "description", "markdownDescription", "altText")
+    return [
+        text
+        for key, value in node.items()
+        for text in ([value] if key in shown and isinstance(value, str) else visible_texts(value))
+    ]
+
+
+def test_no_text_of_the_package_stands_outside_what_is_translated():
+    texts = visible_texts(PACKAGE)
+
+    assert len(texts) > 50
+    assert [] == [text for text in texts if not re.fullmatch(r"%[\w.]+%", text)]
 
 
 def allowed(schema: dict) -> list[object]:

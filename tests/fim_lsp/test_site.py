@@ -28,7 +28,7 @@ def build(repository: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """What the pages are, and what they show and link to."""
+    """Copies the pages, and all that they show and link to."""
     for folder in ("docs", "benchmarks/results", "vscode-client/media"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for link in ("fim_lsp", "model_runtime", "tests", "examples"):
@@ -49,7 +49,9 @@ def test_the_site_has_every_page_and_links_to_the_repository(repository: Path):
     first = (repository / "site" / "index.html").read_text("utf-8")
     assert "https://github.com/fim-lsp/fim-lsp/blob/main/CONTRIBUTING.md" in first
     assert "../CONTRIBUTING.md" not in first
-    loaded = re.findall(r"<(?:script|img|link rel=\"stylesheet\")[^>]*(?:src|href)=\"([^\"]+)", first)
+    loaded = re.findall(
+        r"<(?:script|img|link rel=\"stylesheet\")[^>]*(?:src|href)=\"([^\"]+)", first
+    )
     assert loaded
     assert [address for address in loaded if "//" in address] == []
 

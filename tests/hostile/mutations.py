@@ -80,7 +80,7 @@ def _change(value: Any, chance: random.Random) -> Any:
         if at in (other if isinstance(other, dict) else range(len(other))):
             holder[key] = json.loads(json.dumps(other[at]))
     elif kind == 3 and isinstance(holder[key], int | float):
-        holder[key] = chance.choice((-1, 1, 0.5, 2)) * holder[key] + chance.choice((-1, 0, 1))
+        holder[key] = chance.choice((-1, 1, 3, 2)) * holder[key] + chance.choice((-1, 0, 1))
     elif kind == 4 and isinstance(holder, list):
         holder.insert(key, holder[key])
     elif kind == 5:

@@ -1,6 +1,6 @@
 """The real server with a scripted engine that writes each prompt it reads into a file.
 
-    python tests/hostile/recording_server.py PROMPTS [--log-level LEVEL]
+python tests/hostile/recording_server.py PROMPTS [--log-level LEVEL]
 """
 
 from __future__ import annotations

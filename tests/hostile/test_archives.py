@@ -63,7 +63,9 @@ def test_names_that_lead_out_of_an_archive_lead_nowhere(tmp_path):
     assert not Path("/tmp/outside.py").exists()
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+)
 def test_links_and_devices_of_an_archive_are_no_files(tmp_path, kind):
     path = tarred(tmp_path / "a.tar.gz", {"a/x.py": b""}, type=kind, linkname="/etc/passwd")
 

@@ -172,7 +172,9 @@ def test_what_gives_up_writing_can_connect_to_nobody(tmp_path):
         came = threading.Event()
         listener.settimeout(0.2)
         port = listener.getsockname()[1]
-        said = confined(tmp_path, f"import socket; socket.create_connection(('127.0.0.1', {port}))\n")
+        said = confined(
+            tmp_path, f"import socket; socket.create_connection(('127.0.0.1', {port}))\n"
+        )
         try:
             listener.accept()
             came.set()

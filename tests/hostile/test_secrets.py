@@ -138,7 +138,9 @@ ACTS = st.lists(
 )
 
 
-def act(session: Session, path: Path, mark: str, acts: list[str], *, completes: bool = True) -> None:
+def act(
+    session: Session, path: Path, mark: str, acts: list[str], *, completes: bool = True
+) -> None:
     """Do what an editor may do with a file."""
     wire, uri, is_open, version = session.wire, path.as_uri(), False, 1
     text = text_with(mark)
@@ -204,7 +206,9 @@ def test_no_byte_of_an_excluded_file_gets_out(session, excluded, as_link, acts):
     way=st.sampled_from(["close, move", "move, close", "say", "move alone", "link"]),
     acts=ACTS,
 )
-def test_no_byte_of_a_file_gets_out_once_it_was_renamed_to_an_excluded_one(session, name, way, acts):
+def test_no_byte_of_a_file_gets_out_once_it_was_renamed_to_an_excluded_one(
+    session, name, way, acts
+):
     """Also what was learnt of it before, and what is typed into it after."""
     folder, mark = fresh(session)
     wire, old, new = session.wire, folder / "settings.py", folder / name

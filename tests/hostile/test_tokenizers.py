@@ -22,7 +22,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def with_pattern(plain: Path, folder: Path, pattern: str) -> FimTokenizer:
     raw = json.loads(plain.read_text())
-    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     raw["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, raw["pre_tokenizer"]]}
     (folder / "tokenizer.json").write_text(json.dumps(raw))
     return FimTokenizer.from_file(folder / "tokenizer.json")

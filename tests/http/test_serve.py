@@ -76,7 +76,7 @@ def test_the_embedded_model_answers_and_the_log_says_what_is_open(start: Start):
 
     told = log.read_text()
     assert f"HTTP server on {address}" in told
-    assert "any program of this machine may ask it, web pages may not" in told
+    assert "any program of yours may ask it, web pages and other users may not" in told
     assert "width" not in told
 
 

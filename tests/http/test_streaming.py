@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from fim_lsp.completion.first_window import FirstWindow
 from fim_lsp.completion.generation import GenerationTask
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.request import CompletionRequest
@@ -89,7 +90,7 @@ def test_what_was_told_stands_at_the_beginning_of_what_is_shown(text, place, lim
         stop_strings=("STOP", "x\n    y"),
         on_sure_text=told.append,
     )
-    task = GenerationTask(request, NO_CONTEXT, OwnPrompts(), threading.Event())
+    task = GenerationTask(request, NO_CONTEXT, OwnPrompts(), FirstWindow(), threading.Event())
     result = task.run(scripted_model(text, logprob=logprob))
     assert all(result.completions and result.completions[0].text.startswith(one) for one in told)
 
@@ -102,7 +103,7 @@ def test_something_is_told_at_all():
         Settings(),
         on_sure_text=told.append,
     )
-    task = GenerationTask(request, NO_CONTEXT, OwnPrompts(), threading.Event())
+    task = GenerationTask(request, NO_CONTEXT, OwnPrompts(), FirstWindow(), threading.Event())
     task.run(scripted_model(BLOCK))
     assert ["first = 1"] == told
 

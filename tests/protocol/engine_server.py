@@ -54,7 +54,9 @@ def main() -> int:
     parser.add_argument("--break-always", action="store_true")
     parser.add_argument("--prepare", type=Path)
     args = parser.parse_args()
-    logging.basicConfig(level="INFO", stream=sys.stderr)
+    logging.basicConfig(
+        level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     return leave(serve_stdio(lambda: ModelHost(partial(load, args))))
 
 

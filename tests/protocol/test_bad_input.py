@@ -9,40 +9,10 @@ from typing import Any
 import pytest
 
 from tests.protocol.conftest import over_both_transports, over_stdio
+from tests.support.rubbish import NO_FRAMES, RUBBISH, body
 from tests.support.wire import URI, Wire, completion_params, did_change, frame, replace
 
-PARSE = b"Content-Length: %d\r\n\r\n%b"
 INVALID_REQUEST, INVALID_PARAMS = -32600, -32602
-
-
-def body(data: bytes) -> bytes:
-    return PARSE % (len(data), data)
-
-
-RUBBISH = {
-    "no JSON": body(b"hello"),
-    "half an object": body(b'{"jsonrpc": "2.0", "id": 1'),
-    "an empty body": body(b""),
-    "an array": body(b"[]"),
-    "a batch": body(b'[{"jsonrpc": "2.0", "id": 1, "method": "shutdown"}]'),
-    "null": body(b"null"),
-    "a string": body(b'"x"'),
-    "no UTF-8": body(b'{"jsonrpc": "2.0", "method": "\xff\xfe"}'),
-    "deep nesting": body(b"[" * 100_000),
-    "a huge number": body(b'{"jsonrpc": "2.0", "id": ' + b"9" * 5000 + b"}"),
-    "an empty object": body(b"{}"),
-    "a reply to nothing": body(b'{"jsonrpc": "2.0", "id": "no such", "result": 1}'),
-    "an error to nothing": body(b'{"jsonrpc": "2.0", "id": 7, "error": {"code": 1}}'),
-    "a reply of odd shape": body(b'{"jsonrpc": "2.0", "id": [], "result": {}, "error": 3}'),
-    "a method that is none": body(b'{"jsonrpc": "2.0", "method": {"x": []}}'),
-    "another protocol": body(b'{"jsonrpc": "1.0", "method": "textDocument/didOpen"}'),
-}
-NO_FRAMES = {
-    "a garbage header": b"Content-Length: many\r\n\r\n",
-    "lines of text": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "a length too short": PARSE % (5, b'{"jsonrpc": "2.0"}\n'),
-    "a long line": b"x" * 300_000 + b"\n",
-}
 
 
 @over_both_transports
@@ -132,6 +102,14 @@ def test_a_request_of_another_protocol_is_answered(wire: Wire):
     assert wire.response(901)["error"]["code"] == INVALID_REQUEST
     wire.send({"id": 902, "method": 5})
     assert wire.response(902)["error"]["code"] == INVALID_REQUEST
+
+
+@pytest.mark.own
+def test_a_notification_that_has_an_id_is_refused_and_does_nothing(wire: Wire):
+    wire.open("before")
+    response = wire.request("textDocument/didChange", did_change(2, {"text": "after"})["params"])
+    assert response["error"]["code"] == INVALID_REQUEST
+    assert "notification" in response["error"]["message"]
 
 
 @pytest.mark.own

@@ -351,3 +351,31 @@ def test_what_became_of_suggestions_is_in_the_file_when_the_server_has_gone(
     assert {"0.5": {"rejected": 1}} == counts["project memory"]
     assert "item" not in kept.read_text("utf-8")
     assert ".py" not in kept.read_text("utf-8")
+
+
+def test_the_keys_that_an_accepted_suggestion_saved_are_told_and_kept(
+    start: StartStdio, environment: dict[str, str]
+):
+    process, wire = start()
+    wire.initialize(recorded("vscode"))
+    wire.notification("fimLsp/status", state="ready")
+    again = "for item in items:\n    total += item.price\n\n" * 12
+    wire.open(f"{again}for item in items:\n")
+    wire.send(did_change(2, {"text": f"{again}for item in items:\n    "}))
+    (shown,) = wire.complete(again.count("\n") + 1, 4)["items"]
+    accept = {name: shown["command"][name] for name in ("command", "arguments")}
+    wire.result("workspace/executeCommand", accept)
+
+    answer = wire.result("fimLsp/stats", {})
+    (day,) = answer["days"]
+    assert {"accepted": 1, "keys": len("total += item.price") - 1} == {
+        name: day[name] for name in ("accepted", "keys")
+    }
+    assert answer["isCounting"]
+    wire.shut_down()
+    assert process.wait(10) == 0
+
+    kept = Path(environment["XDG_STATE_HOME"]) / "fim-lsp" / "saved_keys.json"
+    assert {day["day"]: {"accepted": 1, "keys": day["keys"]}} == json.loads(
+        kept.read_text("utf-8")
+    )["days"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from model_runtime.engines.protocol import SamplingParams
 from tests.remote.conftest import through_both, through_each
 from tests.remote.editor import FUNCTIONS, LONG, suggestion
 from tests.support.server_process import wait_until_asked, wait_until_idle
-from tests.support.wire import URI, cancel, did_change
+from tests.support.wire import TIMEOUT_SECONDS, URI, cancel, did_change
 
 pytestmark = pytest.mark.remote
 
@@ -32,6 +34,17 @@ def test_closing_a_stream_ends_the_servers_work(served, engine):
             next(stream)
     wait_until_idle(served.server)
     assert written_since(served.server, before) < MANY
+
+
+@through_both
+def test_a_server_is_known_to_stop_where_it_tells(served, engine):
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    is_told = served.engine == "llama-server"
+    while engine.stops_abandoned is not (True if is_told else None):
+        assert time.monotonic() < deadline
+        with engine.generate(PROMPT, SamplingParams(MANY, frozenset())) as stream:
+            next(stream)
+    wait_until_idle(served.server)
 
 
 @through_both

@@ -44,7 +44,11 @@ def test_the_status_says_where_the_model_runs(served, edit):
     wire = edit(**served.settings)
     status = wire.notification("fimLsp/status", state="ready")
     host = served.server.url.removeprefix("http://")
-    assert {"place": f"{host} on this machine", "hasProbabilities": True} == status["server"]
+    assert {
+        "place": f"{host} on this machine",
+        "hasProbabilities": True,
+        "stopsAbandoned": None,
+    } == status["server"]
     assert host in status["message"]
 
 

@@ -30,12 +30,6 @@ def statuses(wire):
     return [message["params"] for message in seen if message.get("method") == "fimLsp/status"]
 
 
-def warnings(wire, words):
-    """The different texts with these words, in the order in which they were said."""
-    said = [status["message"] for status in statuses(wire)]
-    return list(dict.fromkeys(text for text in said if words in text))
-
-
 def wait_until_told(wire, words):
     """Returns when the status has these words; something is asked for all the while."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -62,8 +56,8 @@ def test_a_server_that_dies_is_missed_in_silence_and_used_again(start_llama, edi
     messages = wire.seen()
     shown = [m for m in messages if m.get("method", "").startswith("window/show")]
     told = [m["params"]["message"] for m in messages if m.get("method") == "fimLsp/status"]
-    assert 1 == len({text for text in told if "answers at" in text or "broke" in text}), told
-    assert len(shown) <= 1
+    assert any("answers at" in text or "broke" in text for text in told), told
+    assert 1 == len(shown), shown
 
     server.start()
     assert before == wait_until_suggested(wire, TEXT)
@@ -80,8 +74,10 @@ def test_the_model_that_the_user_names_answers_meanwhile(start_llama, edit):
     wire.seen()
     for _ in range(3):
         assert suggestion(wire, TEXT)
-    (warning,) = warnings(wire, "answers meanwhile")
-    assert "broke" in warning or "answers at" in warning
+    messages = wire.seen()
+    told = [m["params"]["message"] for m in messages if m.get("method") == "fimLsp/status"]
+    assert any("answers meanwhile" in text for text in told), told
+    assert 1 == sum(m.get("method") == "window/showMessage" for m in messages), messages
 
 
 def test_another_model_at_the_same_address_is_named_and_not_used(start_llama, other_gguf, edit):

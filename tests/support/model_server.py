@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -79,6 +79,11 @@ class ModelServer:
         self.may_decode = threading.Event()
         """Cleared to hold every token back."""
         self.may_decode.set()
+        self.may_stop = threading.Event()
+        """Cleared to go on with answers whose client has gone."""
+        self.may_stop.set()
+        self.running_seeds: list[int] = []
+        """Seeds of the answers that are being written, as the slots tell them."""
         self.slots = 2
         self.context_length = bundle.manifest.context_length
         self.name = "a-model"
@@ -120,6 +125,7 @@ class ModelServer:
                     break
             if handler.is_alone():
                 self.state.add(num_lost=1)
+                self.may_stop.wait()
                 return
             logprobs = run([*ids, *answer])
             answer.append(int(logprobs.argmax()))
@@ -272,7 +278,27 @@ class Handler(BaseHTTPRequestHandler):
         is_special = self.body.get("parse_special", True)
         self.send_json({"tokens": self.server.model.tokenized(text, is_special=is_special)})
 
+    def slots(self) -> None:
+        seeds = self.server.model.running_seeds
+        idle = {"id": len(seeds), "is_processing": False, "params": {"seed": -1}}
+        busy = [
+            {"id": number, "is_processing": True, "params": {"seed": seed}}
+            for number, seed in enumerate(seeds)
+        ]
+        self.send_json([*busy, idle])
+
     def completion(self) -> None:
+        seeds, seed = self.server.model.running_seeds, self.body["seed"]
+        seeds.append(seed)
+        try:
+            self._complete()
+        except ConnectionError:  # the client has gone
+            self.server.model.may_stop.wait()
+            raise
+        finally:
+            seeds.remove(seed)
+
+    def _complete(self) -> None:
         model, body = self.server.model, self.body
         self.begin_stream()
         kind = "limit"
@@ -332,7 +358,7 @@ class Handler(BaseHTTPRequestHandler):
             }
             if of_ids:
                 choice["token_ids"] = [step.id]
-            self.send_event({"choices": [choice]})
+            self.send_event({"model": model.name, "choices": [choice]})
             if is_end:
                 break
         if step is None or self.is_alone():
@@ -386,6 +412,7 @@ PATHS: dict[str, Callable[[Handler], None]] = {
     "/props": Handler.props,
     "/tokenize": Handler.tokenize,
     "/completion": Handler.completion,
+    "/slots": Handler.slots,
     "/v1/models": Handler.models,
     "/v1/completions": Handler.completions,
     "/api/tags": Handler.tags,
@@ -399,6 +426,23 @@ class _HttpServer(ThreadingHTTPServer):
     block_on_close = False
     model: ModelServer
 
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__(address, Handler)
+        self.connections: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_off(self) -> None:
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # a client that went away is no error
 
@@ -406,15 +450,17 @@ class _HttpServer(ThreadingHTTPServer):
 @contextmanager
 def serving(model: ModelServer, port: int = 0) -> Iterator[ModelServer]:
     """Serves until the block ends; connections that are open then are cut off."""
-    server = _HttpServer(("127.0.0.1", port), Handler)
+    server = _HttpServer(("127.0.0.1", port))
     server.model, model.port = model, server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield model
     finally:
+        model.may_stop.set()
         server.shutdown()
         server.server_close()
+        server.cut_off()
         thread.join()
         model.state.wait_for(lambda: not model.state.num_running)
         model.close()

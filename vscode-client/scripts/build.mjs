@@ -1,9 +1,11 @@
-// Bundle the extension into one file.
+// Bundle the extension into one file, and beside it the script that runs after it was removed.
+import { copyFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: ['src/extension.ts'],
-  outfile: 'dist/extension.cjs',
+  entryPoints: { extension: 'src/extension.ts', uninstall: 'src/uninstall_main.ts' },
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   minify: true,
   platform: 'node',
@@ -13,3 +15,4 @@ await build({
   legalComments: 'inline',
   logLevel: 'warning',
 });
+copyFileSync('../examples/inventory.py', 'dist/example.py');

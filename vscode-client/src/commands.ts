@@ -3,13 +3,19 @@
 import * as vscode from 'vscode';
 import { isEnabled, readLanguages, updateSetting } from './configuration.ts';
 import type { ExplanationDocument } from './explanation_document.ts';
+import { tryIt } from './first_try.ts';
 import type { ServerInstaller } from './install_server.ts';
+import type { KeyHint } from './key_hint.ts';
+import { t } from './l10n.ts';
 import { showMenu } from './menu.ts';
 import type { ModelPicker } from './model_picker.ts';
 import type { Server } from './server.ts';
 import { withLanguageToggled } from './settings.ts';
 import { SCHEMES } from './status.ts';
 import type { StatusBar } from './status_bar.ts';
+import type { UsagePanel } from './usage_panel.ts';
+import type { WhyLens } from './why_lens.ts';
+import { whyNothing } from './why_nothing.ts';
 
 const SNOOZE_MS = 5 * 60_000;
 const HINT_MS = 5_000;
@@ -23,12 +29,14 @@ export interface CommandTargets {
   readonly installer: ServerInstaller;
   readonly models: ModelPicker;
   readonly explanation: ExplanationDocument;
+  readonly usage: UsagePanel;
+  readonly why: WhyLens;
+  readonly keyHint: KeyHint;
 }
 
 export function registerCommands(targets: CommandTargets): vscode.Disposable[] {
-  const { context, output, status, server, installer, models } = targets;
-  const titles = titlesOf(context.extension);
-  const commands: Record<string, () => unknown> = {
+  const { context, output, status, server, installer, models, usage, why, keyHint } = targets;
+  const commands: Record<string, (argument?: unknown) => unknown> = {
     'fimLsp.restart': () => server.start(),
     'fimLsp.showOutput': () => { output.show(); },
     'fimLsp.toggle': () => updateSetting('enabled', !isEnabled()),
@@ -36,33 +44,41 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable[] {
     'fimLsp.trigger': () => trigger(status),
     'fimLsp.explain': () => explain(targets),
     'fimLsp.selectModel': () => models.run(),
-    'fimLsp.snooze': () => snooze(status),
+    'fimLsp.whyNothing': () => whyNothing(server, status, why),
+    'fimLsp.setEagerness': (eagerness) => updateSetting('eagerness', eagerness),
+    'fimLsp.showUsage': () => usage.show(),
+    'fimLsp.tryIt': () => tryIt(context.extensionUri),
+    'fimLsp.openWalkthrough': () => openWalkthrough(context),
+    'fimLsp.snooze': () => snooze(status, keyHint),
+    'fimLsp.endSnooze': () => { status.snooze(0); },
     'fimLsp.install': () => installer.run(),
-    'fimLsp.showMenu': () => showMenu(status, titles),
+    'fimLsp.showMenu': () => showMenu(status),
   };
   return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
-}
-
-function titlesOf(extension: vscode.Extension<unknown>): ReadonlyMap<string, string> {
-  const { contributes } = extension.packageJSON as { contributes: { commands: { command: string; title: string }[] } };
-  return new Map(contributes.commands.map(({ command, title }) => [command, title]));
 }
 
 async function toggleLanguage(): Promise<void> {
   const id = vscode.window.activeTextEditor?.document.languageId;
   if (id === undefined) {
-    void vscode.window.showInformationMessage('FIM LSP: no file is open. Open one; its language is then toggled.');
+    void vscode.window.showInformationMessage(t('FIM LSP: no file is open. Open one; its language is then toggled.'));
     return;
   }
   await updateSetting('languages', withLanguageToggled(readLanguages(), id));
 }
 
 async function trigger(status: StatusBar): Promise<void> {
-  if (status.offReason !== undefined) vscode.window.setStatusBarMessage(`FIM LSP: ${status.offReason}`, HINT_MS);
+  const off = status.offReason;
+  if (off !== undefined) vscode.window.setStatusBarMessage(`FIM LSP: ${off.long}`, HINT_MS);
   await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
 }
 
-async function snooze(status: StatusBar): Promise<void> {
+/** Opens the walkthrough of the extension. */
+export async function openWalkthrough(context: vscode.ExtensionContext): Promise<void> {
+  await vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#start`, false);
+}
+
+async function snooze(status: StatusBar, keyHint: KeyHint): Promise<void> {
+  keyHint.hide();
   status.snooze(SNOOZE_MS);
   await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
 }
@@ -75,10 +91,11 @@ async function explain({ server, output, explanation }: CommandTargets): Promise
     await explanation.show(markdown);
     return;
   }
+  const [restart, showOutput] = [t('Restart'), t('Show Output')];
   const choice = await vscode.window.showInformationMessage(
-    'FIM LSP: the server is not running, so it explains nothing. Restart it, or see in the output why it stopped.',
-    'Restart', 'Show Output',
+    t('FIM LSP: the server is not running, so it explains nothing. Restart it, or see in the output why it stopped.'),
+    restart, showOutput,
   );
-  if (choice === 'Restart') await server.start();
-  if (choice === 'Show Output') output.show();
+  if (choice === restart) await server.start();
+  if (choice === showOutput) output.show();
 }

@@ -18,6 +18,11 @@ export function isEnabled(): boolean {
   return vscode.workspace.getConfiguration(SECTION).get('enabled') !== false;
 }
 
+/** Tells whether the keys that accept a suggestion are shown beside the first ones. */
+export function showsKeyHint(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get('keyHint') !== false;
+}
+
 /** Returns which languages the user has switched off or on. */
 export function readLanguages(): Languages {
   return parseLanguages(vscode.workspace.getConfiguration(SECTION).get('languages'));

@@ -1,13 +1,14 @@
-/** Installs the bundled server into the private environment, with progress, and starts it. */
+/** Installs the bundled server into the private environment, with progress, starts it, and says what to do next. */
 
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
-import { install } from './installation.ts';
+import { install, removeOlder } from './installation.ts';
+import { t } from './l10n.ts';
 import type { PythonLocator } from './python_locator.ts';
 import type { Server } from './server.ts';
+import { noteForUninstall } from './uninstall_note.ts';
 
-const TRY_AGAIN = 'Try Again';
-const SHOW_OUTPUT = 'Show Output';
+const READY_TIMEOUT_MS = 120_000;
 
 export class ServerInstaller {
   private readonly context: vscode.ExtensionContext;
@@ -32,9 +33,11 @@ export class ServerInstaller {
       void vscode.window.showErrorMessage(`FIM LSP: ${found.kind === 'not found' ? found.message : ''}`);
       return;
     }
-    await this.server.stop('installing the server');
+    await this.server.stop(t('installing the server'));
+    let isInstalled = false;
     try {
       await this.installWithProgress(base);
+      isInstalled = true;
     } catch (error) {
       if (error instanceof Error && error.name !== 'AbortError') {
         this.server.setFailed(error.message);
@@ -44,6 +47,7 @@ export class ServerInstaller {
       }
     }
     await this.server.start();
+    if (isInstalled && await this.server.untilReady(READY_TIMEOUT_MS)) await offerFirstTry();
   }
 
   private async installWithProgress(base: string): Promise<void> {
@@ -60,12 +64,29 @@ export class ServerInstaller {
         signal: aborted.signal,
       });
     });
-    this.output.info(`installed into ${dirname(this.locator.privateEnvironment)}`);
+    const folder = dirname(this.locator.privateEnvironment);
+    this.output.info(`installed into ${folder}`);
+    try {
+      removeOlder(this.locator.privateEnvironment);
+      noteForUninstall(this.context.extensionUri.fsPath, folder);
+    } catch (error) {
+      this.output.warn(`tidying up in ${folder}: ${String(error)}`);
+    }
   }
 
   private async offerRetry(message: string): Promise<void> {
-    const choice = await vscode.window.showErrorMessage(`FIM LSP: ${message}`, SHOW_OUTPUT, TRY_AGAIN);
-    if (choice === TRY_AGAIN) await this.run();
-    if (choice === SHOW_OUTPUT) this.output.show();
+    const [showOutput, tryAgain] = [t('Show Output'), t('Try Again')];
+    const choice = await vscode.window.showErrorMessage(`FIM LSP: ${message}`, showOutput, tryAgain);
+    if (choice === tryAgain) await this.run();
+    if (choice === showOutput) this.output.show();
   }
+}
+
+/** Says that all is ready, and offers a place to try it. */
+async function offerFirstTry(): Promise<void> {
+  const tryIt = t('Try It');
+  const choice = await vscode.window.showInformationMessage(
+    t('FIM LSP is ready. Open a file and type; Tab accepts what appears.'), tryIt,
+  );
+  if (choice === tryIt) await vscode.commands.executeCommand('fimLsp.tryIt');
 }

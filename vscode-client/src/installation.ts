@@ -7,8 +7,9 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { lastLine } from './interpreter.ts';
+import { t } from './l10n.ts';
 
 /** A failed installation, in one sentence with the next step; the log has all that pip printed. */
 export class InstallationError extends Error {}
@@ -46,17 +47,17 @@ export async function install(work: Installation): Promise<string> {
   rmSync(work.environment, { recursive: true, force: true });
   mkdirSync(dirname(work.environment), { recursive: true });
   try {
-    work.report('Making a virtual environment');
+    work.report(t('Making a virtual environment'));
     const made = await run(work, work.base, ['-m', 'venv', work.environment]);
     if (!made.isGood) throw new InstallationError(whyNoEnvironment(work.base, made.output));
 
     const python = pythonOf(work.environment);
     const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
-    work.report('Looking for the packages on this machine');
+    work.report(t('Looking for the packages on this machine'));
     const offline = await run(work, python, [...pip, '--no-index', '--find-links', work.wheels, wheel]);
     if (!offline.isGood) {
       if (isDamaged(offline.output)) throw new InstallationError(damaged(wheel));
-      work.report('Fetching the packages');
+      work.report(t('Fetching the packages'));
       const online = await run(work, python, [...pip, '--retries', '1', '--find-links', work.wheels, wheel]);
       if (!online.isGood) throw new InstallationError(whyNotInstalled(wheel, online.output));
     }
@@ -64,6 +65,16 @@ export async function install(work: Installation): Promise<string> {
   } catch (error) {
     rmSync(work.environment, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** Deletes the environments that other versions of the extension have left beside one; each takes hundreds of MB. */
+export function removeOlder(environment: string): void {
+  const folder = dirname(environment);
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith('server-') && name !== basename(environment)) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
   }
 }
 
@@ -78,7 +89,7 @@ export function bundledWheel(folder: string): string {
     : undefined;
   if (name === undefined) {
     throw new InstallationError(
-      `This build of the extension carries no server (no wheel in ${folder}). Run: pip install fim-lsp`,
+      t('This build of the extension carries no server (no wheel in {0}). Install another build.', folder),
     );
   }
   return join(folder, name);
@@ -129,11 +140,11 @@ function shortened(step: string): string {
 
 function whyNoEnvironment(base: string, output: string): string {
   if (/ensurepip|No module named venv/.test(output)) {
-    return `${base} cannot make virtual environments: its module venv is incomplete. ` +
-      'On Debian and Ubuntu run: sudo apt install python3-venv, then try again.';
+    return t('{0} cannot make virtual environments: its module venv is incomplete. On Debian and Ubuntu run: sudo ' +
+      'apt install python3-venv, then try again.', base);
   }
-  return `No virtual environment could be made with ${base}: ${detail(output)}. ` +
-    'Name another Python in fimLsp.interpreter.';
+  return t('No virtual environment could be made with {0}: {1}. Name another Python in fimLsp.interpreter.', base,
+    detail(output));
 }
 
 const DAMAGE = /not a (?:valid|supported) wheel|is invalid|invalid wheel|BadZipFile|not a zip file|bad (?:wheel|CRC)/i;
@@ -144,20 +155,21 @@ const NETWORK_ERRORS = new RegExp([
 
 function whyNotInstalled(wheel: string, output: string): string {
   if (isDamaged(output)) return damaged(wheel);
-  if (/No space left/.test(output)) return 'The disk is full. Free about 300 MB and try again.';
+  if (/No space left/.test(output)) return t('The disk is full. Free about 400 MB and try again.');
   const python = /requires a different Python: (\S+) not in '?([^'\n]+)/.exec(output);
   if (python?.[1] !== undefined && python[2] !== undefined) {
-    return `Python ${python[1]} does not fit: fim-lsp needs ${python[2].trim()}. Name another in fimLsp.interpreter.`;
+    return t('Python {0} does not fit: fim-lsp needs {1}. Name another in fimLsp.interpreter.', python[1],
+      python[2].trim());
   }
   if (NETWORK_ERRORS.test(output)) {
-    return 'The package index cannot be reached, and the packages are not on this machine. Go online and try again, ' +
-      'or put the wheels into a folder and set PIP_FIND_LINKS to it.';
+    return t('The package index cannot be reached, and the packages are not on this machine. Go online and try ' +
+      'again, or put the wheels into a folder and set PIP_FIND_LINKS to it.');
   }
   const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
   if (missing !== undefined) {
-    return `pip finds no ${missing} for this Python and machine. Name another Python in fimLsp.interpreter.`;
+    return t('pip finds no {0} for this Python and machine. Name another Python in fimLsp.interpreter.', missing);
   }
-  return `pip failed: ${detail(output)}. The output has all that it printed.`;
+  return t('pip failed: {0}. The output has all that it printed.', detail(output));
 }
 
 function isDamaged(output: string): boolean {
@@ -165,10 +177,10 @@ function isDamaged(output: string): boolean {
 }
 
 function damaged(wheel: string): string {
-  return `The bundled wheel ${wheel} is damaged. Reinstall the extension.`;
+  return t('The bundled wheel {0} is damaged. Reinstall the extension.', wheel);
 }
 
 function detail(output: string): string {
   const error = output.split(/\r?\n/).filter((line) => /error/i.test(line)).at(-1);
-  return (error ?? lastLine(output) ?? 'it said nothing').trim();
+  return (error ?? lastLine(output) ?? t('it said nothing')).trim();
 }

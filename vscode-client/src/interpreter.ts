@@ -8,9 +8,13 @@
 
 import { execFile } from 'node:child_process';
 import { lstatSync, readlinkSync } from 'node:fs';
+import { t } from './l10n.ts';
 
 /** The `requires-python` of the server; a test compares the two. */
 export const MIN_PYTHON = '3.10';
+
+/** What the private environment takes on the disk. */
+const INSTALLED_MB = 400;
 
 const PROBE_TIMEOUT_MS = 30_000;
 
@@ -28,10 +32,17 @@ export type ProbeResult =
   | { readonly kind: 'absent' }
   | { readonly kind: 'broken'; readonly why: string };
 
-/** The first Python with the server, or a message for the user; `base` is one that can make a private environment. */
+/** The first Python with the server, or a message for the user. */
 export type SearchResult =
   | { readonly kind: 'found'; readonly candidate: Candidate; readonly version: string }
-  | { readonly kind: 'not found'; readonly message: string; readonly base: string | undefined };
+  | {
+    readonly kind: 'not found';
+    readonly message: string;
+    /** A Python that can make a private environment. */
+    readonly base: string | undefined;
+    /** True where nothing is broken: the server was not installed yet. */
+    readonly isSetUpMissing: boolean;
+  };
 
 // Python 2 understands it as well, so that an old one can state its version.  The marker tells the answer from what
 // a site customization may print.
@@ -61,13 +72,13 @@ export function probe(path: string, folder: string, timeoutMs = PROBE_TIMEOUT_MS
         const target = danglingLink(path);
         resolve(target === undefined
           ? { kind: 'absent' }
-          : { kind: 'broken', why: `its environment is broken: it links to ${target}, which is gone` });
+          : { kind: 'broken', why: t('its environment is broken: it links to {0}, which is gone', target) });
       } else if (error?.killed) {
-        resolve({ kind: 'broken', why: `it did not answer within ${timeoutMs / 1000} s` });
+        resolve({ kind: 'broken', why: t('it did not answer within {0} s', timeoutMs / 1000) });
       } else if (error?.code === 'EACCES') {
-        resolve({ kind: 'broken', why: 'it may not be executed' });
+        resolve({ kind: 'broken', why: t('it may not be executed') });
       } else {
-        resolve({ kind: 'broken', why: lastLine(stderr) ?? lastLine(error?.message ?? '') ?? 'it is not a Python' });
+        resolve({ kind: 'broken', why: lastLine(stderr) ?? lastLine(error?.message ?? '') ?? t('it is not a Python') });
       }
     });
   });
@@ -87,7 +98,8 @@ export async function search(candidates: readonly Candidate[], folder: string): 
   const named = tried.find(({ candidate }) => candidate.origin === 'setting');
   if (named !== undefined) {
     const base = named.result.kind === 'incomplete' ? named.candidate.path : undefined;
-    return { kind: 'not found', message: `fimLsp.interpreter: ${describe(named.candidate.path, named.result)}`, base };
+    const [what, isSetUpMissing] = [describe(named.candidate.path, named.result), isServerMissing(named.result)];
+    return { kind: 'not found', message: isSetUpMissing ? what : `fimLsp.interpreter: ${what}`, base, isSetUpMissing };
   }
   // The most useful message first: what an installation would mend, then what is there but cannot be used.
   const order: ProbeResult['kind'][] = ['incomplete', 'old', 'broken'];
@@ -95,12 +107,15 @@ export async function search(candidates: readonly Candidate[], folder: string): 
     const best = tried.find(({ result }) => result.kind === kind);
     if (best === undefined) continue;
     const base = kind === 'incomplete' ? best.candidate.path : undefined;
-    return { kind: 'not found', message: describe(best.candidate.path, best.result), base };
+    const message = describe(best.candidate.path, best.result);
+    return { kind: 'not found', message, base, isSetUpMissing: isServerMissing(best.result) };
   }
   return {
     kind: 'not found',
-    message: `No Python was found on PATH. Install Python ${MIN_PYTHON} or later, or name one in fimLsp.interpreter.`,
+    message: t('No Python was found on PATH. Install Python {0} or later, or name one in fimLsp.interpreter.',
+      MIN_PYTHON),
     base: undefined,
+    isSetUpMissing: false,
   };
 }
 
@@ -109,24 +124,28 @@ function classify(version: string, missing: readonly string[]): ProbeResult {
   return missing.length === 0 ? { kind: 'usable', version } : { kind: 'incomplete', version, missing };
 }
 
+function isServerMissing(result: ProbeResult): boolean {
+  return result.kind === 'incomplete' && result.missing.includes('fim_lsp');
+}
+
 /** Says what is wrong with a candidate and what to do next. */
 function describe(path: string, result: ProbeResult): string {
   switch (result.kind) {
     case 'usable':
-      return `${path} can run the server.`;
+      return t('{0} can run the server.', path);
     case 'incomplete':
-      return result.missing[0] === 'fim_lsp'
-        ? `fim-lsp is not installed for Python ${result.version} (${path}). ` +
-          `Install it privately with the button, or run: ${path} -m pip install fim-lsp`
-        : `fim-lsp is incomplete for Python ${result.version} (${path}): ${result.missing.join(', ')} missing. ` +
-          `Run: ${path} -m pip install --force-reinstall fim-lsp`;
+      return isServerMissing(result)
+        ? t('One step is left: install the server. It goes into a private environment of this extension (about {0} ' +
+          'MB), made with Python {1} ({2}), which stays as it is.', INSTALLED_MB, result.version, path)
+        : t('fim-lsp is incomplete for Python {0} ({1}): {2} missing. Run: {3}', result.version, path,
+          result.missing.join(', '), `${path} -m pip install --force-reinstall fim-lsp`);
     case 'old':
-      return `Python ${result.version} (${path}) is too old: fim-lsp needs ${MIN_PYTHON} or later. ` +
-        'Install a newer one, or name it in fimLsp.interpreter.';
+      return t('Python {0} ({1}) is too old: fim-lsp needs {2} or later. Install a newer one, or name it in ' +
+        'fimLsp.interpreter.', result.version, path, MIN_PYTHON);
     case 'absent':
-      return `there is no ${path}. Correct the setting, or empty it to have a Python found.`;
+      return t('there is no {0}. Correct the setting, or empty it to have a Python found.', path);
     case 'broken':
-      return `${path} does not work: ${result.why}. Repair it, or name another Python in fimLsp.interpreter.`;
+      return t('{0} does not work: {1}. Repair it, or name another Python in fimLsp.interpreter.', path, result.why);
   }
 }
 

@@ -59,7 +59,7 @@ const OPTIONS: LanguageClientOptions = {
   initializationFailedHandler: () => false,
   errorHandler: {
     error: () => ({ action: ErrorAction.Continue, handled: true }),
-    closed: () => ({ action: CloseAction.DoNotRestart, handled: true, message: 'the connection is closed' }),
+    closed: () => ({ action: CloseAction.DoNotRestart, handled: true, message: '' }),
   },
 };
 

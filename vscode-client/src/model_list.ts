@@ -1,8 +1,9 @@
 /** Shows the models in a list: those on this machine, with measured speeds, and those that can be fetched. */
 
 import * as vscode from 'vscode';
+import { t } from './l10n.ts';
 import {
-  availableInOrder, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
+  availableInOrder, formatMemory, formatSize, formatSpeed, MAX_BYTES_MEASURED_UNASKED,
   type AvailableModel, type InstalledModel, type Models, type Speed,
 } from './models.ts';
 
@@ -51,8 +52,8 @@ export class ModelList {
   /** Shows the list; returns what the user chose, or undefined. */
   async show(): Promise<Choice | undefined> {
     const { pick } = this;
-    pick.title = 'FIM LSP: Select Model';
-    pick.placeholder = 'Others are added with: fim-runtime models add ORG/NAME, or a .gguf file';
+    pick.title = t('FIM LSP: Select Model');
+    pick.placeholder = t('Type to search by name, size or license');
     pick.matchOnDescription = true;
     pick.matchOnDetail = true;
     pick.keepScrollPosition = true;
@@ -89,7 +90,7 @@ export class ModelList {
   private enqueue(model: InstalledModel): void {
     const { speeds } = this;
     if (speeds === undefined) return;
-    this.notes.set(model.name, 'measuring ...');
+    this.notes.set(model.name, t('measuring ...'));
     this.pick.busy = true;
     this.refresh();
     const measurement = this.lastMeasurement = this.lastMeasurement.then(async () => {
@@ -117,26 +118,27 @@ export class ModelList {
     const { installed } = this.models;
     const available = availableInOrder(this.models.available);
     return [
-      ...group('on this machine', installed.map((model) => this.describeInstalled(model))),
-      ...group('can be fetched', available.map((model) => this.describeAvailable(model))),
+      ...group(t('on this machine'), installed.map((model) => this.describeInstalled(model))),
+      ...group(t('can be fetched'), available.map((model) => this.describeAvailable(model))),
     ];
   }
 
   private describeInstalled(model: InstalledModel): Item {
     const { name, problem } = model;
-    const remove = button('trash', `Remove ${name} from this machine`,
+    const remove = button('trash', t('Remove {0} from this machine', name),
       () => { this.choose({ kind: 'remove', model }); });
     const buttons = model.isRemovable && this.speeds !== undefined ? [remove] : [];
-    const inUse = model.isCurrent ? 'in use: ' : '';
+    const size = [formatSize(model), formatMemory(model, this.models.available)].filter(Boolean).join(', ');
     if (problem !== '') return { name, label: `$(warning) ${name}`, detail: problem, buttons };
     const measured = this.speeds?.get(model);
-    const speed = this.notes.get(name) ?? (measured === undefined ? 'speed not measured yet' : formatSpeed(measured));
-    const measure = button('dashboard', 'Measure the speed of this model here; it is loaded a second time for that',
-      () => { this.enqueue(model); });
+    const known = measured === undefined ? t('speed not measured yet') : formatSpeed(measured);
+    const speed = this.notes.get(name) ?? known;
+    const whatFor = t('Measure the speed of this model here; it is loaded a second time for that');
+    const measure = button('dashboard', whatFor, () => { this.enqueue(model); });
     return {
       name,
       label: name,
-      description: inUse + formatSize(model),
+      description: model.isCurrent ? t('in use: {0}', size) : size,
       detail: speed,
       buttons: this.speeds === undefined ? [] : [measure, ...buttons],
       choice: { kind: 'use', model },
@@ -145,16 +147,16 @@ export class ModelList {
 
   private describeAvailable(model: AvailableModel): Item {
     const { name, licenseUrl, isRecommended, fits } = model;
-    const read = button('law', 'Read the license', () => void vscode.env.openExternal(vscode.Uri.parse(licenseUrl)));
+    const read = button('law', t('Read the license'), () => void vscode.env.openExternal(vscode.Uri.parse(licenseUrl)));
     const icon = isRecommended ? '$(star-full) ' : fits ? '' : '$(warning) ';
     const item: Item = {
       name,
       label: icon + name,
-      description: (isRecommended ? 'recommended: ' : '') + formatSize(model),
+      description: isRecommended ? t('recommended: {0}', formatSize(model)) : formatSize(model),
       detail: model.why,
       buttons: licenseUrl === '' ? [] : [read],
     };
-    if (name === this.adding) return { ...item, detail: '$(cloud-download) is being fetched' };
+    if (name === this.adding) return { ...item, detail: `$(cloud-download) ${t('is being fetched')}` };
     return { ...item, choice: { kind: 'fetch', model } };
   }
 }

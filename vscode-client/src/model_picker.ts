@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { changeModelInSettings, modelInSettings } from './configuration.ts';
 import { Failure, type Remedy } from './failure.ts';
+import { t } from './l10n.ts';
 import { download } from './model_download.ts';
 import { ModelList, type Choice } from './model_list.ts';
 import { ModelPrograms } from './model_programs.ts';
@@ -15,7 +16,6 @@ import { listModels, useModel } from './server_models.ts';
 
 /** Name of the model that comes with the server. */
 const EMBEDDED = 'default';
-const REMOVE = 'Remove';
 
 /** The command Select Model. */
 export class ModelPicker {
@@ -87,9 +87,9 @@ export class ModelPicker {
   }
 
   private async remove({ name, bytes, isCurrent }: InstalledModel, programs: ModelPrograms | undefined): Promise<void> {
-    const detail = `${formatBytes(bytes)} become free. It can be fetched again.`;
-    const choice = await vscode.window.showWarningMessage(`Remove ${name}?`, { modal: true, detail }, REMOVE);
-    if (choice !== REMOVE) return;
+    const [remove, detail] = [t('Remove'), t('{0} become free. It can be fetched again.', formatBytes(bytes))];
+    const choice = await vscode.window.showWarningMessage(t('Remove {0}?', name), { modal: true, detail }, remove);
+    if (choice !== remove) return;
     if (isCurrent) await this.use(EMBEDDED, programs);
     await programs?.remove(name);
   }

@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { lastLine } from './interpreter.ts';
+import { t } from './l10n.ts';
 import type { InstalledModel, Speed } from './models.ts';
 
 /** Name of the model that comes with the server. */
@@ -94,6 +95,6 @@ export function parseSpeed(json: string): Speed {
     tokens_per_second: number;
     problems: { problem: string; remedy: string }[];
   };
-  if (!report.ok) throw new Error(report.problems[0]?.problem ?? 'the model does not run');
+  if (!report.ok) throw new Error(report.problems[0]?.problem ?? t('the model does not run'));
   return { firstTokenMs: report.first_token_ms, tokensPerSecond: report.tokens_per_second };
 }

@@ -1,5 +1,7 @@
 /** Describes models in words: installed ones, and those of the catalogue; without `vscode`. */
 
+import { t } from './l10n.ts';
+
 /** A model on this machine. */
 export interface InstalledModel {
   readonly name: string;
@@ -26,6 +28,8 @@ export interface AvailableModel {
   /** False where the user is asked to agree with the license. */
   readonly isPermissive: boolean;
   readonly downloadBytes: number;
+  /** Memory that the model is expected to take here. */
+  readonly memoryBytes: number;
   /** Whether the memory of this machine is enough. */
   readonly fits: boolean;
   readonly isRecommended: boolean;
@@ -53,12 +57,19 @@ export const MAX_BYTES_MEASURED_UNASKED = 200e6;
 export function formatSize(model: InstalledModel | AvailableModel): string {
   const bytes = 'bytes' in model ? model.bytes : model.downloadBytes;
   const license = model.license === '' ? [] : [model.license];
-  return [`${formatCount(model.parameters)} parameters`, formatBytes(bytes), ...license].join(', ');
+  return [t('{0} parameters', formatCount(model.parameters)), formatBytes(bytes), ...license].join(', ');
+}
+
+/** Returns the memory that an installed model takes, where the catalogue has it; else nothing. */
+export function formatMemory(model: InstalledModel, models: readonly AvailableModel[]): string {
+  const known = models.find(({ name }) => name === model.name);
+  return known === undefined ? '' : t('{0} of memory', formatBytes(known.memoryBytes));
 }
 
 /** Returns a measured speed for one line of a list: `first token in 69 ms, then 301 per second here`. */
 export function formatSpeed(speed: Speed): string {
-  return `first token in ${speed.firstTokenMs.toFixed(0)} ms, then ${speed.tokensPerSecond.toFixed(0)} per second here`;
+  return t('first token in {0} ms, then {1} per second here', speed.firstTokenMs.toFixed(0),
+    speed.tokensPerSecond.toFixed(0));
 }
 
 /** Returns models of the catalogue that can be fetched: the recommended first, those that do not fit last. */

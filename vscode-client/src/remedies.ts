@@ -4,16 +4,17 @@ import * as vscode from 'vscode';
 import { readClientSettings, SECTION } from './configuration.ts';
 import type { Failure, Remedy } from './failure.ts';
 import type { ServerInstaller } from './install_server.ts';
+import { t } from './l10n.ts';
 import type { PythonLocator } from './python_locator.ts';
 import type { Server } from './server.ts';
 import { serveOptions } from './settings.ts';
 
-const TITLES: Record<Remedy, string> = {
-  install: 'Install',
-  output: 'Show Output',
-  restart: 'Restart',
-  settings: 'Open Settings',
-  serve: 'Start It in a Terminal',
+const TITLES: Record<Remedy, () => string> = {
+  install: () => t('Install'),
+  output: () => t('Show Output'),
+  restart: () => t('Restart'),
+  settings: () => t('Open Settings'),
+  serve: () => t('Start It in a Terminal'),
 };
 
 export class Remedies {
@@ -33,9 +34,11 @@ export class Remedies {
 
   /** Shows a failure with its buttons, and does what the user chooses. */
   async offer(failure: Failure): Promise<void> {
-    const titles = failure.remedies.map((remedy) => TITLES[remedy]);
-    const choice = await vscode.window.showErrorMessage(`FIM LSP: ${failure.message}`, ...titles);
-    const remedy = failure.remedies.find((known) => TITLES[known] === choice);
+    const titles = failure.remedies.map((remedy) => TITLES[remedy]());
+    const { showErrorMessage, showInformationMessage } = vscode.window;
+    const show = failure.isSetUpMissing ? showInformationMessage : showErrorMessage;
+    const choice = await show(`FIM LSP: ${failure.message}`, ...titles);
+    const remedy = failure.remedies.find((known) => TITLES[known]() === choice);
     if (remedy !== undefined) await this.apply(remedy);
   }
 

@@ -6,9 +6,12 @@ import { Backoff, MAX_RESTARTS, WINDOW_MS } from './backoff.ts';
 import { readClientSettings } from './configuration.ts';
 import { Failure } from './failure.ts';
 import { createClient } from './language_client.ts';
+import { t } from './l10n.ts';
 import type { PythonLocator } from './python_locator.ts';
 import { ConnectionError, startServer, type Connection } from './server_process.ts';
 import type { DocumentState, ProcessState, ServerStatus } from './status.ts';
+import type { Usage } from './usage.ts';
+import { decisive, type Trace } from './why.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 2_000;
@@ -17,7 +20,11 @@ const EXIT_MESSAGE_TIMEOUT_MS = 1_000;
 /** Result of `fimLsp/explain`, as far as it is used. */
 interface Explanation {
   readonly markdown: string;
+  readonly traces: readonly Trace[];
 }
+
+/** Kind of trigger in LSP for a request that typing makes. */
+const AUTOMATIC = 2;
 
 interface Session {
   readonly client: LanguageClient;
@@ -36,7 +43,7 @@ export class Server {
   private restartTimer: NodeJS.Timeout | undefined;
   /** Number of starts and stops; code that finds it changed after a wait has been overtaken and does nothing more. */
   private attempt = 0;
-  private state: ProcessState = { kind: 'starting', detail: 'not started yet' };
+  private state: ProcessState = { kind: 'starting', detail: '' };
 
   readonly onDidChangeState = this.stateChanges.event;
   /** Fires once for each failure that the user should hear of. */
@@ -63,14 +70,14 @@ export class Server {
   /** Starts the server, or starts it again, because the user or the settings say so. */
   async start(): Promise<void> {
     this.backoff.reset();
-    await this.launch('starting');
+    await this.launch(t('starting'));
   }
 
   /** Connects to a shared server that may not listen yet: a failure is tried again. */
   async startWhenListening(): Promise<void> {
     this.backoff.reset();
     this.backoff.next(Date.now());
-    await this.launch('waiting for the server');
+    await this.launch(t('waiting for the server'));
   }
 
   /** Ends the server and never fails; `detail` says what is done until it starts again. */
@@ -82,9 +89,27 @@ export class Server {
   }
 
   /** Shows that there is no server and why; the caller tells the user. */
-  setFailed(message: string): void {
-    this.output.error(message);
-    this.setState({ kind: 'failed', message });
+  setFailed(message: string, isSetUpMissing = false): void {
+    if (isSetUpMissing) this.output.info(message);
+    else this.output.error(message);
+    this.setState({ kind: 'failed', message, isSetUpMissing });
+  }
+
+  /** Waits until a model is ready; returns false if it takes too long, or fails. */
+  async untilReady(timeoutMs: number): Promise<boolean> {
+    const isReady = (): boolean => this.state.kind === 'running' && this.state.status?.state === 'ready';
+    if (isReady()) return true;
+    let subscription: vscode.Disposable | undefined;
+    const changed = new Promise<boolean>((resolve) => {
+      subscription = this.onDidChangeState(({ kind }) => {
+        if (isReady() || kind === 'failed') resolve(isReady());
+      });
+    });
+    try {
+      return await Promise.race([changed, resolveAfter(timeoutMs, false)]);
+    } finally {
+      subscription?.dispose();
+    }
   }
 
   /**
@@ -97,6 +122,34 @@ export class Server {
     if (client === undefined) return undefined;
     const params = uri === undefined ? {} : { uri: client.code2ProtocolConverter.asUri(uri) };
     return (await client.sendRequest<Explanation>('fimLsp/explain', params)).markdown;
+  }
+
+  /** Returns what was accepted on the last days; undefined while no server runs, or it is too old to tell. */
+  async usage(): Promise<Usage | undefined> {
+    try {
+      return await this.client?.sendRequest<Usage>('fimLsp/stats', {});
+    } catch (error) {
+      this.output.debug(`fimLsp/stats: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Asks for a suggestion as typing does, and returns what came of it; undefined while no server runs.
+   *
+   * A suggestion that comes is in the server's cache then, for VS Code to show.
+   */
+  async tryAt(uri: vscode.Uri, position: vscode.Position): Promise<Trace | undefined> {
+    const { client } = this;
+    if (client === undefined) return undefined;
+    const { code2ProtocolConverter: convert } = client;
+    await client.sendRequest('textDocument/inlineCompletion', {
+      textDocument: { uri: convert.asUri(uri) },
+      position: convert.asPosition(position),
+      context: { triggerKind: AUTOMATIC },
+    });
+    const params = { uri: convert.asUri(uri) };
+    return decisive((await client.sendRequest<Explanation>('fimLsp/explain', params)).traces);
   }
 
   private async launch(detail: string): Promise<void> {
@@ -136,7 +189,8 @@ export class Server {
   private async pythonCommand(): Promise<string[]> {
     const found = await this.locator.find();
     if (found.kind === 'not found') {
-      throw new Failure(found.message, found.base === undefined ? ['settings', 'restart'] : ['install', 'settings']);
+      if (found.base === undefined) throw new Failure(found.message, ['settings', 'restart']);
+      throw new Failure(found.message, ['install', 'settings'], found.isSetUpMissing);
     }
     this.output.info(`Python ${found.version} (${found.candidate.path}, from ${found.candidate.origin})`);
     return [found.candidate.path, '-m', 'fim_lsp'];
@@ -145,7 +199,7 @@ export class Server {
   /** Initializes a new server; returns a sentence if that fails. */
   private async initialize(connection: Connection): Promise<string | undefined> {
     const { address } = readClientSettings();
-    const where = address === '' ? `process ${connection.pid ?? 'unknown'}` : `shared, at ${address}`;
+    const where = address === '' ? t('process {0}', connection.pid ?? '-') : t('shared, at {0}', address);
     const client = createClient(connection, this.output, this.middleware);
     this.session = { client, connection };
     client.onNotification('fimLsp/status', (status: ServerStatus) => {
@@ -157,7 +211,7 @@ export class Server {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => {
-        resolve(`The server did not answer within ${START_TIMEOUT_MS / 1000} s.`);
+        resolve(t('The server did not answer within {0} s.', START_TIMEOUT_MS / 1000));
       }, START_TIMEOUT_MS);
     });
     const started = client.start().then(
@@ -200,20 +254,20 @@ export class Server {
     if (delay === undefined) {
       const minutes = WINDOW_MS / 60_000;
       this.fail(new Failure(
-        `${message} It was restarted ${MAX_RESTARTS} times within ${minutes} minutes and is left alone now. ` +
-        'The output says more; Restart tries again.',
+        t('{0} It was restarted {1} times within {2} minutes and is left alone now. The output says more; Restart ' +
+          'tries again.', message, MAX_RESTARTS, minutes),
         ['restart', 'output'],
       ));
       return;
     }
     this.output.warn(`${message} Restarting in ${delay / 1000} s (${this.backoff.count} of ${MAX_RESTARTS}).`);
-    const detail = `restarting, ${this.backoff.count} of ${MAX_RESTARTS}: ${message}`;
+    const detail = t('restarting, {0} of {1}: {2}', this.backoff.count, MAX_RESTARTS, message);
     this.setState({ kind: 'starting', detail });
     this.restartTimer = setTimeout(() => void this.launch(detail), delay);
   }
 
   private fail(failure: Failure): void {
-    this.setFailed(failure.message);
+    this.setFailed(failure.message, failure.isSetUpMissing);
     this.failures.fire(failure);
   }
 

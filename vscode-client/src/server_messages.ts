@@ -5,13 +5,18 @@ import {
   MessageType, ShowMessageNotification, ShowMessageRequest,
   type LanguageClient, type MessageActionItem, type ShowMessageParams,
 } from 'vscode-languageclient/node';
+import { actions, type Action } from './action.ts';
 import { SCHEMES } from './status.ts';
 
-/** Buttons that each error of the server gets, with the commands that they run. */
-const NEXT_STEPS = new Map([
-  [{ title: 'Select Model' }, 'fimLsp.selectModel'],
-  [{ title: 'Show Output' }, 'fimLsp.showOutput'],
-]);
+/** Returns the buttons that a message of the server gets, beside its own. */
+function nextSteps(type: MessageType): readonly Action[] {
+  switch (type) {
+    case MessageType.Error: return [actions.selectModel(), actions.showOutput()];
+    // A model that is not there, or a setting with a wrong value.
+    case MessageType.Warning: return [actions.selectModel(), actions.openSettings()];
+    default: return [];
+  }
+}
 
 const SHOW = {
   [MessageType.Error]: vscode.window.showErrorMessage,
@@ -31,14 +36,14 @@ export function showMessagesOf(client: LanguageClient): void {
 
 /** Shows a message; returns the action that the user chose, if it is one of the server's. */
 async function show(
-  { type, message }: ShowMessageParams, actions: MessageActionItem[],
+  { type, message }: ShowMessageParams, offered: MessageActionItem[],
 ): Promise<MessageActionItem | null> {
   const showIn = type === MessageType.Error || type === MessageType.Warning ? SHOW[type] : SHOW[MessageType.Info];
-  const ours = type === MessageType.Error ? [...NEXT_STEPS.keys()] : [];
-  const choice = await showIn(message, ...actions, ...ours);
-  const command = choice && NEXT_STEPS.get(choice);
-  if (command !== undefined) await vscode.commands.executeCommand(command);
-  return choice === undefined || command !== undefined ? null : choice;
+  const steps = new Map<MessageActionItem, Action>(nextSteps(type).map((step) => [{ title: step.title }, step]));
+  const choice = await showIn<MessageActionItem>(message, ...offered, ...steps.keys());
+  const step = choice && steps.get(choice);
+  if (step !== undefined) await vscode.commands.executeCommand(step.command, ...step.arguments ?? []);
+  return choice === undefined || step !== undefined ? null : choice;
 }
 
 /**

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process';
 import { Transform } from 'node:stream';
 import { lastLine } from './interpreter.ts';
+import { t } from './l10n.ts';
 
 const KEPT_LINES = 20;
 const KILL_AFTER_MS = 2_000;
@@ -62,8 +63,9 @@ export function startServer(
       });
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new ConnectionError(`${program} cannot be started: ${reason(error)}. ` +
-        'Correct fimLsp.command or fimLsp.interpreter.'));
+      reject(new ConnectionError(
+        t('{0} cannot be started: {1}. Correct fimLsp.command or fimLsp.interpreter.', program, reason(error)),
+      ));
     });
     child.once('spawn', () => {
       resolve({ reader: wire, writer: child.stdin, pid: child.pid, ended, close: () => end(child, ended) });
@@ -111,12 +113,14 @@ function exitMessage(
   garbage: string | undefined,
 ): string {
   if (garbage !== undefined) {
-    return `${program} does not speak the protocol: it wrote ${shown(garbage)} to its standard output. ` +
-      'Check fimLsp.command, and that nothing prints at the start of Python.';
+    return t('{0} does not speak the protocol: it wrote {1} to its standard output. Check fimLsp.command, and that ' +
+      'nothing prints at the start of Python.', program, shown(garbage));
   }
-  const how = signal !== null ? `was ended by ${signal}` : `ended with exit code ${code ?? 'unknown'}`;
+  const how = signal !== null
+    ? t('The server was ended by {0}', signal)
+    : t('The server ended with exit code {0}', code ?? t('unknown'));
   const last = lastLine(errors.join('\n'));
-  return `The server ${how}${last === undefined ? '.' : `: ${last}`}`;
+  return `${how}${last === undefined ? '.' : `: ${last}`}`;
 }
 
 async function end(child: ReturnType<typeof spawn>, ended: Promise<string>): Promise<void> {
@@ -141,8 +145,8 @@ function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void)
 
 function reason(error: NodeJS.ErrnoException): string {
   switch (error.code) {
-    case 'ENOENT': return 'there is no such file';
-    case 'EACCES': return 'it may not be executed';
+    case 'ENOENT': return t('there is no such file');
+    case 'EACCES': return t('it may not be executed');
     default: return error.message;
   }
 }

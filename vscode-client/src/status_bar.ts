@@ -1,13 +1,22 @@
 /** Shows in the status bar what `status` says about the active document. */
 
 import * as vscode from 'vscode';
+import { t } from './l10n.ts';
+import { findProblems, type Problem } from './problems.ts';
 import {
-  describeAdding, describeModel, describeStatus, findOffReason, findProblem,
-  type DocumentState, type Indicator, type ProcessState, type StatusFacts,
+  describeAdding, describeLastAnswer, describeModel, describeStatus, findOffReason,
+  type DocumentState, type Indicator, type LastAnswer, type OffReason, type ProcessState, type StatusFacts,
 } from './status.ts';
 
 /** Shorter work is not shown: an icon that flickers at each key disturbs. */
 const SHOW_BUSY_AFTER_MS = 300;
+
+/** Commands that the tooltip has links for, with their words. */
+const TOOLTIP_COMMANDS: readonly [string, () => string][] = [
+  ['fimLsp.whyNothing', () => t('Why nothing here?')],
+  ['fimLsp.selectModel', () => t('Select model')],
+  ['fimLsp.showUsage', () => t('Keys saved')],
+];
 
 const BACKGROUNDS: Partial<Record<Indicator, vscode.ThemeColor>> = {
   error: new vscode.ThemeColor('statusBarItem.errorBackground'),
@@ -20,6 +29,7 @@ export class StatusBar implements vscode.Disposable {
   private readonly documents = new Map<string, DocumentState>();
   private process: ProcessState = { kind: 'starting', detail: '' };
   private snoozedUntil = 0;
+  private lastAnswer: LastAnswer | undefined;
   private wakeUp: NodeJS.Timeout | undefined;
   private busy: NodeJS.Timeout | undefined;
 
@@ -48,7 +58,10 @@ export class StatusBar implements vscode.Disposable {
     const isBusy = process.kind === 'running' && process.status?.state === 'busy';
     clearTimeout(this.busy);
     this.process = process;
-    if (process.kind !== 'running') this.documents.clear();  // the next process sends its own
+    if (process.kind !== 'running') {  // the next process sends its own
+      this.documents.clear();
+      this.lastAnswer = undefined;
+    }
     if (isBusy) this.busy = setTimeout(() => { this.refresh(); }, SHOW_BUSY_AFTER_MS);
     else this.refresh();
   }
@@ -58,6 +71,12 @@ export class StatusBar implements vscode.Disposable {
     const key = vscode.Uri.parse(document.uri).toString();  // percent-escapes may differ
     if (document.state === 'active') this.documents.delete(key);
     else this.documents.set(key, document);
+    this.refresh();
+  }
+
+  /** Shows what came of the last request, and how long it took. */
+  showAnswer(answer: LastAnswer): void {
+    this.lastAnswer = answer;
     this.refresh();
   }
 
@@ -75,13 +94,23 @@ export class StatusBar implements vscode.Disposable {
   }
 
   /** Why nothing is suggested in the active document; undefined if suggestions are on. */
-  get offReason(): string | undefined {
-    return findOffReason(this.facts(), Date.now())?.long;
+  get offReason(): OffReason | undefined {
+    return findOffReason(this.facts(), Date.now());
   }
 
-  /** Why no model answers; undefined if one does or is on its way. */
-  get problem(): string | undefined {
-    return findProblem(this.process);
+  /** What keeps suggestions from coming, with the actions that mend it. */
+  get problems(): readonly Problem[] {
+    return findProblems(this.facts(), Date.now());
+  }
+
+  /** Whether the user wants suggestions at all, as the running server says. */
+  get isDisabled(): boolean {
+    return this.process.kind === 'running' && this.process.status?.state === 'disabled';
+  }
+
+  /** Whether there is no server yet, because it was never installed. */
+  get isSetUpMissing(): boolean {
+    return this.process.kind === 'failed' && this.process.isSetUpMissing === true;
   }
 
   /** Which model is being fetched, and how much of it is there; undefined for none. */
@@ -89,9 +118,10 @@ export class StatusBar implements vscode.Disposable {
     return describeAdding(this.process)?.long;
   }
 
-  /** Lines about the running model and its languages. */
+  /** Lines about the running model, its languages and the last answer. */
   get model(): readonly string[] {
-    return describeModel(this.process);
+    const last = describeLastAnswer(this.lastAnswer);
+    return [...describeModel(this.process), ...(last === undefined ? [] : [last])];
   }
 
   private facts(): StatusFacts {
@@ -100,6 +130,7 @@ export class StatusBar implements vscode.Disposable {
     return {
       process: this.process,
       snoozedUntil: this.snoozedUntil,
+      lastAnswer: this.lastAnswer,
       document: document && { languageId: document.languageId, scheme: document.uri.scheme, state, message },
     };
   }
@@ -110,6 +141,9 @@ export class StatusBar implements vscode.Disposable {
     this.item.accessibilityInformation = { label, role: 'button' };
     const markdown = new vscode.MarkdownString(`**${label}**`);
     for (const line of tooltip) markdown.appendMarkdown('\n\n').appendText(line);
+    markdown.isTrusted = { enabledCommands: TOOLTIP_COMMANDS.map(([command]) => command) };
+    const links = TOOLTIP_COMMANDS.map(([command, title]) => `[${title()}](command:${command})`);
+    if (indicator !== 'set up') markdown.appendMarkdown(`\n\n---\n\n${links.join(' | ')}`);
     this.item.tooltip = markdown;
     this.item.backgroundColor = BACKGROUNDS[indicator];
     const isReady = indicator === 'ready' || indicator === 'busy' || indicator === 'on request';

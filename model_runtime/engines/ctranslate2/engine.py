@@ -1,12 +1,11 @@
-"""Runs a bundle with CTranslate2: the default on CPUs, and the lightest to install.
+"""Runs a bundle with CTranslate2.
 
 One worker thread decodes and hands tokens over through a queue.  A prefill cannot be interrupted;
 cancelling and closing act at the next token.  KV state is reused through static prompts (see
 `static_prompts`); since CTranslate2 never drops them, the model is loaded anew when they exceed a
 budget (about 30 ms for 34 M parameters).
 
-CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here;
-greedy decoding is deterministic.
+CTranslate2's seeds are not reproducible on a live model, so `SamplingParams.seed` is ignored here.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from model_runtime.engines.abilities import KeptTexts
 from model_runtime.engines.artifact_cache import artifact_folder
 from model_runtime.engines.checks import check_prompt, check_text
 from model_runtime.engines.ctranslate2.model import VERSION, LoadedModel
@@ -32,7 +32,6 @@ from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.known_logits import KnownLogits
 from model_runtime.engines.protocol import (
     GeneratedToken,
-    KeptTexts,
     RunCounts,
     SamplingParams,
     ScoredToken,
@@ -83,7 +82,8 @@ class CTranslate2Engine:
         """
         self.context_length = context_length
         self._vocab = spec.vocab
-        model = LoadedModel(folder, device, usable_threads(threads, _MAX_THREADS))
+        threads = usable_threads(threads, _MAX_THREADS, weights=spec.count_parameters())
+        model = LoadedModel(folder, device, threads)
         # CTranslate2 keeps what several heads share once for each of them.
         bytes_per_token = spec.kv_bytes_per_token() * spec.heads // spec.kv_heads
         budget = kept_budget(bytes_per_token, kept_bytes, texts=_USUAL_TEXTS)

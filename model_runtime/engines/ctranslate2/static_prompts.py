@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from model_runtime.engines.protocol import KeptTexts
+from model_runtime.engines.abilities import KeptTexts
 
 STEP = 64
 """Static prompts end at multiples of this many ids."""

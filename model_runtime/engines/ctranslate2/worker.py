@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from model_runtime.engines.abilities import KeptTexts
 from model_runtime.engines.ctranslate2.model import LoadedModel
 from model_runtime.engines.ctranslate2.static_prompts import Cut, StaticPrompts
-from model_runtime.engines.protocol import KeptTexts, SamplingParams
+from model_runtime.engines.protocol import SamplingParams
 from model_runtime.errors import EngineError
 
 if TYPE_CHECKING:

@@ -12,17 +12,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from model_runtime.engines import huge_pages
+from model_runtime.engines.abilities import WeightForms
 from model_runtime.engines.kept_budget import kept_budget
 from model_runtime.engines.kind import EngineOptions
 from model_runtime.engines.numpy_sampling import Draws, pick, score
 from model_runtime.engines.onnx.file import DECODER, model_path
-from model_runtime.engines.onnx.forms import Forms, chosen_forms, form_folder
+from model_runtime.engines.onnx.forms import Forms, chosen_forms, form_folder, forms_file
 from model_runtime.engines.onnx.head import Head, Places, is_head_apart, open_head
 from model_runtime.engines.onnx.matrices import columns_of_a_step
 from model_runtime.engines.onnx.session import Buffers, cancellable, open_session, run_options
@@ -162,7 +164,8 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         spec: DecoderSpec,
         context_length: int,
         *,
-        reading: tuple[Path, int] | None = None,
+        forms: Forms,
+        reading: Path | None = None,
         shortlist: Shortlist | None = None,
         threads: int = 0,
         kept_bytes: int | None = None,
@@ -171,9 +174,10 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
 
         Args:
             folder: as `onnx.folder` writes it.
-            reading: folder of a second form, and ids of the shortest pass that it runs.
             spec: of the decoder in it.
             context_length: most ids that prompt and answer may have together.
+            forms: names what is in the folders.
+            reading: folder of the second form, where there is one.
             shortlist: of the same model; None for the whole head at each id.
             threads: 0 chooses.
             kept_bytes: memory for what has been read of texts; None fits it to this machine.
@@ -181,11 +185,11 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
         Raises:
             EngineUnavailable: ONNX Runtime cannot load it here.
         """
-        number = usable_threads(threads, _MAX_THREADS)
+        number = usable_threads(threads, _MAX_THREADS, weights=spec.count_parameters())
         session = open_session(model_path(folder, DECODER), number)
         second = None
         if reading is not None:
-            second = Reading(open_session(model_path(reading[0], DECODER), number), reading[1])
+            second = Reading(open_session(model_path(reading, DECODER), number), forms.reading_from)
         head = open_head(folder, session, number)
         passes = OnnxPasses(session, head, spec, reading=second, shortlist=shortlist)
         super().__init__(
@@ -193,7 +197,15 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
             context_length,
             spec.vocab,
             kept_bytes=kept_budget(passes.row_bytes, kept_bytes),
+            id_seconds=forms.id_seconds,
         )
+        self.weight_forms = WeightForms(
+            forms.writing, forms.reading or forms.writing, has_shortlist=shortlist is not None
+        )
+        """Implements `FormChooser.weight_forms`."""
+        self._chosen_by: Path | None = None
+        """File with the times by which the forms were chosen."""
+        huge_pages.move_soon()
 
     @classmethod
     def open(
@@ -226,34 +238,44 @@ class OnnxEngine(SlotEngine[Buffers, Places]):
                 "the engine onnx runs on processors only; set device to cpu, or engine to torch"
             )
         manifest = bundle.manifest
+        weights = manifest.decoder.count_parameters()
+        number = usable_threads(threads, _MAX_THREADS, weights=weights)
         if kind is None and manifest.weights.dtype == "int8":
-            forms = chosen_forms(bundle, usable_threads(threads, _MAX_THREADS))
+            forms = chosen_forms(bundle, number)
         else:
             forms = Forms(kind or "float32")
 
         def load(*, anew: bool) -> OnnxEngine:
             reading, shortlist = None, None
             if forms.reading:
-                reading = (form_folder(bundle, forms.reading, anew=anew), forms.reading_from)
+                reading = form_folder(bundle, forms.reading, anew=anew)
             folder = form_folder(bundle, forms.writing, anew=anew)
             columns = columns_of_a_step(forms.writing, manifest.decoder.hidden)
             if columns and not is_exact and is_head_apart(folder):
-                number = usable_threads(threads, _MAX_THREADS)
                 shortlist = open_shortlist(bundle, number, columns=columns, anew=anew)
             return cls(
                 folder,
                 manifest.decoder,
                 manifest.context_length,
+                forms=forms,
                 reading=reading,
                 shortlist=shortlist,
-                threads=threads,
+                threads=number,
                 kept_bytes=kept_bytes,
             )
 
         try:
-            return load(anew=False)
+            engine = load(anew=False)
         except EngineUnavailable:  # the files may have been damaged since they were written
-            return load(anew=True)
+            engine = load(anew=True)
+        engine._chosen_by = forms_file(bundle, number)
+        return engine
+
+    def forget_choice(self) -> None:
+        """Implements `FormChooser.forget_choice`."""
+        if self._chosen_by is not None:
+            with suppress(OSError):
+                self._chosen_by.unlink(missing_ok=True)
 
 
 def open_model(bundle: ModelBundle, options: EngineOptions) -> OnnxEngine:

@@ -20,6 +20,7 @@ from model_runtime.engines.onnx.file import DECODER, model_path
 from model_runtime.engines.onnx.matrices import SIGNED_ROWS, UNSIGNED_ROWS
 from model_runtime.engines.onnx.overflow import overflows
 from model_runtime.engines.onnx.session import Buffers, open_session, run_options
+from model_runtime.engines.threads import LARGE_WEIGHTS
 from model_runtime.errors import EngineUnavailable
 from model_runtime.hardware import machine_facts
 from model_runtime.measurements import measurement_file, remember, remembered
@@ -35,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 BLOCKS = "int8-128"
 """Number type of bundles with int8 weights where nothing is measured."""
-_MIN_WEIGHTS = 2**26
-"""Weights of the smallest model that is measured; smaller ones read fast in any form."""
 _LENGTHS = (1, 4, 16, 32)
 """Ids of the passes that are measured."""
 _ROUNDS = 3
@@ -55,6 +54,8 @@ class Forms(NamedTuple):
     """Runs the longer ones; empty where one form does both."""
     reading_from: int = 0
     """Ids of the shortest pass that the second form runs."""
+    id_seconds: float = 0.0
+    """Time of an id in a long pass, as it was measured; 0 where nothing was."""
 
 
 class Seconds(NamedTuple):
@@ -85,7 +86,7 @@ def chosen_forms(
     bundle: ModelBundle,
     threads: int,
     *,
-    min_weights: int = _MIN_WEIGHTS,
+    min_weights: int = LARGE_WEIGHTS,
     free: int | None = None,
 ) -> Forms:
     """Returns the forms for a bundle with int8 weights, as they are fastest on this machine.
@@ -93,7 +94,8 @@ def chosen_forms(
     Args:
         bundle: the model.
         threads: threads that share each operator.
-        min_weights: weights of the smallest model that is measured.
+        min_weights: weights of the smallest model that is measured; smaller ones read fast in any
+            form.
         free: bytes of memory that can be had; by default those of this machine or container.
 
     Raises:
@@ -103,13 +105,7 @@ def chosen_forms(
     spec = bundle.manifest.decoder
     if spec.count_parameters() < min_weights:
         return Forms(BLOCKS)
-    facts = {
-        "weights": bundle.manifest.weights.sha256,
-        "version": onnxruntime.__version__,
-        "threads": threads,
-        **machine_facts(),
-    }
-    path = measurement_file("forms", facts)
+    path = forms_file(bundle, threads)
     free = available_memory() if free is None else free
     has_room = _layer_weights(spec) * _SHARE <= free
     times = remembered(path, _parsed)
@@ -125,8 +121,22 @@ def chosen_forms(
         logger.warning("no second form of the weights can be written (%s)", error)
         return Forms(BLOCKS)
     forms = fastest_forms(times, by_rows, has_room=has_room)
+    longest = max(times)
+    of_it = times[longest].blocks if forms == Forms(BLOCKS) else times[longest].rows
+    forms = forms._replace(id_seconds=of_it / longest)
     logger.info("%s reads and writes with %s: %s", bundle.manifest.name, forms, times)
     return forms
+
+
+def forms_file(bundle: ModelBundle, threads: int) -> Path:
+    """Returns the file that remembers how fast the forms of a bundle are with so many threads."""
+    facts = {
+        "weights": bundle.manifest.weights.sha256,
+        "version": onnxruntime.__version__,
+        "threads": threads,
+        **machine_facts(),
+    }
+    return measurement_file("forms", facts)
 
 
 def row_kind() -> str:
@@ -140,7 +150,7 @@ def row_kind() -> str:
 
 
 def fastest_forms(times: Mapping[int, Seconds], by_rows: str, *, has_room: bool) -> Forms:
-    """Returns the forms that take least time.
+    """Returns the forms that take least time, without a word on how long that is.
 
     Args:
         times: seconds of a pass by its ids; of a single one, too.

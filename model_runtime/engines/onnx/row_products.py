@@ -14,11 +14,12 @@ third longer and never overflow.
 from __future__ import annotations
 
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 
 from model_runtime.engines.onnx.file import CONTRIB, OnnxFile
-from model_runtime.models.tensors import BundleTensors
+from model_runtime.models.tensors import Int8Matrix
 from model_runtime.models.weights import Array
 
 _LARGEST = 127
@@ -28,10 +29,17 @@ _LEAST = 1e-30
 """Taken for the largest amount of a row of zeros."""
 
 
+class Int8Tensors(Protocol):
+    """Has the matrices; the weights of a bundle do."""
+
+    def int8(self, name: str) -> Int8Matrix:
+        """Returns a matrix in 8 bits, which is rounded where it has others."""
+
+
 class RowProducts:
     """Writes such products; methods take and return names of tensors in the graph."""
 
-    def __init__(self, tensors: BundleTensors, file: OnnxFile, *, is_signed: bool) -> None:
+    def __init__(self, tensors: Int8Tensors, file: OnnxFile, *, is_signed: bool) -> None:
         """Takes the weights, the graph, and whether the numbers of a matrix are signed."""
         self._tensors = tensors
         self._file = file

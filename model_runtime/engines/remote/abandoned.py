@@ -68,8 +68,8 @@ class AbandonedAnswers:
         self._is_running = is_running
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
-        self._seen: dict[int, float] = {}
-        """Moments at which answers were last seen to go on, by tag."""
+        self._ended: dict[int, float] = {}
+        """Moments at which answers that went on were over, by tag; infinite before."""
         self._num_looks = 0
         self._looked_at = float("-inf")
         self._can_tell = True
@@ -90,7 +90,7 @@ class AbandonedAnswers:
 
     def number_since(self, moment: float) -> int:
         """Returns how many answers went on after `time.monotonic` showed a moment."""
-        return sum(seen >= moment for seen in list(self._seen.values()))
+        return sum(ended >= moment for ended in list(self._ended.values()))
 
     def most_tokens(self, wanted: int) -> int:
         """Returns how many tokens to ask for at once, so that the next request waits shortly."""
@@ -112,6 +112,12 @@ class AbandonedAnswers:
             seconds = _AGAIN_SECONDS
         with self._lock:
             self._num_looks -= 1
+            now = time.monotonic()
+            if answer.tag in self._ended:
+                self._ended[answer.tag] = now
+            for tag, ended in list(self._ended.items()):
+                if now - ended > _SELDOM_SECONDS:
+                    del self._ended[tag]
 
     def _goes_on(self, tag: int) -> bool:
         try:
@@ -119,15 +125,11 @@ class AbandonedAnswers:
         except (ServerProblem, Cancelled):
             return False
         with self._lock:
-            now = time.monotonic()
             if is_running is None:
                 self._can_tell = False
             elif is_running:
                 self.server_stops = False
-                self._seen = {
-                    one: seen for one, seen in self._seen.items() if now - seen < _SELDOM_SECONDS
-                }
-                self._seen[tag] = now
+                self._ended[tag] = float("inf")
             elif self.server_stops is None:
                 self.server_stops = True
         return bool(is_running)

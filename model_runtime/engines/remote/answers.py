@@ -14,6 +14,7 @@ from model_runtime.engines.remote.client import HttpClient
 from model_runtime.engines.remote.compared import ComparedServer
 from model_runtime.engines.remote.dialect import Dialect, Piece, Wanted
 from model_runtime.engines.remote.known_model import KnownModel
+from model_runtime.engines.remote.problem import Cancelled
 from model_runtime.engines.remote.stream import RemoteStream
 
 
@@ -40,7 +41,7 @@ class Answers:
         self._dialect, self._client, self._model = dialect, client, model
         self._server, self._backoff = server, backoff
         self.abandoned = AbandonedAnswers(lambda tag: dialect.is_running(client, tag))
-        """Those that were given up."""
+        """Answers that were given up."""
 
     def told(
         self, wanted: Wanted, cancel: threading.Event, stream: RemoteStream
@@ -74,9 +75,10 @@ class Answers:
                         if piece.ended_itself and not is_told:
                             yield ToldToken(GeneratedToken(model.end, 0.0), {})
                         return
-            finally:
+            except (Cancelled, GeneratorExit):
                 if not answer.is_complete:
                     self.abandoned.add(running)
+                raise
         raise refusals.broken_off(place)
 
     def _observe(self, piece: Piece, running: RunningAnswer, stream: RemoteStream) -> None:

@@ -28,6 +28,7 @@ class Exchange:
     """Breaks it off when it is set."""
     deadline: float
     """Breaks it off when `time.monotonic` is there."""
+    is_broken_off: bool = False
 
     @property
     def is_late(self) -> bool:
@@ -99,11 +100,11 @@ class Connections:
     def _watch(self) -> None:
         while self.is_open:
             with self._changed:
-                lent = list(self._lent)
-                if not lent and self.is_open:
+                running = [one for one in self._lent if not one.is_broken_off]
+                if not running and self.is_open:
                     self._changed.wait()
-            for exchange in lent:
-                if exchange.cancel.wait(_POLL_SECONDS / len(lent)) or exchange.is_late:
+            for exchange in running:
+                if exchange.cancel.wait(_POLL_SECONDS / len(running)) or exchange.is_late:
                     self._break_off(exchange)
         with self._changed:
             for exchange in self._lent:
@@ -112,4 +113,5 @@ class Connections:
     def _break_off(self, exchange: Exchange) -> None:
         with self._changed:  # its connection may serve another request by now
             if exchange in self._lent:
+                exchange.is_broken_off = True
                 exchange.connection.break_off()

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from model_runtime.training.corpus.licences import Verdict, classify_package
 from model_runtime.training.corpus.source import (
@@ -81,7 +81,7 @@ def _zipped(path: Path) -> Members:
 def _tarred(path: Path) -> Members:
     with (
         gzip.open(path) as unpacked,
-        tarfile.open(fileobj=_Bounded(unpacked), mode="r:") as archive,
+        tarfile.open(fileobj=cast("IO[bytes]", _Bounded(unpacked)), mode="r:") as archive,
     ):
         for entry in archive:
             file = archive.extractfile(entry) if entry.isreg() else None
@@ -96,7 +96,7 @@ class _Bounded(io.RawIOBase):
     A few megabytes of gzip become any number of gigabytes, and a header may ask for all of them.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: gzip.GzipFile) -> None:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:

@@ -40,6 +40,16 @@ def test_the_file_holds_names_of_models_settings_and_numbers_only(path):
     )
 
 
+def test_the_file_of_a_newer_version_counts_as_nothing_and_stays_as_it_is(path):
+    path.parent.mkdir()
+    content = '{"version": 2, "counts": {"model": {"0.5": {"accepted": 3}}}}'
+    path.write_text(content)
+
+    assert Counter() == acceptance_store.read(path)
+    assert acceptance_store.add(path, ONE) is None
+    assert content == path.read_text()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -47,7 +57,7 @@ def test_the_file_holds_names_of_models_settings_and_numbers_only(path):
         b"\xff\xfe\x00",
         b"[]",
         b"3",
-        b'{"version": 2, "counts": {"model": {"0.5": {"accepted": 3}}}}',
+        b'{"version": 0, "counts": {"model": {"0.5": {"accepted": 3}}}}',
         b'{"version": 1, "counts": []}',
         b'{"version": 1, "counts": {"model": 3, "other": {"0.5": []}}}',
         b'{"version": 1, "counts": {"model": {"0.5": {"accepted": "3", "typed": -1, "x": 4}}}}',

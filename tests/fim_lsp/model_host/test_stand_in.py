@@ -18,6 +18,7 @@ class ServerEngine(ScriptedEngine):
 
     server = "gpu:8000 on another machine"
     has_probabilities = True
+    stops_abandoned: bool | None = None
     problem = ""
 
 
@@ -66,6 +67,37 @@ async def test_the_stand_in_answers_until_the_server_does(loader):
     assert "the model runs at gpu:8000 on another machine, to which your code is sent" == (
         host.status.message
     )
+    host.close()
+
+
+async def test_the_status_is_as_new_as_the_outage_and_its_user_is_warned_once(loader):
+    """A problem that only the user can mend is a warning of its own."""
+    host, said = ModelHost(loader), []
+    await host.ready(Settings(engine="vllm", model="big"))
+    host.subscribe(lambda status: said.append(status.message))
+    for problem in (DOWN, "the server gpu:8000 still loads its model", DOWN):
+        loader.remote.problem = problem
+        with pytest.raises(ServerUnavailable):
+            await host.run(ask)
+        assert (problem, DOWN) == (host.status.message, host.status.warning)
+
+    def ask_another(model):
+        raise ServerUnavailable("it has another tokenizer; set model", is_lasting=True)
+
+    with pytest.raises(ServerUnavailable):
+        await host.run(ask_another)
+    assert host.status.message == host.status.warning == "it has another tokenizer; set model"
+    host.close()
+
+
+async def test_a_server_that_goes_on_with_abandoned_answers_is_named(loader):
+    host = ModelHost(loader)
+    await host.ready(REMOTE)
+    loader.remote.stops_abandoned = False
+    await host.run(ask)
+
+    assert host.status.server.stops_abandoned is False
+    assert "it goes on with answers that nobody waits for" in host.status.message
     host.close()
 
 

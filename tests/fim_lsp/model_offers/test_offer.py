@@ -97,7 +97,7 @@ def test_never_stays_when_something_else_is_noted(file: Path):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{", '{"version": 2, "never": true}', '{"version": 1, "asked": "soon"}', "[" * 9000],
+    ["", "[]", "{", '{"version": 0, "never": true}', '{"version": 1, "asked": "soon"}', "[" * 9000],
 )
 def test_what_cannot_be_understood_counts_as_nothing(file: Path, content: str):
     file.parent.mkdir()

@@ -92,7 +92,8 @@ def test_what_was_measured_is_used_where_memory_is_short(cache, bundle):
     """One form in place of the other takes no more memory; two would."""
     chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
     (file,) = (cache / "forms").iterdir()
-    for single, expected in ((9, Forms(row_kind())), (13, BLOCKS)):
+    by_rows, in_blocks = Forms(row_kind(), id_seconds=2.75), BLOCKS._replace(id_seconds=5.0)
+    for single, expected in ((9, by_rows), (13, in_blocks)):
         file.write_text(f'{{"1": [10, {single}], "4": [20, 11]}}')
 
         assert expected == chosen_forms(bundle, 1, min_weights=0, free=1000)
@@ -118,3 +119,14 @@ def test_the_engine_runs_in_the_chosen_form(cache, bundle, monkeypatch):
 
     names = {folder.name.rpartition("-")[0] for folder in (cache / "derived").iterdir()}
     assert {"onnx-int8-128", f"onnx-{row_kind()}"} == names
+
+
+def test_an_engine_that_became_slow_has_its_forms_measured_again(cache, bundle):
+    chosen_forms(bundle, 1, min_weights=0, free=PLENTY)
+    (file,) = (cache / "forms").iterdir()
+    engine = OnnxEngine.open(bundle, threads=1)
+    engine.forget_choice()
+    engine.forget_choice()
+    engine.close()
+
+    assert not file.exists()

@@ -112,8 +112,12 @@ def test_another_engine_for_the_processor_takes_the_place_of_a_broken_one(broken
 def test_the_settings_offer_what_the_table_has(setting, choices):
     """VS Code's form and the server's settings offer the same names."""
     package = json.loads((ROOT / "vscode-client" / "package.json").read_text("utf-8"))
-    configuration = package["contributes"]["configuration"]
-    found = configuration["properties"][f"fimLsp.{setting}"]["enum"]
+    offered = {
+        name: schema
+        for section in package["contributes"]["configuration"]
+        for name, schema in section["properties"].items()
+    }
+    found = offered[f"fimLsp.{setting}"]["enum"]
 
     assert ["auto", *choices] == found
     for choice in found:

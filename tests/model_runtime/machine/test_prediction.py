@@ -91,6 +91,37 @@ def test_weights_in_float_take_the_room_and_the_time_of_their_bytes():
     assert key_ms(MODEL, SPEED, Key(1, 9)) < key_ms(MODEL, SPEED, Key(1, 9), bytes_each=floats)
 
 
+BY_ROWS = replace(SPEED, row_bandwidth=2e10, row_flops=9e11)
+SMALL = replace(MODEL, parameters=30 * 10**6, vocabulary=8_000, hidden=384, layers=6)
+
+
+def test_each_pass_is_predicted_in_the_faster_form():
+    """The second one reads long passes faster, and single ids slower."""
+    long, short = Key(300, 1), Key(1, 9)
+
+    assert key_ms(MODEL, BY_ROWS, long) < key_ms(MODEL, SPEED, long)
+    assert key_ms(MODEL, BY_ROWS, short) == key_ms(MODEL, SPEED, short)
+
+
+@pytest.mark.parametrize(
+    ("model", "bytes_each"), [(SMALL, weight_bytes("int8")), (MODEL, weight_bytes("float32"))]
+)
+def test_a_small_model_or_one_in_float_has_one_form(model, bytes_each):
+    key = Key(300, 9)
+
+    assert key_ms(model, BY_ROWS, key, bytes_each=bytes_each) == key_ms(
+        model, SPEED, key, bytes_each=bytes_each
+    )
+
+
+def test_a_large_output_head_is_read_in_part_while_decoding():
+    smaller = replace(MODEL, parameters=MODEL.parameters - 60_000 * 900, vocabulary=90_000)
+    with_head, without = (key_ms(it, SPEED, Key(1, 9)) for it in (MODEL, smaller))
+    whole = 8 * 60_000 * 900 * weight_bytes("int8") / SPEED.bandwidth * 1e3
+
+    assert with_head - without < whole
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_published_format_has_keys_and_an_unknown_one_the_worst(name):
     assert keys_of_format(name) in (KEYS["suffix first"], KEYS["suffix behind"])

@@ -39,11 +39,10 @@ test('the picture shows what the embedded model writes at the place of the demo'
 });
 
 test('what stands beside the picture names the model and what it wrote', () => {
-  const { contributes } = JSON.parse(readFileSync(join(REPOSITORY, 'vscode-client/package.json'), 'utf8')) as {
-    contributes: { walkthroughs: { steps: { id: string; description: string }[] }[] };
-  };
-  const step = contributes.walkthroughs[0]?.steps.find(({ id }) => id === 'type');
-  for (const page of [readFileSync(join(REPOSITORY, 'vscode-client/README.md'), 'utf8'), step?.description ?? '']) {
+  const texts = JSON.parse(readFileSync(join(REPOSITORY, 'vscode-client/package.nls.json'), 'utf8')) as
+    Record<string, string>;
+  const step = texts['walkthrough.type.description'] ?? '';
+  for (const page of [readFileSync(join(REPOSITORY, 'vscode-client/README.md'), 'utf8'), step]) {
     assert.match(page, new RegExp(`${model}, 10 M parameters`));
     assert.ok(page.includes(text), `${text} is not in: ${page}`);
   }

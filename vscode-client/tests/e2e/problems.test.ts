@@ -247,8 +247,8 @@ test('a button installs the server, with progress and a message when the package
   const window = await editor.open({ 'a.py': '' }, { 'fimLsp.interpreter': join(bare, 'bin/python') });
   try {
     await withScreenshot(window, 'install', async () => {
-      await window.status(/^error$/);
-      await window.expectNotification(/fim-lsp is not installed for Python .* Install it privately with the button/);
+      await window.status(/^set up$/);
+      await window.expectNotification(/One step is left: install the server\. .* made with Python/);
       await window.screenshot('not-installed');
       await window.button('Install');
       await window.expectNotification(/Making a virtual environment/);

@@ -93,7 +93,7 @@ const NOT_FOUND: [string, Candidate[], RegExp, string | undefined][] = [
   ['only Python 2', [onPath(two)], /^Python 2\.7\.18 .* is too old/, undefined],
   [
     'one without fim-lsp, which can get it', [onPath(old), onPath(bare)],
-    /^fim-lsp is not installed for Python 3\.12\.1 \(.*bare\)\. Install it privately with the button/, bare,
+    /^One step is left: install the server\. .* made with Python 3\.12\.1 \(.*bare\)/, bare,
   ],
   [
     'one with a part of it', [onPath(partial)],
@@ -120,7 +120,7 @@ const NOT_FOUND: [string, Candidate[], RegExp, string | undefined][] = [
   ],
   [
     'a setting that names one without fim-lsp', [named(bare)],
-    /^fimLsp\.interpreter: fim-lsp is not installed for Python 3\.12\.1/, bare,
+    /^One step is left: install the server\. .* made with Python 3\.12\.1 \(.*bare\)/, bare,
   ],
 ];
 for (const [what, candidates, message, base] of NOT_FOUND) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  availableInOrder, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
+  availableInOrder, formatMemory, formatSize, formatSpeed, type AvailableModel, type InstalledModel,
 } from '../../src/models.ts';
 
 const INSTALLED: InstalledModel = {
@@ -10,7 +10,7 @@ const INSTALLED: InstalledModel = {
 };
 const AVAILABLE: AvailableModel = {
   name: 'small', family: 'Small', parameters: 494e6, license: 'Apache-2.0', licenseUrl: '', isPermissive: true,
-  downloadBytes: 491e6, fits: true, isRecommended: false, why: '', isInstalled: false,
+  downloadBytes: 491e6, memoryBytes: 0.9e9, fits: true, isRecommended: false, why: '', isInstalled: false,
 };
 
 const SIZES: [InstalledModel | AvailableModel, string][] = [
@@ -23,6 +23,11 @@ for (const [model, text] of SIZES) {
     assert.equal(formatSize(model), text);
   });
 }
+
+test('an installed model has the memory beside it that the catalogue expects; one that is not in it has none', () => {
+  assert.equal(formatMemory({ ...INSTALLED, name: 'small' }, [AVAILABLE]), '900 MB of memory');
+  assert.equal(formatMemory(INSTALLED, [AVAILABLE]), '');
+});
 
 test('a measured speed fits into one line', () => {
   const speed = { firstTokenMs: 68.6, tokensPerSecond: 301.4 };

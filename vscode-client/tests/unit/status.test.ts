@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  describeStatus, type ActiveDocument, type Indicator, type ServerStatus, type StatusFacts,
+  describeStatus, findOffReason, type ActiveDocument, type Indicator, type LastAnswer, type ServerStatus,
+  type StatusFacts,
 } from '../../src/status.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -14,6 +15,7 @@ const FACTS: StatusFacts = {
   process: running(),
   snoozedUntil: 0,
   document: document({}),
+  lastAnswer: undefined,
 };
 
 const CASES: [string, Partial<StatusFacts>, Indicator, RegExp][] = [
@@ -26,12 +28,15 @@ const CASES: [string, Partial<StatusFacts>, Indicator, RegExp][] = [
   ['the model does not load', { process: running({ state: 'error', message: 'no model' }) }, 'error', /no model/],
   ['the old model stays', { process: running({ message: 'no model big' }) }, 'ready', /no model big/],
   ['there is no server', { process: { kind: 'failed', message: 'No Python' } }, 'error', /No Python/],
+  ['the server was never installed', {
+    process: { kind: 'failed', message: 'One step is left', isSetUpMissing: true },
+  }, 'set up', /install the server/],
   ['it is disabled', { process: running({ state: 'disabled' }) }, 'off', /fimLsp\.enabled is false/],
   ['it is snoozed', { snoozedUntil: NOW + 60_000 }, 'off', /snoozed until/],
   ['the snooze is over', { snoozedUntil: NOW }, 'ready', /embedded-cpu/],
   ['the language is off', { document: document({ state: 'disabled', message: 'no python' }) }, 'off', /no python/],
   ['the file is excluded', { document: document({ state: 'excluded', message: 'a secret' }) }, 'off', /a secret/],
-  ['the document is not a file', { document: document({ scheme: 'output' }) }, 'off', /only files on a disk/],
+  ['the document is not a file', { document: document({ scheme: 'output' }) }, 'ready', /embedded-cpu/],
   [
     'the model is rarely right in the language',
     { document: document({ state: 'onRequest', message: 'rarely right' }) },
@@ -83,6 +88,27 @@ test('while a model is fetched, the status bar says which one and how much of it
   const view = describeStatus({ ...FACTS, process }, NOW);
 
   assert.match(view.text, /FIM .* 43 %$/);
-  assert.equal(view.label, 'FIM LSP: ready, fetching qwen2.5-coder-0.5b, 43 %');
+  assert.equal(view.label, 'FIM LSP: ready, embedded-cpu, fetching qwen2.5-coder-0.5b, 43 %');
   assert.equal(view.tooltip[0], 'fetching qwen2.5-coder-0.5b, 43 %');
+});
+
+const ANSWERS: [LastAnswer, string, string][] = [
+  [{ ms: 24.4, isSuggestion: true }, '$(sparkle) FIM embedded-cpu   24 ms', 'last suggestion in 24 ms'],
+  [{ ms: 1240, isSuggestion: false }, '$(sparkle) FIM embedded-cpu 1240 ms', 'last request: nothing, in 1240 ms'],
+];
+for (const [lastAnswer, text, words] of ANSWERS) {
+  test(`the item shows the model and the time of the last answer, and screen readers hear: ${words}`, () => {
+    const view = describeStatus({ ...FACTS, lastAnswer }, NOW);
+
+    assert.equal(view.text.replaceAll('\u2007', ' '), text);
+    assert.equal(view.label, `FIM LSP: ready, embedded-cpu, ${words}`);
+    assert.ok(view.tooltip.includes(words));
+  });
+}
+
+test('where the document is no file, the status bar stays calm, and a request by hand is told why', () => {
+  const facts = { ...FACTS, document: document({ scheme: 'output' }) };
+
+  assert.equal(describeStatus(facts, NOW).indicator, 'ready');
+  assert.match(findOffReason(facts, NOW)?.long ?? '', /only files on a disk/);
 });

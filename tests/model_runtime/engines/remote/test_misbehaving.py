@@ -251,6 +251,33 @@ def test_another_model_at_the_same_address_is_noticed(bundle):
     engine.close()
 
 
+def test_another_model_is_noticed_though_no_request_failed_meanwhile(bundle):
+    """A server that was started anew knows nothing of a prompt that the one before had read."""
+    with serving(ModelServer(bundle)) as first:
+        engine = open_remote("llama-server", bundle, first.url)
+        for _ in range(2):
+            ids_of(engine)
+    other = ModelServer(bundle)
+    other.name = "another-model"
+    other.misbehave["/tokenize"] = text('{"tokens": [500, 600]}')
+    with (
+        serving(other, first.port),
+        engine.generate(PROMPT, GREEDY) as tokens,
+        pytest.raises(ServerUnavailable, match="has another tokenizer than embedded-cpu"),
+    ):
+        next(tokens)
+    engine.close()
+
+
+@pytest.mark.parametrize("name", ["openai", "vllm"])
+def test_an_answer_with_another_models_name_is_not_taken(name, open_engine, server):
+    engine = open_engine(name)
+    assert 4 == len(ids_of(engine))
+    server.name = "another-model"
+    with pytest.raises(ServerUnavailable, match="does not have the model 'a-model'"):
+        ids_of(engine)
+
+
 def problem_of(engine):
     with pytest.raises(ServerUnavailable):
         ids_of(engine)
