@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
 from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
+from fim_lsp.commands.known_editors import editors_here
+from fim_lsp.logs import default_log_file
 from fim_lsp.model_host.status import ServerState
 from fim_lsp.settings import Settings
 from model_runtime import progress
@@ -47,6 +49,8 @@ def examine(settings: Settings) -> Report:
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,
+        folders=_folders(),
+        editors=[editor.name for editor in editors_here()],
     )
     speed = measured_speed(threads=settings.threads, anew=True)
     _assess(report, speed)
@@ -85,6 +89,19 @@ def examine(settings: Settings) -> Report:
             "close busy programs, choose a smaller model, or lower fimLsp.contextTokens",
         )
     return report
+
+
+def _folders() -> dict[str, str]:
+    """Returns where models, what engines made of them, and the log lie."""
+    from platformdirs import user_cache_path
+
+    from model_runtime.store import installed
+
+    return {
+        "models": str(installed.models_folder()),
+        "cache": str(user_cache_path("fim-lsp", appauthor=False)),
+        "log": str(default_log_file()),
+    }
 
 
 def _remedy(error: ModelRuntimeError, settings: Settings) -> str:

@@ -51,6 +51,10 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
     if report.keys:
         for label, line in zip(("a key", "", ""), _of_keys(report.keys), strict=False):
             table.add_row(label, line)
+    for label, place in report.folders.items():
+        table.add_row(label, escape(printable(place)))
+    if report.editors:
+        table.add_row("editors", f"{', '.join(report.editors)}: fim-lsp setup EDITOR")
     console.print(table)
     if report.catalogue:
         _print_catalogue(console, report)

@@ -85,6 +85,10 @@ class Report:
     keys: Keys | None = None
     catalogue: list[Row] = field(default_factory=list)
     """Public models, in the catalogue's order."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """Places of what fim-lsp keeps on this machine, by what it is."""
+    editors: list[str] = field(default_factory=list)
+    """Names of the editors on this machine that `fim-lsp setup` knows."""
     problems: list[dict[str, str]] = field(default_factory=list)
     """Entries with `problem` and `remedy`."""
 

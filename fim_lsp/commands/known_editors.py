@@ -137,6 +137,15 @@ EDITORS = (
 )
 
 
+def editors_here() -> list[KnownEditor]:
+    """Returns the editors on this machine, each program once."""
+    found: dict[str, KnownEditor] = {}
+    for editor in EDITORS:
+        if editor.program is not None:
+            found.setdefault(editor.program, editor)
+    return list(found.values())
+
+
 def add_lines(file: Path, text: str) -> Path | None:
     """Adds lines to the end of a configuration, unless it names fim-lsp already.
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fim_lsp.commands.known_editors import EDITORS, KnownEditor
+from fim_lsp.commands.known_editors import editors_here
 
 
 def print_next_steps(console: Console) -> None:
     """Prints the lines for each editor on this machine, and what else there is to do."""
     console.print()
-    editors = _found()
+    editors = editors_here()
     for editor in editors:
         if editor.before:
             console.print(f"{editor.title}: {editor.before}", markup=False, soft_wrap=True)
@@ -35,12 +35,3 @@ def is_temporary() -> bool:
     one as well, so only the folders above count.
     """
     return any((folder / "CACHEDIR.TAG").exists() for folder in Path(sys.prefix).resolve().parents)
-
-
-def _found() -> list[KnownEditor]:
-    """Returns the editors on this machine, each program once."""
-    found: dict[str, KnownEditor] = {}
-    for editor in EDITORS:
-        if editor.program is not None:
-            found.setdefault(editor.program, editor)
-    return list(found.values())

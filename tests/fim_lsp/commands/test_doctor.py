@@ -74,6 +74,17 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_a_problem_with_a_remedy(
     assert "leave the engine at auto" in text
 
 
+def test_it_names_the_folders_and_the_editors_of_this_machine(capsys, tmp_path, monkeypatch):
+    (tmp_path / "hx").write_text("#!/bin/sh\n")
+    (tmp_path / "hx").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert 0 == doctor.show(Settings(engine="onnx"), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+
+    assert ["helix"] == told["editors"]
+    assert {"models", "cache", "log"} == told["folders"].keys()
+
+
 def test_a_gpu_without_what_it_needs_is_a_problem_that_names_it(capsys):
     assert 1 == doctor.show(Settings(device="cuda"), as_json=True)
     [problem] = json.loads(capsys.readouterr().out)["problems"]
