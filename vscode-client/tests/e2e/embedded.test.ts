@@ -18,7 +18,7 @@ test('the first window shows the walkthrough, a later one does not', async () =>
   await withScreenshot(first, 'walkthrough', async () => {
     await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
     await first.status(/^ready/);
-    const step = first.page.locator('.getting-started-step', { hasText: 'Get the server' });
+    const step = first.page.locator('.getting-started-step', { hasText: 'Install the server' });
     await step.locator('.codicon-getting-started-step-checked').waitFor();
     await first.page.setViewportSize({ width: 1600, height: 800 });  // narrower, the picture has no place
     await first.screenshot('walkthrough');
