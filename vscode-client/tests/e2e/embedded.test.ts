@@ -61,7 +61,8 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
     await window.expectSaved('inventory.py', whole.split('\n').with(line - 1, `        ${typed}${text}`).join('\n'));
 
     const explanation = await window.expectExplanation(/inventory\.py/);
-    assert.match(explanation, /A suggestion was shown\./);
+    // Behind the accepted text VS Code asks again, and that request may be the last one.
+    assert.match(explanation, /A suggestion was shown\.|shown in inventory\.py/);
     await window.screenshot('explain');
     await window.clickStatus();
     await window.page.getByPlaceholder(/^suggests while you type in: .*python/).waitFor();
