@@ -1,6 +1,6 @@
-"""Makes pictures of screens small, for the repository: fewer colors, no wider than they are read.
+"""Makes pictures of screens small, for the repository: fewer colors, no wider than is read.
 
-    python -m scripts.small_pictures vscode-client/artifacts/first-*.png --out docs/media/vscode
+    python -m scripts.small_pictures vscode-client/artifacts/*.png --out docs/media/vscode
 
 A screen of an editor has few colors, so 64 of them lose nothing that one sees.
 """
@@ -32,9 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the small ones")
-    parser.add_argument(
-        "--width", type=int, default=960, help="pixels at most; default %(default)s"
-    )
+    parser.add_argument("--width", type=int, default=960, help="pixels, at most")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for picture in args.pictures:

@@ -18,7 +18,7 @@ test('the first window shows the walkthrough, a later one does not', async () =>
   await withScreenshot(first, 'walkthrough', async () => {
     await first.page.locator('.gettingStartedContainer', { hasText: 'Code completion on your own machine' }).waitFor();
     await first.status(/^ready/);
-    const step = first.page.locator('.getting-started-step', { hasText: 'Get the server' });
+    const step = first.page.locator('.getting-started-step', { hasText: 'Install the server' });
     await step.locator('.codicon-getting-started-step-checked').waitFor();
     await first.page.setViewportSize({ width: 1600, height: 800 });  // narrower, the picture has no place
     await first.screenshot('walkthrough');
@@ -61,7 +61,8 @@ test('the model completes a real file: the text that `fim-lsp complete` prints, 
     await window.expectSaved('inventory.py', whole.split('\n').with(line - 1, `        ${typed}${text}`).join('\n'));
 
     const explanation = await window.expectExplanation(/inventory\.py/);
-    assert.match(explanation, /A suggestion was shown\./);
+    // Behind the accepted text VS Code asks again, and that request may be the last one.
+    assert.match(explanation, /A suggestion was shown\.|shown in inventory\.py/);
     await window.screenshot('explain');
     await window.clickStatus();
     await window.page.getByPlaceholder(/^suggests while you type in: .*python/).waitFor();

@@ -69,7 +69,8 @@ test('nothing outside this machine was asked for by a page', () => {
 });
 
 test('when the extension is uninstalled, its private environment goes with it', async () => {
-  const environments = (): string[] => globSync(join(editor.folder, 'data/User/globalStorage/fim-lsp.fim-lsp/server-*'));
+  const storage = join(editor.folder, 'data/User/globalStorage/fim-lsp.fim-lsp');
+  const environments = (): string[] => globSync(join(storage, 'server-*'));
   assert.equal(environments().length, 1);
   editor.uninstall();
   await until('the environment stays', environments, (seen) => seen.length === 0);
