@@ -13,3 +13,10 @@ class FimLspError(Exception):
 
 class UsageError(FimLspError):
     """The arguments do not make sense."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Returns what to tell the user of an error by which a model could not be loaded."""
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return "there is not enough memory for this model; choose a smaller one"
+    return str(error) or type(error).__name__

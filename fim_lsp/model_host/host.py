@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from fim_lsp.errors import FimLspError
+from fim_lsp.errors import FimLspError, reason_of
 from fim_lsp.model_host.engine_threads import EngineThreads
 from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork, give_back_memory
@@ -160,12 +160,12 @@ class ModelHost:
             self._do_without_the_chosen(settings, error)
             return
         self._wanted = None  # the same settings may be tried again
-        self._publisher.show_failure(_reason(error))
+        self._publisher.show_failure(reason_of(error))
 
     def _do_without_the_chosen(self, settings: Settings, error: BaseException) -> None:
         """Loads the embedded model where none answers; says in either case what is wrong."""
         warning = (
-            f"{settings.model}, the chosen model, cannot be used ({_reason(error)}); another one "
+            f"{settings.model}, the chosen model, cannot be used ({reason_of(error)}); another one "
             "answers; choose one with: fim-runtime models use NAME"
         )
         if self._loaded is None:
@@ -294,9 +294,3 @@ class ModelHost:
         if self.loaded is not None:
             self._threads.alone(partial(close_engine, self.loaded))
         self._threads.close()
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-        return "there is not enough memory for this model; choose a smaller one"
-    return str(error) or type(error).__name__
