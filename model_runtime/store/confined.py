@@ -176,9 +176,9 @@ def _why(last: Mapping[str, Any], code: int, was_late: bool, limits: ConversionL
 
 def _error(last: Mapping[str, Any]) -> ModelRuntimeError:
     kind = getattr(errors, last["kind"], None)
-    is_known = isinstance(kind, type) and issubclass(kind, ModelRuntimeError)
-    error: ModelRuntimeError = (kind if is_known else ConversionError)(last["problem"])
-    return error
+    if isinstance(kind, type) and issubclass(kind, ModelRuntimeError):
+        return kind(last["problem"])
+    return ConversionError(last["problem"])
 
 
 def _report(fields: Mapping[str, Any]) -> ConversionReport:
