@@ -66,8 +66,8 @@ class Validation:
             example = next((drawn for drawn in tries if drawn is not None), None)
             if example is None:
                 raise CorpusError(
-                    f"no held-out document gave a validation example of the kind {kind!r} in "
-                    f"{_MAX_TRIES:,} tries; more or longer documents are needed"
+                    f"the held-out documents gave no example of the kind {kind!r}: they have no "
+                    "line that says something, or no middle fits into the context"
                 )
             self.examples.append(example)
         self.examples.sort(key=lambda example: len(example.ids))

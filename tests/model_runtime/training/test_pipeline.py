@@ -1,7 +1,6 @@
 """Stages run in order, once."""
 
 import json
-import random
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from model_runtime.training import pipeline, stages
 from model_runtime.training.__main__ import main
 from model_runtime.training.documents import Documents, unpack
 from model_runtime.training.recipe import read_recipe
-from tests.model_runtime.training.conftest import NOUNS, python_text, write_wheel
+from tests.model_runtime.training.conftest import python_text, write_wheel
 
 MIT_TEXT = "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
 RECIPE = """
@@ -160,11 +159,6 @@ def write_project(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def one_line(seed: int) -> str:
-    """A statement of 60 words without the end of its line."""
-    return f'text = "{" ".join(random.Random(seed).choices(NOUNS[:9], k=60))}"'
-
-
 def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_path: Path):
     """Its size is that of packages that are held out where there are several."""
     texts = {f"part_{i}.py": python_text(i, 60) for i in range(12)}
@@ -205,14 +199,14 @@ def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_pa
             "none was selected",
         ),
         (
-            {f"{i}.py": one_line(i) for i in range(4)},
-            {},
-            "no held-out document gave a validation example of the kind 'line'",
+            {f"{i}.py": python_text(i) for i in range(4)},
+            {"context = 128": "context = 4", "[20, 90]": "[2, 3]"},
+            "the held-out documents gave no example of the kind 'line'",
         ),
     ],
     ids=[
         *("no file", "nothing usable", "one document", "stubs", "no docstrings", "no function"),
-        "no line end",
+        "no room for a middle",
     ],
 )
 @pytest.mark.parametrize("workers", [0, 1])
