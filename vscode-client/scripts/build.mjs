@@ -1,11 +1,10 @@
-// Bundle the extension into one file, and beside it the script that runs after it was removed.
+// Bundle the extension into one file, and put the example of the first steps beside it.
 import { copyFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: { extension: 'src/extension.ts', uninstall: 'src/uninstall_main.ts' },
-  outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
+  entryPoints: ['src/extension.ts'],
+  outfile: 'dist/extension.cjs',
   bundle: true,
   minify: true,
   platform: 'node',

@@ -6,7 +6,6 @@ import { install, removeOlder } from './installation.ts';
 import { t } from './l10n.ts';
 import type { PythonLocator } from './python_locator.ts';
 import type { Server } from './server.ts';
-import { noteForUninstall } from './uninstall_note.ts';
 
 const READY_TIMEOUT_MS = 120_000;
 
@@ -68,7 +67,6 @@ export class ServerInstaller {
     this.output.info(`installed into ${folder}`);
     try {
       removeOlder(this.locator.privateEnvironment);
-      noteForUninstall(this.context.extensionUri.fsPath, folder);
     } catch (error) {
       this.output.warn(`tidying up in ${folder}: ${String(error)}`);
     }

@@ -67,11 +67,3 @@ test('from the .vsix to the first accepted suggestion it takes three clicks and 
 test('nothing outside this machine was asked for by a page', () => {
   assert.deepEqual([...editor.outside], []);
 });
-
-test('when the extension is uninstalled, its private environment goes with it', async () => {
-  const storage = join(editor.folder, 'data/User/globalStorage/fim-lsp.fim-lsp');
-  const environments = (): string[] => globSync(join(storage, 'server-*'));
-  assert.equal(environments().length, 1);
-  editor.uninstall();
-  await until('the environment stays', environments, (seen) => seen.length === 0);
-});

@@ -103,14 +103,9 @@ export class Editor {
   readonly outside = new Set<string>();
   private readonly process: ChildProcess;
   private readonly port: number;
-  /** Runs VS Code's command line with more arguments. */
-  private readonly runCli: (...args: string[]) => void;
   private readonly browser: BrowserContext;
 
-  private constructor(
-    folder: string, process: ChildProcess, port: number, browser: BrowserContext, runCli: (...args: string[]) => void,
-  ) {
-    this.runCli = runCli;
+  private constructor(folder: string, process: ChildProcess, port: number, browser: BrowserContext) {
     this.folder = folder;
     this.process = process;
     this.port = port;
@@ -159,10 +154,7 @@ export class Editor {
     ];
     const machineSettings = { ...MACHINE_SETTINGS, ...options.machineSettings };
     writeInto(folder, 'data/Machine/settings.json', JSON.stringify(machineSettings));
-    const runCli = (...args: string[]): void => {
-      execFileSync(node, [entry, ...where, ...args], { env, stdio: 'pipe' });
-    };
-    runCli('--install-extension', VSIX);
+    execFileSync(node, [entry, ...where, '--install-extension', VSIX], { env, stdio: 'pipe' });
     const port = await freePort();
     const log = openSync(join(folder, 'code-server.log'), 'a');
     const child = spawn(node, [
@@ -186,7 +178,7 @@ export class Editor {
         '--disable-component-update', '--disable-sync'],
     });
     browser.setDefaultTimeout(TIMEOUT_MS);
-    return new Editor(folder, child, port, browser, runCli);
+    return new Editor(folder, child, port, browser);
   }
 
   /** Opens a window on a new folder with these files and settings, showing the first file. */
@@ -202,11 +194,6 @@ export class Editor {
     const query = `folder=${encodeURI(folder)}&payload=${encodeURIComponent(payload)}`;
     await page.goto(`http://127.0.0.1:${this.port}/?${query}`);
     return window;
-  }
-
-  /** Removes the extension, as a user does. */
-  uninstall(): void {
-    this.runCli('--uninstall-extension', 'fim-lsp.fim-lsp');
   }
 
   /** Returns the process ids of all servers that were started. */
