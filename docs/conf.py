@@ -41,7 +41,15 @@ pygments_dark_style = "github-dark"
 
 NAVIGATION = {
     "Start": ("start",),
-    "Editors": ("editors", "vscode", "shared-server", "team", "clients", "beside-others"),
+    "Editors": (
+        "editors",
+        "vscode",
+        "vscode-first-minutes",
+        "shared-server",
+        "team",
+        "clients",
+        "beside-others",
+    ),
     "Suggestions": ("suggestions", "settings", "exclude", "replay"),
     "Models": (
         "which-model",
@@ -54,7 +62,7 @@ NAVIGATION = {
     ),
     "Results": ("results",),
     "Training": ("training", "training-data", "distributed-training", "evaluation"),
-    "How it works": ("architecture", "messages"),
+    "How it works": ("architecture", "reliability", "messages"),
     "Extend it": tuple(f"howto/{page.stem}" for page in sorted((HERE / "howto").glob("*.md"))),
     "Releases": ("releasing", "distribution/README"),
     "Notes": ("notes/README",),
