@@ -155,7 +155,7 @@ const NETWORK_ERRORS = new RegExp([
 
 function whyNotInstalled(wheel: string, output: string): string {
   if (isDamaged(output)) return damaged(wheel);
-  if (/No space left/.test(output)) return t('The disk is full. Free about 400 MB and try again.');
+  if (/No space left/.test(output)) return t('The disk is full. Free about 260 MB and try again.');
   const python = /requires a different Python: (\S+) not in '?([^'\n]+)/.exec(output);
   if (python?.[1] !== undefined && python[2] !== undefined) {
     return t('Python {0} does not fit: fim-lsp needs {1}. Name another in fimLsp.interpreter.', python[1],

@@ -14,7 +14,7 @@ import { t } from './l10n.ts';
 export const MIN_PYTHON = '3.10';
 
 /** What the private environment takes on the disk. */
-const INSTALLED_MB = 400;
+const INSTALLED_MB = 260;
 
 const PROBE_TIMEOUT_MS = 30_000;
 
