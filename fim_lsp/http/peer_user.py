@@ -44,7 +44,7 @@ def user_of(client: Address, server: Address) -> int | None:
             kernel.settimeout(1.0)
             kernel.sendall(request)
             answer = kernel.recv(4096)
-    except (OSError, ValueError):
+    except (OSError, ValueError, struct.error):  # also where a port is not known
         return None
     if len(answer) < _USER_AT + 4 or _HEADER.unpack_from(answer)[1] != _BY_FAMILY:
         return None  # another machine's, or gone

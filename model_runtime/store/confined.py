@@ -13,7 +13,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +41,8 @@ _MIN_SECONDS = 900.0
 _SECONDS_OF_A_MEGABYTE = 1.0
 """Seconds for each megabyte of the source; half a billion weights take a minute here, not eight."""
 _SECONDS_TO_END = 5.0
+_MAX_COMPLAINT = 4000
+"""Bytes that are kept of what a library writes to standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +93,19 @@ def convert_confined(
             "CORE": 0,
         },
     }
-    with tempfile.TemporaryFile() as complaints:
-        last, code, was_late = _asked(request, limits.seconds, progress, complaints)
-        if "report" in last:
-            return _report(last["report"])
-        if "problem" in last:
-            raise _error(last)
-        complaints.seek(0)
-        words = complaints.read(4000).decode("utf-8", "replace")
+    complaints = bytearray()
+    last, code, was_late = _asked(request, limits.seconds, progress, complaints)
+    if "report" in last:
+        return _report(last["report"])
+    if "problem" in last:
+        raise _error(last)
+    words = complaints.decode("utf-8", "replace")
     logger.debug("the process that reads %s ended with %d: %s", source, code, words)
     raise ConversionError(f"{source} cannot be added: {_why(last, code, was_late, limits)}")
 
 
 def _asked(
-    request: Mapping[str, Any], seconds: float, progress: OnStep, complaints: IO[bytes]
+    request: Mapping[str, Any], seconds: float, progress: OnStep, complaints: bytearray
 ) -> tuple[Mapping[str, Any], int, bool]:
     """Returns the last object of the answer, the exit code, and whether the time was over."""
     try:
@@ -113,12 +113,14 @@ def _asked(
             [sys.executable, "-m", f"{__package__}.conversion_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=subprocess.PIPE,
             cwd=Path(__file__).parents[2],  # not the user's folder: Python imports from there first
         )
     except OSError as error:
         raise ConversionError(f"the process that reads models does not start ({error})") from error
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    listener = threading.Thread(target=_keep_start, args=(process.stderr, complaints), daemon=True)
+    listener.start()
     is_over = threading.Event()
 
     def end() -> None:
@@ -152,7 +154,15 @@ def _asked(
             process.kill()
             process.wait()
         process.stdout.close()
+        listener.join(_SECONDS_TO_END)
     return last, code, is_over.is_set()
+
+
+def _keep_start(stream: IO[bytes], kept: bytearray) -> None:
+    """Reads a stream to its end, so that its writer never waits, and keeps the first bytes."""
+    with stream:
+        for line in stream:
+            kept += line[: _MAX_COMPLAINT - len(kept)]
 
 
 def _why(last: Mapping[str, Any], code: int, was_late: bool, limits: ConversionLimits) -> str:

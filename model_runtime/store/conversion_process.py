@@ -21,6 +21,7 @@ from __future__ import annotations
 import _thread
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -53,8 +54,10 @@ def main() -> int:
         request = json.loads(sys.stdin.readline())
         limit(request["limits"])
         _stay_in(Path(request["target"]).parent)
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+        # A shell starts what runs in the background with interrupts ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
+            threading.Thread(target=_end_with_the_parent, daemon=True).start()
             _write(answers, answer(request, answers))
         except KeyboardInterrupt:
             return 130

@@ -31,8 +31,11 @@ def repository(tmp_path: Path) -> Path:
     """Copies the pages, and all that they show and link to."""
     for folder in ("docs", "benchmarks/results", "vscode-client/media"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for link in ("fim_lsp", "model_runtime", "tests", "examples"):
-        (tmp_path / link).symlink_to(ROOT / link)
+    for folder in ("fim_lsp", "model_runtime", "tests", "examples", ".github"):
+        for file in (ROOT / folder).rglob("*.*"):  # a link needs no more than a file of that name
+            copy = tmp_path / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.touch()
     for file in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, tmp_path)
     return tmp_path

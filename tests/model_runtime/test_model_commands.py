@@ -199,8 +199,8 @@ def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
     [
         ([], "fim-runtime evaluate infilling default --help"),
         (["models"], "models on this machine"),
-        (["models", "add"], "--quantization {int8,float16,float32}"),
-        (["models", "export"], "--type {"),
+        (["models", "add"], "--quantization QUANTIZATION"),
+        (["models", "export"], "--type TYPE"),
         (["models", "remove"], "NAME"),
         (["models", "wheel"], "pip install --find-links wheels fim-lsp-model-qwen"),
         (["train"], "torchrun --nproc-per-node"),

@@ -6,13 +6,12 @@ Where a processor has no instruction for them, as x86 before VNNI, ONNX Runtime 
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
+from platformdirs import user_cache_path
 
 from model_runtime.engines.onnx.file import OnnxFile, model_path
 from model_runtime.engines.onnx.session import open_session
+from model_runtime.files import working_folder
 
 _COUNT = 64
 _INPUT, _WEIGHT = 255, 127
@@ -24,15 +23,15 @@ def overflows() -> bool:
 
     Raises:
         EngineUnavailable: ONNX Runtime cannot load the product here.
-        OSError: no temporary folder can be written.
+        OSError: the cache cannot be written.
     """
-    with tempfile.TemporaryDirectory() as name:
-        with OnnxFile(Path(name), "product") as file:
+    with working_folder(user_cache_path("fim-lsp", appauthor=False), "overflow") as folder:
+        with OnnxFile(folder, "product") as file:
             x = file.input("x", "uint8", ["rows", _COUNT])
             weights = file.constant("weights", np.full((_COUNT, 1), _WEIGHT, np.int8))
             file.node("MatMulInteger", [x, weights], ["y"])
             file.output("y", "int32", ["rows", 1])
-        session = open_session(model_path(Path(name), "product"), 1)
+        session = open_session(model_path(folder, "product"), 1)
         (found,) = session.run(None, {"x": np.full((_COUNT, _COUNT), _INPUT, np.uint8)})
         del session  # Windows removes no file that is open
     return bool((found != _INPUT * _WEIGHT * _COUNT).any())
