@@ -23,7 +23,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -92,7 +91,9 @@ def _stay_in(models: Path) -> None:
     for folder in folders:
         with suppress(OSError):  # what cannot be made will not be written, which is told there
             folder.mkdir(parents=True, exist_ok=True)
-    landlock.write_only_in((*folders, Path(tempfile.gettempdir()), Path(os.devnull)))
+    # `tempfile.gettempdir` would write a file there to see whether it can.
+    temporary = Path(os.environ.get("TMPDIR") or "/tmp")
+    landlock.write_only_in((*folders, temporary, Path(os.devnull)))
 
 
 def answer(request: Mapping[str, Any], answers: IO[str]) -> dict[str, Any]:
