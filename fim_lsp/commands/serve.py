@@ -152,6 +152,7 @@ def run(args: argparse.Namespace) -> int:
     from fim_lsp import logs, process
     from fim_lsp.lsp import access, tcp, unix_socket
     from fim_lsp.lsp.stdio import leave, serve_stdio
+    from fim_lsp.model_host import freed_memory
     from fim_lsp.model_host.host import ModelHost
     from model_runtime.store import choice
 
@@ -159,6 +160,7 @@ def run(args: argparse.Namespace) -> int:
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(args.log_level, args.log_file)
+    freed_memory.return_large_blocks()
 
     def make_host() -> ModelHost:
         return ModelHost(chosen=choice.resolved(AUTO))

@@ -17,8 +17,9 @@ from typing import TypeVar
 
 from fim_lsp.errors import FimLspError, reason_of
 from fim_lsp.model_host.engine_threads import EngineThreads
+from fim_lsp.model_host.freed_memory import free_engine
 from fim_lsp.model_host.idle_budget import IdleBudget
-from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork, give_back_memory
+from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork
 from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model, opened_by
 from fim_lsp.model_host.stand_in import StandIn
 from fim_lsp.model_host.status import HostStatus, LoadProgress, StatusPublisher, Subscriber
@@ -141,7 +142,7 @@ class ModelHost:
 
     def _on_loaded(self, settings: Settings, model: ServedModel) -> None:
         if self.loaded is not None:
-            self._threads.alone(partial(close_engine, self.loaded))
+            free_engine(self.loaded, self._threads)
         self._take(settings, model)
         self._idle_unload.is_unloaded = False
         if not self._num_running:
@@ -250,7 +251,7 @@ class ModelHost:
             warning = f"the engine {name} failed ({error}); another one took its place"
             logger.error("%s", warning)
             self._loaded = None
-            self._threads.alone(partial(close_engine, broken))  # first: it may hold the memory
+            free_engine(broken, self._threads)  # first: it may hold the memory
             self._fallbacks = registry.fallbacks(name) or [name]
             if self._loader.is_loading:  # another one is on its way already
                 self._publisher.change(state="starting", warning=warning, languages=())
@@ -266,8 +267,7 @@ class ModelHost:
         """Frees the engine; what is known of the model stays."""
         assert self.loaded is not None
         self._stand_in.unload()
-        self._threads.alone(partial(close_engine, self.loaded))
-        self._threads.alone(give_back_memory)
+        free_engine(self.loaded, self._threads)
         logger.info("unloaded %s, which nobody has used for a while", self.status.model)
         self._publisher.show_unloaded(True)
 
@@ -282,7 +282,7 @@ class ModelHost:
             self._take(settings, model)
             self._publisher.show_unloaded(False)
         else:
-            self._threads.alone(partial(close_engine, model))
+            free_engine(model, self._threads)
 
     def close(self) -> None:
         """Frees the engine; pending work is dropped."""

@@ -7,10 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -131,15 +128,3 @@ class IdleUnload:
     def _expire(self) -> None:
         self._timer, self.is_unloaded = None, True
         self._unload()
-
-
-def give_back_memory() -> None:
-    """Returns what was freed to the system; glibc keeps much of it for what may come.
-
-    It is to be called on the engine's thread.
-    """
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)
