@@ -189,6 +189,10 @@ class StatusPublisher:
         state = "error" if self.current.state == "starting" else self.current.state
         self.change(state=state, message=message, progress=None)
 
+    def show_lost(self, message: str) -> None:
+        """Says why the model that answered does not any more, and what to do."""
+        self.change(state="error", message=message, languages=(), kept_texts=None)
+
     def show_unloaded(self, is_unloaded: bool) -> None:
         """Says whether the model is out of memory."""
         server = self.current.server
