@@ -1,7 +1,8 @@
-"""The threads that run the engine: as many as it can serve at once, and one for nearly all.
+"""The threads that run an engine: as many as it can serve at once, and one for nearly all.
 
 Work begins in the order in which it was asked for.  What changes the engine itself (closing it,
 opening it again) runs alone: after all that was asked for before, before all that comes later.
+The engine that takes its place has threads of its own, so that none waits for one that hangs.
 """
 
 from __future__ import annotations

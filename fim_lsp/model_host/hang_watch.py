@@ -89,7 +89,7 @@ class WatchedCall(Generic[T]):
             is_late = 0 < self._patience.limit_seconds < self._ran_seconds
             if is_late or self._patience.cancel.is_set():
                 self._overdue_seconds += tick_seconds
-        return self._overdue_seconds >= most_seconds
+        return self._runs and self._overdue_seconds >= most_seconds
 
     def give_up(self, error: EngineHung) -> None:
         """Leaves the work behind; it ends within a token if it ever goes on."""

@@ -77,7 +77,8 @@ class HostStatus:
     """Describes the model and what happens to it."""
 
     state: State = "starting"
-    """`starting` without a model, `ready` and `busy` with one, `error` where none could be loaded.
+    """`starting` without a model, `ready` and `busy` with one, `error` where none could be loaded
+    or the engine hangs and may not be replaced.
 
     While another model loads beside the one that answers, the state is that of the latter.
     """
@@ -191,7 +192,7 @@ class StatusPublisher:
 
     def show_lost(self, message: str) -> None:
         """Says why the model that answered does not any more, and what to do."""
-        self.change(state="error", message=message, languages=(), kept_texts=None)
+        self.change(state="error", message=message, is_unloaded=False, languages=())
 
     def show_unloaded(self, is_unloaded: bool) -> None:
         """Says whether the model is out of memory."""
