@@ -6,6 +6,8 @@ FimLspError          every error below; one sentence with the remedy, exit code 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FimLspError(Exception):
     """Base of the errors that this package raises on purpose."""
@@ -20,3 +22,19 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return "there is not enough memory for this model; choose a smaller one"
     return str(error) or type(error).__name__
+
+
+def sentence_of_failure(engine: str, error: Exception, others: Sequence[str]) -> str:
+    """Returns what to tell the user of an engine that broke or hung.
+
+    Args:
+        engine: its name.
+        error: says what happened.
+        others: engines that may take its place; empty where none may any more.
+    """
+    what = f"the engine {engine} failed ({error})"
+    if not others:
+        return f"{what}; restart the server, or set another engine"
+    if engine in others:
+        return f"{what} and was opened again; set another engine if that goes on"
+    return f"{what}; another one took its place; restart the server to use {engine} again"

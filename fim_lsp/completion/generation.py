@@ -26,6 +26,7 @@ from fim_lsp.completion.trace import (
     PromptFigures,
 )
 from fim_lsp.context import CrossFileContext, Gathered
+from fim_lsp.model_host.hang_watch import Patience
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
 from model_runtime.decoding.generate import Finish, Generation, generate_text
@@ -78,6 +79,9 @@ class GenerationTask:
         self._own_prompts = own_prompts
         self._first_window = first_window
         self._cancel = cancel
+        limit_ms = request.settings.time_limit_ms if request.is_automatic else 0
+        self.patience = Patience(cancel, limit_ms / 1e3)
+        """Says how long the result is waited for."""
         self._on_text = on_text
         self._language = language(request.snapshot.language_id)
         self._hole, self._place = hole_of(request)
@@ -117,8 +121,7 @@ class GenerationTask:
 
     def _complete(self, model: ServedModel) -> list[Completion]:
         request, trace = self._request, self._trace
-        limit_ms = request.settings.time_limit_ms if request.is_automatic else 0
-        time_limit = TimeLimit(limit_ms / 1e3)
+        time_limit = TimeLimit(self.patience.limit_seconds)
         with trace.timings.step("context"):
             gathered = self._context.gather(request.snapshot)
         with trace.timings.step("prompt"):

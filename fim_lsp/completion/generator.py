@@ -60,7 +60,7 @@ class Generator:
         async def run(generation: InFlightGeneration) -> GenerationResult:
             task = self._task(inputs, generation.cancel, generation.on_text)
             begun = time.perf_counter()
-            result = await self._host.run(task.run)
+            result = await self._host.run(task.run, task.patience)
             milliseconds = (time.perf_counter() - begun) * 1e3
             # The way to the engine's thread and back, and the wait for what it does before.
             result.trace.timings.add("hand-over", milliseconds - result.trace.worked_ms)

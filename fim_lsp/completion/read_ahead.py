@@ -11,6 +11,7 @@ from fim_lsp.completion.inputs import Inputs
 from fim_lsp.completion.reasons import RequestOutcome
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.completion.trace import RequestLog, RequestTrace
+from fim_lsp.model_host.hang_watch import Patience
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.workspace.project import Project
 
@@ -42,7 +43,7 @@ class ReadAhead:
                 return trace
             inputs = Inputs.of(request, self._host, self._project)
             with trace.timings.step("read"):
-                await self._host.run(self._generator.prefill(inputs, cancel))
+                await self._host.run(self._generator.prefill(inputs, cancel), Patience(cancel))
             trace.outcome = RequestOutcome.READ
             return trace
         except asyncio.CancelledError:

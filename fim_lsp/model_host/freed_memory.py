@@ -1,7 +1,7 @@
 """Returns freed memory to the system; glibc keeps much of it for what may come.
 
 Keys and values of texts are blocks of a few megabytes that come and go in all sizes.  Among blocks
-that stay, each leaves a gap that the next one often does not fit (docs/notes/faults.md).
+that stay, each leaves a gap that the next one often does not fit (docs/notes/memory-growth.md).
 """
 
 from __future__ import annotations
@@ -9,12 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from functools import partial
 from typing import Any
-
-from fim_lsp.model_host.engine_threads import EngineThreads
-from fim_lsp.model_host.loader import close_engine
-from model_runtime.served_model import ServedModel
 
 LARGE_BLOCK = 1 << 20
 """Bytes of a block from which on it has pages of its own, which go when it is freed."""
@@ -28,13 +23,7 @@ def return_large_blocks() -> None:
         set_option(_M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
-def free_engine(model: ServedModel, threads: EngineThreads) -> None:
-    """Closes a model's engine after what it was asked for, and returns its memory."""
-    threads.alone(partial(close_engine, model))
-    threads.alone(_give_back)  # work of its own, for what runs before holds the model
-
-
-def _give_back() -> None:
+def give_back_memory() -> None:
     """Frees what only refers to itself, as a model's tokenizer does, and returns what is free."""
     gc.collect()
     if (trim := _of_glibc("malloc_trim")) is not None:

@@ -1,13 +1,12 @@
 """The one model in memory, shared by every connected editor.
 
 When settings ask for another model, it loads beside the old one, which keeps answering until the
-new one is ready.  An engine that breaks while it works (a GPU that vanishes, or has no memory left)
-is replaced, once, by the next one of the registry that runs on the processor; the status says so.
+new one is ready.  An engine that breaks or hangs (a GPU that vanishes, or has no memory left) is
+replaced, once, by the next one of the registry that runs on the processor; the status says so.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from fim_lsp.errors import FimLspError, reason_of
+from fim_lsp.errors import FimLspError, reason_of, sentence_of_failure
 from fim_lsp.model_host.engine_threads import EngineThreads
-from fim_lsp.model_host.freed_memory import free_engine
+from fim_lsp.model_host.hang_watch import EngineHung, HangBounds, HangWatch, Patience
 from fim_lsp.model_host.idle_budget import IdleBudget
 from fim_lsp.model_host.idle_policy import IdleUnload, IdleWork
 from fim_lsp.model_host.loader import LoadModel, ModelLoader, close_engine, load_model, opened_by
@@ -42,6 +41,7 @@ class ModelHost:
         load: LoadModel = load_model,
         idle_budget: IdleBudget | None = None,
         chosen: str = DEFAULT,
+        hang_bounds: HangBounds | None = None,
     ) -> None:
         """Begins without a model.
 
@@ -49,14 +49,16 @@ class ModelHost:
             load: opens the model that settings name; runs in threads of the host.
             idle_budget: limits what is computed while nobody waits.
             chosen: name of the model that "auto" stands for in settings.
+            hang_bounds: say when an engine that does not return is given up.
         """
         self._load = load
+        self._hang_watch = HangWatch(hang_bounds)
         self._threads = EngineThreads()
         self._loader = ModelLoader(
             load, on_step=self._on_step, on_loaded=self._on_loaded, on_failed=self._on_failed
         )
         self._idle_unload = IdleUnload(self._unload, self._reload)
-        self._idle_work = IdleWork(self._threads, idle_budget or IdleBudget())
+        self._idle_work = IdleWork(idle_budget or IdleBudget())
         self._publisher = StatusPublisher()
         self._stand_in = StandIn(load, self._publisher)
         self.chosen = chosen
@@ -141,8 +143,7 @@ class ModelHost:
         self._publisher.show_progress(LoadProgress(settings.model, *made), self.status.warning)
 
     def _on_loaded(self, settings: Settings, model: ServedModel) -> None:
-        if self.loaded is not None:
-            free_engine(self.loaded, self._threads)
+        self._threads.free_engine()
         self._take(settings, model)
         self._idle_unload.is_unloaded = False
         if not self._num_running:
@@ -177,15 +178,16 @@ class ModelHost:
     def _take(self, settings: Settings, model: ServedModel) -> None:
         self._stand_in.unload()
         self._loaded = settings, model
-        self._threads.resize(model.engine.max_concurrency)
+        self._threads.close()
+        self._threads = EngineThreads(model, self._hang_watch)
 
     # Running
 
-    async def run(self, work: Callable[[ServedModel], T]) -> T:
+    async def run(self, work: Callable[[ServedModel], T], patience: Patience | None = None) -> T:
         """Runs `work` on the engine's threads, after what was asked for earlier; idle work ends.
 
-        Where the engine breaks, the work is done again by the one that takes its place.  There has
-        to be a model, or there was one a moment ago.
+        Where the engine breaks, the work is done again by the one that takes its place, if
+        somebody waits for it still.  There has to be a model, or there was one a moment ago.
 
         Raises:
             EngineError: the engine broke, and no other one took its place.
@@ -196,26 +198,22 @@ class ModelHost:
             try:
                 await self._idle_unload.awake()
                 model = self.loaded or model
-                answer = self._threads.run(partial(work, model))
+                answer = self._threads.run(partial(work, model), patience)
                 return await self._stand_in.run(answer, work, self._settings)
             except (EngineError, MemoryError) as error:
-                if not await self._fall_back(model, error):
+                is_replaced = await self._fall_back(model, error)
+                if not is_replaced or (patience is not None and patience.cancel.is_set()):
                     raise
             finally:
                 self._end_running()
 
     async def run_idle(self, work: Callable[[ServedModel], T], cancel: threading.Event) -> T | None:
-        """Runs `work`, for which nobody waits, within the budget; None where it may not run now.
-
-        Args:
-            work: looks at `cancel` as an engine does.
-            cancel: is set when somebody wants the engine.
-        """
+        """Runs work that polls `cancel`, for which nobody waits; None where it may not run now."""
         model = self.loaded
         if model is None or self._idle_unload.is_unloaded or self._num_running:
             return None
         try:
-            return await self._idle_work.run(partial(work, model), cancel)
+            return await self._idle_work.run(self._threads, partial(work, model), cancel)
         except ModelRuntimeError as error:  # the next request meets it too, and says so
             logger.info("idle work failed: %s", error)
             return None
@@ -245,19 +243,23 @@ class ModelHost:
         """Replaces an engine that broke; returns whether there is another one now."""
         if self._loaded is not None and self._loaded[1] is broken:
             settings, _ = self._loaded
-            if self._fallbacks is not None or self._is_closed:
+            is_first, name = self._fallbacks is None, broken.engine.name
+            if self._is_closed or not (is_first or isinstance(error, EngineHung)):
                 return False
-            name = broken.engine.name
-            warning = f"the engine {name} failed ({error}); another one took its place"
+            may_be_replaced = is_first or self._loader.is_loading
+            self._fallbacks = (registry.fallbacks(name) or [name]) if may_be_replaced else []
+            warning = sentence_of_failure(name, error, self._fallbacks)
             logger.error("%s", warning)
             self._loaded = None
-            free_engine(broken, self._threads)  # first: it may hold the memory
-            self._fallbacks = registry.fallbacks(name) or [name]
+            self._threads.free_engine()  # first: it may hold the memory
             if self._loader.is_loading:  # another one is on its way already
                 self._publisher.change(state="starting", warning=warning, languages=())
-            else:
+            elif self._fallbacks:
                 engine = self._fallbacks.pop(0)
                 self._begin_loading(replace(settings, engine=engine, device="cpu"), warning)
+            else:
+                self._wanted = None  # the same settings may be tried again
+                self._publisher.show_lost(warning)
         await self._publisher.settled()
         return self.loaded is not None
 
@@ -265,9 +267,8 @@ class ModelHost:
 
     def _unload(self) -> None:
         """Frees the engine; what is known of the model stays."""
-        assert self.loaded is not None
         self._stand_in.unload()
-        free_engine(self.loaded, self._threads)
+        self._threads.free_engine()
         logger.info("unloaded %s, which nobody has used for a while", self.status.model)
         self._publisher.show_unloaded(True)
 
@@ -276,13 +277,13 @@ class ModelHost:
         assert self._loaded is not None
         settings, old = self._loaded
         settings = replace(settings, engine=old.engine.name)  # what is fastest is known
-        model = await asyncio.wrap_future(self._threads.alone(partial(self._load, settings)))
+        model = await self._threads.run_alone(partial(self._load, settings))
         logger.info("loaded %s again", model.name)
         if self.loaded is old:
             self._take(settings, model)
             self._publisher.show_unloaded(False)
         else:
-            free_engine(model, self._threads)
+            self._threads.alone(partial(close_engine, model))
 
     def close(self) -> None:
         """Frees the engine; pending work is dropped."""
@@ -291,6 +292,5 @@ class ModelHost:
         self._idle_unload.stir()
         self._publisher.close()
         self._stand_in.close()
-        if self.loaded is not None:
-            self._threads.alone(partial(close_engine, self.loaded))
+        self._threads.free_engine()
         self._threads.close()

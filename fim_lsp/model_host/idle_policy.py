@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fim_lsp.model_host.engine_threads import EngineThreads
+from fim_lsp.model_host.hang_watch import Patience
 from fim_lsp.model_host.idle_budget import IdleBudget, is_on_battery
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,9 @@ T = TypeVar("T")
 class IdleWork:
     """Runs work for which nobody waits.  All methods belong to the event loop's thread."""
 
-    def __init__(self, threads: EngineThreads, budget: IdleBudget) -> None:
-        """Takes the engine's threads, and the processor time that may be spent."""
-        self._threads, self._budget = threads, budget
+    def __init__(self, budget: IdleBudget) -> None:
+        """Takes the processor time that may be spent."""
+        self._budget = budget
         self._flags: set[threading.Event] = set()
 
     def interrupt(self) -> None:
@@ -34,10 +35,13 @@ class IdleWork:
         for flag in self._flags:
             flag.set()
 
-    async def run(self, work: Callable[[], T], cancel: threading.Event) -> T | None:
+    async def run(
+        self, threads: EngineThreads, work: Callable[[], T], cancel: threading.Event
+    ) -> T | None:
         """Runs work within the budget; returns None where it may not run now.
 
         Args:
+            threads: of the engine.
             work: looks at `cancel` as an engine does.
             cancel: is set by `interrupt`.
         """
@@ -57,7 +61,7 @@ class IdleWork:
 
         self._flags.add(cancel)
         try:
-            return await self._threads.run(timed)
+            return await threads.run(timed, Patience(cancel))
         finally:
             self._flags.discard(cancel)
             self._budget.spend(spent)

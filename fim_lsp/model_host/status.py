@@ -77,7 +77,8 @@ class HostStatus:
     """Describes the model and what happens to it."""
 
     state: State = "starting"
-    """`starting` without a model, `ready` and `busy` with one, `error` where none could be loaded.
+    """`starting` without a model, `ready` and `busy` with one, `error` where none could be loaded
+    or the engine hangs and may not be replaced.
 
     While another model loads beside the one that answers, the state is that of the latter.
     """
@@ -188,6 +189,10 @@ class StatusPublisher:
         """Says why a model did not load; one that was loaded before goes on answering."""
         state = "error" if self.current.state == "starting" else self.current.state
         self.change(state=state, message=message, progress=None)
+
+    def show_lost(self, message: str) -> None:
+        """Says why the model that answered does not any more, and what to do."""
+        self.change(state="error", message=message, is_unloaded=False, languages=())
 
     def show_unloaded(self, is_unloaded: bool) -> None:
         """Says whether the model is out of memory."""

@@ -1,6 +1,6 @@
 """The real server, with an engine that does one thing wrong after some answers.
 
-python tests/faults/misbehaving_server.py FAULT [--after N]
+python tests/faults/misbehaving_server.py FAULT [--after N] [--give-up SECONDS]
 
 hangs       never returns, and looks at no request to stop, until the file named by $GO_ON is there
 raises      RuntimeError, as a bug does
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from fim_lsp.lsp.stdio import leave, serve_stdio
+from fim_lsp.model_host.hang_watch import HangBounds
 from fim_lsp.model_host.host import ModelHost
 from fim_lsp.settings import Settings
 from model_runtime.served_model import ServedModel
@@ -28,6 +29,8 @@ from tests.support.scripted_host import TOKENS, scripted_model
 
 FAULTS = ("hangs", "raises", "memory", "interrupts", "nan", "ids")
 ANSWER = "alpha + beta"
+HANGS = "the engine hangs"
+"""Line of the log at the moment when it begins."""
 
 
 def make(fault: str, after: int) -> ServedModel:
@@ -43,6 +46,7 @@ def make(fault: str, after: int) -> ServedModel:
 
     def misbehave() -> None:
         if fault == "hangs":
+            logging.info(HANGS)
             while not Path(os.environ["GO_ON"]).exists():
                 time.sleep(0.01)
         elif fault == "raises":
@@ -65,6 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("fault", choices=FAULTS)
     parser.add_argument("--after", type=int, default=2)
+    parser.add_argument("--give-up", type=float, default=HangBounds().seconds)
     args = parser.parse_args()
     logging.basicConfig(
         level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -74,7 +79,8 @@ def main() -> int:
     def load(settings: Settings) -> ServedModel:
         return next(made, None) or scripted_model(ANSWER)
 
-    return leave(serve_stdio(lambda: ModelHost(load)))
+    bounds = HangBounds(args.give_up, tick_seconds=0.05)
+    return leave(serve_stdio(lambda: ModelHost(load, hang_bounds=bounds)))
 
 
 if __name__ == "__main__":
