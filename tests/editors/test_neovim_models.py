@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.conftest import Start
+from tests.editors.conftest import Start, with_command
 from tests.editors.document import snippets
 from tests.editors.neovim import Neovim
-from tests.editors.test_neovim import with_command
 from tests.support.offered_model import NAME, Offered, offered
 from tests.support.random_models import VARIANTS, make_source
 

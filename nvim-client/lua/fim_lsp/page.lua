@@ -1,9 +1,11 @@
---- Shows the server's explanation of the last requests in a scratch buffer.
+--- Shows Markdown in one scratch window, which each page takes from the last one.
 
 local M = {}
 
 ---@type integer?
 local buffer
+---@type integer? The buffer that the page tells of.
+local subject
 
 ---@return integer # The scratch buffer, made if there is none.
 local function scratch_buffer()
@@ -11,15 +13,24 @@ local function scratch_buffer()
     buffer = vim.api.nvim_create_buf(false, true)
     vim.bo[buffer].bufhidden = 'wipe'
     vim.bo[buffer].filetype = 'markdown'
-    vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer, nowait = true, desc = 'Close the explanation' })
+    vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer, nowait = true, desc = 'Close the page' })
   end
   return buffer
 end
 
---- Shows Markdown as it is, in the window of an earlier explanation if there is one.
+--- Returns the buffer that a command is about: the current one, or in a page the one it tells of.
+---@return integer
+function M.subject()
+  local current = vim.api.nvim_get_current_buf()
+  return current == buffer and subject and vim.api.nvim_buf_is_valid(subject) and subject or current
+end
+
+--- Shows Markdown as it is, in the window of an earlier page if there is one.
 ---@param markdown string
-function M.show(markdown)
+---@param about? integer The buffer that the page tells of.
+function M.show(markdown, about)
   local bufnr = scratch_buffer()
+  subject = about
   local lines = vim.split(vim.trim(markdown), '\n', { plain = true })
   vim.bo[bufnr].modifiable = true
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, lines)
