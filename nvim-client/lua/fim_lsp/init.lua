@@ -135,11 +135,17 @@ function M.toggle_language(on)
   vim.notify(('fim_lsp: suggestions in %s are %s'):format(language, on and 'on' or 'off'))
 end
 
+---@param bufnr integer
+---@return fim_lsp.Status?
+local function state_in(bufnr)
+  local client = vim.api.nvim_buf_is_valid(bufnr) and client_of({ bufnr = bufnr })
+  return client and server_status.get(client.id) or nil
+end
+
 --- Returns what the server says about itself; nil in a buffer that it does not serve.
 ---@return fim_lsp.Status?
 function M.state()
-  local client = client_of({ bufnr = page.subject() })
-  return client and server_status.get(client.id)
+  return state_in(vim.api.nvim_get_current_buf())
 end
 
 --- Returns a few characters for a statusline; none in a buffer that the server does not serve.
@@ -155,7 +161,9 @@ end
 --- Shows what the server says about itself and about the current buffer, and the commands.
 function M.show_status()
   local bufnr = page.subject()
-  page.show(require('fim_lsp.pages').status(M.state(), bufnr), bufnr)
+  page.show_live(function()
+    return require('fim_lsp.pages').status(state_in(bufnr), bufnr)
+  end, bufnr)
 end
 
 --- Lets the user choose among the models on this machine and those that can be downloaded.
