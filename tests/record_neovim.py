@@ -32,7 +32,7 @@ class Stock:
 
     def add(self, name: str, count: int) -> None:
         self.counts[name] = self.counts.get(name, 0) + count'''
-TYPED = "\r\x7fdef total(self) -> int:\rreturn sum("
+TYPED = "\r\x7fdef total(self) -> int:\rreturn sum(self."
 """An empty line, a level less of indentation, and a method that lacks its end."""
 
 

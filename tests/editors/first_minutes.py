@@ -88,14 +88,14 @@ def walk(camera: Camera, home: Path, what: Walk) -> Walked:
     camera.scene("The model is ready")
     camera.type(f"Go{what.typed}")
     camera.until_ghost()
-    camera.rest(1.0)  # for a longer suggestion to take its place
+    camera.rest(3.0)  # for a longer suggestion to take its place
     camera.scene("The first suggestion")
     camera.press("Tab")
     walked = Walked(camera.seconds, camera.decisions)
     camera.rest(1.0)
     camera.scene("Tab has taken it")
     camera.enter("\x1b:FimLsp")
-    camera.until("# fim-lsp")
+    camera.until("Ready: ")  # the marks of Markdown are hidden
     camera.scene(":FimLsp, the state of the server and its commands")
     camera.enter(":wqa")
     camera.until_prompt()
