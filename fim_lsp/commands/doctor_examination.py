@@ -236,8 +236,10 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
 
 
 def _sample(times: Sequence[KeyTime]) -> Sample | None:
-    longest = max(times, key=lambda one: len(one.text), default=None)
-    return longest and Sample(longest.line, longest.text, round(longest.milliseconds, 1))
+    if not times:
+        return None
+    longest = max(times, key=lambda one: len(one.text))
+    return Sample(longest.line, longest.text, round(longest.milliseconds, 1))
 
 
 def _speed_of(model: ServedModel, settings: Settings, speed: MachineSpeed) -> MachineSpeed:

@@ -25,7 +25,7 @@ The offer of a model would come at any moment and take the place of another mess
 
 @dataclass(frozen=True)
 class Walk:
-    """What differs from walk to walk."""
+    """The model of a walk, and the file that is edited."""
 
     model: str
     """Name of the model, as `:FimLsp models` lists it."""
@@ -57,7 +57,7 @@ def at_home(home: Path, environment: Mapping[str, str], neovim: str) -> Terminal
 
 @dataclass(frozen=True)
 class Walked:
-    """What it took to get to the first accepted suggestion."""
+    """Time and decisions until the first suggestion was accepted."""
 
     seconds: float
     decisions: int
