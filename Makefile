@@ -24,7 +24,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A place that the embedded model gets right; the picture of the extension shows it.
 DEMO := examples/inventory.py:35:9
 
-.PHONY: help demo film demo-text test test-faults soak test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
+.PHONY: help demo film film-neovim demo-text test test-faults soak test-real-models test-llama-cpp test-remote llama-server test-editors check bench format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ demo: $(VENV)/.base  ## install, and take the tour in this terminal with the emb
 
 film: $(VENV)/.dev  ## film the tour as `uvx fim-lsp demo` in an empty folder, into docs/media; uv is needed
 	$(BIN)/python -m tests.record_demo
+
+film-neovim: $(VENV)/.dev neovim  ## film the first minutes in Neovim, into docs/media; with qwen2.5-coder-0.5b, added before
+	FIM_LSP_NVIM=$(NVIM)/bin/nvim $(BIN)/python -m tests.record_neovim
 
 demo-text: $(VENV)/.base  ## quote in README.md what `make demo` prints now
 	$(BIN)/python -m benchmarks.demo

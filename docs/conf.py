@@ -40,11 +40,12 @@ pygments_style = "tango"
 pygments_dark_style = "github-dark"
 
 NAVIGATION = {
-    "Start": ("start",),
+    "Start": ("start", "troubleshooting"),
     "Editors": (
         "editors",
         "vscode",
         "vscode-first-minutes",
+        "neovim-first-minutes",
         "shared-server",
         "team",
         "clients",

@@ -11,66 +11,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from tests.support import film
+from tests.support.camera import Camera
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[1]
 MEDIA = ROOT / "docs" / "media"
 COLUMNS, ROWS = 80, 24
 COMMAND = "uvx fim-lsp demo"
-_LOOK_SECONDS = 0.08
-
-
-class Camera:
-    """A terminal whose pictures are kept; keys of a person are counted as decisions."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._begun = time.monotonic()
-        self.film = film.Film(COLUMNS, ROWS)
-        self.decisions = 0
-
-    @property
-    def seconds(self) -> float:
-        """Time since the beginning."""
-        return time.monotonic() - self._begun
-
-    def until(self, *texts: str) -> None:
-        """Films until all of the texts are on the screen."""
-        self._terminal.until(lambda: self._look() and all(t in self._terminal.text for t in texts))
-
-    def rest(self, seconds: float) -> None:
-        """Films for a while, as a person reads."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._terminal.look(_LOOK_SECONDS)
-            self._look()
-
-    def type(self, text: str) -> None:
-        """Types a text key by key; that is one decision."""
-        self.decisions += 1
-        for key in text:
-            self._terminal.press(key)
-            self.rest(_LOOK_SECONDS)
-
-    def press(self, key: str) -> None:
-        """Presses one key, which is one decision."""
-        self.decisions += 1
-        self._terminal.press(key)
-
-    def scene(self, caption: str) -> None:
-        """Keeps the picture of now, and looks at it for as long as a person would."""
-        shown = film.picture([self._terminal.cells(row) for row in range(ROWS)])
-        self.film.scenes.append((self.seconds, caption, shown))
-        self.rest(1.5)
-
-    def _look(self) -> bool:
-        shown = film.picture([self._terminal.cells(row) for row in range(ROWS)])
-        self.film.add(self.seconds, shown)
-        return True
 
 
 def play(camera: Camera) -> None:
@@ -132,17 +81,9 @@ def main() -> None:
         with Terminal(
             shell, cwd=str(empty), environment=environment, columns=COLUMNS, rows=ROWS
         ) as terminal:
-            camera = Camera(terminal)
+            camera = Camera(terminal, columns=COLUMNS, rows=ROWS)
             play(camera)
-    MEDIA.mkdir(exist_ok=True)
-    for name, content in (
-        ("demo.cast", film.cast(camera.film)),
-        ("demo.txt", film.text(camera.film)),
-        ("demo.svg", film.svg(camera.film)),
-    ):
-        (MEDIA / name).write_text(content, encoding="utf-8")
-        print(f"docs/media/{name}: {len(content.encode()) / 1e3:.1f} kB")
-    print(f"{camera.seconds:.0f} s, {camera.decisions} decisions")
+    camera.develop(MEDIA, "demo")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from fim_lsp import version
-from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
+from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row, Sample
 from fim_lsp.commands.known_editors import editors_here
 from fim_lsp.logs import default_log_file
 from fim_lsp.model_host.status import ServerState
@@ -22,6 +22,7 @@ from model_runtime.errors import CatalogueError, EngineUnavailable, ModelRuntime
 from model_runtime.store import choice
 
 if TYPE_CHECKING:
+    from fim_lsp.replay.key_times import KeyTime
     from model_runtime.engines.auto_select import Choice
     from model_runtime.machine.speed import MachineSpeed
     from model_runtime.machine.typed_keys import Key
@@ -67,6 +68,7 @@ def examine(settings: Settings) -> Report:
     report.engines = _engines(settings.device, compared.choice)
     report.weight_forms = model.weight_forms
     report.parameters = model.parameters
+    report.languages = model.languages
     report.context_tokens = model.engine.context_length
     try:
         with progress.step("timing the engine"):
@@ -209,6 +211,7 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
     keys = Keys(
         number=len(times),
         measured_p95_ms=_rounded([one.milliseconds for one in times]),
+        sample=_sample(times),
         steps_ms=_medians([one.steps_ms for one in times if _DECODING in one.steps_ms]),
     )
     if decoder is None or model.engine.name != registry.PREDICTED:
@@ -230,6 +233,13 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
         predicted_p95_ms=predicted(usual),
         predicted_p95_ms_of_these=predicted(one.work for one in times),
     )
+
+
+def _sample(times: Sequence[KeyTime]) -> Sample | None:
+    if not times:
+        return None
+    longest = max(times, key=lambda one: len(one.text))
+    return Sample(longest.line, longest.text, round(longest.milliseconds, 1))
 
 
 def _speed_of(model: ServedModel, settings: Settings, speed: MachineSpeed) -> MachineSpeed:

@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row
+from fim_lsp.commands.doctor_report import Keys, Machine, Report, Row, Sample
 from model_runtime.catalogue.fit import MAX_KEY_MS, MAX_SLOW_KEY_MS, duration
 from model_runtime.engines import registry
 from model_runtime.engines.abilities import KeptTexts
 from model_runtime.printable import printable
+
+_TROUBLESHOOTING = "https://github.com/fim-lsp/fim-lsp/blob/main/docs/troubleshooting.md"
 
 
 def print_report(report: Report, *, prompt_tokens: int, console: Console | None = None) -> None:
@@ -35,6 +37,8 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
         table.add_row(
             "model", f"{escape(report.model)}, {report.parameters / 1e6:.1f} M parameters"
         )
+        if report.languages:
+            table.add_row("", f"suggests while you type in {', '.join(report.languages)}")
         table.add_row("engine", f"{report.engine}, loaded in {report.load_ms:.0f} ms")
         if report.weight_forms:
             table.add_row("", report.weight_forms.text)
@@ -51,6 +55,8 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
     if report.keys:
         for label, line in zip(("a key", "", ""), _of_keys(report.keys), strict=False):
             table.add_row(label, line)
+    if report.keys and report.keys.sample:
+        table.add_row("for example", escape(printable(_in_a_line(report.keys.sample))))
     for label, place in report.folders.items():
         table.add_row(label, escape(printable(place)))
     if report.editors:
@@ -65,6 +71,7 @@ def print_report(report: Report, *, prompt_tokens: int, console: Console | None 
         )
     if report.ok and not report.problems:
         console.print("[green]everything works[/]")
+    console.print(f"By symptom: {_TROUBLESHOOTING}", style="dim", soft_wrap=True)
 
 
 def _of_machine(machine: Machine) -> list[str]:
@@ -102,6 +109,10 @@ def _of_keys(keys: Keys) -> list[str]:
             f"predicted for usual typing: {keys.predicted_p95_ms:.0f} ms",
         ]
     return lines
+
+
+def _in_a_line(sample: Sample) -> str:
+    return f"{sample.line.lstrip()}«{sample.text}» after {sample.milliseconds:.0f} ms"
 
 
 def _print_catalogue(console: Console, report: Report) -> None:

@@ -40,6 +40,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One suggestion of the loaded model, as an editor would show it."""
+
+    line: str
+    """Text of the line before the cursor."""
+    text: str
+    """First line of what was suggested."""
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """Times from a key to its text with the loaded model: 95 of 100 are no longer."""
 
@@ -53,6 +64,8 @@ class Keys:
     """Prediction for the very keys that were measured, by the ids that they read and wrote."""
     steps_ms: dict[str, float] = field(default_factory=dict)
     """Median milliseconds of each step, over the timed keys that the model answered."""
+    sample: Sample | None = None
+    """The longest text that came; None where none did."""
 
 
 @dataclass
@@ -83,6 +96,8 @@ class Report:
     """Memory of what the engine had read of the prompts that were timed."""
     machine: Machine | None = None
     keys: Keys | None = None
+    languages: list[str] = field(default_factory=list)
+    """Languages in which the model suggests while the user types; empty if it is not known."""
     catalogue: list[Row] = field(default_factory=list)
     """Public models, in the catalogue's order."""
     folders: dict[str, str] = field(default_factory=dict)

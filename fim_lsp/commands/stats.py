@@ -106,6 +106,13 @@ def _calibration(model: str) -> Calibration:
     return UNCALIBRATED
 
 
+def _tendency(shift: float) -> str:
+    """Returns what the counts have changed, in words."""
+    if round(shift, 2) == 0:
+        return "as set"
+    return "shows more" if shift > 0 else "shows fewer"
+
+
 def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -118,7 +125,7 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("", no_wrap=True)
-        for name in ("eagerness", "accepted", "typed", "rejected", "taken", "expected", "moved by"):
+        for name in ("setting", "accepted", "typed", "rejected", "right", "expected", "now"):
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
@@ -127,7 +134,7 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
                 *(f"{row[name]:,}" for name in ("accepted", "typed", "rejected")),
                 f"{100 * row['takenShare']:.0f} %",
                 f"{100 * row['expectedShare']:.0f} %",
-                "-" if row["model"] == SOURCE else f"{row['shift']:+.3f}",
+                "-" if row["model"] == SOURCE else _tendency(row["shift"]),
             )
         console.print(table)
     if days:
@@ -136,8 +143,9 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
             f"Saved {keys:,} keys with {accepted:,} accepted suggestions since {days[0].day}."
         )
     for line in (
-        "Typed: by hand, as suggested.  Rejected: something else was typed in the first line's "
-        "place.  Moved by: change of eagerness, 0.125 at most.",
+        "Typed: you wrote it yourself, as suggested.  Rejected: you wrote something else.",
+        "Right: accepted or typed, of all.  Expected: at your setting, fimLsp.eagerness.  Now: "
+        "whether more or fewer suggestions are shown than at first, because of these counts.",
         f"Kept in {path} and saved_keys.json beside it: these numbers only, no code, no names of "
         "files.  "
         "They never leave this machine.",

@@ -36,6 +36,10 @@ class KeyTime:
     """Ids that the model read and wrote for it."""
     steps_ms: Mapping[str, float]
     """Milliseconds by the name of a step."""
+    line: str
+    """Text of the line before the suggestion."""
+    text: str
+    """First line of the suggestion."""
 
 
 async def key_times(
@@ -82,7 +86,16 @@ async def key_times(
             milliseconds = (time.perf_counter() - started) * 1e3
             if number and found:
                 (trace,) = provider.log.newest(limit=1)
-                times.append(KeyTime(milliseconds, _work(trace), dict(trace.timings.ms)))
+                before, text = snapshot.text[: found[0].start], found[0].text
+                times.append(
+                    KeyTime(
+                        milliseconds,
+                        _work(trace),
+                        dict(trace.timings.ms),
+                        line=before.rpartition("\n")[2],
+                        text=text.partition("\n")[0],
+                    )
+                )
             advance((number + 1) / (keys + 1))
         provider.close()
     finally:

@@ -43,6 +43,9 @@ for _, action in ipairs(ACTIONS) do
     require('fim_lsp')[action.name]()
   end, { desc = 'fim-lsp: ' .. action.desc })
 end
+vim.keymap.set('i', '<Plug>(fim-lsp-trigger)', function()
+  require('fim_lsp').trigger()
+end, { desc = 'fim-lsp: ask for suggestions here' })
 for plug, count in pairs({ ['<Plug>(fim-lsp-next)'] = 1, ['<Plug>(fim-lsp-previous)'] = -1 }) do
   vim.keymap.set('i', plug, function()
     require('fim_lsp').select(count)
@@ -169,46 +172,12 @@ vim.api.nvim_create_autocmd('FileType', {
   end,
 })
 
-local COMMANDS = {
-  toggle = function()
-    require('fim_lsp').toggle()
-  end,
-  explain = function()
-    require('fim_lsp').explain()
-  end,
-  status = function()
-    require('fim_lsp').show_status()
-  end,
-  models = function()
-    require('fim_lsp').select_model()
-  end,
-  offer = function()
-    require('fim_lsp.models').offer()
-  end,
-  cancel = function()
-    require('fim_lsp.models').cancel()
-  end,
-}
-local NAMES = vim.tbl_keys(COMMANDS)
-table.sort(NAMES)
-
 vim.api.nvim_create_user_command('FimLsp', function(arguments)
-  local command = COMMANDS[arguments.args]
-  if command then
-    command()
-  else
-    local message = ('fim_lsp: there is no command %s; use one of %s'):format(
-      arguments.args,
-      table.concat(NAMES, ', ')
-    )
-    vim.notify(message, vim.log.levels.ERROR)
-  end
+  require('fim_lsp.commands').run(arguments.args)
 end, {
-  nargs = 1,
-  desc = 'fim-lsp: ' .. table.concat(NAMES, ', '),
+  nargs = '?',
+  desc = 'fim-lsp: the state of the server, and its commands',
   complete = function(start)
-    return vim.tbl_filter(function(name)
-      return vim.startswith(name, start)
-    end, NAMES)
+    return require('fim_lsp.commands').complete(start)
   end,
 })

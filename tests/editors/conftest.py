@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from tests.editors.document import ROOT, snippets
 from tests.editors.neovim import Neovim
 
 Start = Callable[..., Neovim]
+
+BODY = '    """Add two numbers."""\n    result = first + second\n    return result'
+TARGET = f"import os\n\ndef add(first, second):\n{BODY}\n\nprint(add(1, 2))\n"
+"""What the user of the scripted server is going to write."""
 
 SCRIPTED = [sys.executable, str(ROOT / "tests" / "protocol" / "scripted_server.py")]
 
@@ -61,3 +66,32 @@ def start(tmp_path: Path, home: Path, path_with_server: str) -> Iterator[Start]:
     yield start
     for editor in started:
         editor.close()
+
+
+def with_command(command: list[str]) -> str:
+    """Returns a line of Lua that makes a command the server's."""
+    words = ", ".join(map(json.dumps, command))
+    return f"vim.lsp.config('fim_lsp', {{ cmd = {{ {words} }} }})"
+
+
+@pytest.fixture
+def init() -> str:
+    """Returns the configuration that the documentation shows."""
+    return snippets("Neovim 0.12", "lua")[0]
+
+
+@pytest.fixture
+def write(start: Start, init: str, tmp_path: Path):
+    """Returns a function that opens an editor whose server knows what the user is going to write."""
+
+    def write(text: str, *arguments: str, target: str = TARGET, before: str = "") -> Neovim:
+        file = tmp_path / "target.py"
+        file.write_text(target, "utf-8")
+        command = [*SCRIPTED, "--target", str(file), *arguments]
+        editor = start(f"{before}\n{with_command(command)}\n{init}\nvim.o.autoindent = false", text)
+        editor.lua("vim.bo.indentexpr, vim.bo.expandtab = '', false")
+        editor.ready()
+        editor.type("G$")
+        return editor
+
+    return write

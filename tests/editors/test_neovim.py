@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import re
 import shlex
 import subprocess
 import sys
@@ -15,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.conftest import SCRIPTED, Start
+from tests.editors.conftest import BODY, Start, with_command
 from tests.editors.document import ROOT, snippets
 from tests.editors.neovim import Neovim
 
 pytestmark = [pytest.mark.editor, pytest.mark.slow]
 
-BODY = '    """Add two numbers."""\n    result = first + second\n    return result'
-TARGET = f"import os\n\ndef add(first, second):\n{BODY}\n\nprint(add(1, 2))\n"
 CLASS = "class Shelf:\n    def __init__(self, name, price):\n        self.name = name\n"
 ACCEPTED = "accepted:"
 """Start of the URI in the traces that the scripted server keeps of acceptances."""
@@ -30,35 +26,6 @@ TRACES = """
   local client = vim.lsp.get_clients({ name = 'fim_lsp' })[1]
   return client:request_sync('fimLsp/explain', vim.empty_dict(), 5000).result.traces
 """
-
-
-def with_command(command: list[str]) -> str:
-    """Returns a line of Lua that makes a command the server's."""
-    words = ", ".join(map(json.dumps, command))
-    return f"vim.lsp.config('fim_lsp', {{ cmd = {{ {words} }} }})"
-
-
-@pytest.fixture
-def init() -> str:
-    """Returns the configuration that the documentation shows."""
-    return snippets("Neovim 0.12", "lua")[0]
-
-
-@pytest.fixture
-def write(start: Start, init: str, tmp_path: Path):
-    """Returns a function that opens an editor whose server knows what the user is going to write."""
-
-    def write(text: str, *arguments: str, target: str = TARGET, before: str = "") -> Neovim:
-        file = tmp_path / "target.py"
-        file.write_text(target, "utf-8")
-        command = [*SCRIPTED, "--target", str(file), *arguments]
-        editor = start(f"{before}\n{with_command(command)}\n{init}\nvim.o.autoindent = false", text)
-        editor.lua("vim.bo.indentexpr, vim.bo.expandtab = '', false")
-        editor.ready()
-        editor.type("G$")
-        return editor
-
-    return write
 
 
 def traces(editor: Neovim) -> list[dict]:
@@ -339,42 +306,6 @@ def test_letters_outside_ascii_and_windows_line_ends_are_kept(write, line_end: s
     editor.api.command("silent write")
     expected = f'{start}wörter = [é, "😀"]{line_end}'
     assert Path(editor.api.current.buffer.name).read_bytes().decode() == expected
-
-
-def test_explain_shows_the_servers_markdown_in_one_scratch_window(start: Start, init: str):
-    editor = start(init, CLASS)
-    editor.ready()
-    editor.type("Goself.price = ")
-    editor.until(lambda: traces(editor), "a request")
-    editor.type("<Esc>")
-    for _ in range(2):  # the second one takes the window of the first
-        editor.api.command("FimLsp explain")
-        editor.until(lambda: editor.lines()[0] == "# Explain last suggestion", "the explanation")
-        editor.api.command("wincmd p")
-    assert len(editor.api.windows) == 2
-    editor.api.command("wincmd p")
-    assert editor.api.current.buffer.options["filetype"] == "markdown"
-    assert not editor.api.current.buffer.options["modifiable"]
-    assert any("a.py" in line for line in editor.lines())
-    editor.type("q")
-    editor.until(lambda: len(editor.api.windows) == 1, "the closed window")
-    assert editor.messages() == ""
-
-
-def test_the_statusline_says_that_a_file_is_excluded_and_status_says_why(start: Start, init: str):
-    editor = start(init.replace("eagerness = 0.5", "exclude = { '**/a.py' }"), CLASS)
-    status = "return require('fim_lsp').status()"
-    editor.until(lambda: editor.lua(status) == "FIM off", "the document's state")
-    editor.ready()
-    editor.api.command("FimLsp status")
-    languages = re.search(
-        "fim_lsp: ready; embedded.*; keeps [0-9]+ of [0-9]+ MB that it has read; "
-        "suggests while you type in ([a-z, ]+);",
-        editor.messages(),
-    )
-    assert languages
-    assert "python" in languages[1]
-    assert "this buffer: excluded: fimLsp.exclude names **/a.py" in editor.messages()
 
 
 NEXT_VERSION = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,11 @@ KEYS = {
     "Up": "\x1b[A",
 }
 """Characters that xterm sends for a key."""
+
+
+_QUESTION = re.compile("\x1bP.*?\x1b\\\\", re.DOTALL)
+"""Device control strings, which pyte would print."""
+_BEGUN_QUESTION = re.compile("\x1b(P.*)?$", re.DOTALL)
 
 
 class _Screen(pyte.Screen):
@@ -59,6 +65,7 @@ class Terminal:
         """
         self._emulated = _Screen(columns, rows)
         self._stream = pyte.Stream(self._emulated)
+        self._unseen = ""
         self.raw = ""
         """All that the program has sent."""
         self._process: Any = pexpect.spawn(
@@ -69,6 +76,7 @@ class Terminal:
             dimensions=(rows, columns),
             encoding="utf-8",
         )
+        self._emulated.write_process_input = self._process.send  # answers what a program asks
 
     def __enter__(self) -> Terminal:
         return self
@@ -121,7 +129,10 @@ class Terminal:
         except pexpect.EOF:
             return False
         self.raw += sent
-        self._stream.feed(sent)
+        self._unseen = _QUESTION.sub("", self._unseen + sent)
+        if not _BEGUN_QUESTION.search(self._unseen):
+            self._stream.feed(self._unseen)
+            self._unseen = ""
         return True
 
     def until(self, is_so: str | Callable[[], bool]) -> None:

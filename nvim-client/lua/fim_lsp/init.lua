@@ -1,6 +1,7 @@
 --- Functions for keys, commands and the statusline; the server decides what is suggested and when.
 
 local acceptance = require('fim_lsp.accept')
+local page = require('fim_lsp.page')
 local requests = require('fim_lsp.requests')
 local server_status = require('fim_lsp.status')
 
@@ -64,26 +65,87 @@ function M.select(count)
   end
 end
 
+--- Asks for suggestions at the cursor, as the user's own request; begins to insert where that is not so yet.
+function M.trigger()
+  local bufnr = vim.api.nvim_get_current_buf()
+  if not client_of({ bufnr = bufnr }) then
+    notify_not_running()
+  elseif vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
+    requests.ask(bufnr)
+  else
+    requests.ask_next(bufnr)
+    local is_at_end = vim.api.nvim_win_get_cursor(0)[2] + 1 >= #vim.api.nvim_get_current_line()
+    vim.cmd.startinsert({ bang = is_at_end })
+  end
+end
+
+---@param client vim.lsp.Client
+---@param changed table Settings, as under `fimLsp`.
+local function change_settings(client, changed)
+  client.settings = vim.tbl_deep_extend('force', client.settings, { fimLsp = changed })
+  client:notify('workspace/didChangeConfiguration', { settings = client.settings })
+end
+
 --- Switches suggestions off, or on again, in all buffers; the model stays loaded.
 ---@param on? boolean Default: the opposite of what is set.
 function M.toggle(on)
-  local client = client_of()
-  if not client then
+  local clients = vim.lsp.get_clients({ name = NAME })
+  if #clients == 0 then
     notify_not_running()
     return
   end
   if on == nil then
-    on = vim.tbl_get(client.settings, 'fimLsp', 'enabled') == false
+    on = vim.tbl_get(clients[1].settings, 'fimLsp', 'enabled') == false
   end
-  client.settings = vim.tbl_deep_extend('force', client.settings, { fimLsp = { enabled = on } })
-  client:notify('workspace/didChangeConfiguration', { settings = client.settings })
+  for _, client in ipairs(clients) do
+    change_settings(client, { enabled = on })
+  end
+  vim.notify('fim_lsp: suggestions are ' .. (on and 'on' or 'off'))
+end
+
+--- Switches suggestions off, or on again, in the language of the current buffer.
+---@param on? boolean Default: the opposite of what is so now.
+function M.toggle_language(on)
+  local bufnr = page.subject()
+  local client = client_of({ bufnr = bufnr })
+  if not client then
+    notify_not_running()
+    return
+  end
+  local language = client.get_language_id(bufnr, vim.bo[bufnr].filetype)
+  local chosen = vim.tbl_get(client.settings, 'fimLsp', 'languages') or {}
+  if vim.islist(chosen) then -- which names those that are off
+    local off = {}
+    for _, id in ipairs(chosen) do
+      off[id] = false
+    end
+    chosen = off
+  end
+  if on == nil then
+    local is_on = chosen[language]
+    if is_on == nil then
+      is_on = chosen['*'] ~= false and server_status.document_state(bufnr) ~= 'onRequest'
+    end
+    on = not is_on
+  end
+  chosen = vim.tbl_extend('force', chosen, { [language] = on })
+  for _, each in ipairs(vim.lsp.get_clients({ name = NAME })) do
+    change_settings(each, { languages = chosen })
+  end
+  vim.notify(('fim_lsp: suggestions in %s are %s'):format(language, on and 'on' or 'off'))
+end
+
+---@param bufnr integer
+---@return fim_lsp.Status?
+local function state_in(bufnr)
+  local client = vim.api.nvim_buf_is_valid(bufnr) and client_of({ bufnr = bufnr })
+  return client and server_status.get(client.id) or nil
 end
 
 --- Returns what the server says about itself; nil in a buffer that it does not serve.
 ---@return fim_lsp.Status?
 function M.state()
-  local client = client_of({ bufnr = vim.api.nvim_get_current_buf() })
-  return client and server_status.get(client.id)
+  return state_in(vim.api.nvim_get_current_buf())
 end
 
 --- Returns a few characters for a statusline; none in a buffer that the server does not serve.
@@ -96,14 +158,12 @@ function M.status()
   return status and vim.trim('FIM ' .. server_status.sign(status, vim.api.nvim_get_current_buf())) or ''
 end
 
---- Tells the user what the server says about itself and about the current buffer.
+--- Shows what the server says about itself and about the current buffer, and the commands.
 function M.show_status()
-  local status = M.state()
-  if status then
-    vim.notify('fim_lsp: ' .. server_status.describe(status, vim.api.nvim_get_current_buf()))
-  else
-    vim.notify('fim_lsp: the server does not serve this buffer; :checkhealth fim_lsp looks for the reason')
-  end
+  local bufnr = page.subject()
+  page.show_live(function()
+    return require('fim_lsp.pages').status(state_in(bufnr), bufnr)
+  end, bufnr)
 end
 
 --- Lets the user choose among the models on this machine and those that can be downloaded.
@@ -116,25 +176,45 @@ function M.select_model()
   end
 end
 
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+---@param show fun(result: table)
+local function ask_for_page(client, method, params, show)
+  client:request(method, params, function(err, result)
+    if err then
+      local told = ('fim_lsp: the server does not answer: %s; :FimLsp log has more'):format(err.message)
+      vim.notify(told, vim.log.levels.ERROR)
+    else
+      show(result)
+    end
+  end)
+end
+
 --- Shows why the last requests of the current buffer, or of all buffers, came to what they did.
 function M.explain()
-  local bufnr = vim.api.nvim_get_current_buf()
-  local client = client_of({ bufnr = bufnr })
-  local params = client and { uri = vim.uri_from_bufnr(bufnr) } or vim.empty_dict()
-  client = client or client_of()
+  local bufnr = page.subject()
+  local served = client_of({ bufnr = bufnr })
+  local client = served or client_of()
   if not client then
     notify_not_running()
     return
   end
-  client:request('fimLsp/explain', params, function(err, explanation)
-    if err then
-      vim.notify(
-        ('fim_lsp: the server explains nothing: %s; its log has more'):format(err.message),
-        vim.log.levels.ERROR
-      )
-    else
-      require('fim_lsp.explanation').show(explanation.markdown)
-    end
+  local params = served and { uri = vim.uri_from_bufnr(bufnr) } or vim.empty_dict()
+  ask_for_page(client, 'fimLsp/explain', params, function(explanation)
+    page.show(explanation.markdown, bufnr)
+  end)
+end
+
+--- Shows how many keys were saved, by day, as counted on this machine.
+function M.show_stats()
+  local client, bufnr = client_of(), page.subject()
+  if not client then
+    notify_not_running()
+    return
+  end
+  ask_for_page(client, 'fimLsp/stats', vim.empty_dict(), function(stats)
+    page.show(require('fim_lsp.pages').stats(stats), bufnr)
   end)
 end
 

@@ -158,6 +158,25 @@ local function add(client, model)
   end)
 end
 
+--- Says when another model than the present one answers, once.
+---@param client vim.lsp.Client
+local function tell_when_ready(client)
+  local before = (require('fim_lsp.status').get(client.id) or {}).model
+  vim.api.nvim_create_autocmd('User', {
+    group = vim.api.nvim_create_augroup('fim_lsp_chosen', {}), -- the last choice counts
+    pattern = 'FimLspStatus',
+    desc = 'fim-lsp: say that the chosen model is ready',
+    callback = function(event)
+      local status = event.data
+      if not status or status.state ~= 'ready' or status.model == before then
+        return false
+      end
+      say(status.model .. ' is ready')
+      return true
+    end,
+  })
+end
+
 ---@param bytes integer
 ---@return string
 local function size(bytes)
@@ -174,18 +193,18 @@ local function describe_installed(model)
   return ('%s (%s): %.0f M parameters, %s'):format(model.name, place, model.parameters / 1e6, size(model.bytes))
 end
 
----@param model fim_lsp.AvailableModel
+---@param milliseconds number
 ---@return string
+local function duration(milliseconds)
+  return milliseconds < 1000 and ('%.0f ms'):format(milliseconds) or ('%.1f s'):format(milliseconds / 1e3)
+end
+
+---@param model fim_lsp.AvailableModel
+---@return string # Short, for Neovim stops the user where the list is longer than the screen.
 local function describe_available(model)
   local mark = model.isRecommended and 'recommended' or model.fits and 'to download' or 'too large here'
-  return ('%s (%s): %s, %s of memory, about %.0f ms to a suggestion, license %s'):format(
-    model.name,
-    mark,
-    size(model.downloadBytes),
-    size(model.memoryBytes),
-    model.keyMs,
-    model.license
-  )
+  local figures = { size(model.downloadBytes), size(model.memoryBytes), duration(model.keyMs), model.license }
+  return ('%s (%s): %s'):format(model.name, mark, table.concat(figures, ', '))
 end
 
 --- Lets the user choose among the models on this machine and those that can be had.
@@ -209,7 +228,7 @@ function M.select(client)
       end
     end
     vim.ui.select(items, {
-      prompt = 'Model for suggestions',
+      prompt = 'Model for suggestions (to download: size, memory, time to a suggestion, license)',
       kind = 'fim_lsp_model',
       format_item = function(item)
         return item.text
@@ -222,6 +241,7 @@ function M.select(client)
       elseif item.model.problem ~= '' then
         say(item.model.problem, vim.log.levels.ERROR)
       else
+        tell_when_ready(client)
         execute(client, 'fimLsp.useModel', { name = item.model.name }, item.model.name .. ' will be used')
       end
     end)

@@ -118,6 +118,12 @@ function M.ask(bufnr)
   return internals.send_request(bufnr)
 end
 
+--- Makes the next request of a buffer an explicit one.
+---@param bufnr integer
+function M.ask_next(bufnr)
+  invoked_next[bufnr] = true
+end
+
 --- Forgets what is shown in a buffer.
 ---@param bufnr integer
 function M.forget(bufnr)

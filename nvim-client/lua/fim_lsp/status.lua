@@ -9,6 +9,7 @@ local M = {}
 ---@field message string
 ---@field adding? { model: string, share: number }|vim.NIL Model that is being added.
 ---@field keptTexts? { number: integer, usedBytes: integer, maxBytes: integer } Memory of what was read.
+---@field warning? string What is wrong while another model stands in.
 ---@field languages? string[] Languages in which the model suggests while the user types.
 
 ---@class fim_lsp.DocumentState Parameters of `fimLsp/documentState`.
@@ -77,34 +78,37 @@ function M.sign(status, bufnr)
   return vim.trim(sign .. ' ' .. adding(status))
 end
 
---- Returns all that is known, in one line for people.
+---@param bufnr integer
+---@return string? # State of a document that is not `active`.
+function M.document_state(bufnr)
+  return documents[bufnr] and documents[bufnr].state
+end
+
 ---@param status fim_lsp.Status
 ---@param bufnr integer
----@return string
-function M.describe(status, bufnr)
-  local parts = { status.state }
-  if status.message ~= '' then
-    table.insert(parts, status.message)
+---@return string[] # All that is known, in sentences or parts of them.
+function M.facts(status, bufnr)
+  local facts = {}
+  local function add(form, ...)
+    table.insert(facts, form:format(...))
   end
-  if status.model ~= '' then
-    table.insert(parts, status.engine ~= '' and ('%s on %s'):format(status.model, status.engine) or status.model)
-  end
-  if adding(status) ~= '' then
-    table.insert(parts, adding(status))
-  end
-  local kept = status.keptTexts
-  if kept then
-    local memory = 'keeps %.0f of %.0f MB that it has read'
-    table.insert(parts, memory:format(kept.usedBytes / 1e6, kept.maxBytes / 1e6))
+  local document, kept = documents[bufnr], status.keptTexts
+  if document then
+    add('this buffer: %s', document.message)
   end
   if status.languages and #status.languages > 0 then
-    table.insert(parts, 'suggests while you type in ' .. table.concat(status.languages, ', '))
+    add('suggests while you type in %s', table.concat(status.languages, ', '))
   end
-  local document = documents[bufnr]
-  if document then
-    table.insert(parts, 'this buffer: ' .. document.message)
+  if adding(status) ~= '' then
+    add('%s', adding(status))
   end
-  return table.concat(parts, '; ')
+  if status.warning then
+    add('%s', status.warning)
+  end
+  if kept then
+    add('keeps %.0f of %.0f MB that it has read', kept.usedBytes / 1e6, kept.maxBytes / 1e6)
+  end
+  return facts
 end
 
 return M

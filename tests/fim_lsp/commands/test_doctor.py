@@ -53,6 +53,21 @@ def test_it_shows_how_much_of_what_was_read_is_kept_and_of_how_much(capsys):
     assert 0 < kept["used_bytes"] < kept["max_bytes"]
 
 
+def test_it_names_the_languages_and_shows_one_suggestion_with_its_time(capsys):
+    assert 0 == doctor.show(EMBEDDED, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert "python" in told["languages"]
+    sample = told["keys"]["sample"]
+    assert sample["text"]
+    assert sample["milliseconds"] > 0
+
+    assert 0 == doctor.show(EMBEDDED, as_json=False)
+    text = said(capsys)
+    assert "suggests while you type in" in text
+    assert "for example" in text
+    assert "docs/troubleshooting.md" in text
+
+
 def test_it_names_the_command_that_installs_a_missing_engine(capsys, without_onnx):
     assert 0 == doctor.show(Settings(), as_json=False)
 
