@@ -107,9 +107,9 @@ test('a real model takes two clicks and its download, and what it writes is acce
 
     await window.status(/^ready(?!.*fetching)/);
     await window.expectModel(MODEL);
+    await window.focusEnd();  // the menu has left the focus in the status bar
     await show('real-model');
 
-    await window.press('Control+End');
     await window.type('\n');
     await window.type(`    ${TYPED}\n`);
     await until('the model never wrote it', () => window.ghost(), (ghost) => ghost.includes(WRITTEN));
