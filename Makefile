@@ -77,9 +77,9 @@ test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-clien
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
 
-picture: vsix  ## take the pictures of the extension and of its first minutes again, in real VS Code
+picture: vsix  ## take the pictures of VS Code again; those of the real model where its file is on this machine
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
-	  npm run --silent picture
+	  FIM_LSP_FILM_GGUF=$(wildcard $(FIM_LSP_TEST_GGUF)) FIM_LSP_TIMEOUT_MS=600000 npm run --silent picture
 	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/ghost-text.png --out vscode-client/media
 	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/why.png vscode-client/artifacts/models.png \
 	  vscode-client/artifacts/usage.png --out vscode-client/media/walkthrough

@@ -5,11 +5,13 @@ All three are written here, so that no client has to know what a figure means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from fim_lsp.completion.reasons import RequestOutcome, hint
 from fim_lsp.completion.trace import AnsweredBy, GenerationTrace, RequestTrace
 from fim_lsp.suggestion import Trigger
+from model_runtime.printable import printable
 from model_runtime.prompt.format import HoleStart
 
 _MAX_OTHERS = 20
@@ -43,6 +45,7 @@ def rows(trace: RequestTrace) -> list[tuple[str, str]]:
         ("asked by", _TRIGGERS[trace.trigger]),
         ("outcome", _outcome(trace)),
         *_figures(trace),
+        ("held back", _held_back(trace)),
         ("remedy", hint(trace.outcome, trace.silence)),
     ]
     return [(label, text) for label, text in told if text]
@@ -85,6 +88,8 @@ def _told(trace: RequestTrace, name_of: Callable[[str], str]) -> Iterator[str]:
         yield from (f"Why: {_escaped(trace.silence.message)}", "")
     if advice := hint(trace.outcome, trace.silence):
         yield from (f"What to do: {advice}", "")
+    if held_back := _held_back(trace):
+        yield from ("The model wrote this, and it was held back:", "", *_fenced(held_back), "")
     yield f"- file: {_escaped(name_of(trace.uri))}"
     yield f"- asked by: {'you' if trace.trigger is Trigger.INVOKED else 'typing'}"
     if trace.answered_by:
@@ -112,6 +117,20 @@ def _escaped(text: str) -> str:
     'excluded: fimLsp.exclude names \\*\\*/a\\_b'
     """
     return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in text)
+
+
+def _held_back(trace: RequestTrace) -> str:
+    """Returns what was written and not shown, fit for a terminal; empty where there is none."""
+    if trace.generation is None or trace.outcome is not RequestOutcome.NOTHING:
+        return ""
+    return printable(trace.generation.held_back).strip("\n").rstrip()
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """Yields the lines of a block of code that no line of the text ends."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (fence, *text.split("\n"), fence)
 
 
 def _outcome(trace: RequestTrace) -> str:

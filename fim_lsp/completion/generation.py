@@ -178,14 +178,15 @@ class GenerationTask:
                 self._cancel.is_set,
             )
         if request.is_automatic and completions and is_too_short(completions[0].text):
+            trace.hold_back(completions[0].text, Silence(Reason.TOO_SHORT))
             completions = []
-            trace.silence = Silence(Reason.TOO_SHORT)
         elif not completions and best.rule == UNSURE:
             enough = calibration.eagerness_for(best.probability)
             trace.confidence = replace(trace.confidence, eagerness_to_show=enough)
-            trace.silence = Silence(Reason.LOW_CONFIDENCE, confidence=trace.confidence)
+            silence = Silence(Reason.LOW_CONFIDENCE, confidence=trace.confidence)
+            trace.hold_back(best.decoded, silence)
         elif not completions:
-            trace.silence = Silence(Reason.FILTERED, rules=trace.rules)
+            trace.hold_back(best.text, Silence(Reason.FILTERED, rules=trace.rules))
         return self._behind_selected(completions)
 
     def _behind_selected(self, completions: list[Completion]) -> list[Completion]:

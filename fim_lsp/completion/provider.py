@@ -206,6 +206,8 @@ class CompletionProvider:
         if result is None:
             return None
         trace.generation = result.trace
+        if result.trace.silence is not None and not result.completions:
+            return attempt.reject(result.trace.silence)
         return attempt.known_before(AnsweredBy.IN_FLIGHT, result.completions)
 
     async def _wait_for_next_key(self, attempt: Attempt) -> None:
@@ -266,6 +268,7 @@ class CompletionProvider:
         self._pending.supersede(uri)
         self._in_flight.stop(uri)
         self._cache.forget(uri)
+        self.log.forget_texts(uri)
         self._shown.close_document(uri)
         if not is_on_disk(uri):
             self.lines.file_gone(uri)

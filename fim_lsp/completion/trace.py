@@ -24,6 +24,9 @@ from model_runtime.prompt.format import HoleStart
 MAX_TRACES = 50
 """Requests of one editor that are kept."""
 
+_MAX_HELD_BACK = 400
+"""Characters that are kept of a text that was held back."""
+
 
 class AnsweredBy(Enum):
     """The step that answered a request; the value is its name in JSON and in the logs."""
@@ -159,9 +162,17 @@ class GenerationTrace:
     rules: tuple[str, ...] = ()
     """Filters that changed the text."""
     silence: Silence | None = None
+    held_back: str = field(default="", repr=False)
+    """What the model wrote and nobody was shown: code, for the explanation to the user alone."""
     worked_ms: float = 0.0
     """Milliseconds on the engine's thread, from its first step to its last."""
     timings: Timings = field(default_factory=Timings)
+
+    def hold_back(self, text: str, silence: Silence) -> None:
+        """Records why a text is not shown, and the beginning of the text."""
+        is_long = len(text) > _MAX_HELD_BACK
+        self.held_back = f"{text[:_MAX_HELD_BACK]}..." if is_long else text
+        self.silence = silence
 
 
 class GenerationResult(NamedTuple):
@@ -230,6 +241,13 @@ class RequestLog:
         self._added += 1
         trace.number = self._added
         self._traces.append(trace)
+
+    def forget_texts(self, uri: str) -> None:
+        """Drops what was written for a document and not shown; the figures stay."""
+        closed = unquote(uri)
+        for trace in self._traces:
+            if trace.generation is not None and unquote(trace.uri) == closed:
+                trace.generation.held_back = ""
 
     def newest(self, uri: str = "", limit: int = MAX_TRACES) -> list[RequestTrace]:
         """Returns traces, newest first.

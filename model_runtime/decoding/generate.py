@@ -51,6 +51,8 @@ class Generation:
     """Ids that the engine ran before the first token behind the forced text."""
     forced_tokens: int = 0
     """Tokens that spell the forced text, less the one that goes beyond it."""
+    decoded: str = ""
+    """`text`, and what the cut has taken."""
     abandoned: int = 0
     """Answers that were given up, on which the engine's server went on meanwhile."""
 
@@ -130,7 +132,7 @@ def generate_text(
         cut = stops.cut_at_end(text)
         if cancel is not None and cancel.is_set():
             finish = Finish.CANCELLED
-    decoded = len(logprobs)
+    tokens, decoded = len(logprobs), text
     first_doubt = logprobs[0] if logprobs else 0.0
     if cut is not None:
         text = text[: cut.offset]
@@ -142,7 +144,7 @@ def generate_text(
         logprobs=tuple(logprobs),
         finish=finish,
         rule=cut.rule if cut else "",
-        tokens=decoded,
+        tokens=tokens,
         cached_tokens=stream.cached_tokens,
         first_token_ms=first_token_ms,
         total_ms=(time.perf_counter() - started) * 1e3,
@@ -151,6 +153,7 @@ def generate_text(
         ends=tuple(ends),
         read_tokens=stream.counts.read,
         forced_tokens=len(ids) - len(ends),
+        decoded=decoded,
         abandoned=stream.counts.abandoned,
     )
 

@@ -8,15 +8,7 @@ import pytest
 
 from fim_lsp import logs
 
-
-@pytest.fixture(autouse=True)
-def restored_logging():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:], root.level = before
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def test_completions_go_to_the_file_and_only_problems_to_standard_error(tmp_path, capsys):

@@ -232,6 +232,14 @@ def test_errors_and_traces_hold_nothing_of_what_others_have_sent(serve: Serve):
     assert [] == [text for text in told if "my_secret" in text]
 
 
+def test_a_text_that_was_held_back_is_in_no_answer_and_no_trace(serve: Serve):
+    server = serve(answer="my_secret_answer = 1", logprob=-5.0)
+    answer = server.post("/infill", {"input_prefix": "x = ", "input_suffix": "\n"})
+    told = [answer.text, server.get("/v1/traces").text]
+    assert "lowConfidence" in told[1]
+    assert [] == [text for text in told if "secret" in text]
+
+
 def test_lone_surrogates_are_replaced(serve: Serve):
     server = serve()
     content = json.dumps({"input_prefix": "x = '\ud800' + ", "input_suffix": "\udfff"})

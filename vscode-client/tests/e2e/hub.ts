@@ -1,4 +1,4 @@
-/** Runs the stand-in for the Hugging Face hub, with the embedded model as a GGUF file, and a catalogue of it. */
+/** Runs the stand-in for the Hugging Face hub: with the embedded model and a catalogue of it, or with other files. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -25,15 +25,15 @@ interface Troubles {
 }
 
 export class Hub {
-  /** Environment in which the server finds this hub and this catalogue. */
+  /** Environment in which the server finds this hub and its catalogue. */
   readonly env: Record<string, string>;
   private readonly process: ChildProcess;
   private readonly endpoint: string;
 
-  private constructor(process: ChildProcess, endpoint: string, catalogue: string) {
+  private constructor(process: ChildProcess, endpoint: string, env: Record<string, string> = {}) {
     this.process = process;
     this.endpoint = endpoint;
-    this.env = { HF_ENDPOINT: endpoint, FIM_LSP_CATALOGUE: catalogue };
+    this.env = { HF_ENDPOINT: endpoint, ...env };
   }
 
   /** Exports the model into a folder and serves it. */
@@ -46,12 +46,14 @@ export class Hub {
     const content = readFileSync(file);
     const catalogue = join(folder, 'catalogue.json');
     writeFileSync(catalogue, JSON.stringify(catalogueOf(content)));
-    const program = ['-m', 'tests.support.fake_hub', '--folder', join(folder, 'repositories')];
-    const child = spawn(PYTHON, program, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] });
-    process.once('exit', () => { child.kill(); }); // also when a test run is broken off
-    const [port = ''] = await firstLine(child);
-    assert.match(port, /^\d+$/, 'the stand-in for the hub does not start');
-    return new Hub(child, `http://127.0.0.1:${port}`, catalogue);
+    const { process, endpoint } = await serve(join(folder, 'repositories'));
+    return new Hub(process, endpoint, { FIM_LSP_CATALOGUE: catalogue });
+  }
+
+  /** Serves the files of a folder, ORG/NAME/FILE, for the catalogue that the server comes with. */
+  static async of(repositories: string): Promise<Hub> {
+    const { process, endpoint } = await serve(repositories);
+    return new Hub(process, endpoint);
   }
 
   /** Changes what goes wrong from now on. */
@@ -70,6 +72,16 @@ export class Hub {
     this.process.kill();
     await gone;
   }
+}
+
+/** Runs the program that stands in for the hub. */
+async function serve(repositories: string): Promise<{ process: ChildProcess; endpoint: string }> {
+  const program = ['-m', 'tests.support.fake_hub', '--folder', repositories];
+  const child = spawn(PYTHON, program, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => { child.kill(); }); // also when a test run is broken off
+  const [port = ''] = await firstLine(child);
+  assert.match(port, /^\d+$/, 'the stand-in for the hub does not start');
+  return { process: child, endpoint: `http://127.0.0.1:${port}` };
 }
 
 function catalogueOf(content: Buffer): object {

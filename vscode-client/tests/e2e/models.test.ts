@@ -89,17 +89,6 @@ async function expectSuggestion(window: Window): Promise<void> {
   await until('there was no ghost text', () => window.ghost(), (ghost) => ghost !== '');
 }
 
-/** Waits until the menu of the status bar names a model as the one that runs. */
-async function expectModel(window: Window, name: string): Promise<void> {
-  const title = async (): Promise<string> => {
-    await window.press('Escape');
-    await window.clickStatus();
-    return window.page.locator('.quick-input-title').innerText();
-  };
-  await until(`${name} was never used`, title, (seen) => seen.includes(`: ${name} on `));
-  await window.press('Escape');
-}
-
 test('a model is offered, fetched, and after a broken connection fetched on, then used without a restart', async () => {
   await open(asOnANewMachine('first'), 'offer', async (window) => {
     const servers = editor.servers();
@@ -131,7 +120,7 @@ test('a model is offered, fetched, and after a broken connection fetched on, the
     await hub.troubles({ down: false, slow: null });
     await window.button('Try again');
 
-    await expectModel(window, SMALL);
+    await window.expectModel(SMALL);
     assert.deepEqual(added(join(folder, 'first/data')), [SMALL]);
     assert.deepEqual(await window.notifications(), []);
     await window.goTo(BLANK, 12);
@@ -190,7 +179,7 @@ test('a download that is cancelled leaves no model behind, and the model in use 
     assert.deepEqual(await window.notifications(), []);
     assert.deepEqual(added(join(folder, 'data')), []);
     await expectSuggestion(window);
-    await expectModel(window, EMBEDDED);
+    await window.expectModel(EMBEDDED);
   });
 });
 
@@ -204,7 +193,7 @@ test('wrong bytes are refused in words with a next step; the model that is then 
     assert.deepEqual(added(join(folder, 'data')), []);
     await hub.troubles({ wrong_bytes: false });
     await window.button('Try Again');
-    await expectModel(window, SMALL);
+    await window.expectModel(SMALL);
 
     await selectModel(window);
     await row(window, SMALL).hover();
@@ -214,7 +203,7 @@ test('wrong bytes are refused in words with a next step; the model that is then 
     await row(window, SMALL).locator('.codicon-star-full').waitFor();
     await window.press('Escape');
     assert.deepEqual(added(join(folder, 'data')), []);
-    await expectModel(window, EMBEDDED);
+    await window.expectModel(EMBEDDED);
   });
 });
 

@@ -239,6 +239,17 @@ export class Window {
     await this.statusItem.first().click();
   }
 
+  /** Waits until the menu of the status bar names a model as the one that runs. */
+  async expectModel(name: string): Promise<void> {
+    const title = async (): Promise<string> => {
+      await this.press('Escape');
+      await this.clickStatus();
+      return this.page.locator('.quick-input-title').innerText();
+    };
+    await until(`${name} was never used`, title, (seen) => seen.includes(`: ${name} on `));
+    await this.press('Escape');
+  }
+
   private async label(): Promise<string> {
     if (await this.statusItem.count() === 0) return '';
     return ((await this.statusItem.first().getAttribute('aria-label')) ?? '').replace('FIM LSP: ', '');
