@@ -112,6 +112,7 @@ test('a real model takes two clicks and its download, and what it writes is acce
 
     await window.type('\n');
     await window.type(`    ${TYPED}\n`);
+    await window.command('FIM LSP: Trigger Inline Suggestion');  // typing gets what is complete after a second
     await until('the model never wrote it', () => window.ghost(), (ghost) => ghost.includes(WRITTEN));
     await show('real-suggestion');
 
