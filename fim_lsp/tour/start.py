@@ -23,8 +23,11 @@ from fim_lsp.tour.pane import Pane
 from fim_lsp.tour.screen import View, picture
 from fim_lsp.tour.script import FILE_NAME, text_with_gaps
 
-_SETTINGS = {"learnFromUse": False, "timeLimitMs": 0, "idleWork": False}
-"""Settings that learn nothing from the user, and show the same on slow machines as on fast ones."""
+_SETTINGS = {"learnFromUse": False, "timeLimitMs": 0, "idleWork": False, "engine": "onnx"}
+"""Settings that learn nothing from the user, and show the same on slow machines as on fast ones.
+
+The engine is the one of every installation: others round otherwise, and are sure of other texts.
+"""
 
 _STARTS = View("The server starts, and loads the model.", "", "Ctrl+C: leave")
 
