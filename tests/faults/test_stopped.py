@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 
 import pytest
@@ -25,16 +26,21 @@ def test_keys_that_came_while_it_was_stopped_are_answered(home: Home, tally: Tal
         assert ["SAW:"] == texts(server.wire.complete(0, 0))
         server.process.send_signal(signal.SIGSTOP)
         count.injected += 1
-        numbers = []
-        for place in range(KEYS):
-            numbers.append(server.wire.new_id())
-            server.wire.send(
-                did_change(place + 2, replace((0, place), (0, place), "k")),
-                ask(numbers[-1], 0, place + 1),
-            )
-            count.requests += 1
+        numbers = [server.wire.new_id() for _ in range(KEYS)]
+
+        def type_on() -> None:  # a pipe that nobody reads takes some of it; the rest waits
+            for place, number in enumerate(numbers):
+                server.wire.send(
+                    did_change(place + 2, replace((0, place), (0, place), "k")),
+                    ask(number, 0, place + 1),
+                )
+
+        count.requests += KEYS
+        typing = threading.Thread(target=type_on)
+        typing.start()
         time.sleep(seconds)
         server.process.send_signal(signal.SIGCONT)
+        typing.join()
         answers = [server.wire.response(number)["result"] for number in numbers]
         count.answered += len(answers)
         assert [f"SAW:{'k' * KEYS}"] == texts(answers[-1])
