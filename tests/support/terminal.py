@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pexpect
@@ -75,6 +76,8 @@ class Terminal:
             env=dict(environment),
             dimensions=(rows, columns),
             encoding="utf-8",
+            # Where the tests run in the background of a shell, it has them ignore interrupts.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         self._emulated.write_process_input = self._process.send  # answers what a program asks
 
