@@ -22,11 +22,17 @@ from fim_lsp.tour.keys import Key, Keyboard, Press
 from fim_lsp.tour.pane import Pane
 from fim_lsp.tour.screen import View, picture
 from fim_lsp.tour.script import FILE_NAME, text_with_gaps
+from model_runtime.engines import registry
 
-_SETTINGS = {"learnFromUse": False, "timeLimitMs": 0, "idleWork": False, "engine": "onnx"}
+_SETTINGS = {
+    "learnFromUse": False,
+    "timeLimitMs": 0,
+    "idleWork": False,
+    "engine": registry.PREDICTED,
+}
 """Settings that learn nothing from the user, and show the same on slow machines as on fast ones.
 
-The engine is the one of every installation: others round otherwise, and are sure of other texts.
+The engine is the one that every installation has: others round otherwise.
 """
 
 _STARTS = View("The server starts, and loads the model.", "", "Ctrl+C: leave")

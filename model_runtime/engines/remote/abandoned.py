@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from model_runtime.engines.remote.problem import Cancelled, ServerProblem
 
-_NOTICE_TOKENS, _NOTICE_SECONDS = 3, 0.05
-"""Time in which a server that writes has stopped: that of so many tokens, and never less."""
+_NOTICE_TOKENS, _NOTICE_SECONDS = 3, 0.5
+"""Time in which a server that writes has stopped: so many tokens, and at least so many seconds."""
 _NOTICE_WHILE_READING_SECONDS = 1.5
 """Time in which one that reads a prompt has stopped; llama.cpp looks once a second."""
 _AGAIN_SECONDS = 0.1
