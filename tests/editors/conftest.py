@@ -18,7 +18,7 @@ Start = Callable[..., Neovim]
 
 BODY = '    """Add two numbers."""\n    result = first + second\n    return result'
 TARGET = f"import os\n\ndef add(first, second):\n{BODY}\n\nprint(add(1, 2))\n"
-"""What the user of the scripted server is going to write."""
+"""The user of the scripted server is going to write this."""
 
 SCRIPTED = [sys.executable, str(ROOT / "tests" / "protocol" / "scripted_server.py")]
 

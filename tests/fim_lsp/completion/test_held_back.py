@@ -1,4 +1,4 @@
-"""Who asks why nothing came is shown what the model wrote, and nobody and nothing else is."""
+"""The user who asks why nothing came is shown what the model wrote, and nobody else is."""
 
 import asyncio
 import json
