@@ -163,7 +163,7 @@ class GenerationTrace:
     """Filters that changed the text."""
     silence: Silence | None = None
     held_back: str = field(default="", repr=False)
-    """Text that the model wrote and nobody was shown: code, for the explanation to the user alone."""
+    """Text of the model that nobody was shown: code, for the explanation to the user alone."""
     worked_ms: float = 0.0
     """Milliseconds on the engine's thread, from its first step to its last."""
     timings: Timings = field(default_factory=Timings)
