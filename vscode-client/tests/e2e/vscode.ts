@@ -247,7 +247,11 @@ export class Window {
       return this.page.locator('.quick-input-title').innerText();
     };
     await until(`${name} was never used`, title, (seen) => seen.includes(`: ${name} on `));
-    await this.press('Escape');
+    const menu = this.page.locator('.quick-input-title');
+    await until('the menu stays open', async () => {
+      await this.press('Escape');
+      return menu.isVisible();
+    }, (isOpen) => !isOpen);
   }
 
   private async label(): Promise<string> {
