@@ -7,6 +7,7 @@ the time that the whole work takes here.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -24,7 +25,7 @@ from model_runtime.training.checkpoint import PROGRESS, newest, read_progress, r
 from tests.faults import forked
 from tests.faults.servers import Home, is_settled
 from tests.faults.tally import Tally
-from tests.faults.work_to_kill import NAMED, save_checkpoints
+from tests.faults.work_to_kill import NAMED, save_another, save_checkpoints
 from tests.support.wire import Wire, did_change, replace
 
 
@@ -180,6 +181,8 @@ def test_counts_that_are_being_written_are_those_before_or_after(
         count.survived += process.exitcode == -9
     assert known
     count.note = f"{known} of {accepted} acceptances counted; at most those of one start were not"
+    for name in leftovers(home.counts.parent):  # nobody's once they are a minute old
+        os.utime(home.counts.with_name(name), (time.time() - 3600,) * 2)
     write_whole(home)
     assert [] == leftovers(home.counts.parent)
 
@@ -228,12 +231,19 @@ def test_a_checkpoint_that_is_being_saved_is_whole_or_absent(
             if (path / PROGRESS).exists() and not path.name.startswith("."):
                 assert_whole(path)
         assert known <= newest_step(folder)
-        assert (folder / NAMED / PROGRESS).exists()
+        assert_whole(named(folder))
         count.survived += process.exitcode == -9
     last = newest_step(folder) + 1
-    forked.start(save_checkpoints, folder, last, last + 1).join()
+    forked.start(save_another, folder, last).join()
+    assert_whole(folder / NAMED)
     assert [] == leftovers(folder)
     count.note = f"{middle} left work behind, which the next one removed; step {last} is the last"
+
+
+def named(folder: Path) -> Path:
+    """The checkpoint with a name; between two renames it waits where the next save puts it back."""
+    found = folder / NAMED
+    return found if found.exists() else folder / f".{NAMED}.removed"
 
 
 def newest_step(folder: Path) -> int:

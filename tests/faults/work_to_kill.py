@@ -35,9 +35,9 @@ def save_one(folder: Path, step: int, name: str | None = NAMED) -> None:
     Checkpoints(folder).save(tensors, RunProgress(step=step), IDENTITY, name)
 
 
-def save_another(folder: Path) -> None:
+def save_another(folder: Path, step: int = 3) -> None:
     """Saves one under its step, as the run does next."""
-    save_one(folder, 3, None)
+    save_one(folder, step, None)
 
 
 def replace_folder(target: Path, text: str) -> None:
