@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from fim_lsp.completion.syntax_errors import errors, has_tree
 from fim_lsp.document import Indentation
+from model_runtime.decoding.confidence import MIN_CHARACTERS, num_visible
 from model_runtime.decoding.stop_rules import rest_of_line
 from model_runtime.prompt.encoder import Hole
 from model_runtime.syntax.brackets import scan, scan_prefix
@@ -19,8 +20,6 @@ from model_runtime.syntax.languages import Language
 
 LanguageRule = Callable[[str, Hole, Language], str]
 
-_MIN_CHARACTERS = 3
-"""Visible ones.  Fewer cost the user more attention than keys, and they take the Tab key."""
 _NEAR = 0.9
 """Share of a line that is the same from which on it is a near-copy."""
 _MIN_LINE = 12
@@ -158,7 +157,7 @@ def is_too_short(text: str) -> bool:
     >>> is_too_short("):"), is_too_short("):  # ok")
     (True, False)
     """
-    return sum(not character.isspace() for character in text) < _MIN_CHARACTERS
+    return num_visible(text) < MIN_CHARACTERS
 
 
 def is_inside_word(hole: Hole) -> bool:

@@ -36,7 +36,7 @@ class ScriptedEngine:
         answer: Sequence[int] | Script,
         *,
         context_length: int = 2048,
-        logprob: float = -0.1,
+        logprob: float = -0.001,
         prefill_seconds: float = 0.0,
         token_seconds: float = 0.0,
         id_seconds: float = 0.0,

@@ -377,7 +377,7 @@ async def begun(provider: CompletionProvider, model: ServedModel, text: str, tok
 
 
 async def test_typing_what_is_being_written_does_not_start_anew():
-    provider, model, host = await ready(LONG, token_seconds=0.02, logprob=-0.01)
+    provider, model, host = await ready(LONG, token_seconds=0.02)
     older = await begun(provider, model, "x = |\n")
     newer = await ask(provider, "x = al|\n")
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from model_runtime.decoding.confidence import ConfidenceCutoff, line_probability
 
 
-def cut(least, *tokens):
-    """Returns what is left of the tokens (text, probability)."""
+def cut(least, *tokens, sure=0.0):
+    """Returns what is left of the tokens (text, probability); a text never gets too long to want
+    more of it unless `sure` says so."""
     text = "".join(piece for piece, _ in tokens)
     ends = [len("".join(piece for piece, _ in tokens[: n + 1])) for n in range(len(tokens))]
-    found = ConfidenceCutoff(least).cut(text, ends, [math.log(p) for _, p in tokens])
+    found = ConfidenceCutoff(least, sure).cut(text, ends, [math.log(p) for _, p in tokens])
     return text if found is None else text[: found.offset]
 
 
@@ -46,14 +47,45 @@ def test_a_line_ends_where_it_becomes_less_probable_than_it_should(tokens, left)
     assert left == cut(0.5, *tokens)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "left"),
+    [
+        # What is sure goes on until it is not.
+        ([("self", 0.95), (".", 0.95), ("name", 0.95), (" =", 0.8)], "self.name"),
+        ([("return", 0.99), (" x", 0.99), (" + y", 0.7)], "return x"),
+        # First words that are likely enough are shown, and what hardly changes their probability.
+        ([("self", 0.5), (".", 0.99), ("name", 0.95), (" =", 0.8)], "self.name"),
+        ([("self", 0.5), (".", 0.99), ("na", 0.95), ("me", 0.8), (" = x", 0.9)], "self."),
+        ([("self", 0.5), (".", 0.8)], "self"),
+        # Fewer than three characters are no words yet, nor is half a word.
+        ([("x", 0.5), (" =", 0.9), (" value", 0.9)], "x = value"),
+        ([("va", 0.6), ("lue", 0.7), (".", 0.9), ("x", 0.7)], "value."),
+        ([("va", 0.6), ("lue", 0.3), (".", 0.9)], ""),
+        # A later line needs what the first one needed to go on.
+        ([("if x:", 0.99), ("\n  y()", 0.9), ("\n  z()", 0.7), ("\n", 0.9)], "if x:\n  y()"),
+        ([("total", 0.5), ("\n", 0.9), ("return", 0.5)], "total\nreturn"),
+        ([("total", 0.5), ("\n", 0.9), ("return", 0.4)], "total"),
+    ],
+)
+def test_a_line_gets_no_longer_where_more_of_it_would_be_doubtful(tokens, left):
+    assert left == cut(0.25, *tokens, sure=0.8)
+
+
+def test_no_text_is_shown_that_is_less_probable_than_it_must_be():
+    assert "" == cut(0.9, ("self", 0.85), (".", 0.99), ("x", 0.9), sure=0.8)
+    assert "self." == cut(0.9, ("self", 0.99), (".", 0.99), ("x", 0.9), sure=0.8)
+
+
 tokens = st.lists(
     st.tuples(st.sampled_from(["a", " b", "\n", "(", "é"]), st.floats(0.01, 1)), max_size=12
 )
 
 
-@given(tokens, st.floats(0, 1), st.floats(0, 1))
-def test_who_asks_for_more_certainty_sees_no_more(tokens, one, other):
-    assert len(cut(max(one, other), *tokens)) <= len(cut(min(one, other), *tokens))
+@given(tokens, st.floats(0, 1), st.floats(0, 1), st.sampled_from([0.0, 0.8, 1.0]))
+def test_who_asks_for_more_certainty_sees_no_more(tokens, one, other, sure):
+    more, less = max(one, other), min(one, other)
+
+    assert len(cut(more, *tokens, sure=sure)) <= len(cut(less, *tokens, sure=sure))
 
 
 @given(tokens)
@@ -61,9 +93,9 @@ def test_without_a_threshold_nothing_is_cut(tokens):
     assert "".join(text for text, _ in tokens) == cut(0.0, *tokens)
 
 
-@given(tokens, st.floats(0.05, 0.95))
-def test_once_decided_more_text_changes_nothing(tokens, least):
-    left = [cut(least, *tokens[:length]) for length in range(len(tokens) + 1)]
+@given(tokens, st.floats(0.05, 0.95), st.sampled_from([0.0, 0.8, 1.0]))
+def test_once_decided_more_text_changes_nothing(tokens, least, sure):
+    left = [cut(least, *tokens[:length], sure=sure) for length in range(len(tokens) + 1)]
     whole = ["".join(text for text, _ in tokens[:length]) for length in range(len(tokens) + 1)]
     decided = [n for n in range(len(left)) if left[n] != whole[n]]
 
