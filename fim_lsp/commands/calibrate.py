@@ -35,7 +35,7 @@ def add_parser(commands: Commands) -> None:
         description="Type files that the model has not learned from, once for each of a series of "
         "probabilities, and find from which one on how much of what is shown is right.  With "
         "--write the table becomes a part of the model, and `eagerness` then means the same for "
-        "it as for any other: at 0.5 one suggestion in four is right.",
+        "it as for any other: at 0.5 eleven suggestions in twenty are right.",
         examples=_EXAMPLES,
     )
     parser.add_argument(

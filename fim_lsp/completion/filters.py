@@ -140,6 +140,13 @@ RULES: tuple[Rule, ...] = (
 )
 """Rules, in the order of their use."""
 
+RULES_FOR_JOINED: tuple[Rule, ...] = (
+    cut_at_broken_character,
+    cut_repeated_indentation,
+    cut_at_stutter,
+)
+"""Those for a text that leads to the rest of the line, behind which nothing is superfluous."""
+
 
 class Cleaned(NamedTuple):
     """Text to show, how many characters right of the cursor it replaces, and the rules that changed
@@ -159,6 +166,7 @@ def clean(
     *,
     is_cut_off: bool = False,
     is_of_whole_line: bool = False,
+    is_joined: bool = False,
 ) -> Cleaned:
     """Applies all rules, then fits the text to the document's indentation, and to the closers right
     of the cursor.
@@ -171,16 +179,18 @@ def clean(
         is_cut_off: the limit ended the text: then the last of several lines is half a line.
         is_of_whole_line: the model wrote the line from its start, so that white space at the start
             goes on from what is typed, and repeats none of it.
+        is_joined: it leads to the rest of the line, so that nothing may be cut off its end.
     """
     hole = nearby(hole)
     changed: list[str] = []
     if is_cut_off and "\n" in text.strip():
         text = text.rpartition("\n")[0]
         changed.append("cut_off")
-    in_language = [partial(_in_language, rule, language) for rule in LANGUAGE_RULES]
-    own = [rule for rule in RULES if not (is_of_whole_line and rule is cut_repeated_indentation)]
-    rules: list[Rule] = [*own, *in_language]
-    names = [rule.__name__ for rule in (*own, *LANGUAGE_RULES)]
+    of_language = () if is_joined else LANGUAGE_RULES
+    of_all = RULES_FOR_JOINED if is_joined else RULES
+    own = [rule for rule in of_all if not (is_of_whole_line and rule is cut_repeated_indentation)]
+    rules: list[Rule] = [*own, *(partial(_in_language, rule, language) for rule in of_language)]
+    names = [rule.__name__ for rule in (*own, *of_language)]
     for name, rule in zip(names, rules, strict=True):
         after = rule(text, hole)
         if after != text:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
+from fim_lsp.completion.ending import Ending, ending_of
 from fim_lsp.completion.first_window import FirstWindow
-from fim_lsp.completion.hole import hole_of, normal_line_ends
+from fim_lsp.completion.hole import behind_selected, hole_of, normal_line_ends
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, Silence
@@ -29,10 +30,9 @@ from fim_lsp.context import CrossFileContext, Gathered
 from fim_lsp.model_host.hang_watch import Patience
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
-from model_runtime.decoding.generate import Finish, Generation, generate_text
+from model_runtime.decoding.generate import Finish, Generation, StopRule, generate_text
 from model_runtime.decoding.stop_rules import (
     Cut,
-    StopRules,
     is_closing_tail,
     rest_of_line,
     wants_single_line,
@@ -133,21 +133,20 @@ class GenerationTask:
                 most = self._first_window.tokens(model.engine, prompt, uri)
                 prompt = self._prompt(model, prompt_request, most) if most else prompt
         trace.prompt = self._prompt_figures(prompt, gathered, single_line)
-        rules = StopRules(prompt_request.hole, single_line, self._language)
+        ending = ending_of(request, prompt_request.hole, single_line, self._language, time_limit)
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(request.settings.eagerness)
         sure = SureText(
             self._hole,
-            lambda line: self._cleaned(line, prompt.hole_start, is_cut_off=False).text,
+            lambda line: self._cleaned(line, prompt.hole_start).text,
             self._stop_strings(model),
             request.on_sure_text,
         )
 
         def stop(text: str) -> Cut | None:
             self._on_text(text)
-            cuts = (rules.cut(text), time_limit.cut(text))
-            return min((cut for cut in cuts if cut is not None), default=None)
+            return ending.cut(text)
 
         def stop_best(text: str) -> Cut | None:
             if (cut := stop(text)) is None:
@@ -156,23 +155,23 @@ class GenerationTask:
 
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         cutoff = ConfidenceCutoff(threshold) if request.is_automatic else None
-        best = self._generate(model, prompt, greedy, stop_best, cutoff)
+        best = self._generate(model, prompt, greedy, ending, stop_best, cutoff)
         trace.decoding = DecodingFigures.of(best)
         trace.confidence = ConfidenceFigures(
             best.probability, threshold, request.settings.eagerness
         )
-        shown = self._filtered(best, prompt.hole_start, model.name)
+        shown = self._filtered(best, prompt.hole_start, ending, model.name)
         wanted = request.max_suggestions if request.is_automatic else request.settings.candidates
         completions = [shown] if shown else []
         if not request.is_automatic or (shown and wanted > 1):
             completions, trace.candidates = candidates.gather(
                 best,
                 wanted,
-                lambda sampling: self._generate(model, prompt, sampling, stop, None),
+                lambda sampling: self._generate(model, prompt, sampling, ending, stop, None),
                 lambda generation: (
                     shown
                     if generation is best
-                    else self._filtered(generation, prompt.hole_start, model.name)
+                    else self._filtered(generation, prompt.hole_start, ending, model.name)
                 ),
                 greedy,
                 self._cancel.is_set,
@@ -187,16 +186,7 @@ class GenerationTask:
             trace.hold_back(best.decoded, silence)
         elif not completions:
             trace.hold_back(best.text, Silence(Reason.FILTERED, rules=trace.rules))
-        return self._behind_selected(completions)
-
-    def _behind_selected(self, completions: list[Completion]) -> list[Completion]:
-        """Returns completions with the selected entry of the popup before them, if there is one."""
-        if (entry := self._request.selected) is None:
-            return completions
-        return [
-            replace(completion, text=entry.text + completion.text, start=entry.start)
-            for completion in completions
-        ]
+        return behind_selected(completions, request.selected)
 
     def _prompt_figures(
         self, prompt: Prompt, gathered: Gathered, single_line: bool
@@ -247,7 +237,8 @@ class GenerationTask:
         model: ServedModel,
         prompt: Prompt,
         sampling: SamplingParams,
-        stop: Callable[[str], Cut | None],
+        ending: Ending,
+        stop: StopRule,
         cutoff: ConfidenceCutoff | None,
     ) -> Generation:
         generation = generate_text(
@@ -258,6 +249,7 @@ class GenerationTask:
             forced_text=prompt.forced_text,
             stop_strings=self._stop_strings(model),
             stop=stop,
+            unless_ended=ending.cut_unended,
             sure=cutoff,
             cancel=self._cancel,
         )
@@ -270,7 +262,9 @@ class GenerationTask:
         read = generation.read_tokens + generation.cached_tokens - known
         return replace(generation, cached_tokens=known, read_tokens=read)
 
-    def _cleaned(self, text: str, hole_start: HoleStart, *, is_cut_off: bool) -> filters.Cleaned:
+    def _cleaned(
+        self, text: str, hole_start: HoleStart, *, is_cut_off: bool = False, is_joined: bool = False
+    ) -> filters.Cleaned:
         return filters.clean(
             text,
             normal_line_ends(self._hole),
@@ -278,17 +272,22 @@ class GenerationTask:
             self._request.snapshot.indentation,
             is_cut_off=is_cut_off,
             is_of_whole_line=hole_start is HoleStart.LINE,
+            is_joined=is_joined,
         )
 
     def _filtered(
-        self, generation: Generation, hole_start: HoleStart, model_name: str
+        self, generation: Generation, hole_start: HoleStart, ending: Ending, model_name: str
     ) -> Completion | None:
         """Returns the completion made of a generation, if the model wrote anything of use."""
         if generation.finish is Finish.CANCELLED:
             return None
         with self._trace.timings.step("clean"):
-            is_cut_off = generation.finish is Finish.LENGTH
-            cleaned = self._cleaned(generation.text, hole_start, is_cut_off=is_cut_off)
+            cleaned = self._cleaned(
+                generation.text,
+                hole_start,
+                is_cut_off=generation.finish is Finish.LENGTH,
+                is_joined=ending.is_joined(generation),
+            )
         if cleaned.changed_by:
             self._trace.rules = cleaned.changed_by
         text = cleaned.text

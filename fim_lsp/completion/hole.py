@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from fim_lsp.completion.request import CompletionRequest
+from fim_lsp.suggestion import Completion, SelectedSuggestion
 from model_runtime.prompt.encoder import Hole
 
 
@@ -17,6 +21,18 @@ def hole_of(request: CompletionRequest) -> tuple[Hole, int]:
         return snapshot.hole, snapshot.offset
     text = snapshot.text
     return Hole(text[: selected.start] + selected.text, text[selected.end :]), selected.end
+
+
+def behind_selected(
+    completions: Sequence[Completion], entry: SelectedSuggestion | None
+) -> list[Completion]:
+    """Returns completions with the selected entry of the popup before them, if there is one."""
+    if entry is None:
+        return list(completions)
+    return [
+        replace(completion, text=entry.text + completion.text, start=entry.start)
+        for completion in completions
+    ]
 
 
 def normal_line_ends(hole: Hole) -> Hole:

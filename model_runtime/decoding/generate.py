@@ -71,6 +71,7 @@ def generate_text(
     forced_text: str = "",
     stop_strings: Sequence[str] = (),
     stop: StopRule | None = None,
+    unless_ended: StopRule | None = None,
     sure: ConfidenceCutoff | None = None,
     cancel: threading.Event | None = None,
 ) -> Generation:
@@ -87,6 +88,7 @@ def generate_text(
         forced_text: what is typed already.
         stop_strings: texts of the prompt format that end an answer; they are no part of it.
         stop: a rule that reads the text at each token.
+        unless_ended: a rule that reads a text which neither the model nor a rule has ended.
         sure: ends the decoding at the token that makes a line too improbable.
         cancel: ends the work within a token.
 
@@ -132,6 +134,8 @@ def generate_text(
         cut = stops.cut_at_end(text)
         if cancel is not None and cancel.is_set():
             finish = Finish.CANCELLED
+        elif unless_ended is not None and (found := unless_ended(text)) is not None:
+            cut, finish = _first(cut, found), Finish.RULE
     tokens, decoded = len(logprobs), text
     first_doubt = logprobs[0] if logprobs else 0.0
     if cut is not None:
