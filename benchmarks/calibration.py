@@ -7,17 +7,21 @@ has learned from nobody says; it may know them.
     python -m benchmarks.calibration            measure, and write benchmarks/results
     python -m benchmarks.calibration --write    also into the model's manifest
     python -m benchmarks.calibration --model NAME --keys 40 --share 0.5    an added model
+    python -m benchmarks.calibration --model NAME --recorded               by `recorded_keys`
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.record import write
 from fim_lsp.commands import calibrate
 from fim_lsp.replay import calibration
+from model_runtime.decoding.confidence import ConfidenceCutoff
 from model_runtime.store import installed
 
 PACKAGES = (
@@ -92,6 +96,23 @@ def _some(root: Path, pattern: str, number: int) -> list[Path]:
     return known[:: max(1, len(known) // number)][:number]
 
 
+def _of_recording(model: str) -> list[calibration.Measured]:
+    """Returns the figures of each threshold, on windows of the held-out files."""
+    from benchmarks import recorded_keys, where_to_end  # which read the lists above
+
+    windows = recorded_keys.read(recorded_keys.path_of(model, "held-out"))
+    measured = []
+    for probability in calibration.PROBABILITIES:
+        counts = where_to_end.replayed(windows, ConfidenceCutoff(probability))
+        total = sum(counts.values(), Counter[str]())
+        languages = {name: (one["shown"], one["right"]) for name, one in counts.items()}
+        saved = 1 - total["pressed"] / total["keys"]
+        measured.append(
+            calibration.Measured(probability, total["shown"], total["right"], saved, languages)
+        )
+    return measured
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default=installed.DEFAULT, metavar="NAME")
@@ -104,6 +125,7 @@ def main() -> None:
         help="of the files, at least one of each kind",
     )
     parser.add_argument("--write", action="store_true", help="keep it in the model's manifest")
+    parser.add_argument("--recorded", action="store_true", help="of what was recorded before")
     args = parser.parse_args()
     python = held_out_files(args.share)
     others = held_out_files_of_other_languages(args.share)
@@ -113,10 +135,15 @@ def main() -> None:
         + (" that it has not learned from" if is_embedded else "")
         + f", {len(others)} files of other languages"
     )
-    settings = {"engine": "onnx", "threads": 1, "model": args.model}
-    table, measured = calibrate.of_files([*python, *others], settings, args.keys, words)
-    command = f"python -m benchmarks.calibration --model {args.model} --keys {args.keys}"
-    command += f" --share {args.share:g}"
+    command = f"python -m benchmarks.calibration --model {args.model}"
+    if args.recorded:
+        measured = _of_recording(args.model)
+        table = calibration.fit(measured, f"{words}, recorded {datetime.date.today().isoformat()}")
+        command += " --recorded"
+    else:
+        settings = {"engine": "onnx", "threads": 1, "model": args.model}
+        table, measured = calibrate.of_files([*python, *others], settings, args.keys, words)
+        command += f" --keys {args.keys} --share {args.share:g}"
     if args.write:
         calibration.write(installed.find(args.model), table)
         command += " --write"

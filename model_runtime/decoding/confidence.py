@@ -25,6 +25,8 @@ the Tab key."""
 
 _SURE = 0.8
 """Probability of a line below which it gets no longer."""
+_SURE_OF_LATER_LINE = 0.5
+"""The same for a line below, which costs a single key to delete."""
 _FIRST_WORDS_SHARE = 0.85
 """Share of the probability of the first words, where that is lower, below which nothing is added
 to them."""
@@ -36,8 +38,8 @@ class ConfidenceCutoff:
 
     The first line needs the probability `least` (0 to 1) to be shown at all.  It goes on to the
     last word at which its probability is at least `sure`, or at which it is hardly less than that
-    of its first words; a later line needs the same, or goes whole.  `cut` is pure, and once it has
-    decided, more text changes nothing.
+    of its first words.  A later line goes whole where it is rather wrong than right.  `cut` is
+    pure, and once it has decided, more text changes nothing.
     """
 
     least: float
@@ -53,16 +55,18 @@ class ConfidenceCutoff:
         >>> ConfidenceCutoff(0.5).cut("self.values", [4, 5, 8, 11], [-0.1, -0.1, -0.2, -3.0])
         Cut(offset=5, rule='unsure')
         """
-        least = floor = _log(self.least)
+        least, sure = _log(self.least), _log(self.sure)
+        floor = least
         total, start, line_start = 0.0, 0, 0
         has_words = False
         for end, logprob in zip(ends, logprobs, strict=False):
             if not has_words and _has_words(text, start):
                 has_words = True
-                floor = max(least, min(_log(self.sure), total + math.log(_FIRST_WORDS_SHARE)))
+                floor = max(least, min(sure, total + math.log(_FIRST_WORDS_SHARE)))
             newline = text.rfind("\n", start, end)
             if newline >= 0 and text[:newline].strip():
                 total, line_start = 0.0, newline
+                floor = max(least, min(sure, math.log(_SURE_OF_LATER_LINE)))
             total += logprob
             if total < floor:
                 return Cut(line_start or end_of_word(text, start), UNSURE)
