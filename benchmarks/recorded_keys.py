@@ -49,12 +49,12 @@ class Place:
     """Number of the part of the file."""
     offset: int
     text: str
-    """All that was decoded."""
+    """Text of all tokens that were decoded."""
     ends: Sequence[int]
     """Length of the text after each token."""
     logprobs: Sequence[float]
     kept: str
-    """What stop rules leave of the text."""
+    """Beginning of the text that the stop rules leave."""
     is_cut_off: bool
     is_of_whole_line: bool
 

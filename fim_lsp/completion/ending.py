@@ -24,7 +24,7 @@ class Ending:
     """The rules for the texts of one request."""
 
     hole: Hole
-    """What the model sees, as far as rules look."""
+    """The hole as the model sees it, as far as rules look."""
     rules: StopRules
     time_limit: TimeLimit
     spans_lines: bool

@@ -145,7 +145,7 @@ RULES_FOR_JOINED: tuple[Rule, ...] = (
     cut_repeated_indentation,
     cut_at_stutter,
 )
-"""Those for a text that leads to the rest of the line, behind which nothing is superfluous."""
+"""Rules for a text that leads to the rest of the line, at whose end nothing is superfluous."""
 
 
 class Cleaned(NamedTuple):

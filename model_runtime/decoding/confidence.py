@@ -26,7 +26,7 @@ the Tab key."""
 _SURE = 0.8
 """Probability of a line below which it gets no longer."""
 _SURE_OF_LATER_LINE = 0.5
-"""The same for a line below, which costs a single key to delete."""
+"""Probability that a line below needs, which costs a single key to delete."""
 _FIRST_WORDS_SHARE = 0.85
 """Share of the probability of the first words, where that is lower, below which nothing is added
 to them."""
