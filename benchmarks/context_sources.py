@@ -1,7 +1,7 @@
 """Measures what parts of other files are worth to a model, by edit similarity with each kind.
 
     python -m benchmarks.context_sources                           the embedded model, this project
-    python -m benchmarks.context_sources --model NAME --root FOLDER
+    python -m benchmarks.context_sources --model NAME --root FOLDER FOLDER --ways none all
 
 Holes are the rests of code lines of the project's own files, which the model must not have learned
 from; the file itself stands on the disk as it is, and is left out.  The two files beside it in the
@@ -95,29 +95,28 @@ def written(
     return generation.text.partition("\n")[0], prompt.snippet_tokens
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default=installed.DEFAULT)
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
-    parser.add_argument("--suffix", default=".py", help="of the files (default .py)")
-    parser.add_argument("--files", type=int, default=60, help="that have holes (default 60)")
-    parser.add_argument("--holes", type=int, default=8, help="of each (default 8)")
-    args = parser.parse_args()
-    root = args.root.resolve()
-    bundle = installed.find(args.model)
-    engine = OnnxEngine.open(bundle, threads=1)
+def measure(
+    engine: Engine,
+    bundle: ModelBundle,
+    root: Path,
+    ways: Sequence[str],
+    suffix: str,
+    num_files: int,
+    of_each: int,
+) -> dict[str, object]:
+    """Returns the figures of one project."""
     project = asyncio.run(looked_through(root))
-    known = documents(root, args.suffix)
-    chosen = random.Random(0).sample(known, min(args.files, len(known)))
-    similarity: dict[str, list[float]] = {way: [] for way in WAYS}
-    tokens: dict[str, int] = dict.fromkeys(WAYS, 0)
+    known = documents(root, suffix)
+    chosen = random.Random(0).sample(known, min(num_files, len(known)))
+    similarity: dict[str, list[float]] = {way: [] for way in ways}
+    tokens: dict[str, int] = dict.fromkeys(ways, 0)
     problems: list[int] = []
-    for number, snapshot, rest in holes(chosen, args.holes):
+    for number, snapshot, rest in holes(chosen, of_each):
         place = next(at for at, file in enumerate(known) if file.uri == snapshot.uri)
         opened = [known[at % len(known)] for at in (place + 1, place - 1)]
         problems.append(number)
-        for way, wanted in WAYS.items():
-            sources = sources_of(wanted)  # type: ignore[arg-type]
+        for way in ways:
+            sources = sources_of(WAYS[way])  # type: ignore[arg-type]
             found = gather(
                 snapshot, opened if sources else (), partial(project.files, snapshot.uri), sources
             )
@@ -125,16 +124,15 @@ def main() -> None:
             text, from_elsewhere = written(engine, bundle, snapshot, request)
             similarity[way].append(edit_similarity(text.strip(), rest.strip()))
             tokens[way] += from_elsewhere
-    figures = {
-        "model": bundle.manifest.name,
+    none = similarity["none"]
+    return {
         "holes": len(problems),
         "files": len(chosen),
         "ways": {
             way: {
                 "edit_similarity": cluster_bootstrap(values, problems)._asdict(),
                 "more_than_none": cluster_bootstrap(
-                    [value - none for value, none in zip(values, similarity["none"], strict=True)],
-                    problems,
+                    [value - base for value, base in zip(values, none, strict=True)], problems
                 )._asdict(),
                 "exact": round(sum(value == 1 for value in values) / len(values), 4),
                 "tokens_from_elsewhere": round(tokens[way] / len(values), 1),
@@ -142,12 +140,38 @@ def main() -> None:
             for way, values in similarity.items()
         },
     }
-    given = "".join(
-        f" --{name} {'FOLDER' if name == 'root' else value}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default=installed.DEFAULT)
+    parser.add_argument("--root", type=Path, nargs="+", default=[Path(__file__).parents[1]])
+    parser.add_argument("--suffix", default=".py", help="of the files (default .py)")
+    parser.add_argument("--files", type=int, default=60, help="that have holes (default 60)")
+    parser.add_argument("--holes", type=int, default=8, help="of each (default 8)")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    args = parser.parse_args()
+    bundle = installed.find(args.model)
+    engine = OnnxEngine.open(bundle, threads=1)
+    ways = ["none", *(way for way in args.ways if way != "none")]
+    figures: dict[str, object] = {"model": bundle.manifest.name}
+    for root in args.root:
+        figures[root.resolve().name] = measure(
+            engine, bundle, root.resolve(), ways, args.suffix, args.files, args.holes
+        )
+        print(root.name, figures[root.resolve().name], flush=True)
+    given = {
+        name: "FOLDER" if name == "root" else value
         for name, value in vars(args).items()
         if value != parser.get_default(name)
+    }
+    options = "".join(
+        f" --{name} {' '.join(value) if isinstance(value, list) else value}"
+        for name, value in given.items()
     )
-    write("context_sources", figures, "python -m benchmarks.context_sources" + given)
+    is_embedded = args.model == installed.DEFAULT
+    name = "context_sources" if is_embedded else f"context_sources_{args.model}{args.suffix}"
+    write(name, figures, "python -m benchmarks.context_sources" + options)
 
 
 if __name__ == "__main__":
