@@ -25,7 +25,7 @@ def probabilities(rows: list[Measured]) -> dict[float, float]:
 
 def test_a_setting_asks_for_the_probability_that_reaches_its_share():
     found = probabilities(
-        measured((0.1, 10_000, 1000), (0.2, 10_000, 2500), (0.4, 10_000, 4500), (0.8, 10_000, 7000))
+        measured((0.1, 10_000, 1500), (0.2, 10_000, 3500), (0.4, 10_000, 5500), (0.8, 10_000, 7500))
     )
 
     assert [0.8, 0.1] == pytest.approx([found[0.0], found[1.0]], rel=0.02)
@@ -40,8 +40,8 @@ def test_a_share_that_is_never_reached_leaves_the_general_probability_or_the_bes
 
 
 def test_a_few_lucky_suggestions_move_the_table_little():
-    plain = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 250)))
-    lucky = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 250), (0.9, 2, 2)))
+    plain = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 450)))
+    lucky = probabilities(measured((0.1, 1000, 50), (0.5, 1000, 450), (0.9, 2, 2)))
 
     assert plain[0.75] == pytest.approx(lucky[0.75], rel=0.05)
 
