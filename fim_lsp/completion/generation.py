@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
-from fim_lsp.completion.ending import Ending, ending_of
 from fim_lsp.completion.first_window import FirstWindow
 from fim_lsp.completion.hole import behind_selected, hole_of, normal_line_ends
 from fim_lsp.completion.language_filters import is_too_short
@@ -30,6 +29,7 @@ from fim_lsp.context import CrossFileContext, Gathered
 from fim_lsp.model_host.hang_watch import Patience
 from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
+from model_runtime.decoding.ending import Ending, ending_of
 from model_runtime.decoding.generate import Finish, Generation, StopRule, generate_text
 from model_runtime.decoding.stop_rules import (
     Cut,
@@ -133,7 +133,9 @@ class GenerationTask:
                 most = self._first_window.tokens(model.engine, prompt, uri)
                 prompt = self._prompt(model, prompt_request, most) if most else prompt
         trace.prompt = self._prompt_figures(prompt, gathered, single_line)
-        ending = ending_of(request, prompt_request.hole, single_line, self._language, time_limit)
+        # Who types gets one line before text that stands on it, who asks all that is missing.
+        by_hand = not request.is_automatic and request.settings.multiline == "auto"
+        ending = ending_of(prompt_request.hole, single_line, self._language, may_span_lines=by_hand)
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(request.settings.eagerness)
@@ -146,7 +148,8 @@ class GenerationTask:
 
         def stop(text: str) -> Cut | None:
             self._on_text(text)
-            return ending.cut(text)
+            cuts = (ending.cut(text), time_limit.cut(text))
+            return min((cut for cut in cuts if cut is not None), default=None)
 
         def stop_best(text: str) -> Cut | None:
             if (cut := stop(text)) is None:
@@ -288,8 +291,7 @@ class GenerationTask:
                 is_cut_off=generation.finish is Finish.LENGTH,
                 is_joined=ending.is_joined(generation),
             )
-        if cleaned.changed_by:
-            self._trace.rules = cleaned.changed_by
+        self._trace.rules = cleaned.changed_by or self._trace.rules
         text = cleaned.text
         if not text.strip():
             return None

@@ -2,7 +2,7 @@
 
     raw       nothing is cut: the model must stop by itself
     line      after the first line end, which is kept
-    server    where the language server stops (decoding.stop_rules), before its filters
+    server    where the language server stops for who asks (decoding.ending), before its filters
 
 A rule is replayed on the stored ids token by token, as the server would have applied it while they
 came.  Cutting *before* the first line end would break more than half of the single-line benchmark's
@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from model_runtime.decoding.stop_rules import StopRules, wants_single_line
+from model_runtime.decoding.ending import ending_of
+from model_runtime.decoding.stop_rules import wants_single_line
 from model_runtime.evaluation.infilling import text_of
 from model_runtime.evaluation.labels import LINE, RAW, SERVER
 from model_runtime.evaluation.tasks import LANGUAGE
@@ -32,8 +33,18 @@ class HoleContext:
     """Whether the benchmark cut out whole lines, so that the answer has to end in a line end."""
 
 
-Cutter = Callable[[str], "str | None"]
-"""Turns the text so far into the final text; None to go on."""
+def _all(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Cutter:
+    """One rule for one hole."""
+
+    so_far: Callable[[str], str | None]
+    """Turns the text so far into the final text; None to go on."""
+    at_end: Callable[[str], str] = _all
+    """Turns a text into the final one that goes on nowhere."""
 
 
 def line(_: HoleContext) -> Cutter:
@@ -43,7 +54,7 @@ def line(_: HoleContext) -> Cutter:
         end = text.find("\n")
         return None if end < 0 else text[: end + 1]
 
-    return cut
+    return Cutter(cut)
 
 
 def server(place: HoleContext) -> Cutter:
@@ -56,13 +67,18 @@ def server(place: HoleContext) -> Cutter:
     if place.is_whole_lines:
         hole, end = Hole(hole.prefix, "\n" + hole.suffix), "\n"
     python = language(LANGUAGE)
-    rules = StopRules(hole, wants_single_line(hole, language=python), python)
+    single_line = wants_single_line(hole, language=python)
+    ending = ending_of(hole, single_line, python, may_span_lines=True)
 
     def cut(text: str) -> str | None:
-        found = rules.cut(text)
+        found = ending.cut(text)
         return None if found is None else text[: found.offset] + end
 
-    return cut
+    def cut_at_end(text: str) -> str:
+        found = ending.cut_unended(text)
+        return text if found is None else text[: found.offset] + end
+
+    return Cutter(cut, cut_at_end)
 
 
 RULES: dict[str, Callable[[HoleContext], Cutter]] = {LINE: line, SERVER: server}
@@ -81,7 +97,7 @@ def apply(
     cut = RULES[rule](place)
     typed = len(text_of(tokenizer, ids)) - len(text)
     for length in range(1, len(ids) + 1):
-        shortened = cut(text_of(tokenizer, ids[:length])[typed:])
+        shortened = cut.so_far(text_of(tokenizer, ids[:length])[typed:])
         if shortened is not None:
             return shortened
-    return text
+    return cut.at_end(text)

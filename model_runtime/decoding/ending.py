@@ -1,10 +1,9 @@
-"""Decides where a text that is being written ends: by its lines, what follows, or the time."""
+"""Decides where a text that is being written ends: by its lines, or by what follows the cursor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fim_lsp.completion.request import CompletionRequest
 from model_runtime.decoding.generate import Finish, Generation
 from model_runtime.decoding.joining import JOINED, cut_at_join
 from model_runtime.decoding.stop_rules import (
@@ -14,29 +13,23 @@ from model_runtime.decoding.stop_rules import (
     nearby,
     rest_of_line,
 )
-from model_runtime.decoding.time_limit import TimeLimit
 from model_runtime.prompt.encoder import Hole
-from model_runtime.syntax.languages import Language
+from model_runtime.syntax.languages import UNKNOWN, Language
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The rules for the texts of one request."""
+    """The rules for the texts of one hole.  `cut` and `cut_unended` are pure."""
 
     hole: Hole
     """The hole as the model sees it, as far as rules look."""
     rules: StopRules
-    time_limit: TimeLimit
     spans_lines: bool
     """Whether there may be lines between the cursor and the rest of its line."""
 
     def cut(self, text: str) -> Cut | None:
         """Returns the place where the text so far ends; None to go on."""
-        cuts = (
-            cut_at_join(text, self.hole),
-            None if self.spans_lines else self.rules.cut(text),
-            self.time_limit.cut(text),
-        )
+        cuts = (cut_at_join(text, self.hole), None if self.spans_lines else self.rules.cut(text))
         return min((cut for cut in cuts if cut is not None), default=None)
 
     def cut_unended(self, text: str) -> Cut | None:
@@ -50,29 +43,19 @@ class Ending:
 
 
 def ending_of(
-    request: CompletionRequest,
-    prompted: Hole,
-    single_line: bool,
-    language: Language,
-    time_limit: TimeLimit,
+    hole: Hole, single_line: bool, language: Language = UNKNOWN, *, may_span_lines: bool
 ) -> Ending:
-    """Returns the rules for a request.
-
-    Who types gets no more than one line before text that stands on it; who asks gets all that is
-    missing there.
+    """Returns the rules for a hole.
 
     Args:
-        request: who asks, and the settings.
-        prompted: the hole as the model sees it.
-        single_line: whether the text is to stay on the cursor's line otherwise.
+        hole: as the model sees it.
+        single_line: whether the text is to stay on the cursor's line.
         language: of the document.
-        time_limit: of the request.
+        may_span_lines: whether there may be more than one line nevertheless, where the text leads
+            to the rest of the line.
     """
     return Ending(
-        nearby(prompted),
-        StopRules(prompted, single_line, language),
-        time_limit,
-        spans_lines=not request.is_automatic
-        and request.settings.multiline == "auto"
-        and not is_closing_tail(rest_of_line(prompted)),
+        nearby(hole),
+        StopRules(hole, single_line, language),
+        spans_lines=may_span_lines and not is_closing_tail(rest_of_line(hole)),
     )
