@@ -225,6 +225,8 @@ def _leaks(folder: Path) -> list[str]:
 def _why_empty(counts: dict[str, Tally], verdicts: Counter[str]) -> str:
     kinds = ", ".join(f"{kind} {n}" for kind, n in verdicts.most_common())
     hint = "; corpus.assumed_licence says it of code of your own" if verdicts["unknown"] else ""
+    if verdicts["permissive"] and not ("read" in counts and counts["read"].documents):
+        hint += "; no file has an ending of corpus.suffixes, or git tracks none"
     if verdicts["unreadable"]:
         hint += "; licences.tsv says why a source could not be read"
     return f"{_dropped(counts)}; licences of sources: {kinds}{hint}"

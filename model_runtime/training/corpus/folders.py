@@ -70,7 +70,7 @@ class GitTree:
     path: Path
     name: str
     version: str
-    """Short hash of the commit."""
+    """Short hash of the commit; empty where there is none yet."""
     is_shared = True
 
     @classmethod
@@ -80,7 +80,12 @@ class GitTree:
         Raises:
             CorpusError: git is missing, or does not take the folder for a work tree.
         """
-        return cls(path, path.name.lower(), _git(path, "rev-parse", "--short=12", "HEAD").strip())
+        _git(path, "rev-parse", "--is-inside-work-tree")  # a failure from here on says why
+        try:
+            version = _git(path, "rev-parse", "--short=12", "HEAD").strip()
+        except CorpusError:  # nothing has been committed yet
+            version = ""
+        return cls(path, path.name.lower(), version)
 
     def open(self, recipe: CorpusRecipe, share: Share) -> Opened:
         """Reads the package as `CorpusSource.open` says."""

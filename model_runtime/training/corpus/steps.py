@@ -45,6 +45,15 @@ class Step(PipelineStep):
         self.stat_update(reason, value=size, unit="document")
 
 
+def one_line(name: str) -> str:
+    r"""Returns a name that a line of a table can hold, whatever a file system gave for it.
+
+    >>> one_line("a\tb/caf\udce9.py")
+    'a b/caf\\udce9.py'
+    """
+    return " ".join(name.split()).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class ReadSources(Step):
     """Reads every `world_size`-th source, and a share of those that all tasks share.
 
@@ -69,7 +78,7 @@ class ReadSources(Step):
                     yield from self._documents(number, rank, verdict, files)
                 except UNREADABLE as error:
                     verdict = Verdict("unreadable", "error", " ".join(str(error).split())[:100])
-                verdicts.append([number, source.name, source.version, *verdict])
+                verdicts.append([number, one_line(source.name), source.version, *verdict])
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{rank:05d}.json").write_text(json.dumps(verdicts), encoding="utf-8")
 
@@ -88,9 +97,9 @@ class ReadSources(Step):
                 text=normalized(file.data).decode("utf-8", "surrogateescape"),
                 id=f"{number}/{place}/{rank}",
                 metadata={
-                    "package": " ".join(file.package.split()),
+                    "package": one_line(file.package),
                     "version": file.version,
-                    "path": " ".join(file.path.split()),
+                    "path": one_line(file.path),
                     "licence": file.verdict.text[:40],
                     # Files of a shared source are dealt out, so this is their order in it.
                     "order": [number, place, rank],

@@ -180,7 +180,7 @@ def test_a_single_project_is_divided_into_training_and_held_out_documents(tmp_pa
 @pytest.mark.parametrize(
     ("files", "changes", "sentence"),
     [
-        ({}, {}, "no document is left"),
+        ({}, {}, "no file has an ending of corpus.suffixes, or git tracks none"),
         ({"short.py": "x = 1\n"}, {}, "no document is left"),
         ({"a.py": python_text(1)}, {}, "needs two at least"),
         (

@@ -3,6 +3,8 @@
 import gzip
 import json
 import lzma
+import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -155,6 +157,22 @@ def test_fewer_than_two_documents_are_refused(number: int):
 
     with pytest.raises(CorpusError, match="needs two at least"):
         choose_documents([Stored(entry, 0)] * number, 0.01)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be made there")
+def test_a_name_that_is_no_utf8_is_written_with_escapes(tmp_path: Path):
+    project = os.fsencode(tmp_path / "project")
+    os.mkdir(project)
+    for number, name in enumerate((b"caf\xe9.py", b"two\nlines.py", b"plain.py")):
+        Path(os.fsdecode(os.path.join(project, name))).write_text(python_text(number), "utf-8")
+    recipe = CorpusRecipe(assumed_licence="MIT")
+    build_corpus(recipe, [os.fsdecode(project)], None, tmp_path / "made", ALONE)
+    unpack(tmp_path / "made", tmp_path / "unpacked")
+    kinds = [Documents(tmp_path / "unpacked", kind) for kind in ("train", "valid")]
+
+    assert {entry.path for kind in kinds for entry in kind.entries} == {
+        "caf\\udce9.py", "two lines.py", "plain.py",
+    }  # fmt: skip
 
 
 def test_a_manifest_tells_nothing_about_this_machine(made: Path):

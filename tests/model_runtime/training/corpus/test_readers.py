@@ -271,3 +271,16 @@ def test_a_folder_that_git_does_not_take_for_a_work_tree_quotes_git(tmp_path: Pa
     (tmp_path / ".git").mkdir()
     with pytest.raises(CorpusError, match=r"git cannot read the work tree .*: fatal: "):
         find_sources([str(tmp_path)])
+
+
+def test_a_work_tree_without_a_commit_is_read_as_git_tracks_it(tmp_path: Path):
+    (tmp_path / "a.py").write_text(CODE)
+    (tmp_path / "untracked.py").write_text(CODE)
+    for command in (["init", "-q"], ["add", "a.py"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+
+    (source,) = find_sources([str(tmp_path)])
+    _, files = source.open(CorpusRecipe(assumed_licence="MIT"), Share())
+
+    assert source.version == ""
+    assert [file.path for file in files] == ["a.py"]
