@@ -53,4 +53,3 @@ async def test_the_trace_says_that_the_text_has_come_to_the_rest_of_the_line():
 
     assert "joined" == last(provider).generation.decoding.finish
     host.close()
-
