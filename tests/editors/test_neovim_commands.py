@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pynvim import NvimError
 
-from tests.editors.conftest import BODY, Start
+from tests.editors.conftest import BODY, Start, with_command
 from tests.editors.neovim import Neovim
 
 pytestmark = [pytest.mark.editor, pytest.mark.slow]
@@ -68,6 +68,20 @@ def test_the_page_says_where_no_server_is(start: Start, init: str):
     editor.ready()
     editor.api.command("enew")
     assert "`:checkhealth fim_lsp`" in page(editor, "", "# fim-lsp")
+
+
+def test_a_server_that_has_not_answered_yet_is_called_starting(
+    start: Start, init: str, tmp_path: Path
+):
+    gate = tmp_path / "gate"
+    wait = f"until [ -e {gate} ]; do sleep 0.05; done; exec fim-lsp"
+    editor = start(f"{with_command(['sh', '-c', wait])}\n{init}", CLASS)
+    editor.until(lambda: editor.lua(STATUS) == "FIM loading", "the server that starts")
+    assert "**The server is starting**" in page(editor, "", "# fim-lsp")
+    editor.api.command("FimLsp explain")
+    assert editor.messages() == "fim_lsp: the server is starting; try again in a moment"
+    gate.touch()
+    editor.until(lambda: "**Ready**: embedded" in "\n".join(editor.lines()), "the same page, ready")
 
 
 def test_the_beginning_of_a_name_is_enough_and_what_is_no_name_is_told(write):

@@ -82,7 +82,9 @@ end
 
 local function check_clients()
   local clients = vim.lsp.get_clients({ name = 'fim_lsp' })
-  if #clients == 0 then
+  if #clients == 0 and require('fim_lsp.internals').is_starting({ name = 'fim_lsp' }) then
+    health.info('the server is starting')
+  elseif #clients == 0 then
     health.warn('the server is not running', {
       "vim.lsp.enable('fim_lsp'), and open a file of a type that the configuration names",
       'what the server said before it ended is in ' .. (vim.lsp.log.get_filename or vim.lsp.get_log_path)(),

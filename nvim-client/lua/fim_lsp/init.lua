@@ -20,8 +20,23 @@ local function client_of(filter)
   return vim.lsp.get_clients(vim.tbl_extend('force', { name = NAME }, filter or {}))[1]
 end
 
-local function notify_not_running()
-  vim.notify('fim_lsp: the server is not running; :checkhealth fim_lsp looks for the reason', vim.log.levels.WARN)
+---@param bufnr? integer
+---@return boolean # Whether a server was started that has not said anything yet.
+local function is_starting(bufnr)
+  local client = client_of({ bufnr = bufnr })
+  if client then
+    return server_status.get(client.id) == nil
+  end
+  return require('fim_lsp.internals').is_starting({ name = NAME, bufnr = bufnr })
+end
+
+--- Says why nothing can be done: the server is starting, or it is not running.
+local function notify_no_server()
+  if is_starting() then
+    vim.notify('fim_lsp: the server is starting; try again in a moment')
+  else
+    vim.notify('fim_lsp: the server is not running; :checkhealth fim_lsp looks for the reason', vim.log.levels.WARN)
+  end
 end
 
 --- Accepts the suggestion.
@@ -69,7 +84,7 @@ end
 function M.trigger()
   local bufnr = vim.api.nvim_get_current_buf()
   if not client_of({ bufnr = bufnr }) then
-    notify_not_running()
+    notify_no_server()
   elseif vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
     requests.ask(bufnr)
   else
@@ -91,7 +106,7 @@ end
 function M.toggle(on)
   local clients = vim.lsp.get_clients({ name = NAME })
   if #clients == 0 then
-    notify_not_running()
+    notify_no_server()
     return
   end
   if on == nil then
@@ -109,7 +124,7 @@ function M.toggle_language(on)
   local bufnr = page.subject()
   local client = client_of({ bufnr = bufnr })
   if not client then
-    notify_not_running()
+    notify_no_server()
     return
   end
   local language = client.get_language_id(bufnr, vim.bo[bufnr].filetype)
@@ -154,15 +169,18 @@ end
 --- `FIM adding NAME 43%` while a model is added.
 ---@return string
 function M.status()
-  local status = M.state()
-  return status and vim.trim('FIM ' .. server_status.sign(status, vim.api.nvim_get_current_buf())) or ''
+  local status, bufnr = M.state(), vim.api.nvim_get_current_buf()
+  if status then
+    return vim.trim('FIM ' .. server_status.sign(status, bufnr))
+  end
+  return is_starting(bufnr) and 'FIM loading' or ''
 end
 
 --- Shows what the server says about itself and about the current buffer, and the commands.
 function M.show_status()
   local bufnr = page.subject()
   page.show_live(function()
-    return require('fim_lsp.pages').status(state_in(bufnr), bufnr)
+    return require('fim_lsp.pages').status(state_in(bufnr), bufnr, is_starting(bufnr))
   end, bufnr)
 end
 
@@ -172,7 +190,7 @@ function M.select_model()
   if client then
     require('fim_lsp.models').select(client)
   else
-    notify_not_running()
+    notify_no_server()
   end
 end
 
@@ -197,7 +215,7 @@ function M.explain()
   local served = client_of({ bufnr = bufnr })
   local client = served or client_of()
   if not client then
-    notify_not_running()
+    notify_no_server()
     return
   end
   local params = served and { uri = vim.uri_from_bufnr(bufnr) } or vim.empty_dict()
@@ -210,7 +228,7 @@ end
 function M.show_stats()
   local client, bufnr = client_of(), page.subject()
   if not client then
-    notify_not_running()
+    notify_no_server()
     return
   end
   ask_for_page(client, 'fimLsp/stats', vim.empty_dict(), function(stats)

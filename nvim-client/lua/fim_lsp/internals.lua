@@ -51,6 +51,15 @@ function M.intercept(client, method, around)
   end
 end
 
+--- Tells whether a server was started that has not answered yet; false where Neovim does not tell.
+---@param filter vim.lsp.get_clients.Filter
+---@return boolean
+function M.is_starting(filter)
+  -- A version that does not know the private entry leaves such clients out, which is false here.
+  local all = vim.lsp.get_clients(vim.tbl_extend('force', filter, { _uninitialized = true }))
+  return #all > #vim.lsp.get_clients(filter)
+end
+
 --- Hides ghost text until Neovim draws it again.
 ---@param bufnr integer
 function M.hide_ghost_text(bufnr)

@@ -24,8 +24,9 @@ end
 --- Returns the page of `:FimLsp`.
 ---@param status? fim_lsp.Status Nil where the server does not serve the buffer.
 ---@param bufnr integer
+---@param is_starting boolean Whether the server of the buffer was started and has not said anything yet.
 ---@return string
-function M.status(status, bufnr)
+function M.status(status, bufnr, is_starting)
   local lines = { '# fim-lsp', '' }
   if status then
     table.insert(lines, heading(status))
@@ -33,6 +34,8 @@ function M.status(status, bufnr)
     for _, fact in ipairs(require('fim_lsp.status').facts(status, bufnr)) do
       table.insert(lines, '- ' .. fact)
     end
+  elseif is_starting then
+    table.insert(lines, '**The server is starting**')
   else
     table.insert(lines, '**The server does not serve this buffer**; `:checkhealth fim_lsp` looks for the reason')
   end
