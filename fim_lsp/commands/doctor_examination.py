@@ -238,7 +238,7 @@ def _type(model: ServedModel, settings: Settings, speed: MachineSpeed) -> Keys:
 def _sample(times: Sequence[KeyTime]) -> Sample | None:
     if not times:
         return None
-    longest = max(times, key=lambda one: len(one.text))
+    longest = max(times, key=lambda one: sum(map(str.isalnum, one.text)))
     return Sample(longest.line, longest.text, round(longest.milliseconds, 1))
 
 

@@ -5,6 +5,7 @@ Each `Reason` has a message and a hint in the two tables below; a test holds the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -159,6 +160,18 @@ _EXCLUSION_HINTS: Mapping[ExclusionKind, str] = {
     ExclusionKind.TOO_LONG: "move the file to a shorter path",
     ExclusionKind.BY_GIT: "take the file out of .gitignore",
 }
+
+
+def in_short(code: str) -> str:
+    """Returns the message of a reason without its particulars, by the reason's code in JSON.
+
+    What is no reason's code comes back as it is.
+
+    >>> in_short("lowConfidence"), in_short("superseded")
+    ('not confident enough', 'superseded')
+    """
+    messages = {reason.value: message for reason, message in _MESSAGES.items()}
+    return re.split("[:{]", messages.get(code, code))[0]
 
 
 def hint(outcome: RequestOutcome | None, silence: Silence | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fim_lsp.completion.reasons import in_short
 from fim_lsp.replay.figures import Figures
 from fim_lsp.replay.session import Replay
 
@@ -41,7 +42,8 @@ def print_table(replay: Replay, console: Console) -> None:
     table.add_row("all", *cells(replay.total), style="bold")
     console.print(table)
     total = replay.total
-    silences = ", ".join(f"{reason} {count}" for reason, count in total.silences.most_common(5))
+    often = total.silences.most_common(5)
+    silences = ", ".join(f"{in_short(reason)} {count}" for reason, count in often)
     late = 100 * total.late / total.requests if total.requests else 0
     for line in (
         f"{replay.model} on {replay.engine}; {replay.manner}; "

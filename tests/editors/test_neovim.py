@@ -342,7 +342,7 @@ sys.version_info = (3, 8, 1)
 runpy.run_module("fim_lsp", run_name="__main__")
 """
 BROKEN = {
-    "no program": (["fim-lsp-that-is-not-there"], "not on PATH", "pip install fim-lsp"),
+    "no program": (["fim-lsp-that-is-not-there"], "not on PATH", "pipx install fim-lsp"),
     "dies at once": (["false"], "does not start", "pip install --force-reinstall"),
     "Python too old": (["./python3.8"], "needs Python 3.10", "Python 3.10"),
 }

@@ -23,7 +23,7 @@ end
 local function check_program(cmd)
   if vim.fn.executable(cmd[1]) == 0 then
     health.error(('%s is not on PATH'):format(cmd[1]), {
-      'pip install fim-lsp, in an environment of your choice',
+      'pipx install fim-lsp, or from a clone of https://github.com/fim-lsp/fim-lsp: pipx install .',
       "or name the program: vim.lsp.config('fim_lsp', { cmd = { '/path/to/fim-lsp' } })",
     })
     return false
