@@ -182,4 +182,4 @@ class StatusReporter:
 def _as_json(adding: Adding | None) -> dict[str, Any] | None:
     if adding is None:
         return None
-    return {"model": adding.model, "share": int(adding.share * 100) / 100}
+    return {"model": adding.model, "share": int(adding.share * 100) / 100, "step": adding.step}

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _POLL_SECONDS = 0.5
-_LATER_STEPS = 0.25
-"""Share of the way that is left to all later steps; a download comes first and takes longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +28,15 @@ class Adding:
     """Name of the model."""
     share: float = 0.0
     """Share of all the work that is done, 0 to 1; it never goes back."""
-    message: str = ""
-    """Step and time left, for people."""
+    step: str = ""
+    """Step of the work, for people."""
+    seconds_left: float | None = None
+    """Time that the step will still take; None where nobody knows."""
+
+    @property
+    def message(self) -> str:
+        """The step with the time left, for people."""
+        return self.step + _time_left(self.seconds_left)
 
 
 Subscriber = Callable[["Adding | None"], None]
@@ -47,8 +52,6 @@ class ModelAdder:
         """The model that is being added; None where none is."""
         self._subscribers: list[Subscriber] = []
         self._task: asyncio.Task[None] | None = None
-        self._step = ""
-        self._num_steps = 0
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls back at each change from now on; returns a function that stops it."""
@@ -86,7 +89,6 @@ class ModelAdder:
             self._task.cancel()
 
     async def _work(self, name: str) -> None:
-        self._step, self._num_steps = "", 0
         self._tell(Adding(name, 0.0, "starting"))
         async with _turn(
             lambda: self._tell(Adding(name, 0.0, "waiting for another editor"))
@@ -96,14 +98,8 @@ class ModelAdder:
 
     def _on_step(self, name: str, told: AddStep) -> None:
         share = self.current.share if self.current is not None else 0.0
-        if told.share is not None:
-            if told.step != self._step:
-                self._step = told.step
-                self._num_steps += 1
-            left = _LATER_STEPS ** (self._num_steps - 1)
-            done = (1 - _LATER_STEPS) * min(max(told.share, 0.0), 1.0)
-            share = max(share, 1 - left * (1 - done))
-        self._tell(Adding(name, share, told.step + _time_left(told.seconds_left)))
+        share = max(share, min(told.whole or 0.0, 1.0))
+        self._tell(Adding(name, share, told.step, told.seconds_left))
 
     def _tell(self, adding: Adding | None) -> None:
         if adding != self.current:

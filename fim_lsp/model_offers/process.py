@@ -39,6 +39,8 @@ class AddStep:
     """Share of the step that is done, 0 to 1; None where nobody knows."""
     seconds_left: float | None = None
     """Time that the step will still take; None where nobody knows."""
+    whole: float | None = None
+    """Share of all steps that is done, 0 to 1; None where nobody knows."""
 
 
 async def add_in_a_process(name: str, on_step: Callable[[AddStep], None]) -> None:
@@ -88,7 +90,8 @@ async def _result(
         if not isinstance(told, dict):
             logger.info("the process that adds a model printed a line that is no object")
         elif isinstance(step := told.get("step"), str):
-            on_step(AddStep(step, _number(told.get("share")), _number(told.get("seconds_left"))))
+            numbers = (_number(told.get(key)) for key in ("share", "seconds_left", "whole"))
+            on_step(AddStep(step, *numbers))
         else:
             result = told
     return result

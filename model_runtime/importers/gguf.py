@@ -30,7 +30,7 @@ from model_runtime.importers.gguf_weights import ARCHITECTURES, GgufWeights
 from model_runtime.importers.huggingface import ConversionReport, Examine, convert_folder
 from model_runtime.model_files import UnusableFile, parse_json
 from model_runtime.models.bundle import TOKENIZER
-from model_runtime.progress import OnStep, ignore_step
+from model_runtime.progress import OnStep, announced, ignore_step, part
 from model_runtime.prompt.orders import Order
 
 _SETTINGS = {
@@ -63,6 +63,8 @@ _SENTINEL_KEYS = {
 """Role of a sentinel -> keys `tokenizer.ggml.KEY_token_id`, the one that counts first."""
 _MODEL_TYPES = {"gptneox": "gpt_neox"}
 """Architecture -> `model_type` of config.json, where the two differ."""
+_READ = 0.15
+"""Share of the work after which the metadata, with the tokenizer, is read."""
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 """Names of licenses as GGUF files write them -> as SPDX does."""
 
@@ -94,9 +96,12 @@ def convert_gguf(
         GgufError: the file cannot be read, or holds a model of another kind.
         ConversionError: nothing says how to prompt the model, or the bundle cannot be written.
     """
-    progress(f"reading {source}")
-    with GgufFile(source) as file, _described(file) as folder:
+    with ExitStack() as opened:
+        with part(0, _READ), announced(progress, f"reading {source.name}"):
+            file = opened.enter_context(GgufFile(source))
+            folder = opened.enter_context(_described(file))
         written = str(file.metadata("general.license", "unknown"))
+        opened.enter_context(part(_READ, 1))
         return convert_folder(
             folder,
             target,

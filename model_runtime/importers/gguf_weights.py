@@ -5,7 +5,8 @@ llama.cpp's converter changes some tensors when it writes a file; here that is u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
 import numpy as np
@@ -15,6 +16,7 @@ from model_runtime.importers.gguf_file import GgufFile
 from model_runtime.models.decoder import DecoderSpec
 from model_runtime.models.families.family import Family
 from model_runtime.models.weights import ALL_ROWS, Float32, is_finite
+from model_runtime.progress import advance
 
 Restore = Callable[[Float32, str, DecoderSpec], Float32]
 
@@ -81,6 +83,7 @@ class GgufWeights:
         recipes = family.tensors(spec)
         self._recipes = {name: recipes[name] for name in self._shapes}
         self.source_bytes = file.path.stat().st_size
+        self._unread = set(self._shapes)
         for name, recipe in self._recipes.items():
             rows = recipe.sizes or self._shapes[name][:1]
             for source, count in zip(recipe.sources, rows, strict=True):
@@ -105,10 +108,16 @@ class GgufWeights:
         Raises:
             GgufError: it holds NaN or infinity, or is quantized in a way that is not known.
         """
+        self._unread.discard(name)
+        advance(1 - self._size(self._unread) / self._size(self._shapes))
         recipe = self._recipes[name]
         if recipe.is_optional and self._name(recipe.sources[0]) not in self._file.shapes:
             return np.zeros(self._shapes[name], np.float32)
         return recipe.made([self._source(source) for source in recipe.sources])
+
+    def _size(self, names: Iterable[str]) -> int:
+        """Returns how many numbers some tensors have."""
+        return sum(math.prod(self._shapes[name]) for name in names)
 
     def rows(self, name: str, rows: slice) -> Float32:
         """Returns some rows of a matrix that is one of the file's; raises as `float32`."""

@@ -35,7 +35,7 @@ from model_runtime.models.manifest import (
     WeightsFacts,
 )
 from model_runtime.models.positions import Alibi
-from model_runtime.progress import OnStep, ignore_step
+from model_runtime.progress import OnStep, announced, ignore_step, part
 from model_runtime.prompt.encoder import PromptEncoder
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import FimTokens, Order
@@ -79,6 +79,9 @@ class Examined:
     hole_start: HoleStart | None
     notes: tuple[str, ...] = ()
 
+
+_WRITTEN = 0.25
+"""Share of the work after which the bundle is written; `examine` does the rest."""
 
 Examine = Callable[[Path, FimConfig], Examined]
 """Looks at a finished bundle before it takes the place of an earlier one.
@@ -142,7 +145,8 @@ def convert_folder(
         raise ConversionError(
             f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}"
         )
-    progress(f"reading {source}")
+    if open_weights is None:  # else the caller has said what is read
+        progress(f"reading {source.name}")
     config = read_config(source)
     tokenizer = _read_tokenizer(source, config)
     fim = read_fim_config(
@@ -172,12 +176,11 @@ def convert_folder(
             prompt = replace(fim.prompt, hole_start=fim.hole_start or HoleStart.CURSOR)
             # The encoder checks the sentinels, too.
             canary = make_canary(PromptEncoder(written, prompt))
-            millions = decoder.count_parameters() / 1e6
-            if quantization != NO_WEIGHTS:
-                progress(f"writing {millions:.1f} M parameters as {quantization}")
             facts = WeightsFacts("", 0, NO_WEIGHTS)
+            what = f"writing {decoder.count_parameters() / 1e6:.1f} M parameters as {quantization}"
             if read is not None:
-                facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
+                with part(0, _WRITTEN), announced(progress, what):
+                    facts = write_bundle_weights(folder / WEIGHTS, decoder, read, quantization)
             manifest = Manifest(
                 name=name,
                 prompt=prompt,
@@ -202,7 +205,8 @@ def convert_folder(
                 bundle.verify_weights()
             examined = Examined(fim.source, fim.hole_start)
             if examine is not None:
-                examined = examine(folder, fim)
+                with part(_WRITTEN, 1):
+                    examined = examine(folder, fim)
                 manifest = ModelBundle.open(folder).manifest
             source_bytes = 0 if weights is None else weights.source_bytes
     except BundleError as error:

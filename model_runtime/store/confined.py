@@ -140,7 +140,7 @@ def _asked(
             if "say" in told:
                 progress(told["say"])
             elif "step" in told:
-                tell(told["step"], told["share"])
+                tell(told["step"], told["share"], told["whole"])
             else:
                 last = told
         code = process.wait()

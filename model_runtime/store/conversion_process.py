@@ -6,7 +6,7 @@ The request is one line of JSON; its writer keeps standard input open as long as
 Standard output has one object of JSON a line:
 
     {"say": "reading ./model"}                        a sentence at a step
-    {"step": "writing ...", "share": 0.4}             how far a step is
+    {"step": "writing ...", "share": 0.4, "whole": 0.2}    how far a step is, and all of the work
     {"report": {...}}                                 last: what was done
     {"problem": "one sentence", "kind": "GgufError"}  last: why nothing was done
     {"unexpected": "KeyError: 'x'"}                   last: a fault of this program
@@ -35,7 +35,7 @@ from platformdirs import user_cache_path
 
 from model_runtime import landlock
 from model_runtime.errors import ModelRuntimeError, brief
-from model_runtime.progress import told_to
+from model_runtime.progress import told_to, whole
 from model_runtime.store.converting import convert
 from model_runtime.store.options import AddOptions
 
@@ -104,7 +104,7 @@ def answer(request: Mapping[str, Any], answers: IO[str]) -> dict[str, Any]:
         answers: takes the steps.
     """
     try:
-        with told_to(lambda what, share: _write(answers, {"step": what, "share": share})):
+        with told_to(lambda what, share: _write(answers, _as_step(what, share))):
             report = convert(
                 Path(request["source"]),
                 Path(request["target"]),
@@ -122,6 +122,10 @@ def answer(request: Mapping[str, Any], answers: IO[str]) -> dict[str, Any]:
         raise
     except Exception as error:
         return {"unexpected": brief(f"{type(error).__name__}: {error}")}
+
+
+def _as_step(what: str, share: float) -> dict[str, Any]:
+    return {"step": what, "share": share, "whole": whole(share)}
 
 
 def _as_json(report: ConversionReport) -> dict[str, Any]:

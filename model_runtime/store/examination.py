@@ -17,11 +17,13 @@ from model_runtime.errors import ConversionError
 from model_runtime.importers.fim_config import Candidate, FimConfig
 from model_runtime.importers.huggingface import Examined
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.progress import OnStep
+from model_runtime.progress import OnStep, announced, part
 from model_runtime.prompt.format import HoleStart
 from model_runtime.store.fim_probe import FimProbe, probe
 from model_runtime.store.hole_probe import forms_of, measure_forms, with_format
 
+_OPENED, _PROVEN = 0.1, 0.6
+"""Shares of the work after which the engine is open, and the format is proven."""
 _WAY_OUT = (
     "name another format with --prompt-format, keep the model all the same with --force, or serve "
     "it by llama-server"
@@ -44,18 +46,20 @@ def examined(folder: Path, fim: FimConfig, *, force: bool, progress: OnStep) -> 
     if fim.is_declared and fim.hole_start is not None:
         return Examined(fim.source, fim.hole_start)
     bundle = ModelBundle.open(folder)
-    engine = open_engine(bundle, engine=_engine_for(bundle))
+    with part(0, _OPENED):
+        engine = open_engine(bundle, engine=_engine_for(bundle))
     try:
         source, notes, form = fim.source, tuple[str, ...](), bundle.manifest.prompt
         if not fim.is_declared:
-            progress("proving that it fills holes")
-            chosen, source, notes = _proven(bundle, engine, fim, force)
+            with part(_OPENED, _PROVEN):
+                chosen, source, notes = _proven(bundle, engine, fim, force, progress)
             bundle = with_format(bundle, replace(chosen.prompt, hole_start=form.hole_start))
         if fim.hole_start is None:
-            progress("measuring where holes should begin")
             published = bundle.manifest.prompt
             forms = forms_of(published)[: len(HoleStart) if fim.is_declared else None]
-            form = measure_forms(bundle, engine, forms)[0].prompt
+            what = "measuring where holes should begin"
+            with part(_PROVEN, 1), announced(progress, what):
+                form = measure_forms(bundle, engine, forms)[0].prompt
             with_format(bundle, form)
             if form.template != published.template:
                 source += ", asked with the suffix first"
@@ -72,13 +76,17 @@ def _engine_for(bundle: ModelBundle) -> str:
 
 
 def _proven(
-    bundle: ModelBundle, engine: Engine, fim: FimConfig, force: bool
+    bundle: ModelBundle, engine: Engine, fim: FimConfig, force: bool, progress: OnStep
 ) -> tuple[Candidate, str, tuple[str, ...]]:
     """Returns the format that the model reads best, who says so, and notes for people."""
     if not isinstance(engine, Scorer):
         note = f"the engine {engine.name} cannot prove the prompt format {fim.candidates[0].name}"
         return fim.candidates[0], fim.source, (note,)
-    probes = [(one, probe(bundle, engine, one.prompt)) for one in fim.candidates]
+    probes, many = [], len(fim.candidates)
+    for number, one in enumerate(fim.candidates):
+        what = "proving that it fills holes" + (f" in the format {one.name}" if many > 1 else "")
+        with part(number / many, (number + 1) / many), announced(progress, what):
+            probes.append((one, probe(bundle, engine, one.prompt)))
     probes.sort(key=lambda pair: pair[1].filled, reverse=True)
     best, found = probes[0]
     if not found.passes:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from model_runtime.engines.protocol import Scorer
 from model_runtime.models.bundle import ModelBundle
+from model_runtime.progress import advance
 from model_runtime.prompt.encoder import PromptBudget, PromptEncoder, PromptRequest
 from model_runtime.prompt.format import HoleStart, PromptFormat
 from model_runtime.prompt.template import Slot
@@ -48,7 +49,7 @@ class FimProbe:
 def probe(
     bundle: ModelBundle, engine: Scorer, prompt_format: PromptFormat | None = None
 ) -> FimProbe:
-    """Asks a model for every planted line.
+    """Asks a model for every planted line, and tells `progress` of each.
 
     Args:
         bundle: the model.
@@ -60,7 +61,10 @@ def probe(
     """
     form = replace(prompt_format or bundle.manifest.prompt, hole_start=HoleStart.CURSOR)
     encoder = PromptEncoder(bundle.tokenizer, form)
-    found = [_is_filled(encoder, engine, planted) for planted in planted_lines()]
+    found = list[bool]()
+    for planted in (lines := list(planted_lines())):
+        found.append(_is_filled(encoder, engine, planted))
+        advance(len(found) / len(lines))
     return FimProbe(sum(found), len(found))
 
 

@@ -18,6 +18,7 @@ from model_runtime.decoding.stop_rules import StopRules
 from model_runtime.engines import open_engine, registry
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.models.bundle import ModelBundle, make_canary, write_manifest
+from model_runtime.progress import advance
 from model_runtime.prompt.encoder import (
     MAX_REREAD_TOKENS,
     Hole,
@@ -133,17 +134,20 @@ def measure_forms(
     """Completes some fifteen places of a small Python file in each form, the best one first.
 
     The start of the line comes first where two are nearly alike: a key then costs fewer ids.
+    `progress` is told of each place.
 
     Raises:
         PromptTooLong, EngineError: as `Engine.generate`.
     """
-    scores = []
+    scores, holes, num_done = [], list(_holes()), 0
     for form in forms:
         encoder = PromptEncoder(bundle.tokenizer, form)
-        found = [
-            SequenceMatcher(None, _written(bundle, engine, encoder, hole), rest).ratio()
-            for hole, rest in _holes()
-        ]
+        found = list[float]()
+        for hole, rest in holes:
+            written = _written(bundle, engine, encoder, hole)
+            found.append(SequenceMatcher(None, written, rest).ratio())
+            num_done += 1
+            advance(num_done / (len(holes) * len(forms)))
         scores.append(FormScore(form, sum(found) / len(found)))
     return sorted(scores, key=_merit, reverse=True)
 

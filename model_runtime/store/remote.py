@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 from model_runtime.errors import ConversionError, ModelRuntimeError
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.manifest import NO_WEIGHTS
-from model_runtime.progress import OnStep, step
+from model_runtime.progress import OnStep, part, step
 from model_runtime.store import consent, hub, room
 from model_runtime.store.bundle_copy import report_of
 from model_runtime.store.choosing import wanted_files, without_weights
@@ -28,6 +28,11 @@ from model_runtime.store.sources import GGUF, RemoteSource
 
 if TYPE_CHECKING:
     from model_runtime.importers.huggingface import ConversionReport
+
+_FETCHED = 0.5
+"""Share of the whole work that the download is: half a billion weights come in 80 s at 50 Mbit/s,
+and are converted and tried out in about as long.
+"""
 
 
 def add_remote(
@@ -100,13 +105,18 @@ class _Addition:
             download = Download(folder, files)
             self._check_disk(folder, download.missing_bytes, size, is_gguf=is_one)
             what = f"fetching {self.source.title} ({size / 1e6:,.0f} MB)"
-            with translated(repository.name), step(what, download.share):
+            with (
+                translated(repository.name),
+                part(0, _FETCHED),
+                step(what, download.share),
+            ):
                 download.run()
             source = folder / files[0].name if is_one else folder
             digest = files[0].digest if is_one else ""
-            report = self._made(
-                source, files[0].name if is_one else "", repository.revision, digest
-            )
+            with part(_FETCHED, 1):
+                report = self._made(
+                    source, files[0].name if is_one else "", repository.revision, digest
+                )
             shutil.rmtree(folder.parent, ignore_errors=True)
         return report
 

@@ -36,6 +36,41 @@ def test_outside_of_a_step_nothing_advances():
     assert [] == told
 
 
+def test_each_part_of_a_work_knows_only_itself_and_a_listener_learns_of_all():
+    told = []
+
+    def note(what, share):
+        told.append((what, share, round(progress.whole(share), 3)))
+
+    with progress.told_to(note):
+        with progress.part(0, 0.4), progress.step("mixing"):
+            progress.advance(0.5)
+        with progress.part(0.4, 1):
+            with progress.part(0, 0.5), progress.step("baking"):
+                progress.advance(0.5)
+            with progress.part(0.5, 1):
+                progress.tell("cooling elsewhere", 0.9, 0.5)
+
+    assert [
+        ("mixing", 0.0, 0.0),
+        ("mixing", 0.5, 0.2),
+        ("mixing", 1.0, 0.4),
+        ("baking", 0.0, 0.4),
+        ("baking", 0.5, 0.55),
+        ("baking", 1.0, 0.7),
+        ("cooling elsewhere", 0.9, 0.85),
+    ] == told
+
+
+def test_a_sentence_that_is_announced_is_said_and_has_a_share():
+    said, told = [], []
+    with progress.told_to(lambda *one: told.append(one)), progress.announced(said.append, "baking"):
+        progress.advance(0.5)
+
+    assert ["baking"] == said
+    assert [("baking", 0.0), ("baking", 0.5), ("baking", 1.0)] == told
+
+
 BAR = """
 from model_runtime import progress
 from model_runtime.progress_bar import progress_bar

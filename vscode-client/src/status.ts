@@ -14,8 +14,8 @@ export interface ServerStatus {
   readonly languages?: readonly string[];
   /** Texts of which the engine keeps what it has read, and the memory of that; missing if nobody knows. */
   readonly keptTexts?: { readonly number: number; readonly usedBytes: number; readonly maxBytes: number };
-  /** The model that is being fetched, and the share that is done, from 0 to 1. */
-  readonly adding?: { readonly model: string; readonly share: number } | null;
+  /** The model that is being added, the share of all the work that is done, from 0 to 1, and its step in words. */
+  readonly adding?: { readonly model: string; readonly share: number; readonly step: string } | null;
 }
 
 /** State of the server's process; `status` is what the process says of its model. */
@@ -94,16 +94,16 @@ export function describeStatus(facts: StatusFacts, now: number): StatusView {
     indicator: view.indicator,
     text: `${view.text} $(cloud-download) ${adding.share}`,
     label: `${view.label}, ${adding.long}`,
-    tooltip: [adding.long, ...view.tooltip],
+    tooltip: [adding.long, adding.step, ...view.tooltip],
   };
 }
 
-/** Returns which model is being fetched and how much of it is there; undefined for none. */
-export function describeAdding(process: ProcessState): { share: string; long: string } | undefined {
+/** Returns which model is being added, how far that is and what is being done; undefined for none. */
+export function describeAdding(process: ProcessState): { share: string; long: string; step: string } | undefined {
   const adding = process.kind === 'running' ? process.status?.adding : undefined;
   if (!adding) return undefined;
   const share = `${(100 * adding.share).toFixed(0)} %`;
-  return { share, long: t('fetching {0}, {1}', adding.model, share) };
+  return { share, long: t('adding {0}, {1}', adding.model, share), step: adding.step };
 }
 
 function describeState(facts: StatusFacts, now: number): StatusView {

@@ -2,10 +2,11 @@
 
 JSON, one object a line on standard output, flushed:
 
-    {"step": "fetching qwen2.5-coder-0.5b", "share": 0.43, "seconds_left": 71}
-    {"step": "writing 494.0 M parameters as int8", "share": null, "seconds_left": null}
+    {"step": "fetching qwen2.5-coder-0.5b", "share": 0.43, "seconds_left": 71, "whole": 0.21}
+    {"step": "checking the canary", "share": null, "seconds_left": null, "whole": null}
 
-and last {"added": {...}} or {"problem": "one sentence"}.
+where `share` is that of the step and `whole` that of all steps, null where nobody knows; and last
+{"added": {...}} or {"problem": "one sentence"}.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_runtime.printable import printable
-from model_runtime.progress import OnStep, told_to
+from model_runtime.progress import OnStep, told_to, whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,23 +53,23 @@ def as_json(_: Console) -> Iterator[Watcher]:
         if what == last[0] and share < 1 and now - last[1] < _MIN_SECONDS:
             return
         last = (what, now)
-        print_json({"step": what, "share": round(share, 4), "seconds_left": seconds_left})
+        _print_step(what, round(share, 4), seconds_left, round(whole(share), 4))
 
     with told_to(tell):
-        yield Watcher(_tell_sentence, lambda _: False)
+        yield Watcher(_print_step, lambda _: False)
 
 
 @contextmanager
 def on_console(console: Console) -> Iterator[Watcher]:
     """Shows a spinner with the step, and a bar with the time left where its share is known.
 
-    Where the console is no terminal, each step is a line.
+    The share of all steps stands at the end.  Where the console is no terminal, each step is a
+    line.
     """
     if not console.is_terminal:
-        yield Watcher(
-            lambda sentence: console.print(printable(sentence), markup=False, soft_wrap=True),
-            lambda question: _asked(console, question),
-        )
+        lines = _Lines(console)
+        with told_to(lambda what, _: lines.print(what)):
+            yield Watcher(lines.print, lambda question: _asked(console, question))
         return
     from rich.progress import (
         BarColumn,
@@ -85,16 +86,17 @@ def on_console(console: Console) -> Iterator[Watcher]:
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[of_all]}", style="dim"),
         console=console,
         transient=True,
     )
-    shown = ""
+    shown, so_far = "", 0.0
 
     def begin(what: str, total: int | None, completed: int) -> None:
         nonlocal shown
         end()
         shown = what
-        bar.add_task(printable(what), total=total, completed=completed)
+        bar.add_task(printable(what), total=total, completed=completed, of_all=_of_all(so_far))
 
     def end() -> None:
         """Leaves the step that was shown above the bar, as a line."""
@@ -110,18 +112,39 @@ def on_console(console: Console) -> Iterator[Watcher]:
             bar.start()
 
     def tell(what: str, share: float) -> None:
+        nonlocal so_far
+        so_far = max(so_far, whole(share))
         done = int(share * _PARTS)
         if what != shown:
             begin(what, _PARTS, done)
-        bar.update(bar.task_ids[0], completed=done)
+        bar.update(bar.task_ids[0], total=_PARTS, completed=done, of_all=_of_all(so_far))
 
     with told_to(tell), bar:
         yield Watcher(lambda sentence: begin(sentence, None, 0), ask)
         end()
 
 
-def _tell_sentence(sentence: str) -> None:
-    print_json({"step": sentence, "share": None, "seconds_left": None})
+class _Lines:
+    """Prints each step as a line, once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ""
+
+    def print(self, what: str) -> None:
+        if what != self._last:
+            self._last = what
+            self._console.print(printable(what), markup=False, soft_wrap=True)
+
+
+def _of_all(share: float) -> str:
+    return f"{share:.0%} of all" if share > 0 else ""
+
+
+def _print_step(
+    what: str, share: float | None = None, seconds: int | None = None, of_all: float | None = None
+) -> None:
+    print_json({"step": what, "share": share, "seconds_left": seconds, "whole": of_all})
 
 
 def _asked(console: Console, question: str) -> bool:

@@ -7,7 +7,7 @@ local M = {}
 ---@field model string
 ---@field engine string
 ---@field message string
----@field adding? { model: string, share: number }|vim.NIL Model that is being added.
+---@field adding? { model: string, share: number, step: string }|vim.NIL Model that is being added.
 ---@field keptTexts? { number: integer, usedBytes: integer, maxBytes: integer } Memory of what was read.
 ---@field warning? string What is wrong while another model stands in.
 ---@field languages? string[] Languages in which the model suggests while the user types.
@@ -100,7 +100,7 @@ function M.facts(status, bufnr)
     add('suggests while you type in %s', table.concat(status.languages, ', '))
   end
   if adding(status) ~= '' then
-    add('%s', adding(status))
+    add('%s: %s', adding(status), status.adding.step)
   end
   if status.warning then
     add('%s', status.warning)

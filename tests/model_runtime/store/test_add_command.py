@@ -52,11 +52,24 @@ def test_a_program_reads_each_step_and_what_was_added(server, row, capsys):
     assert 0 == main(["models", "add", "small", "--yes", "--progress", "json"])
 
     *steps, last = lines_of(capsys)
-    assert all({"step", "share", "seconds_left"} == set(step) for step in steps)
+    assert all({"step", "share", "seconds_left", "whole"} == set(step) for step in steps)
     shares = [step["share"] for step in steps if "fetching" in step["step"]]
     assert 0 == shares[0] and 1 == shares[-1]
     assert {"name": "small", "isNew": True}.items() <= last["added"].items()
     assert str(installed.find("small").path) == last["added"]["path"]
+
+
+def test_the_share_of_all_the_work_grows_from_step_to_step(server, row, capsys):
+    row()
+
+    main(["models", "add", "small", "--yes", "--progress", "json"])
+
+    *steps, _ = lines_of(capsys)
+    done = [step["whole"] for step in steps if step["whole"] is not None]
+    assert 0 == done[0]
+    assert done == sorted(done)
+    at_the_end = {step["step"].split()[0]: step["whole"] for step in steps if step["share"] == 1}
+    assert at_the_end["fetching"] < at_the_end["reading"] < at_the_end["writing"] < 1
 
 
 def test_a_program_reads_one_sentence_of_what_went_wrong(server, row, capsys):
@@ -95,8 +108,18 @@ def test_a_user_sees_the_download_and_the_result(server, row):
     code, shown = on_terminal(["add", "small"], "")
 
     assert 0 == code
-    assert re.search(r"fetching small \(1 MB\).*\d+%", shown)
+    assert re.search(r"fetching small \(1 MB\).*\d+%.*\d% of all", shown)
     assert "small is ready" in shown
+
+
+def test_where_no_terminal_is_each_step_is_one_line(server, row, capsys):
+    row()
+
+    main(["models", "add", "small"])
+
+    lines = capsys.readouterr().err.splitlines()
+    for step in ("fetching small (1 MB)", "writing 0.1 M parameters as int8"):
+        assert 1 == lines.count(step)
 
 
 def test_a_user_is_told_that_nothing_was_to_do(server, row, capsys):

@@ -9,7 +9,7 @@ import pytest
 from model_runtime.errors import ConversionError
 from model_runtime.importers.fim_config import TOKENS, Candidate, FimConfig
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.progress import ignore_step
+from model_runtime.progress import ignore_step, told_to, whole
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import FimTokens, Order
 from model_runtime.store import adding, installed
@@ -71,6 +71,31 @@ def test_of_several_formats_that_fit_the_one_is_taken_that_the_model_reads(copie
     kept = ModelBundle.open(copied.path).manifest.prompt
     assert (Order.SPM1, HoleStart.LINE) == (kept.order, kept.hole_start)
     assert kept.hole_start is found.hole_start
+
+
+def test_the_share_moves_through_each_phase_to_the_end(copied):
+    told = []
+
+    def note(what, share):
+        told.append((what, share, whole(share)))
+
+    fim = recognized(copied, Order.PSM, Order.SPM1)
+    with told_to(note):
+        examined(copied.path, fim, force=False, progress=ignore_step)
+
+    phases = list(dict.fromkeys(what for what, _, _ in told))
+    assert [
+        "proving that it fills holes in the format psm-0",
+        "proving that it fills holes in the format spm1-1",
+        "measuring where holes should begin",
+    ] == phases[-3:]
+    for phase in phases[-3:]:
+        shares = [share for what, share, _ in told if what == phase]
+        assert len(set(shares)) > 10
+        assert shares == sorted(shares)
+    done = [of_all for _, _, of_all in told]
+    assert done == sorted(done)
+    assert 1 == done[-1]
 
 
 def test_two_formats_that_fit_alike_are_both_named(copied):

@@ -101,11 +101,11 @@ test('a real model takes two clicks and its download, and what it writes is acce
     await show('select-model');
 
     await row.click();
-    await window.status(new RegExp(`fetching ${MODEL.replaceAll('.', '\\.')}, [1-9]\\d %`));
+    await window.status(new RegExp(`adding ${MODEL.replaceAll('.', '\\.')}, [1-9]\\d %`));
     await window.expectNotification(/ left/);
     await show('fetching');
 
-    await window.status(/^ready(?!.*fetching)/);
+    await window.status(/^ready(?!.*adding)/);
     await window.expectModel(MODEL);
     await window.focusEnd();  // the menu has left the focus in the status bar
     await show('real-model');

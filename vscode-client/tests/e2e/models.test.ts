@@ -102,13 +102,13 @@ test('a model is offered, fetched, and after a broken connection fetched on, the
     await hub.troubles({ slow: SLOW });
     await window.button('Download');
 
-    await window.status(/fetching small-fim, [1-9]\d? %/);
+    await window.status(/adding small-fim, [1-9]\d? %/);
     await window.expectNotification(/small-fim.* left/);
     await window.screenshot('fetching');
     await expectSuggestion(window); // the embedded model answers meanwhile
     await window.press('Escape');
     await window.clickStatus();
-    await window.page.getByPlaceholder(/^fetching small-fim, \d+ %/).waitFor();
+    await window.page.getByPlaceholder(/^adding small-fim, \d+ %/).waitFor();
     await window.screenshot('menu-while-fetching');
     await window.press('Escape');
     await window.page.mouse.move(600, 100); // the tooltip of the status bar lies above the notifications
@@ -157,7 +157,7 @@ test('a license that restricts the use is asked for; without an answer nothing i
     await window.screenshot('license');
     await window.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    await window.status(/^ready(?!.*fetching)/);
+    await window.status(/^ready(?!.*adding)/);
   });
   assert.deepEqual(await hub.requests(), before);
 });
@@ -170,12 +170,12 @@ test('a download that is cancelled leaves no model behind, and the model in use 
     await row(window, 'default').getByText('per second here').waitFor();
     await window.screenshot('select-model-available');
     await row(window, SMALL).click();
-    await window.status(/fetching small-fim, [1-9]\d? %/);
+    await window.status(/adding small-fim, [1-9]\d? %/);
     await selectModel(window);
     await row(window, SMALL).getByText('is being fetched').waitFor();
     await window.press('Escape');
     await window.button('Cancel');
-    await window.status(/^ready(?!.*fetching)/);
+    await window.status(/^ready(?!.*adding)/);
     assert.deepEqual(await window.notifications(), []);
     assert.deepEqual(added(join(folder, 'data')), []);
     await expectSuggestion(window);
@@ -214,7 +214,7 @@ test('where a setting names a model, Select Model changes the setting', async ()
     await row(window, 'default').click();
     const settings = (): string => window.read('.vscode/settings.json');
     await until('the setting stays', settings, (text) => /"fimLsp\.model": "default"/.test(text));
-    await window.status(/^ready(?!.*fetching)/);
+    await window.status(/^ready(?!.*adding)/);
   }, /error/);
 });
 

@@ -83,13 +83,15 @@ for (const [number, line] of MEMORY) {
   });
 }
 
-test('while a model is fetched, the status bar says which one and how much of it is there', () => {
-  const process = running({ adding: { model: 'qwen2.5-coder-0.5b', share: 0.43 } });
+test('while a model is added, the status bar says which one, how far that is and what is done', () => {
+  const adding = { model: 'qwen2.5-coder-0.5b', share: 0.43, step: 'proving that it fills holes' };
+  const process = running({ adding });
   const view = describeStatus({ ...FACTS, process }, NOW);
 
   assert.match(view.text, /FIM .* 43 %$/);
-  assert.equal(view.label, 'FIM LSP: ready, embedded-cpu, fetching qwen2.5-coder-0.5b, 43 %');
-  assert.equal(view.tooltip[0], 'fetching qwen2.5-coder-0.5b, 43 %');
+  assert.equal(view.label, 'FIM LSP: ready, embedded-cpu, adding qwen2.5-coder-0.5b, 43 %');
+  const [first, second] = view.tooltip;
+  assert.deepEqual([first, second], ['adding qwen2.5-coder-0.5b, 43 %', 'proving that it fills holes']);
 });
 
 const ANSWERS: [LastAnswer, string, string][] = [
