@@ -111,6 +111,16 @@ EDITORS = (
         after="The list replaces Helix' own: name the servers that you use as well.",
     ),
     KnownEditor(
+        name="jetbrains",
+        title="JetBrains' IDEs with LSP4IJ",
+        programs=("idea", "pycharm", "goland", "webstorm", "clion", "rider"),
+        lines="jetbrains.txt",
+        place="the field Command of Settings, Languages & Frameworks, Language Servers, +",
+        before="Install the plugin LSP4IJ 0.20 or later.",
+        after="Name the files on the tab Mappings, or import the template, which does so: "
+        "docs/distribution.  Nobody has tried it in an IDE yet.",
+    ),
+    KnownEditor(
         name="sublime",
         title="Sublime Text, in the completion list",
         programs=("subl",),

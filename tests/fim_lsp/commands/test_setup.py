@@ -25,7 +25,8 @@ def home(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("editor", EDITORS, ids=lambda one: one.name)
 def test_it_prints_the_lines_of_the_documentation(editor, capsys):
-    pages = "".join((DOCS / name).read_text("utf-8") for name in ("editors.md", "clients.md"))
+    names = ("editors.md", "clients.md", "distribution/README.md")
+    pages = "".join((DOCS / name).read_text("utf-8") for name in names)
 
     assert cli.main(["setup", editor.name]) == 0
 
