@@ -242,7 +242,7 @@ def test_a_command_adds_a_model_and_shows_how_far_it_is(launch, world: Offered):
 
 def test_what_was_cancelled_leaves_nothing_and_goes_on_where_it_was(launch, world: Offered):
     wire = launch(QUIET)
-    world.hub.slow = 200_000
+    world.hub.slow = 100_000
     number = add(wire, workDoneToken="mine")
     wire.receive(has_fetched_some, PATIENCE)
     wire.notify("window/workDoneProgress/cancel", {"token": "mine"})
