@@ -182,7 +182,7 @@ class GenerationTask:
         if request.is_automatic and completions and is_too_short(completions[0].text):
             trace.hold_back(completions[0].text, Silence(Reason.TOO_SHORT))
             completions = []
-        elif not completions and best.rule == UNSURE:
+        elif not completions and best.rule == UNSURE and not best.text.strip():
             enough = calibration.eagerness_for(best.probability)
             trace.confidence = replace(trace.confidence, eagerness_to_show=enough)
             silence = Silence(Reason.LOW_CONFIDENCE, confidence=trace.confidence)

@@ -54,44 +54,52 @@ class RingBuffer:
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ValueError("size must be positive")
+        self.values: list[float] = []
+        self.size = size
+        self.start = 0
+
+    def mean(self) -> float:
+        return sum(self.values) / len(self.values)
+
+    def is_full(self) -> bool:
         ''',
-        typed="self.values: l",
-        rest="ist[float] = []",
+        typed="return l",
+        rest="en(self.values) == self.size",
     ),
     Step(
         title="Word by word",
         words="A suggestion can be taken in parts, as far as it is right.",
         action=Action.TAKE_WORD,
-        before="\n        ",
-        typed="self.s",
-        rest="ize = size",
+        before="""
+
+    def clear(self) -> None:
+        """,
+        typed="self.values.c",
+        rest="lear()",
     ),
     Step(
         title="Silence",
         words="Where the model is not sure, nothing is shown; you can ask why.",
         action=Action.GO_ON,
-        before="\n        ",
+        before="""
+        """,
         typed="self.start = ",
         rest="0",
     ),
     Step(
         title="Not this one",
-        words="Models err: the size is wanted here. Typing on works, too.",
+        words="Models err: the oldest value goes here. Typing on works, too.",
         action=Action.DISMISS,
         before="""
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[float]:
-        for index in range(len(self.values)):
-            """,
-        typed="yield self.values[(self.start + index) % s",
-        rest="elf.size]",
+    def overwrite(self, value: float) -> None:
+        """,
+        typed="self.values[",
+        rest="self.start] = value",
     ),
 )
 
-END = "\n\n    def mean(self) -> float:\n        "
+END = "\n\n    def total(self) -> float:\n        "
 """Text behind the last gap; the person goes on at the end of it."""
 
 TO_TRY = "return su"

@@ -137,7 +137,7 @@ def generate_text(
         elif unless_ended is not None and (found := unless_ended(text)) is not None:
             cut, finish = _first(cut, found), Finish.RULE
     tokens, decoded = len(logprobs), text
-    first_doubt = logprobs[0] if logprobs else 0.0
+    doubt = sum(logprobs)
     if cut is not None:
         text = text[: cut.offset]
         kept = sum(end <= cut.offset for end in ends)
@@ -153,7 +153,7 @@ def generate_text(
         first_token_ms=first_token_ms,
         total_ms=(time.perf_counter() - started) * 1e3,
         # Where doubt left nothing, the doubt itself is of interest.
-        probability=line_probability(text, ends, logprobs) if text else math.exp(first_doubt),
+        probability=line_probability(text, ends, logprobs) if text else math.exp(doubt),
         ends=tuple(ends),
         read_tokens=stream.counts.read,
         forced_tokens=len(ids) - len(ends),

@@ -71,29 +71,27 @@ def code_line(terminal, number):
 def test_tab_takes_a_suggestion(terminal):
     demo = terminal()
     demo.until("Suggested after")
-    row = next(i for i, line in enumerate(demo.lines) if "self.values: list[float] = []" in line)
+    row = next(i for i, line in enumerate(demo.lines) if "return len(self.values)" in line)
     ghost = [cell for cell in demo.cells(row) if cell.italics]
-    assert "ist[float] = []" == "".join(cell.data for cell in ghost)
-    demo.until(lambda: (row, demo.lines[row].index("ist")) == demo.cursor)
+    assert "en(self.values)" == "".join(cell.data for cell in ghost)
+    demo.until(lambda: (row, demo.lines[row].index("en(")) == demo.cursor)
 
     demo.press("Tab")
     demo.until("2 of 5")
 
-    assert "        self.values: list[float] = []" == code_line(demo, 12)
+    assert "        return len(self.values) == self.size" == code_line(demo, 20)
 
 
 def test_words_are_taken_one_at_a_time(terminal):
     demo = terminal("--no-motion")
     go_to(demo, 2)
-    demo.until("«ize = size»")
+    demo.until("«lear()»")
     demo.press("Ctrl+Right")
-    demo.until("« = size»")
+    demo.until("«()»")
     demo.press("Alt+Right")
-    demo.until("« size»")
-    demo.press("Ctrl+Right")
     demo.until("3 of 5")
 
-    assert "        self.size = size" == code_line(demo, 13)
+    assert "        self.values.clear()" == code_line(demo, 23)
 
 
 def test_silence_has_its_reason_and_a_remedy(terminal):
@@ -109,12 +107,12 @@ def test_silence_has_its_reason_and_a_remedy(terminal):
 def test_esc_dismisses_a_suggestion_and_the_file_is_completed_by_hand(terminal):
     demo = terminal("--no-motion")
     go_to(demo, 4)
-    demo.until("«elf.values»")
+    demo.until("«0] =»")
     demo.press("Esc")
     demo.until("5 of 5")
 
     assert demo.lines[-1].startswith(" Tab: take")
-    assert "            yield self.values[(self.start + index) % self.size]" == code_line(demo, 21)
+    assert "        self.values[self.start] = value" == code_line(demo, 27)
 
 
 def test_at_the_end_a_person_types_with_completions(terminal, tmp_path):
@@ -123,11 +121,11 @@ def test_at_the_end_a_person_types_with_completions(terminal, tmp_path):
     demo.press("return su")
     demo.until("Suggested after")
     demo.press("Tab")
-    demo.until(lambda: "return su" != code_line(demo, 24).strip())
+    demo.until(lambda: "return su" != code_line(demo, 30).strip())
     demo.press("Enter", "# 名前 x", "Backspace")
     [written] = (tmp_path / "tmp").glob("fim-lsp-demo-*/*.py")
     demo.until(lambda: "# 名前 \n" in written.read_text("utf-8"))
-    assert "# 名" in code_line(demo, 25)
+    assert "# 名" in code_line(demo, 31)
     demo.press("Ctrl+C")
 
     assert 0 == demo.end()
@@ -140,7 +138,7 @@ def test_other_keys_say_what_the_step_waits_for(terminal):
     demo.press("x", "Up")
 
     demo.until("waits for a key of the last line")
-    assert "        self.values: list[float] = []" == code_line(demo, 12)
+    assert "        return len(self.values)" == code_line(demo, 20)
 
 
 @pytest.mark.parametrize("seen", ["loads the model", "1 of 5", "Suggested after"])
@@ -167,7 +165,7 @@ def test_without_colors_nothing_is_lost(terminal):
     demo = terminal("--no-motion", NO_COLOR="1")
     demo.until("Suggested after")
 
-    assert "        self.values: l«ist[float] = []»" == code_line(demo, 12)
+    assert "        return l«en(self.values)»" == code_line(demo, 20)
     assert not any(color in demo.raw for color in COLORS)
 
 
@@ -186,7 +184,7 @@ def test_where_no_screen_can_be_drawn_the_tour_is_printed(terminal, arguments, o
 
     assert 0 == demo.end()
     assert "\x1b[?1049h" not in demo.raw
-    assert "self.values: l«ist[float] = []»" in demo.raw
+    assert "return l«en(self.values)»" in demo.raw
 
 
 def test_in_a_pipe_the_tour_is_text_and_what_to_do_next_is_beside_it(environment, tmp_path):
