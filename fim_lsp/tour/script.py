@@ -88,7 +88,7 @@ class RingBuffer:
     ),
     Step(
         title="Not this one",
-        words="Models err: the oldest value goes here. Typing on works, too.",
+        words="Models err: the oldest goes here. Typing on works, too.",
         action=Action.DISMISS,
         before="""
 
