@@ -83,7 +83,7 @@ def test_closing_a_stream_leaves_the_engine_free_and_unchanged(engine, prompt):
 
 
 def test_a_stream_that_is_dropped_is_gone_at_once(engine, prompt):
-    """It must not wait until Python looks for circles: its answer would go on meanwhile."""
+    """Its answer would go on until Python looks for circles."""
     stream = engine.generate(prompt, SamplingParams(300, frozenset()))
     next(stream)
     gone = weakref.ref(stream)

@@ -10,10 +10,10 @@ from model_runtime.engines.protocol import GeneratedToken, RunCounts, TokenStrea
 
 @dataclass
 class ToldCounts:
-    """What a server tells of a prompt: the first answer says what it cost.
+    """Holds what a server tells of a prompt; the first answer says what it cost.
 
-    It is apart from the stream: where tokens are made, a stream that nobody holds any more must not
-    be held, or its answer would go on until Python looks for circles.
+    The counts are apart from the stream, for what makes its tokens must not hold it: the answer of
+    a stream that was dropped would go on until Python looks for circles.
     """
 
     cached_tokens: int = 0
