@@ -48,6 +48,7 @@ test: $(VENV)/.dev  ## install what tests need, and run every test that needs no
 
 test-faults: $(VENV)/.dev  ## break files, disks, memory, clocks, engines and messages around real processes
 	$(BIN)/python -m pytest -q tests/faults
+	$(BIN)/python -m tests.hostile.mutated_files --cases 500 --seed 3 --workers 2
 
 soak: $(VENV)/.dev  ## one server through 100,000 requests, about an hour; what grows, slows down or complains
 	$(BIN)/python -m benchmarks.soak

@@ -163,10 +163,12 @@ def cannot_write(path: Path, error: OSError) -> str:
     'cannot write models ([Errno 28] No space left on device); make room there and try again'
     """
     full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-    remedy = "; make room there and try again" if error.errno in full else ""
+    remedy, what = "", str(error)
+    if error.errno in full:  # which file it was, among many, says nothing
+        remedy, what = "; make room there and try again", f"[Errno {error.errno}] {error.strerror}"
     if getattr(error, "winerror", None) in _OPEN_ELSEWHERE:
         remedy = "; end the server or other program that uses it, and try again"
-    return f"cannot write {path} ({error}){remedy}"
+    return f"cannot write {path} ({what}){remedy}"
 
 
 def open_regular(path: str | Path) -> BinaryIO:

@@ -27,6 +27,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcServerNotInitialized,
 )
 from pygls.protocol import (
@@ -38,7 +39,13 @@ from pygls.protocol import (
 )
 
 from fim_lsp.lsp.document_workspace import WorkspaceOfDocuments
-from fim_lsp.lsp.message_types import explain_misfit, kind_of, needed_of_initialize
+from fim_lsp.lsp.message_types import (
+    error_of,
+    explain_misfit,
+    is_id,
+    kind_of,
+    needed_of_initialize,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +109,11 @@ class FimProtocol(LanguageServerProtocol):
         if method == lsp.INITIALIZE:
             data = needed_of_initialize(data)
         is_notification = known is not None and lsp.METHOD_TO_TYPES[method][1] is None
-        if is_notification and method != lsp.EXIT and isinstance(data.get("id"), str | int):
+        if is_notification and method != lsp.EXIT and is_id(data.get("id")):
             # Its sender waits for an answer.
             raise JsonRpcInvalidRequest(f"{method} is a notification, which has no id")
+        if "id" in data and not is_notification and not is_id(data["id"]):
+            raise JsonRpcInvalidRequest("id must be a whole number or a string")
         try:
             if known is not None:
                 return self._converter.structure(data, known)
@@ -115,8 +124,6 @@ class FimProtocol(LanguageServerProtocol):
         params = data.get("params")
         if "id" not in data:
             return JsonRPCNotification(method, self.VERSION, params)
-        if not isinstance(data["id"], str | int):
-            raise JsonRpcInvalidRequest("id must be a number or a string")
         return JsonRPCRequestMessage(data["id"], method, self.VERSION, params)
 
     def handle_message(self, message: Any) -> None:
@@ -219,39 +226,39 @@ class FimProtocol(LanguageServerProtocol):
             return False
         if method == lsp.INITIALIZE:
             raise JsonRpcInvalidRequest("initialize may be sent only once")
-        if not is_request and not self._knows(method):
-            logger.debug("notification %s ignored", method)
-            return False
-        return True
+        if self._knows(method):
+            return True
+        if is_request and isinstance(method, str):
+            raise JsonRpcMethodNotFound.of(method)
+        return is_request
 
     def _knows(self, method: Any) -> bool:
-        return (
+        return isinstance(method, str) and (
             method == lsp.CANCEL_REQUEST
             or method in self.fm.builtin_features
             or method in self.fm.features
         )
 
     def _refuse(self, data: dict[str, Any], error: JsonRpcException) -> None:
-        logger.warning("message %s refused: %s", data.get("method"), error)
-        if isinstance(data.get("id"), str | int) and "method" in data:
+        # A method of a later standard is nobody's fault, and a client may ask at each key.
+        level = logging.DEBUG if isinstance(error, JsonRpcMethodNotFound) else logging.WARNING
+        logger.log(level, "message %s refused: %s", data.get("method"), error)
+        if is_id(data.get("id")) and "method" in data:
             self._send_response(data["id"], error=error.to_response_error())
 
     def _response(self, data: dict[str, Any]) -> Any:
         """Returns the reply to a request of ours, its result raw, for clients differ in it."""
-        if not isinstance(data.get("id"), str | int):
+        if not is_id(data.get("id")):
             raise JsonRpcInvalidRequest("neither a request nor a reply")
         self._result_types.pop(data["id"], None)
         if data.get("error") is None:
             return JsonRPCResponseMessage(data["id"], self.VERSION, data.get("result"))
-        error = data["error"] if isinstance(data["error"], dict) else {}
-        code, text = error.get("code"), error.get("message")
-        return lsp.ResponseErrorMessage(
-            id=data["id"],
-            error=lsp.ResponseError(
-                code=code if isinstance(code, int) else JsonRpcInternalError.CODE,
-                message=str(text or "no reason given"),
-            ),
-        )
+        return lsp.ResponseErrorMessage(id=data["id"], error=error_of(data["error"]))
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        """Cancels a request; one that was answered meanwhile is nobody's fault."""
+        if is_id(msg_id) and msg_id in self._request_futures:
+            super()._handle_cancel_notification(msg_id)
 
     def _handle_response(
         self, msg_id: Any, result: Any | None = None, error: lsp.ResponseError | None = None

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cattrs import transform_error
+from lsprotocol.types import ErrorCodes, ResponseError
 
+_INTEGERS = range(-(2**31), 2**31)
+"""Numbers that the standard takes for an `integer`."""
+_INTERNAL_ERROR = ErrorCodes.InternalError.value
 _NEEDED_FOR_INITIALIZE = (
     "processId",
     "clientInfo",
@@ -20,6 +24,15 @@ _NEEDED_CAPABILITIES = {
     "workspace": ("configuration", "fileOperations"),
     "notebookDocument": ("synchronization",),
 }
+
+
+def is_id(value: object) -> bool:
+    """Tells whether a message may have a value for its `id`.
+
+    >>> is_id(1), is_id("1"), is_id(None), is_id(True), is_id([1])
+    (True, True, False, False, False)
+    """
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def needed_of_initialize(data: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +52,20 @@ def needed_of_initialize(data: dict[str, Any]) -> dict[str, Any]:
         if isinstance(capabilities.get(part), dict)
     }
     return {**data, "params": needed}
+
+
+def error_of(given: Any) -> ResponseError:
+    """Returns the error of a reply to a request of ours, whatever the client has put there.
+
+    >>> error_of({"code": 2**40, "message": None})
+    ResponseError(code=-32603, message='no reason given', data=None)
+    """
+    fields = given if isinstance(given, dict) else {}
+    code = fields.get("code")
+    return ResponseError(
+        code=code if isinstance(code, int) and code in _INTEGERS else _INTERNAL_ERROR,
+        message=str(fields.get("message") or "no reason given"),
+    )
 
 
 def explain_misfit(error: Exception) -> str:

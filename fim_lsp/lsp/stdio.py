@@ -31,11 +31,14 @@ def serve_stdio(
 
 
 def leave(exit_code: int) -> NoReturn:
-    """Ends the process now, after the log is written.
+    """Ends the process now, after the log is written and temporary forms of models are removed.
 
     The interpreter would wait for its threads first: for a model that is being loaded, for the
     token that is being decoded.  The editor is gone, and nobody wants either.
     """
+    from model_runtime.engines.artifact_cache import remove_temporary_forms
+
+    remove_temporary_forms()
     logging.shutdown()
     sys.stderr.flush()
     os._exit(exit_code)

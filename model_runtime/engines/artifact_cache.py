@@ -5,7 +5,8 @@
 The key is a hash of all that the form depends on, so neither a new model nor a new version of a
 backend can meet old files.  A folder whose files are not those of its receipt, by size and
 checksum, is made again; where the cache cannot be written, a temporary folder serves until the
-process ends.  A server ends without Python's exit handlers, so the next one removes that folder.
+process ends.  What ends without Python's exit handlers, as a server does, calls
+`remove_temporary_forms`; what a killed process leaves, the next one removes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 _RECEIPT, _WEIGHTS = "derived.json", "weights"
 _BLOCK, _MAX_BLOCKS = 2**18, 256
 """Bytes that are read at once, and the most reads of one file."""
+_temporary: list[tuple[Path, BaseFileLock]] = []
+"""Folders of this process outside the cache, and the locks that keep them."""
 _LAYOUT_VERSION = 4
 """Number of the layout; raise it when the code that derives changes what it writes."""
 
@@ -98,6 +101,14 @@ class _Receipt(NamedTuple):
     """SHA-256 of the weights, by which the folders of a model are found."""
 
 
+def remove_temporary_forms() -> None:
+    """Removes the forms that lie in temporary folders; their engines must not be used any more."""
+    while _temporary:
+        work, lock = _temporary.pop()
+        lock.release()
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Path:
     """Fills and returns `target`, or a temporary folder where `target` cannot be written.
 
@@ -114,7 +125,9 @@ def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Pa
     parent = Path(tempfile.gettempdir())
     try:
         work, lock = claim_folder(parent, target.name)
-        atexit.register(_give_up, work, lock)
+        if not _temporary:
+            atexit.register(remove_temporary_forms)
+        _temporary.append((work, lock))
         folder = work / "new"
         folder.mkdir()
         build(folder)
@@ -124,11 +137,6 @@ def _built(target: Path, receipt: _Receipt, build: Callable[[Path], None]) -> Pa
             f"{parent}: {cannot_write(parent, error)}"
         ) from error
     return folder
-
-
-def _give_up(work: Path, lock: BaseFileLock) -> None:
-    lock.release()
-    shutil.rmtree(work, ignore_errors=True)
 
 
 def _key(bundle: ModelBundle, kind: str, version: str) -> str:

@@ -27,6 +27,7 @@ from model_runtime.exporters.gguf_network import (
     gguf_tensors,
 )
 from model_runtime.exporters.gguf_vocabulary import GgufVocabulary, gguf_vocabulary
+from model_runtime.files import cannot_write
 from model_runtime.models.bundle import TOKENIZER, ModelBundle
 from model_runtime.progress import OnStep, ignore_step
 from model_runtime.prompt.format import PromptFormat
@@ -101,7 +102,7 @@ def export_gguf(
             _write_tensors(writer, bundle, architecture, type_, progress)
         work.replace(target)
     except OSError as error:
-        raise GgufError(f"cannot write {target} ({error})") from error
+        raise GgufError(cannot_write(target, error)) from error
     finally:
         with suppress(OSError):
             work.unlink()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_runtime.errors import (
     ConversionError,
 )
-from model_runtime.files import building, size_of_folder
+from model_runtime.files import building, cannot_write, size_of_folder
 from model_runtime.model_files import (
     MAX_JSON_BYTES,
     MAX_TEXT_BYTES,
@@ -59,7 +59,7 @@ def copy_bundle(source: Path, target: Path, name: str) -> ConversionReport:
                 _join(bundle.weights_files, folder / WEIGHTS)
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     except OSError as error:
-        raise ConversionError(f"cannot write {target} ({error})") from error
+        raise ConversionError(cannot_write(target, error)) from error
     return report_of(
         replace(bundle, path=target, manifest=manifest),
         "it was a bundle already; the files of a bundle were copied, and no others",

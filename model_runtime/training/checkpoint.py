@@ -5,7 +5,8 @@
         .metadata, *.distcp   weights and optimizer state (torch.distributed.checkpoint)
 
 All processes write together: each writes its share into `.step-00001200.unfinished`, and when all
-are done the folder is renamed.  One that is to be deleted is renamed first, to `.NAME.removed`.
+are done the folder is renamed.  One that is to be deleted is renamed first, to `.NAME.removed`;
+one in whose place another comes, to `.NAME.replaced`, where it is found until that one is there.
 Any number of processes reads what any other number has written.  Everything that is read back
 consists of numbers: pickled objects other than the format's own description are refused.
 """
@@ -36,7 +37,7 @@ from model_runtime.training.recipe import TrainRecipe
 
 FORMAT = 2
 PROGRESS = "progress.json"
-_UNFINISHED, _REMOVED = ".unfinished", ".removed"
+_UNFINISHED, _REMOVED, _REPLACED = ".unfinished", ".removed", ".replaced"
 # Names of format 2, kept so that runs of earlier versions go on.
 _STEP_FILTER = "guard"
 _OPTIMIZER = "optimiser"
@@ -157,7 +158,8 @@ class Checkpoints:
                 sections = content["identity"]["recipe"]
                 sections[_OPTIMIZER] = sections.pop("optimizer")
                 _write(work / PROGRESS, json.dumps(content, indent=1) + "\n")
-                self._remove(target)
+                if target.exists():
+                    os.rename(target, _hidden(target, _REPLACED))
                 os.rename(work, target)
                 self._prune()
                 self._sweep()
@@ -182,28 +184,30 @@ class Checkpoints:
 
     def _remove(self, path: Path) -> None:
         """Moves a checkpoint out of sight, for one that is being deleted looks like a whole one."""
-        if path.exists():
-            os.rename(path, self.folder / f".{path.name}{_REMOVED}")
+        os.rename(path, _hidden(path, _REMOVED))
 
     def _sweep(self) -> None:
         """Deletes what was moved out of sight, and what a killed process has left.
 
-        A checkpoint with a name that has lost its place to none goes back there.
+        A checkpoint that has lost its place to none goes back there.
         """
-        for left in self.folder.glob(f".*{_REMOVED}"):
-            place = self.folder / left.name[1 : -len(_REMOVED)]
-            if place.name.startswith("step-") or place.exists():
-                shutil.rmtree(left)
+        for left in self.folder.glob(f".*{_REPLACED}"):
+            place = self.folder / left.name[1 : -len(_REPLACED)]
+            if place.exists():
+                self._remove(left)
             else:
                 os.rename(left, place)
-        for left in self.folder.glob(f".*{_UNFINISHED}"):
-            shutil.rmtree(left)
+        for kind in (_REMOVED, _UNFINISHED):
+            for left in self.folder.glob(f".*{kind}"):
+                shutil.rmtree(left)
 
 
 def newest(folder: Path) -> Path | None:
     """Returns the newest whole checkpoint in a folder of them, or None."""
-    whole = [path for path in folder.glob("step-*") if (path / PROGRESS).exists()]
-    return max(whole, default=None)
+    names = {path.name for path in folder.glob("step-*")}
+    names |= {path.name[1 : -len(_REPLACED)] for path in folder.glob(f".step-*{_REPLACED}")}
+    found = (_whole(folder / name) for name in sorted(names, reverse=True))
+    return next((path for path in found if path is not None), None)
 
 
 def read_progress(folder: Path) -> tuple[RunProgress, dict[str, Any]]:
@@ -249,12 +253,24 @@ def find(path: Path) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    if (path / PROGRESS).exists():
-        return path
+    if (whole := _whole(path)) is not None:
+        return whole
     for folder in (path, path / "checkpoints", path / "train" / "checkpoints"):
         if (found := newest(folder)) is not None:
             return found
     raise CheckpointError(f"there is no checkpoint in {path}")
+
+
+def _whole(path: Path) -> Path | None:
+    """Returns a checkpoint, or the one that was moved away for another one which never came."""
+    for found in (path, _hidden(path, _REPLACED)):
+        if (found / PROGRESS).exists():
+            return found
+    return None
+
+
+def _hidden(path: Path, kind: str) -> Path:
+    return path.parent / f".{path.name}{kind}"  # also of Path("."), which has no name
 
 
 @contextlib.contextmanager

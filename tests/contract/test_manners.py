@@ -1,7 +1,9 @@
 """Promises of every engine to its caller, the scripted one included."""
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -78,6 +80,19 @@ def test_closing_a_stream_leaves_the_engine_free_and_unchanged(engine, prompt):
 
         assert before == ids_of(engine, prompt)
         assert [] == list(stream)
+
+
+def test_a_stream_that_is_dropped_is_gone_at_once(engine, prompt):
+    """Its answer would go on until Python looks for circles."""
+    stream = engine.generate(prompt, SamplingParams(300, frozenset()))
+    next(stream)
+    gone = weakref.ref(stream)
+    gc.disable()
+    try:
+        del stream
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_stream_that_is_dropped_stops(engine, prompt):

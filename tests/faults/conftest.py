@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-seed", type=int, default=19, help="seed of all that is drawn")
     group.addoption("--kills", type=int, default=200, help="processes to kill")
     group.addoption("--messages", type=int, default=6000, help="fuzzed messages to send")
+    group.addoption("--stop-seconds", type=float, default=5, help="seconds of SIGSTOP")
     group.addoption("--tally", type=Path, help="file for the table, as JSON")
 
 

@@ -41,16 +41,16 @@ def read_only(*folders: Path) -> tuple[Sequence[str], dict[str, Any]]:
     return SERVER, {}
 
 
-def full(*folders: Path) -> tuple[Sequence[str], dict[str, Any]]:
-    """Returns the server's command and the options with which these folders have little room."""
+def full(*folders: Path, command: Sequence[str] = SERVER) -> tuple[Sequence[str], dict[str, Any]]:
+    """Returns a command and the options with which these folders have little room."""
     if has_namespaces():
         steps = [f"mount -t tmpfs -o size={SMALL_BYTES} tmpfs '{folder}'" for folder in folders]
-        return _mounted(steps), {}
-    return SERVER, {"preexec_fn": _limited(resource.RLIMIT_FSIZE, SMALL_BYTES)}
+        return _mounted(steps, command), {}
+    return command, {"preexec_fn": _limited(resource.RLIMIT_FSIZE, SMALL_BYTES)}
 
 
-def _mounted(steps: Sequence[str]) -> Sequence[str]:
-    return ("unshare", "-rm", "sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *SERVER)
+def _mounted(steps: Sequence[str], command: Sequence[str] = SERVER) -> Sequence[str]:
+    return ("unshare", "-rm", "sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *command)
 
 
 def _limited(kind: int, value: int) -> Callable[[], None]:

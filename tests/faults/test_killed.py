@@ -21,7 +21,7 @@ import torch
 from fim_lsp.feedback import acceptance_store
 from model_runtime.files import sha256_of
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.training.checkpoint import PROGRESS, newest, read_progress, read_weights
+from model_runtime.training.checkpoint import PROGRESS, find, newest, read_progress, read_weights
 from tests.faults import forked
 from tests.faults.servers import Home, is_settled
 from tests.faults.tally import Tally
@@ -231,19 +231,13 @@ def test_a_checkpoint_that_is_being_saved_is_whole_or_absent(
             if (path / PROGRESS).exists() and not path.name.startswith("."):
                 assert_whole(path)
         assert known <= newest_step(folder)
-        assert_whole(named(folder))
+        assert_whole(find(folder / NAMED))
         count.survived += process.exitcode == -9
     last = newest_step(folder) + 1
     forked.start(save_another, folder, last).join()
     assert_whole(folder / NAMED)
     assert [] == leftovers(folder)
     count.note = f"{middle} left work behind, which the next one removed; step {last} is the last"
-
-
-def named(folder: Path) -> Path:
-    """The checkpoint with a name; between two renames it waits where the next save puts it back."""
-    found = folder / NAMED
-    return found if found.exists() else folder / f".{NAMED}.removed"
 
 
 def newest_step(folder: Path) -> int:

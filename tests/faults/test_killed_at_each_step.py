@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from model_runtime.files import building, sweep
-from model_runtime.training.checkpoint import read_progress
+from model_runtime.training.checkpoint import find, read_progress
 from tests.faults import forked, work_to_kill
 from tests.faults.tally import Tally
 from tests.faults.test_killed import assert_whole, leftovers
@@ -94,6 +94,7 @@ def test_a_checkpoint_that_is_being_replaced_is_the_old_one_or_the_new_one(
         count.injected += 1
         for path in tmp_path.glob("[!.]*"):
             assert_whole(path)
+        assert_whole(find(tmp_path / NAMED))  # also by who only reads
         run(work_to_kill.save_another, tmp_path)  # puts back what has lost its place
         steps.add(read_progress(tmp_path / NAMED)[0].step)
         count.survived += 1

@@ -13,12 +13,12 @@ from tests.faults.tally import Tally
 from tests.support.wire import ask, did_change, replace, texts
 
 KEYS = 200
-SECONDS = 5.0
-"""Seconds, as good as a minute: nothing in the server counts time while it is stopped but its own clocks."""
 
 
-@pytest.mark.parametrize("seconds", [SECONDS])
-def test_keys_that_came_while_it_was_stopped_are_answered(home: Home, tally: Tally, seconds: float):
+def test_keys_that_came_while_it_was_stopped_are_answered(
+    home: Home, tally: Tally, pytestconfig: pytest.Config
+):
+    seconds: float = pytestconfig.getoption("--stop-seconds")
     count = tally.of(f"SIGSTOP for {seconds:.0f} s, with {KEYS} keys meanwhile")
     with serving(home, SCRIPTED) as server:
         server.wire.initialize()

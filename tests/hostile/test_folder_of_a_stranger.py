@@ -46,6 +46,8 @@ async def test_looking_through_a_folder_runs_nothing_of_it(witness):
 
     assert project.index.version
     project.stop()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)  # the process has been waited for then
     assert not witness.exists()
 
 

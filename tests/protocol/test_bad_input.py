@@ -118,6 +118,51 @@ def test_text_ids_are_kept(wire: Wire):
     assert [] == wire.response("first")["result"]["traces"]
 
 
+ODD = {
+    "id is a list": {"id": [1, 2], "method": "shutdown"},
+    "id is an object": {"id": {}, "method": "textDocument/inlineCompletion"},
+    "id is true": {"id": True, "method": "shutdown"},
+    "id is a fraction": {"id": 1.5, "method": "shutdown"},
+    "id is null": {"id": None, "method": "shutdown"},
+    "method is a list": {"method": [1]},
+    "reply with a long code": {"id": 4711, "error": {"code": 2**31, "message": "x"}},
+    "reply with a code of text": {"id": 4711, "error": {"code": "x", "message": 5}},
+    "reply to nothing": {"id": 4711, "result": None},
+    "cancelled after its answer": {"method": "$/cancelRequest", "params": {"id": 4711}},
+    "cancelled without an id": {"method": "$/cancelRequest", "params": {"id": [1]}},
+    "unknown method": {"id": 4711, "method": "textDocument/ofALaterStandard"},
+    "unknown command": {
+        "id": 4712,
+        "method": "workspace/executeCommand",
+        "params": {"command": "no.such"},
+    },
+}
+
+
+@pytest.mark.scripted
+@pytest.mark.parametrize("message", ODD.values(), ids=ODD)
+def test_an_odd_message_is_at_most_a_warning_and_does_nothing(start, read_log, message):
+    _, wire = start()
+    wire.initialize()
+    wire.open("x")
+    wire.send(message)
+    assert [item["insertText"] for item in wire.complete(0, 1)["items"]] == ["SAW:x"]
+    answered = [m["id"] for m in wire.seen() if "method" not in m]
+    assert answered == ([message["id"]] if message.get("method") and answered else [])
+    log = read_log()
+    assert "Traceback" not in log and "ERROR" not in log
+
+
+@pytest.mark.scripted
+def test_methods_that_nobody_knows_do_not_fill_the_log(start, read_log):
+    """Some clients ask for what a later standard has, at each key."""
+    _, wire = start()
+    wire.initialize()
+    for number in range(100):
+        wire.request(f"textDocument/ofALaterStandard{number}")
+    assert "ofALaterStandard" not in read_log()
+
+
 @pytest.mark.own
 def test_an_object_inside_a_message_is_not_taken_for_one(wire: Wire):
     """pygls alone takes any object that says "jsonrpc", anywhere in the parameters, for a message."""

@@ -113,7 +113,7 @@ def test_shutdown_and_exit_end_the_process_with_0(start):
     process, wire = start()
     wire.initialize()
     wire.shut_down()
-    assert process.wait(5) == 0
+    assert process.wait(TIMEOUT_SECONDS) == 0
     assert wire.hung_up()
 
 
@@ -121,13 +121,13 @@ def test_exit_without_shutdown_ends_it_with_1(start):
     process, wire = start()
     wire.initialize()
     wire.notify("exit")
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
 
 
 def test_exit_before_initialize_ends_it_with_1(start):
     process, wire = start()
     wire.notify("exit")
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
 
 
 @over_both_transports
@@ -172,7 +172,7 @@ def test_the_end_of_the_input_inside_a_message_ends_it_too(start, read_log):
     wire.initialize()
     wire.send_bytes(b'Content-Length: 100\r\n\r\n{"jsonrpc"')
     wire.close_input()
-    assert process.wait(5) == 0
+    assert process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in read_log()
 
 
@@ -190,7 +190,7 @@ def test_an_editor_that_is_gone_before_its_answers_ends_it_quietly(
     messages += [ask(number, 0, 0) for number in range(2, 20)]
     with contextlib.suppress(BrokenPipeError):
         process.communicate(b"".join(map(frame, messages)), timeout=10)
-    assert process.wait(5) == 0
+    assert process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in read_log()
 
 
@@ -203,7 +203,7 @@ def test_when_the_editors_process_dies_the_server_ends_though_its_input_is_open(
     wait_for_log(read_log, f"process {editor.pid}, which this server belongs to, is watched")
     editor.kill()
     editor.communicate()
-    assert process.wait(5) == 0
+    assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 @pytest.mark.own

@@ -15,7 +15,7 @@ from model_runtime.engines.remote.compared import ComparedServer
 from model_runtime.engines.remote.dialect import Dialect, Piece, Wanted
 from model_runtime.engines.remote.known_model import KnownModel
 from model_runtime.engines.remote.problem import Cancelled
-from model_runtime.engines.remote.stream import RemoteStream
+from model_runtime.engines.remote.stream import ToldCounts
 
 
 class Answers:
@@ -44,7 +44,7 @@ class Answers:
         """Answers that were given up."""
 
     def told(
-        self, wanted: Wanted, cancel: threading.Event, stream: RemoteStream
+        self, wanted: Wanted, cancel: threading.Event, counts: ToldCounts
     ) -> Generator[ToldToken, None, None]:
         """Yields what the server tells, END included where the model ended the answer.
 
@@ -60,11 +60,11 @@ class Answers:
                 events = dialect.events(answer, place)
                 for event in events:
                     piece = dialect.piece(event, place)
-                    self._observe(piece, running, stream)
+                    self._observe(piece, running, counts)
                     if piece.is_end:
                         answer.is_complete = True
                         for rest in map(lambda event: dialect.piece(event, place), events):
-                            stream.count(rest.cached_tokens, rest.read_tokens)
+                            counts.count(rest.cached_tokens, rest.read_tokens)
                     for last in tokens_of(piece, model, place):
                         running.add_token()
                         is_whole = running.tokens >= wanted.max_tokens
@@ -81,7 +81,7 @@ class Answers:
                 raise
         raise refusals.broken_off(place)
 
-    def _observe(self, piece: Piece, running: RunningAnswer, stream: RemoteStream) -> None:
+    def _observe(self, piece: Piece, running: RunningAnswer, counts: ToldCounts) -> None:
         """Takes what a piece tells of the server, and compares that anew where it looks changed.
 
         Raises:
@@ -90,7 +90,7 @@ class Answers:
         if not running.tokens:
             self._server.observe(piece)
         self._backoff.succeeded()
-        stream.count(piece.cached_tokens, piece.read_tokens)
-        stream.counts.abandoned = self.abandoned.number_since(running.begun)
+        counts.count(piece.cached_tokens, piece.read_tokens)
+        counts.run.abandoned = self.abandoned.number_since(running.begun)
         if piece.ids or piece.text:
             self._server.has_probabilities = bool(piece.logprobs)

@@ -92,6 +92,8 @@ class Connections:
         with self._changed:
             self._lent.remove(exchange)
             connection.end_request()
+            if connection.is_lost:
+                return
             if self.is_open:
                 self._idle.append(connection)
                 return

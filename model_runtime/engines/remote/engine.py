@@ -25,7 +25,7 @@ from model_runtime.engines.remote.compared import ComparedServer
 from model_runtime.engines.remote.dialect import MAX_ALTERNATIVES, Dialect, Wanted
 from model_runtime.engines.remote.known_model import KnownModel
 from model_runtime.engines.remote.problem import Cancelled, ServerProblem
-from model_runtime.engines.remote.stream import RemoteStream
+from model_runtime.engines.remote.stream import RemoteStream, ToldCounts
 from model_runtime.errors import EngineError, EngineUnavailable, ServerUnavailable
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.forced_text import ForcedText
@@ -111,10 +111,9 @@ class RemoteEngine:
             ServerUnavailable: the server does not answer now; also while the stream is read.
         """
         check_prompt(prompt, sampling, self.context_length, self._model.vocab)
-        stream = RemoteStream()
-        tokens = self._tokens(list(prompt), sampling, cancel or threading.Event(), forced, stream)
-        stream.read_from(tokens)
-        return stream
+        told = ToldCounts()
+        tokens = self._tokens(list(prompt), sampling, cancel or threading.Event(), forced, told)
+        return RemoteStream(tokens, told)
 
     def close(self) -> None:
         """Implements `Engine.close`."""
@@ -128,7 +127,7 @@ class RemoteEngine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText | None,
-        stream: RemoteStream,
+        counts: ToldCounts,
     ) -> Generator[GeneratedToken, None, None]:
         if not self._is_open:
             raise EngineError("the engine is closed; open a new one")
@@ -140,11 +139,11 @@ class RemoteEngine:
             self.context_length = self._server.facts().context_length
             check_prompt(ids, sampling, self.context_length)  # the server may have less room
             if forced is not None:
-                after = yield from self._spelled(ids, sampling, cancel, forced, stream)
+                after = yield from self._spelled(ids, sampling, cancel, forced, counts)
                 if after is None:
                     return
                 sampling = after
-            yield from self._continued(ids, sampling, cancel, stream)
+            yield from self._continued(ids, sampling, cancel, counts)
         except Cancelled:
             return
         except ServerProblem as problem:
@@ -156,14 +155,14 @@ class RemoteEngine:
         ids: list[int],
         sampling: SamplingParams,
         cancel: threading.Event,
-        stream: RemoteStream,
+        counts: ToldCounts,
     ) -> Generator[GeneratedToken, None, None]:
         """Yields the tokens after a prompt that forces nothing."""
         left = min(sampling.max_tokens, self.context_length - len(ids))
         while left > 0:
             most = self._answers.abandoned.most_tokens(left)
             wanted, count = Wanted(tuple(ids), sampling, most, 0), 0
-            with closing(self._answers.told(wanted, cancel, stream)) as answer:
+            with closing(self._answers.told(wanted, cancel, counts)) as answer:
                 for count, told in enumerate(answer, 1):
                     yield told.token
                     ids.append(told.token.id)
@@ -181,7 +180,7 @@ class RemoteEngine:
         sampling: SamplingParams,
         cancel: threading.Event,
         forced: ForcedText,
-        stream: RemoteStream,
+        counts: ToldCounts,
     ) -> Generator[GeneratedToken, None, SamplingParams | None]:
         """Yields the tokens that spell a forced text, and those after it while one answer lasts.
 
@@ -199,7 +198,7 @@ class RemoteEngine:
             if most < 1:
                 return None
             wanted, tokens = Wanted(ids, sampling, most, MAX_ALTERNATIVES), list[GeneratedToken]()
-            with closing(self._answers.told(wanted, cancel, stream)) as answer:
+            with closing(self._answers.told(wanted, cancel, counts)) as answer:
                 for told in answer:
                     if is_spelled:
                         yield told.token

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass, field
 
 from model_runtime.engines.protocol import GeneratedToken, RunCounts, TokenStream
+
+
+@dataclass
+class ToldCounts:
+    """Holds what a server tells of a prompt; the first answer says what it cost.
+
+    The counts are apart from the stream, for what makes its tokens must not hold it: the answer of
+    a stream that was dropped would go on until Python looks for circles.
+    """
+
+    cached_tokens: int = 0
+    run: RunCounts = field(default_factory=RunCounts)
+    is_known: bool = False
+
+    def count(self, cached_tokens: int | None, read_tokens: int | None) -> None:
+        """Takes the counts of an answer."""
+        if cached_tokens is not None and not self.is_known:
+            self.cached_tokens, self.is_known = cached_tokens, True
+            self.run.read = read_tokens or 0
 
 
 class RemoteStream(TokenStream):
     """A stream that learns from the server what it had read before."""
 
-    def __init__(self) -> None:
-        """Begins without tokens."""
-        super().__init__(_nothing(), cached_tokens=0, counts=RunCounts())
-        self._is_counted = False
+    def __init__(self, tokens: Generator[GeneratedToken, None, None], told: ToldCounts) -> None:
+        """Begins without counts.
 
-    def read_from(self, tokens: Generator[GeneratedToken, None, None]) -> None:
-        """Sets where the tokens come from."""
-        self._tokens = tokens
+        Args:
+            tokens: those of the server's answers.
+            told: grows while they are read.
+        """
+        super().__init__(tokens, cached_tokens=0, counts=told.run)
+        self._told = told
 
-    def count(self, cached_tokens: int | None, read_tokens: int | None) -> None:
-        """Takes the counts of an answer; those of the first one say what the prompt cost."""
-        if cached_tokens is not None and not self._is_counted:
-            self.cached_tokens, self._is_counted = cached_tokens, True
-            self.counts.read = read_tokens or 0
-
-
-def _nothing() -> Generator[GeneratedToken, None, None]:
-    yield from ()
+    def __next__(self) -> GeneratedToken:
+        """Returns the next token."""
+        try:
+            return super().__next__()
+        finally:
+            self.cached_tokens = self._told.cached_tokens

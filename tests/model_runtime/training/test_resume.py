@@ -19,10 +19,12 @@ from model_runtime.training.checkpoint import (
     PROGRESS,
     CheckpointError,
     Checkpoints,
+    find,
     read_progress,
     read_weights,
 )
 from model_runtime.training.export import export
+from model_runtime.training.snapshot import read_initial
 from model_runtime.training.train import Trainer
 from tests.model_runtime.training.runs import TrainingRun
 from tests.model_runtime.training.test_train import RECIPE, assert_same_weights, newest_in
@@ -120,6 +122,23 @@ def test_what_a_kill_left_unfinished_is_not_taken_for_a_checkpoint_and_goes_away
     trainer.save()
 
     assert not (folder / ".step-00000009.unfinished").exists()
+
+
+@pytest.mark.parametrize("name", ["before-decay", "step-00000002"])
+def test_a_checkpoint_that_lost_its_place_is_found_and_put_back(trainer: Trainer, name: str):
+    """A save that was killed had moved it away for another one, which never came."""
+    folder = trainer.checkpoints.folder
+    trainer.save("before-decay")
+    (folder / name).rename(folder / f".{name}.replaced")
+
+    assert 2 == read_progress(find(folder / name))[0].step
+    assert 2 == read_progress(newest_in(trainer.state))[0].step
+    read_initial(folder / name, trainer.identity.tokenizer)
+    trainer.progress.step = 3
+    trainer.save()
+    assert ["before-decay", "step-00000002", "step-00000003"] == sorted(
+        path.name for path in folder.iterdir()
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,19 @@
 import json
 import re
 import socket
+import sys
 import threading
+from contextlib import ExitStack
 
+import httpx
 import pytest
 
+from model_runtime.engines.endpoint import Endpoint, address_of
 from model_runtime.engines.protocol import SamplingParams
+from model_runtime.engines.remote.connection import Connection
+from model_runtime.engines.remote.connections import Connections
 from model_runtime.engines.remote.engine import RemoteEngine
+from model_runtime.engines.remote.problem import Cancelled
 from model_runtime.errors import EngineUnavailable, PromptTooLong, ServerUnavailable
 from tests.support.model_server import ModelServer, open_remote, serving
 
@@ -324,3 +331,34 @@ def test_an_engine_can_be_closed_while_it_waits(open_engine, server):
     reader.join(20)
 
     assert not reader.is_alive()
+
+
+@pytest.fixture
+def deaf_host():
+    """The address of a host that takes no connection; others wait already, so nothing answers."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others refuse at once")
+@pytest.mark.parametrize("is_given_up_before", [True, False])
+def test_a_request_that_is_given_up_does_not_wait_to_be_connected(deaf_host, is_given_up_before):
+    address, cancel = address_of(Endpoint(deaf_host), "llama-server", ""), threading.Event()
+    connections = Connections(lambda: Connection(address, {}, False))
+    if is_given_up_before:
+        cancel.set()
+    with (
+        pytest.raises(httpx.ConnectError, match="given up"),  # none for want of time
+        connections.lend(cancel) as exchange,
+    ):
+        threading.Timer(0.1, cancel.set).start()
+        exchange.connection.send("GET", "/", None)
+    connections.close()
+    with pytest.raises(Cancelled), connections.lend(cancel):
+        pass
