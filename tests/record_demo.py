@@ -33,7 +33,7 @@ def play(camera: Camera) -> None:
     camera.until("2 of 5", "Suggested after")
     camera.scene("Tab has taken it; the next is taken word by word")
     camera.press("Ctrl+Right")
-    camera.until("« = size»")
+    camera.until("«()»")
     camera.scene("Ctrl+Right has taken a word")
     camera.press("Tab")
     camera.until("3 of 5", "Why:")
