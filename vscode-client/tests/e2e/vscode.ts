@@ -261,7 +261,12 @@ export class Window {
 
   /** Focuses the text and moves the cursor to the end of the file. */
   async focusEnd(): Promise<void> {
-    await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click();
+    const text = this.page.locator('.editor-instance .monaco-editor .view-lines').first();
+    // A menu that was asked for before may open only now, and would lie above the text.
+    await until('something lies above the text', async () => {
+      if (await this.page.locator('.quick-input-widget').isVisible()) await this.press('Escape');
+      return text.click({ timeout: 2000 }).then(() => '', (error: unknown) => String(error));
+    }, (message) => message === '');
     await this.press('Control+End');
   }
 
