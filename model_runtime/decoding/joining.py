@@ -24,7 +24,7 @@ next line must be repeated, too."""
 def cut_at_join(text: str, hole: Hole) -> Cut | None:
     r"""Returns the place from which on `text` repeats what follows the cursor; None for none.
 
-    >>> cut_at_join("a):\n    return a", Hole("def f(", "turn a\n"))
+    >>> cut_at_join("a):\n    return a\n", Hole("def f(", "turn a\n"))
     Cut(offset=10, rule='joined')
     """
     wanted = _wanted(hole.suffix)
