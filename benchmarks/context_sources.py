@@ -91,7 +91,14 @@ def written(
     prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
     rules = StopRules(request.hole, True, language(snapshot.language_id))
     sampling = SamplingParams(max_tokens=48, stop_ids=bundle.stop_ids)
-    generation = generate_text(engine, bundle.tokenizer, prompt.ids, sampling, stop=rules.cut)
+    generation = generate_text(
+        engine,
+        bundle.tokenizer,
+        prompt.ids,
+        sampling,
+        forced_text=prompt.forced_text,
+        stop=rules.cut,
+    )
     return generation.text.partition("\n")[0], prompt.snippet_tokens
 
 
