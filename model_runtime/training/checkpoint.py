@@ -103,10 +103,7 @@ class Identity:
 
 
 def tensors_of(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Returns the tensors of a checkpoint by name; they share the memory of the run.
-
-    The names are `network/NAME` and `optimiser/NAME/KEY`.
-    """
+    """Returns tensors by `network/NAME` or `optimiser/NAME/KEY`; they share the run's memory."""
     tensors: dict[str, Tensor] = {}
     for name, weight in network.named_parameters():
         tensors[f"network/{name}"] = weight.detach()
