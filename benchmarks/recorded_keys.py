@@ -16,6 +16,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import calibration
 from fim_lsp.commands.replay import progress
@@ -59,18 +60,22 @@ class Place:
     is_of_whole_line: bool
 
 
-class _Recorder(ConfidenceCutoff):
-    """Remembers what it was asked about last; ends a text below one probability alone."""
+class _Recorder:
+    """Remembers what it was asked about last, and ends a text at the least probability alone."""
 
-    seen: tuple[str, list[int], list[float]] = ("", [], [])
+    def __init__(self) -> None:
+        self._cutoff = ConfidenceCutoff(LEAST, sure=0.0)
+        self.seen: tuple[str, list[int], list[float]] = ("", [], [])
 
     def cut(self, text: str, ends: Sequence[int], logprobs: Sequence[float]) -> Cut | None:
         """Returns the place where the text ends; None to go on."""
-        object.__setattr__(self, "seen", (text, list(ends), [round(one, 4) for one in logprobs]))
-        return ConfidenceCutoff.cut(self, text, ends, logprobs)
+        self.seen = (text, list(ends), [round(one, 4) for one in logprobs])
+        return self._cutoff.cut(text, ends, logprobs)
 
 
-def written(model: ServedModel, file: Path, language_id: str, text: str, offset: int) -> dict:
+def written(
+    model: ServedModel, file: Path, language_id: str, text: str, offset: int
+) -> dict[str, Any]:
     """Returns what the model writes at a place of a text that ends there."""
     settings = Settings()
     hole, spoken = Hole(text[:offset], ""), language(language_id)
@@ -80,7 +85,7 @@ def written(model: ServedModel, file: Path, language_id: str, text: str, offset:
         PromptBudget(min(settings.context_tokens, room), reread_tokens=MAX_REREAD_TOKENS),
     )
     rules = StopRules(hole, wants_single_line(hole, settings.multiline, spoken), spoken)
-    recorder = _Recorder(LEAST, sure=0.0)
+    recorder = _Recorder()
     found = generate_text(
         model.engine,
         model.tokenizer,
@@ -145,8 +150,12 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=3, metavar="N", help="of held-out files")
     args = parser.parse_args()
     is_frozen = args.files == "frozen"
-    names = _FROZEN if is_frozen else [*calibration.held_out_files(), *_others()]
-    scripts = script.of_files([Path(name) for name in names])
+    if is_frozen:
+        files = [Path(name) for name in _FROZEN]
+    else:
+        others = calibration.held_out_files_of_other_languages()
+        files = [*calibration.held_out_files(), *others]
+    scripts = script.of_files(files)
     model = serve_bundle(installed.find(args.model), "onnx", EngineOptions(threads=1))
     work = list(places(scripts, args.keys, 0 if is_frozen else args.windows))
     out = path_of(args.model, args.files)
@@ -159,10 +168,6 @@ def main() -> None:
             file.write(json.dumps(asdict(place)) + "\n")
             bar.update(task, advance=1, description=one.label[-40:])
     print(f"{len(work)} places written to {out}")
-
-
-def _others() -> list[Path]:
-    return calibration.held_out_files_of_other_languages()
 
 
 if __name__ == "__main__":

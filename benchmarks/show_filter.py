@@ -44,10 +44,8 @@ def features(shown: Shown) -> list[float]:
         tokens.append(logprob)
         at = end
     before = text_of(place.file)[: place.offset]
-    head, scanned = (
-        before.rpartition("\n")[2],
-        scan_prefix(before[-8000:], language(place.language)),
-    )
+    head = before.rpartition("\n")[2]
+    scanned = scan_prefix(before[-8000:], language(place.language))
     last, ends_with = before[-1:], line.strip()[-1:]
     return [
         sum(tokens),

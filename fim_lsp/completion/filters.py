@@ -179,7 +179,8 @@ def clean(
         is_cut_off: the limit ended the text: then the last of several lines is half a line.
         is_of_whole_line: the model wrote the line from its start, so that white space at the start
             goes on from what is typed, and repeats none of it.
-        is_joined: it leads to the rest of the line, so that nothing may be cut off its end.
+        is_joined: it leads to the rest of the line, so that its end is where it should be; it is
+            cut at a fault inside of it alone.
     """
     hole = nearby(hole)
     changed: list[str] = []
