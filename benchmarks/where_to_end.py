@@ -18,10 +18,9 @@ from typing import Any, NamedTuple
 
 from benchmarks import record
 from benchmarks.recorded_keys import Place, path_of, read
+from benchmarks.typed_keys import type_text
 from fim_lsp.completion import filters
 from fim_lsp.completion.language_filters import is_too_short
-from fim_lsp.replay import user
-from fim_lsp.replay.user import Offer
 from model_runtime.decoding.confidence import ConfidenceCutoff
 from model_runtime.prompt.encoder import Hole
 from model_runtime.store import installed
@@ -81,36 +80,20 @@ def typed(
     suggest: Callable[[Place], str],
     on_shown: Callable[[Shown], None] = lambda shown: None,
 ) -> Counter[str]:
-    """Types one window, and counts keys and suggestions as `fim_lsp.replay.figures` does."""
+    """Types one window, and counts keys and suggestions."""
     at = {place.offset: place for place in window}
-    text, offset = text_of(window[0].file), window[0].offset
-    counts: Counter[str] = Counter()
-    screen, is_right, rejected = "", False, 0
-    while offset < len(text):
-        if not screen:
-            place = at.get(offset)
-            if place is None:  # a suggestion went beyond what was recorded
-                break
-            screen = suggest(place)
-            if screen:
-                is_right = user.is_right(Offer(screen), text[offset:], "")
-                counts["shown"] += 1
-                counts["right"] += is_right
-                on_shown(Shown(place, screen, is_right, rejected))
-                rejected = 0 if is_right else rejected + 1
-        taken = user.take(Offer(screen), text[offset:], "") if screen else None
-        if taken is not None:
-            counts["keys"] += user.num_keys(text[offset : offset + taken.right])
-            counts["pressed"] += taken.keys
-            counts["accepted"] += 1
-            offset, screen = offset + taken.right, ""
-            continue
-        key = user.key_of(text[offset:])
-        counts["keys"] += 1
-        counts["pressed"] += 1
-        offset += len(key)
-        screen = screen[len(key) :] if screen.startswith(key) else ""
-    return counts
+    rejected = 0
+
+    def at_offset(offset: int) -> str | None:
+        place = at.get(offset)  # none where a suggestion went beyond what was recorded
+        return None if place is None else suggest(place)
+
+    def look(offset: int, text: str, *, is_right: bool) -> None:
+        nonlocal rejected
+        on_shown(Shown(at[offset], text, is_right, rejected))
+        rejected = 0 if is_right else rejected + 1
+
+    return type_text(text_of(window[0].file), window[0].offset, at_offset, look)
 
 
 def replayed(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from fim_lsp.completion import candidates, filters
 from fim_lsp.completion.first_window import FirstWindow
-from fim_lsp.completion.hole import behind_selected, hole_of, normal_line_ends
+from fim_lsp.completion.hole import behind_selected, hole_of, normal_line_ends, without_closers
 from fim_lsp.completion.language_filters import is_too_short
 from fim_lsp.completion.own_prompts import OwnPrompts
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, Silence
@@ -31,12 +31,7 @@ from fim_lsp.suggestion import Completion
 from model_runtime.decoding.confidence import UNSURE, ConfidenceCutoff
 from model_runtime.decoding.ending import Ending, ending_of
 from model_runtime.decoding.generate import Finish, Generation, StopRule, generate_text
-from model_runtime.decoding.stop_rules import (
-    Cut,
-    is_closing_tail,
-    rest_of_line,
-    wants_single_line,
-)
+from model_runtime.decoding.stop_rules import Cut, rest_of_line, wants_single_line
 from model_runtime.decoding.time_limit import TimeLimit
 from model_runtime.engines.protocol import SamplingParams
 from model_runtime.prompt.encoder import (
@@ -132,16 +127,22 @@ class GenerationTask:
                 uri = request.snapshot.uri
                 most = self._first_window.tokens(model.engine, prompt, uri)
                 prompt = self._prompt(model, prompt_request, most) if most else prompt
-        trace.prompt = self._prompt_figures(prompt, gathered, single_line)
+        trace.prompt = PromptFigures.of(prompt, gathered, single_line)
         # Who types gets one line before text that stands on it, who asks all that is missing.
         by_hand = not request.is_automatic and request.settings.multiline == "auto"
-        ending = ending_of(prompt_request.hole, single_line, self._language, may_span_lines=by_hand)
+        ending = ending_of(
+            prompt_request.hole,
+            single_line,
+            self._language,
+            may_span_lines=by_hand,
+            has_closers=bool(rest_of_line(self._hole).strip()),
+        )
         greedy = SamplingParams(self._new_tokens(model), model.stop_ids)
         calibration = model.calibration.for_language(request.snapshot.language_id)
         threshold = calibration.least_probability(request.settings.eagerness)
         sure = SureText(
             self._hole,
-            lambda line: self._cleaned(line, prompt.hole_start).text,
+            lambda line: self._cleaned(line, prompt.hole_start, ending).text,
             self._stop_strings(model),
             request.on_sure_text,
         )
@@ -158,7 +159,11 @@ class GenerationTask:
 
         # The user who asks wants to see what there is; typing shows only what is likely wanted.
         cutoff = ConfidenceCutoff(threshold) if request.is_automatic else None
-        best = self._generate(model, prompt, greedy, ending, stop_best, cutoff)
+        longest = greedy
+        if not request.is_automatic:
+            room = model.engine.context_length - len(prompt.ids)
+            longest = replace(greedy, max_tokens=ending.most_tokens(greedy.max_tokens, room))
+        best = self._generate(model, prompt, longest, ending, stop_best, cutoff)
         trace.decoding = DecodingFigures.of(best)
         trace.confidence = ConfidenceFigures(
             best.probability, threshold, request.settings.eagerness
@@ -191,30 +196,13 @@ class GenerationTask:
             trace.hold_back(best.text, Silence(Reason.FILTERED, rules=trace.rules))
         return behind_selected(completions, request.selected)
 
-    def _prompt_figures(
-        self, prompt: Prompt, gathered: Gathered, single_line: bool
-    ) -> PromptFigures:
-        return PromptFigures(
-            prompt_tokens=len(prompt.ids),
-            prefix_tokens=prompt.prefix_tokens,
-            suffix_tokens=prompt.suffix_tokens,
-            snippet_tokens=prompt.snippet_tokens,
-            typed_tokens=prompt.typed_tokens,
-            hole_start=prompt.hole_start,
-            single_line=single_line,
-            snippet_tokens_by_source=gathered.tokens_by_source(prompt.tokens_of_snippets),
-        )
-
     def _is_single_line(self, hole: Hole) -> bool:
         return wants_single_line(hole, self._request.settings.multiline, self._language)
 
     def _prompt_request(self, hole: Hole, gathered: Gathered, single_line: bool) -> PromptRequest:
         # Without the closers right of the cursor the model may write past them.
-        rest = rest_of_line(hole)
-        if not single_line and rest.strip() and is_closing_tail(rest):
-            hole = Hole(hole.prefix, hole.suffix[len(rest) :])
         return PromptRequest(
-            hole=normal_line_ends(hole),
+            hole=normal_line_ends(hole if single_line else without_closers(hole)),
             path=self._request.snapshot.path,
             snippets=gathered.snippets,
             repository=self._request.snapshot.project,
@@ -266,7 +254,13 @@ class GenerationTask:
         return replace(generation, cached_tokens=known, read_tokens=read)
 
     def _cleaned(
-        self, text: str, hole_start: HoleStart, *, is_cut_off: bool = False, is_joined: bool = False
+        self,
+        text: str,
+        hole_start: HoleStart,
+        ending: Ending,
+        *,
+        is_cut_off: bool = False,
+        is_joined: bool = False,
     ) -> filters.Cleaned:
         return filters.clean(
             text,
@@ -276,6 +270,7 @@ class GenerationTask:
             is_cut_off=is_cut_off,
             is_of_whole_line=hole_start is HoleStart.LINE,
             is_joined=is_joined,
+            is_block=ending.is_block,
         )
 
     def _filtered(
@@ -288,6 +283,7 @@ class GenerationTask:
             cleaned = self._cleaned(
                 generation.text,
                 hole_start,
+                ending,
                 is_cut_off=generation.finish is Finish.LENGTH,
                 is_joined=ending.is_joined(generation),
             )

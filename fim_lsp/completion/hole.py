@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fim_lsp.completion.request import CompletionRequest
 from fim_lsp.suggestion import Completion, SelectedSuggestion
+from model_runtime.decoding.stop_rules import is_closing_tail, rest_of_line
 from model_runtime.prompt.encoder import Hole
 
 
@@ -33,6 +34,17 @@ def behind_selected(
         replace(completion, text=entry.text + completion.text, start=entry.start)
         for completion in completions
     ]
+
+
+def without_closers(hole: Hole) -> Hole:
+    r"""Returns the hole less the closers right of the cursor, where nothing else stands there.
+
+    >>> without_closers(Hole("f(", ")\n")).suffix
+    '\n'
+    """
+    rest = rest_of_line(hole)
+    is_tail = bool(rest.strip()) and is_closing_tail(rest)
+    return Hole(hole.prefix, hole.suffix[len(rest) :]) if is_tail else hole
 
 
 def normal_line_ends(hole: Hole) -> Hole:

@@ -16,9 +16,10 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from fim_lsp.completion.reasons import ConfidenceFigures, RequestOutcome, Silence
-from fim_lsp.context import Source
+from fim_lsp.context import Gathered, Source
 from fim_lsp.suggestion import Completion, Trigger
 from model_runtime.decoding.generate import Generation
+from model_runtime.prompt.encoder import Prompt
 from model_runtime.prompt.format import HoleStart
 
 MAX_TRACES = 50
@@ -101,6 +102,20 @@ class PromptFigures:
     single_line: bool
     """Whether the model was to stop at the end of the line."""
     snippet_tokens_by_source: Mapping[Source, int] | None = None
+
+    @classmethod
+    def of(cls, prompt: Prompt, gathered: Gathered, single_line: bool) -> PromptFigures:
+        """Returns the figures of a prompt, and of what was gathered for it."""
+        return cls(
+            prompt_tokens=len(prompt.ids),
+            prefix_tokens=prompt.prefix_tokens,
+            suffix_tokens=prompt.suffix_tokens,
+            snippet_tokens=prompt.snippet_tokens,
+            typed_tokens=prompt.typed_tokens,
+            hole_start=prompt.hole_start,
+            single_line=single_line,
+            snippet_tokens_by_source=gathered.tokens_by_source(prompt.tokens_of_snippets),
+        )
 
 
 @dataclass(frozen=True, slots=True)

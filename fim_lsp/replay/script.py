@@ -120,13 +120,18 @@ def write_tree_before(revisions: str, repository: Path, folder: Path) -> None:
         for (name, _), text in zip(files, texts, strict=True):
             # Whatever it calls itself, it stays inside.
             path = (folder / name).resolve()
-            if path.is_relative_to(folder.resolve()) and is_excluded(name) is None:
+            is_inside = path.is_relative_to(folder.resolve())
+            if text is not None and is_inside and is_excluded(name) is None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text)
 
 
 def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
-    """Returns the edits between two texts, by lines, less what changed lines share."""
+    """Returns the edits between two texts, by lines, less what changed lines share.
+
+    New lines are typed at the end of the line above them, as after the Enter key, so that the line
+    below does not stand right of the cursor meanwhile.
+    """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
     for line in new:
@@ -137,6 +142,9 @@ def insertions_between(before: str, after: str) -> tuple[Insertion, ...]:
         if tag == "equal":
             continue
         gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
+        if tag == "insert" and j1 and new[j1 - 1].endswith("\n") and come.endswith("\n"):
+            edits.append(Insertion(starts[j1] - 1, 0, f"\n{come[:-1]}"))
+            continue
         head = _common(gone, come)
         tail = _common(gone[head:][::-1], come[head:][::-1])
         edits.append(
@@ -201,14 +209,19 @@ def _files_of(commit: str, top: Path) -> list[tuple[str, str]]:
     return files
 
 
-def _blobs(folder: Path, blobs: Sequence[str]) -> Iterator[bytes]:
-    """Returns the content of each blob, in their order."""
+def _blobs(folder: Path, blobs: Sequence[str]) -> Iterator[bytes | None]:
+    """Yields the content of each blob, in their order; None for one that the repository lacks."""
     asked = "".join(f"{blob}\n" for blob in blobs)
     answer = _git_bytes(folder, "cat-file", "--batch", given=asked.encode())
     at = 0
     for _ in blobs:
         end = answer.index(b"\n", at)
-        size = int(answer[at:end].split()[2])
+        header = answer[at:end].split()
+        if header[-1] == b"missing":
+            yield None
+            at = end + 1
+            continue
+        size = int(header[2])
         yield answer[end + 1 : end + 1 + size]
         at = end + size + 2
 

@@ -44,6 +44,7 @@ class ConfidenceCutoff:
 
     least: float
     sure: float = _SURE
+    later: float = _SURE_OF_LATER_LINE
 
     def cut(self, text: str, ends: Sequence[int], logprobs: Sequence[float]) -> Cut | None:
         """Returns the place where `text` ends; None to go on.
@@ -66,7 +67,7 @@ class ConfidenceCutoff:
             newline = text.rfind("\n", start, end)
             if newline >= 0 and text[:newline].strip():
                 total, line_start = 0.0, newline
-                floor = max(least, min(sure, math.log(_SURE_OF_LATER_LINE)))
+                floor = max(least, min(sure, _log(self.later)))
             total += logprob
             if total < floor:
                 return Cut(line_start or end_of_word(text, start), UNSURE)

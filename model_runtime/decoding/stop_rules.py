@@ -190,8 +190,8 @@ class StopRules:
         elif not is_statement and not cursor_line:
             block = indentation(lines[0])
         below = _next_line(self.hole.suffix)
-        outer = _depth(cursor_line, self.language)
-        depth = outer + _depth(lines[0], self.language)
+        outer = depth_of(cursor_line, self.language)
+        depth = outer + depth_of(lines[0], self.language)
         offset = len(lines[0])
         seen_text = bool(lines[0].strip()) or is_statement
         if (
@@ -217,7 +217,7 @@ class StopRules:
                     return Cut(offset, "line below")
                 if is_whole and number >= 2 and line == lines[number - 1] == lines[number - 2]:
                     return Cut(offset, "repetition")
-                depth += _depth(line, self.language)
+                depth += depth_of(line, self.language)
                 seen_text = True
             elif is_whole and seen_text and depth <= 0:
                 return Cut(offset, "blank line")
@@ -236,7 +236,7 @@ def _next_line(suffix: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _depth(line: str, language: Language) -> int:
+def depth_of(line: str, language: Language) -> int:
     """Returns brackets opened less closed; those in strings and comments do not count."""
     state = scan(line, language)
     return len(state.open) - state.surplus

@@ -29,6 +29,8 @@ _COMPOUND = re.compile(
     r"(if|for|while|do|with|try|match|switch|labeled|compound|block|function|class|decorated|method"
     r"|impl|mod|trait|struct|enum|interface|namespace|type)(_.*)?"
 )
+_LEAVING = re.compile(r"\s*(return|raise|throw|break|continue)\b")
+_JUMP = re.compile(r"(return|raise|throw|break|continue)(_statement)?|expression_statement")
 
 
 def kind_at(prefix: str, language: Language) -> str | None:
@@ -52,6 +54,31 @@ def kind_at(prefix: str, language: Language) -> str | None:
             if names.fullmatch(node.type):
                 return "block" if kind == "statement" and node.start_byte == at else kind
     return "block"
+
+
+def leaves_block(prefix: str, text: str, language: Language) -> bool:
+    r"""Tells whether `text` ends with a statement behind which nothing of its block can run.
+
+    Args:
+        prefix: text before the cursor.
+        text: text written after `prefix`, up to the end of a line.
+        language: language of both.
+    """
+    window = _window(prefix)
+    last = (window + text).rstrip().rpartition("\n")[2]
+    if not _LEAVING.match(last):
+        return False
+    root = _tree(window + text, language)
+    if root is None:
+        return False
+    code = encoded((window + text).rstrip())
+    start = len(code) - len(encoded(last.lstrip()))
+    for node in _up(root.descendant_for_byte_range(start, start + 1)):
+        if node.has_error or node.start_byte < start:
+            return False
+        if node.end_byte == len(code) and _JUMP.fullmatch(node.type):
+            return language.ends_statements_at_newline or code.endswith(b";")
+    return False
 
 
 def statement_ends(prefix: str, text: str, language: Language) -> bool:

@@ -20,7 +20,7 @@ def applied(before, insertions):
     return text
 
 
-texts = st.text("ab\n", max_size=30)
+texts = st.text("ab\n\f", max_size=30)
 
 
 @given(texts, texts)
@@ -32,6 +32,12 @@ def test_only_what_differs_within_a_line_is_typed():
     (edit,) = insertions_between("a = one\n", "a = two\n")
 
     assert (4, 3, "two") == (edit.offset, edit.removed, edit.text)
+
+
+def test_new_lines_are_typed_with_nothing_right_of_the_cursor():
+    (edit,) = insertions_between("a\nc\n", "a\nb\nb\nc\n")
+
+    assert (1, 0, "\nb\nb") == (edit.offset, edit.removed, edit.text)
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -58,7 +64,7 @@ def repository(tmp_path):
 def test_commits_are_replayed_oldest_first_without_what_only_deletes(repository):
     scripts = script.of_commits("HEAD~3..HEAD", repository)
 
-    assert [("a.py", "y = 2\n"), ("b.go", "package b\n"), ("größe.py", "z = 3\n")] == [
+    assert [("a.py", "\ny = 2"), ("b.go", "package b\n"), ("größe.py", "z = 3\n")] == [
         (typed.path.name, typed.insertions[0].text) for typed in scripts
     ]
     assert "x = 1\n" == scripts[0].before
@@ -163,3 +169,16 @@ def test_secrets_are_neither_typed_nor_written(repository, tmp_path_factory):
     assert (before / "c.py").exists()
     assert not (before / "secrets").exists()
     assert "api.py" not in {one.path.name for one in script.of_files([repository])}
+
+
+def test_a_file_that_the_repository_lacks_is_not_written(repository, tmp_path_factory):
+    before = tmp_path_factory.mktemp("before")
+    named = ["git", "-C", str(repository), "rev-parse", "HEAD~:b.go"]
+    blob = subprocess.run(named, check=True, capture_output=True, text=True).stdout.strip()
+    stored = repository / ".git/objects" / blob[:2] / blob[2:]
+    stored.chmod(0o600)
+    stored.unlink()
+    script.write_tree_before("HEAD~..HEAD", repository, before)
+
+    assert "y = 2\n" == (before / "a.py").read_text()
+    assert not (before / "b.go").exists()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from model_runtime.decoding.stop_rules import Cut, StopRules, wants_single_line
 from model_runtime.prompt.encoder import Hole
-from model_runtime.syntax.cursor_scope import kind_at, statement_ends
+from model_runtime.syntax.cursor_scope import kind_at, leaves_block, statement_ends
 from model_runtime.syntax.languages import language, language_ids
 
 
@@ -57,6 +57,26 @@ def test_what_the_cursor_is_in(name, prefix, kind):
 )
 def test_where_a_statement_ends(name, prefix, text, ends):
     assert ends is statement_ends(prefix, text, language(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "text", "leaves"),
+    [
+        ("python", "def f(a):\n    ", "x = a\n    return x", True),
+        ("python", "for a in b:\n    ", "continue", True),
+        ("python", "def f(a):\n    ", "raise", True),
+        ("python", "def f(a):\n    ", "returned = a", False),
+        ("python", "def f(a):\n    ", "return [", False),
+        ("java", "class A {\n  int f() {\n    ", "return 1;", True),
+        ("cpp", "int f() {\n  ", "throw a;", True),
+        ("rust", "fn f() {\n    ", "return a;", True),
+        ("rust", "fn f() {\n    ", "return a", False),  # .b() may follow
+        ("ruby", "def f\n  ", "return x if y", False),
+        ("lua", "function f()\n  ", "return x", False),
+    ],
+)
+def test_which_statement_leaves_its_block(name, prefix, text, leaves):
+    assert leaves is leaves_block(prefix, text, language(name))
 
 
 @pytest.mark.parametrize(
@@ -114,3 +134,4 @@ code = st.text("ab()[]{}<>:,;=\"'`#/*-\\ \n\ud800\u05d0", max_size=40)
 def test_no_text_makes_a_scope_fail(prefix, text, name):
     kind_at(prefix, language(name))
     statement_ends(prefix, text, language(name))
+    leaves_block(prefix, text, language(name))
