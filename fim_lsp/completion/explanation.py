@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from fim_lsp.completion.reasons import RequestOutcome, hint
+from fim_lsp.completion.reasons import RequestOutcome, hint, rules_in_words
 from fim_lsp.completion.trace import AnsweredBy, GenerationTrace, RequestTrace
 from fim_lsp.suggestion import Trigger
 from model_runtime.printable import printable
@@ -153,7 +153,7 @@ def _figures(trace: RequestTrace) -> Iterator[tuple[str, str]]:
     yield "written before", _written_before(trace)
     yield "confidence", _confidence(trace)
     if trace.generation is not None:
-        yield "rules", ", ".join(trace.generation.rules)
+        yield "filtered", rules_in_words(trace.generation.rules)
 
 
 def _wait(trace: RequestTrace) -> str:

@@ -11,7 +11,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from fim_lsp.completion.language_filters import LANGUAGE_RULES, LanguageRule, fit_indentation
+from fim_lsp.completion.indentation import fit_indentation
+from fim_lsp.completion.language_filters import (
+    LANGUAGE_RULES,
+    LANGUAGE_RULES_FOR_BLOCK,
+    LanguageRule,
+)
 from fim_lsp.document import Indentation
 from model_runtime.decoding.stop_rules import is_closing_tail, nearby, rest_of_line
 from model_runtime.prompt.encoder import Hole
@@ -167,6 +172,7 @@ def clean(
     is_cut_off: bool = False,
     is_of_whole_line: bool = False,
     is_joined: bool = False,
+    is_block: bool = False,
 ) -> Cleaned:
     """Applies all rules, then fits the text to the document's indentation, and to the closers right
     of the cursor.
@@ -181,13 +187,15 @@ def clean(
             goes on from what is typed, and repeats none of it.
         is_joined: it leads to the rest of the line, so that its end is where it should be; it is
             cut at a fault inside of it alone.
+        is_block: it is a whole block, so that nothing below the cursor is a part of it.
     """
     hole = nearby(hole)
     changed: list[str] = []
     if is_cut_off and "\n" in text.strip():
         text = text.rpartition("\n")[0]
         changed.append("cut_off")
-    of_language = () if is_joined else LANGUAGE_RULES
+    of_language = LANGUAGE_RULES_FOR_BLOCK if is_block else LANGUAGE_RULES
+    of_language = () if is_joined else of_language
     of_all = RULES_FOR_JOINED if is_joined else RULES
     own = [rule for rule in of_all if not (is_of_whole_line and rule is cut_repeated_indentation)]
     rules: list[Rule] = [*own, *(partial(_in_language, rule, language) for rule in of_language)]

@@ -1,7 +1,6 @@
-r"""Filters by rules that need to know the language: comments, strings, brackets, indentation.
+r"""Filters by rules that need to know the language: comments, strings, brackets, tags.
 
-Like those of `filters`, each is pure, takes the text and the hole, and shortens or empties it;
-only `fit_indentation` may lengthen it.
+Like those of `filters`, each is pure, takes the text and the hole, and shortens or empties it.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from collections.abc import Callable
 from difflib import SequenceMatcher
 
 from fim_lsp.completion.syntax_errors import errors, has_tree
-from fim_lsp.document import Indentation
+from model_runtime.decoding.block import least_indentation
 from model_runtime.decoding.confidence import MIN_CHARACTERS, num_visible
-from model_runtime.decoding.stop_rules import rest_of_line
+from model_runtime.decoding.stop_rules import indentation, rest_of_line
 from model_runtime.prompt.encoder import Hole
 from model_runtime.syntax.brackets import scan, scan_prefix
 from model_runtime.syntax.languages import Language
+from model_runtime.syntax.tags import wrong_closing_tag
 
 LanguageRule = Callable[[str, Hole, Language], str]
 
@@ -26,12 +26,13 @@ _MIN_LINE = 12
 """Visible characters of a line that is compared; short lines are alike by chance."""
 _LONGEST_LINE = 400
 """Characters of a line; longer ones must be equal to be copies, since to compare them is slow."""
+_LONGEST_END = len("end;")
+"""Characters of a word or of closers with which many blocks end."""
 _MAX_COMMENT_LINES = 3
 _LINES_TO_COMPARE = 8
 _MAX_CUTS = 16
 _MARKS_AT_END = re.compile(r"""(?<=[\w)\]}"'`])[^\w\s(\[{"'`]{1,8}\Z""")
 """Marks that neither open nor quote; one place for each of them is tried."""
-_INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
 def drop_empty_string(text: str, hole: Hole, language: Language) -> str:
@@ -90,9 +91,41 @@ def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
 
     Of data and of prose lines are alike on purpose.
     """
-    if language.is_prose:
-        return text
-    below = _long_lines(hole.suffix.partition("\n")[2].split("\n", _LINES_TO_COMPARE)[:-1])
+    below = hole.suffix.partition("\n")[2].split("\n", _LINES_TO_COMPARE)[:-1]
+    return text if language.is_prose else _cut_at_copies(text, hole, below)
+
+
+def cut_near_copies_of_others(text: str, hole: Hole, language: Language) -> str:
+    """Does as `cut_near_copies` where a whole block is wanted.
+
+    What stands below in other blocks may well be said here again, but no line around them.
+    """
+    width = least_indentation(hole)
+    below = hole.suffix.partition("\n")[2].split("\n", _LINES_TO_COMPARE)[:-1]
+    return _cut_at_copies(text, hole, [line for line in below if indentation(line) < width])
+
+
+def cut_copied_block(text: str, hole: Hole, _: Language) -> str:
+    r"""Cuts the last line of a block where it says what comes first below, and all but the first
+    where all stand below, one under the other.
+
+    >>> from model_runtime.syntax.languages import UNKNOWN
+    >>> cut_copied_block("a()\n  b()", Hole("f:\n  ", "\ng:\n  a()\n  b()\n"), UNKNOWN)
+    'a()'
+    """
+    below = [line.strip() for line in hole.suffix.split("\n") if line.strip()]
+    last = text.rpartition("\n")[2].strip()
+    if below and last == below[0] and len(last) > _LONGEST_END:
+        text = text.rpartition("\n")[0]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    places = range(len(below) - len(lines) + 1)
+    if len(lines) > 1 and any(below[at : at + len(lines)] == lines for at in places):
+        return text[: text.index("\n", len(text) - len(text.lstrip()))]
+    return text
+
+
+def _cut_at_copies(text: str, hole: Hole, below: list[str]) -> str:
+    below = _long_lines(below)[:3]
     head = hole.prefix.rpartition("\n")[2]
     above = _long_lines(hole.prefix.rsplit("\n", 3)[-3:-1])
     lines = text.split("\n")
@@ -101,7 +134,7 @@ def cut_near_copies(text: str, hole: Hole, language: Language) -> str:
         if len(whole) < _MIN_LINE or not line.strip():
             continue
         # What is the same to the letter above may be meant: the loop rule judges repetition.
-        is_copy = any(_is_near(whole, other) for other in below[:3]) or whole in above
+        is_copy = any(_is_near(whole, other) for other in below) or whole in above
         if is_copy:
             return "\n".join(lines[:number])
     return text
@@ -140,15 +173,33 @@ def cut_trailing_junk(text: str, hole: Hole, language: Language) -> str:
     return text[: min(counts, key=lambda at: counts[at])]
 
 
+def cut_wrong_closing_tag(text: str, hole: Hole, language: Language) -> str:
+    r"""Cuts before a tag that closes another element than the innermost open one.
+
+    >>> from model_runtime.syntax.languages import language
+    >>> cut_wrong_closing_tag("<li>one</li>\n</div>", Hole("<ul>\n", ""), language("html"))
+    '<li>one</li>\n'
+    """
+    wrong = wrong_closing_tag(hole.prefix, text, language)
+    return text if wrong is None else text[:wrong]
+
+
 LANGUAGE_RULES: tuple[LanguageRule, ...] = (
     drop_empty_string,
     cut_surplus_closer,
+    cut_wrong_closing_tag,
     cut_near_copies,
     cut_comment_ramble,
     cut_to_fewest_errors,
     cut_trailing_junk,
 )
 """Rules, in the order of their use, after those of `filters`."""
+
+LANGUAGE_RULES_FOR_BLOCK: tuple[LanguageRule, ...] = (
+    *(cut_near_copies_of_others if rule is cut_near_copies else rule for rule in LANGUAGE_RULES),
+    cut_copied_block,
+)
+"""Rules for the text of a whole block that is wanted."""
 
 
 def is_too_short(text: str) -> bool:
@@ -168,54 +219,6 @@ def is_inside_word(hole: Hole) -> bool:
     """
     rest = rest_of_line(hole)
     return bool(rest) and _is_word(rest[0]) and hole.prefix[-1:] != "" and _is_word(hole.prefix[-1])
-
-
-def fit_indentation(
-    text: str, hole: Hole, language: Language, indentation: Indentation | None = None
-) -> str:
-    r"""Writes the levels of the lines after the first with what the document uses: tabs or spaces.
-
-    Args:
-        indentation: as the editor says; without it the document's lines are looked at, and where
-            they say nothing the text stays.
-
-    >>> from model_runtime.syntax.languages import language
-    >>> fit_indentation("{\n    a()\n}", Hole("func f() ", "\n\tb()\n"), language("go"))
-    '{\n\ta()\n}'
-    """
-    if "\n" not in text:
-        return text
-    unit = _unit(indentation) or _unit_of(hole)
-    own = _unit_of(Hole("", text))
-    if not unit or not own or unit[0] == own[0]:
-        return text  # the same character: a model that sees the document keeps its width
-    first, *lines = text.split("\n")
-    return "\n".join([first, *(_with_unit(line, own, unit) for line in lines)])
-
-
-def _unit(indentation: Indentation | None) -> str:
-    if indentation is None:
-        return ""
-    return " " * indentation.size if indentation.uses_spaces else "\t"
-
-
-def _unit_of(hole: Hole) -> str:
-    """Returns one level as the text writes it: a tab, or the narrowest indentation in spaces."""
-    found = [match[1] for part in (hole.prefix, hole.suffix) for match in _INDENTED.finditer(part)]
-    tabs = sum(white[0] == "\t" for white in found)
-    if not found:
-        return ""
-    if tabs * 2 > len(found):
-        return "\t"
-    widths = [len(white) for white in found if white[0] == " " and len(white) > 1]
-    return " " * min(widths) if widths else ""
-
-
-def _with_unit(line: str, own: str, unit: str) -> str:
-    white = line[: len(line) - len(line.lstrip(" \t"))]
-    levels = white.count("\t") if own == "\t" else len(white) // len(own)
-    rest = white[levels * len(own) :] if own != "\t" else white.replace("\t", "")
-    return unit * levels + rest + line[len(white) :]
 
 
 def _is_comment(line: str, marks: tuple[str, ...]) -> bool:

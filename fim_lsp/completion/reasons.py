@@ -6,7 +6,7 @@ Each `Reason` has a message and a hint in the two tables below; a test holds the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -93,7 +93,7 @@ class Silence:
             "exclusion": self.exclusion,
             "probability": 100 * confidence.probability if confidence else 0.0,
             "least": 100 * confidence.least_probability if confidence else 0.0,
-            "rules": ", ".join(map(_RULES.__getitem__, self.rules)) or "the model wrote nothing",
+            "rules": rules_in_words(self.rules) or "the model wrote nothing",
         }
 
 
@@ -114,24 +114,27 @@ _MESSAGES: Mapping[Reason, str] = {
 
 _RULES: Mapping[str, str] = {
     "cut_at_broken_character": "bytes that are no character",
-    "cut_at_repeated_block": "it repeated itself",
-    "cut_at_stutter": "it repeated a fragment",
-    "cut_repeated_indentation": "it began with the blanks that are there",
-    "cut_lines_below": "it repeated the lines below",
-    "drop_line_below": "it repeated the line below",
-    "cut_suffix_overlap": "it repeated the rest of the line",
-    "cut_trailing_space": "it was blank",
-    "drop_empty_string": "it was an empty string",
-    "cut_surplus_closer": "it closed what is not open",
-    "cut_comment_ramble": "it was a comment without end",
-    "cut_near_copies": "it repeated a line nearby",
-    "cut_to_fewest_errors": "it was a syntax error",
-    "cut_trailing_junk": "it ended in junk",
-    "cut_off": "its last line had no end",
-    "fit_indentation": "its indentation did not fit",
-    "fit_closers": "its brackets did not fit",
+    "cut_at_repeated_block": "a block that came before",
+    "cut_at_stutter": "a fragment that came again and again",
+    "cut_repeated_indentation": "blanks that stand there already",
+    "cut_lines_below": "a copy of the lines below",
+    "drop_line_below": "a copy of the line below",
+    "cut_suffix_overlap": "a copy of the rest of the line",
+    "cut_trailing_space": "blanks at its end",
+    "drop_empty_string": "an empty string",
+    "cut_surplus_closer": "a bracket that closes nothing",
+    "cut_wrong_closing_tag": "a tag that closes another element than the innermost",
+    "cut_comment_ramble": "a comment without end",
+    "cut_near_copies": "a copy of a line nearby",
+    "cut_near_copies_of_others": "a copy of a line around the block",
+    "cut_copied_block": "a copy of a block below",
+    "cut_to_fewest_errors": "a syntax error",
+    "cut_trailing_junk": "junk at its end",
+    "cut_off": "a last line without an end",
+    "fit_indentation": "indentation that did not fit",
+    "fit_closers": "brackets that did not fit",
 }
-"""Faults of texts that a rule of the filters emptied, by the name of the rule."""
+"""Faults that a rule of the filters takes from a text or mends in it, by the rule's name."""
 
 _HINTS: Mapping[Reason | RequestOutcome, str] = {
     Reason.DISABLED: "set fimLsp.enabled to true",
@@ -160,6 +163,15 @@ _EXCLUSION_HINTS: Mapping[ExclusionKind, str] = {
     ExclusionKind.TOO_LONG: "move the file to a shorter path",
     ExclusionKind.BY_GIT: "take the file out of .gitignore",
 }
+
+
+def rules_in_words(rules: Iterable[str]) -> str:
+    """Returns the faults that the rules of the filters mended; empty for none.
+
+    >>> rules_in_words(["cut_trailing_space", "cut_off"])
+    'blanks at its end, a last line without an end'
+    """
+    return ", ".join(map(_RULES.__getitem__, rules))
 
 
 def in_short(code: str) -> str:

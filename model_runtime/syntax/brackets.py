@@ -73,7 +73,7 @@ def scan(text: str, language: Language = UNKNOWN, before: Scan | None = None) ->
         elif mark in ")]}":
             if stack and CLOSER_OF[stack[-1]] == mark:
                 stack.pop()
-            else:
+            elif mark not in language.unpaired_closers:
                 surplus += 1
                 unmatched = match.start() if unmatched < 0 else unmatched
     return Scan("".join(stack), quote, comment, unmatched, surplus)
@@ -98,4 +98,15 @@ def _marks(language: Language) -> re.Pattern[str]:
         marks += [quote * 3, quote] if quote != "`" else [quote]
     marks += ["(", "[", "{", ")", "]", "}", "\n"]
     marks.sort(key=len, reverse=True)
-    return re.compile(r"\\[^\n]|" + "|".join(re.escape(mark) for mark in marks))
+    return re.compile(r"\\[^\n]|" + "|".join(_pattern(mark, language) for mark in marks))
+
+
+def _pattern(mark: str, language: Language) -> str:
+    """Returns the pattern of a mark, which says where the mark is none."""
+    before = ""
+    if mark in language.line_comments:
+        if language.comments_begin_words:
+            before = r"(?<![^\s;&|()])"
+        elif mark == "//":
+            before = "(?<!:)"  # the address of a page, which stylesheets and pages need not quote
+    return before + re.escape(mark)

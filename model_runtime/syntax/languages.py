@@ -25,6 +25,14 @@ class Language:
     """Grammar of tree-sitter, as `package:function`; empty where text rules must do."""
     ends_statements_at_newline: bool = False
     """Whether no line goes on with a statement that is whole at the end of the line before."""
+    comments_begin_words: bool = False
+    """Whether a mark inside of a word begins no comment, as in `$#` of a shell."""
+    unpaired_closers: str = ""
+    """Closers that also stand where nothing is open."""
+    indents_with: str = ""
+    """White space that alone may stand in front of a line; empty where both may."""
+    has_tags: bool = False
+    """Whether it consists of elements between tags."""
 
     @property
     def line_comment(self) -> str:
@@ -96,6 +104,8 @@ _TABLE = (
         (".sh", ".bash", ".zsh"),
         ("#",),
         grammar="tree_sitter_bash:language",
+        comments_begin_words=True,
+        unpaired_closers=")",  # behind the patterns of `case`
     ),
     Language("lua", (".lua",), ("--",), ("--[[", "]]")),
     Language("sql", (".sql",), ("--",), _C_BLOCK, grammar="tree_sitter_sql:language"),
@@ -110,13 +120,14 @@ _TABLE = (
     Language("emacs-lisp", (".el",), (";",), quotes='"'),
     Language("css", (".css",), (), _C_BLOCK),
     Language("scss", (".scss",), ("//",), _C_BLOCK),
-    Language("html", (".html", ".htm"), (), ("<!--", "-->")),
-    Language("xml", (".xml", ".svg"), (), ("<!--", "-->")),
+    Language("less", (".less",), ("//",), _C_BLOCK),
+    Language("html", (".html", ".htm"), (), ("<!--", "-->"), has_tags=True),
+    Language("xml", (".xml", ".svg"), (), ("<!--", "-->"), has_tags=True),
     Language("json", (".json",), (), quotes='"'),
     Language("jsonc", (".jsonc",), ("//",), _C_BLOCK, quotes='"'),
     Language("toml", (".toml",), ("#",)),
-    Language("yaml", (".yaml", ".yml"), ("#",)),
-    Language("makefile", (".mk",), ("#",)),
+    Language("yaml", (".yaml", ".yml"), ("#",), comments_begin_words=True, indents_with=" "),
+    Language("makefile", (".mk",), ("#",), indents_with="\t"),
     Language("dockerfile", (), ("#",)),
     Language("tex", (".tex",), ("%",), quotes="", is_prose=True),
     Language("latex", (), ("%",), quotes="", is_prose=True),

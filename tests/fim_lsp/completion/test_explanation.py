@@ -51,7 +51,7 @@ async def test_silence_is_explained_with_a_remedy(text, options, reason, remedy)
 async def test_every_rule_that_changed_the_text_is_named():
     lines = await told("x = |\n", answer="a + b   ")
 
-    assert "cut_trailing_space" == lines["rules"]
+    assert lines["filtered"] == "blanks at its end"
 
 
 async def test_who_asks_is_shown_what_typing_would_not_be():

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from fim_lsp.completion import language_filters
 from fim_lsp.completion.language_filters import (
     LANGUAGE_RULES,
-    fit_indentation,
+    LANGUAGE_RULES_FOR_BLOCK,
     is_inside_word,
     is_too_short,
 )
-from fim_lsp.document import Indentation
 from model_runtime.prompt.encoder import Hole
-from model_runtime.syntax.languages import UNKNOWN, language, language_id, language_ids
+from model_runtime.syntax.languages import language, language_id, language_ids
 
 
 class Case(NamedTuple):
@@ -50,6 +49,28 @@ CASES = [
     good("cut_surplus_closer", "a closer inside a comment", "rust", "x; ", "\n", "// :)"),
     good("cut_surplus_closer", "a smiley in prose", "markdown", "Hello ", "\n", ":)"),
     good("cut_surplus_closer", "a lifetime is no string", "rust", "fn f<'a>(x: &'a str", ")\n", ") {}"),
+    Case("cut_wrong_closing_tag", "another element is open",
+         "html", "<nav>\n<ul>\n</ul>\n", "\n", "</div>", ""),
+    Case("cut_wrong_closing_tag", "also where the tag was begun", "html", "<p><i>x</", "\n", "div>", ""),
+    Case("cut_wrong_closing_tag", "and where half of it is written", "html", "<ul><li>x</", "\n", "bo", ""),
+    good("cut_wrong_closing_tag", "where nothing is open any closing tag may be right",
+         "html", "<b>", "\n", "one</b> two</b>"),
+    Case("cut_wrong_closing_tag", "the text opens and closes what it likes",
+         "html", "<a>", "\n", "<b>x</b></i></a>", "<b>x</b>"),
+    Case("cut_wrong_closing_tag", "in XML every element is closed by its name",
+         "xml", "<item><link>x", "\n", "</item>", ""),
+    good("cut_wrong_closing_tag", "the innermost element", "html", "<nav><ul>", "\n", "</ul></nav>"),
+    good("cut_wrong_closing_tag", "half of it", "html", "<div><br></", "\n", "d"),
+    good("cut_wrong_closing_tag", "an item needs no closing tag", "html", "<ul><li>one<li>two", "\n", "</ul>"),
+    good("cut_wrong_closing_tag", "an image holds nothing", "html", "<a><img src='>'>", "\n", "</a>"),
+    good("cut_wrong_closing_tag", "a page may be part of another", "html", "<br>\n", "\n", "</body>"),
+    good("cut_wrong_closing_tag", "a script has no elements", "html",
+         "<p><script>if (a<b) {", "\n", "x = '</div>'"),
+    good("cut_wrong_closing_tag", "nor has a comment", "html", "<p><!-- <div>", "\n", "--></p>"),
+    good("cut_wrong_closing_tag", "capitals say the same", "html", "<DIV>", "\n", "</div>"),
+    good("cut_wrong_closing_tag", "after a fault in the page the rest is judged anew",
+         "html", "<div><b></div><i>", "\n", "</i>"),
+    good("cut_wrong_closing_tag", "other languages have no tags", "python", "x = '<a>", "\n", "</b>'"),
     Case("cut_comment_ramble", "a comment at the end leads nowhere",
          "python", "", "\n", "x = 1\n# Then", "x = 1"),
     Case("cut_comment_ramble", "with the marks of the language",
@@ -75,6 +96,25 @@ CASES = [
     good("cut_near_copies", "short lines are alike by chance", "c", "", "\nreturn 0;\n", "return 0;"),
     good("cut_near_copies", "lists repeat themselves", "markdown",
          "- one thing to remember\n", "\n", "- one thing to remember"),
+    Case("cut_near_copies_of_others", "the head of the next block", "python",
+         "def first(a):\n    ", "\n\ndef second(a, b):\n    pass\n",
+         "call(a)\n    def second(a, b):", "call(a)"),
+    good("cut_near_copies_of_others", "what another block says, too", "java",
+         "void first() {\n    ", "\n}\n\nvoid second() {\n    Gson gson = new Gson();\n}\n",
+         "Gson gson = new Gson();\n    gson.toJson(1);"),
+    Case("cut_copied_block", "the body of the next block", "java",
+         "void first() {\n    ", "\n}\n\nvoid second() {\n    a();\n    b();\n    c();\n}\n",
+         "a();\n    b();", "a();"),
+    Case("cut_copied_block", "a last line that stands below", "python",
+         "def f(a):\n    if a:\n        ", "\n    return a\n",
+         "call(a)\n        return a", "call(a)"),
+    good("cut_copied_block", "one line of the next block", "java",
+         "void first() {\n    ", "\n}\n\nvoid second() {\n    a();\n}\n", "a();"),
+    good("cut_copied_block", "lines of the next block in another order", "java",
+         "void first() {\n    ", "\n}\n\nvoid second() {\n    a();\n    b();\n}\n",
+         "b();\n    a();"),
+    good("cut_copied_block", "the word that ends most blocks", "ruby",
+         "def f\n  ", "\nend\n", "if a\n    b\n  end"),
     Case("cut_to_fewest_errors", "a bracket that stays open costs its line",
          "javascript", "", "\n", "a();\nb(c, {", "a();"),
     Case("cut_to_fewest_errors", "so does a string", "python", "", "\n", "a = 1\nb = 'x", "a = 1"),
@@ -121,7 +161,7 @@ def test_what_a_rule_leaves(case):
 
 
 def test_every_rule_has_good_and_bad_cases():
-    for rule in LANGUAGE_RULES:
+    for rule in {*LANGUAGE_RULES, *LANGUAGE_RULES_FOR_BLOCK}:
         mine = [case for case in CASES if case.rule == rule.__name__]
         assert {True, False} == {case.left == case.written for case in mine}, rule.__name__
 
@@ -147,32 +187,12 @@ def test_two_characters_are_not_worth_the_tab_key(text, short):
     assert short is is_too_short(text)
 
 
-TABS, SPACES = "func f() {\n\ta()\n\tb()\n}\n", "def f():\n  a()\n  if b:\n    c()\n"
-
-
-@pytest.mark.parametrize(
-    ("prefix", "says", "written", "fitted"),
-    [
-        (TABS, None, "if x {\n    y()\n}", "if x {\n\ty()\n}"),
-        (TABS, None, "a {\n    b {\n        c()\n    }\n}", "a {\n\tb {\n\t\tc()\n\t}\n}"),
-        (SPACES, None, "if x:\n\ty()\n\tif z:\n\t\tw()", "if x:\n  y()\n  if z:\n    w()"),
-        (SPACES, None, "if x:\n  y()", "if x:\n  y()"),
-        ("", Indentation(4, uses_spaces=True), "if x:\n\ty()", "if x:\n    y()"),
-        ("", Indentation(8, uses_spaces=False), "if x:\n    y()", "if x:\n\ty()"),
-        ("", None, "if x:\n\ty()", "if x:\n\ty()"),
-        (TABS, None, "one line", "one line"),
-    ],
-)
-def test_new_lines_are_indented_as_the_document_is(prefix, says, written, fitted):
-    assert fitted == fit_indentation(written, Hole(prefix, ""), UNKNOWN, says)
-
-
 parts = st.text("ab()[]{}:,\"'`#/*- \n\t;>é", max_size=40)
 
 
 @given(parts, parts, parts, st.sampled_from([*language_ids(), "", "brainfuck"]))
 def test_no_rule_fails_or_makes_a_text_longer_in_any_language(written, prefix, suffix, name):
-    for rule in LANGUAGE_RULES:
+    for rule in {*LANGUAGE_RULES, *LANGUAGE_RULES_FOR_BLOCK}:
         left = rule(written, Hole(prefix, suffix), language(name))
         assert written.startswith(left)
 

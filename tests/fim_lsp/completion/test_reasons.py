@@ -3,7 +3,7 @@
 import pytest
 
 from fim_lsp.completion.filters import RULES
-from fim_lsp.completion.language_filters import LANGUAGE_RULES
+from fim_lsp.completion.language_filters import LANGUAGE_RULES, LANGUAGE_RULES_FOR_BLOCK
 from fim_lsp.completion.reasons import ConfidenceFigures, Reason, RequestOutcome, Silence, hint
 from fim_lsp.exclusion.judge import Exclusion, ExclusionKind
 from fim_lsp.model_host.status import LoadProgress
@@ -39,7 +39,7 @@ def test_every_kind_of_exclusion_has_a_message_and_a_hint(kind):
 @pytest.mark.parametrize(
     "rule",
     [
-        *(rule.__name__ for rule in (*RULES, *LANGUAGE_RULES)),
+        *sorted({one.__name__ for one in (*RULES, *LANGUAGE_RULES, *LANGUAGE_RULES_FOR_BLOCK)}),
         "cut_off",
         "fit_indentation",
         "fit_closers",
@@ -74,7 +74,7 @@ def test_codes_are_names_as_json_has_them(reason):
         (loading(LoadProgress("a", "preparing", 40)), "loading: preparing: 40 %", "wait until"),
         (Silence(Reason.ENGINE_ERROR, error="{odd} text"), "{odd} text", "fim-lsp doctor"),
         (Silence(Reason.FILTERED), "the model wrote nothing", "type on"),
-        (Silence(Reason.FILTERED, rules=("cut_trailing_space", "cut_trailing_junk")), "filtered: it was blank, it ended in junk", "type on"),
+        (Silence(Reason.FILTERED, rules=("cut_trailing_space", "cut_trailing_junk")), "filtered: blanks at its end, junk at its end", "type on"),
     ],
 )  # fmt: skip
 def test_message_and_hint_fit_the_time(silence, message, advice):
