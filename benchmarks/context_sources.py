@@ -24,18 +24,18 @@ from fim_lsp.document import DocumentSnapshot
 from fim_lsp.workspace.listing import source_files
 from fim_lsp.workspace.project import Project
 from fim_lsp.workspace.source_file import read_text
-from model_runtime.decoding.generate import generate_text
+from model_runtime.decoding.generate import Generation, generate_text
 from model_runtime.decoding.stop_rules import StopRules
 from model_runtime.engines.onnx.engine import OnnxEngine
 from model_runtime.engines.protocol import Engine, SamplingParams
 from model_runtime.evaluation.metrics import cluster_bootstrap, edit_similarity
 from model_runtime.models.bundle import ModelBundle
-from model_runtime.prompt.encoder import PromptBudget, PromptRequest
+from model_runtime.prompt.encoder import Prompt, PromptBudget, PromptRequest
 from model_runtime.store import installed
 from model_runtime.syntax.languages import language, language_id
 
 WAYS: dict[str, object] = {"none": False, **{one.value: [one.value] for one in Source}, "all": True}
-_MIN_CHARACTERS = 6
+MIN_CHARACTERS = 6
 """Fewest characters of a rest that is asked for."""
 
 
@@ -63,14 +63,19 @@ def holes(
     for number, file in enumerate(files):
         draw = random.Random(file.path)
         lines = file.text.splitlines(keepends=True)
-        places = [at for at in range(5, len(lines)) if len(lines[at].strip()) > _MIN_CHARACTERS]
+        places = [at for at in range(5, len(lines)) if len(lines[at].strip()) > MIN_CHARACTERS]
         for at in sorted(draw.sample(places, min(of_each, len(places)))):
             line = lines[at].rstrip("\n")
-            first = len(line) - len(line.lstrip())
-            cut = draw.choice([first, draw.randrange(first, len(line) - _MIN_CHARACTERS + 1)])
+            cut = cut_of(line, draw)
             before = "".join(lines[:at]) + line[:cut]
             text = before + "\n" + "".join(lines[at + 1 :])
             yield number, replace(file, text=text, offset=len(before)), line[cut:]
+
+
+def cut_of(line: str, draw: random.Random) -> int:
+    """Returns where the rest of a line begins: behind its indentation, or anywhere behind that."""
+    first = len(line) - len(line.lstrip())
+    return draw.choice([first, draw.randrange(first, len(line) - MIN_CHARACTERS + 1)])
 
 
 async def looked_through(root: Path) -> Project:
@@ -79,19 +84,17 @@ async def looked_through(root: Path) -> Project:
     done = asyncio.get_running_loop().create_future()
     project.look_through([str(root)], (), 0, lambda path, text: None, done.set_result)
     await done
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))  # its process has ended
     return project
 
 
 def written(
-    engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, request: PromptRequest
-) -> tuple[str, int]:
-    """Returns the first line that the model writes, and how much of the prompt came from other
-    files.
-    """
-    prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
-    rules = StopRules(request.hole, True, language(snapshot.language_id))
+    engine: Engine, bundle: ModelBundle, snapshot: DocumentSnapshot, prompt: Prompt
+) -> Generation:
+    """Returns the line that the model writes."""
+    rules = StopRules(snapshot.hole, True, language(snapshot.language_id))
     sampling = SamplingParams(max_tokens=48, stop_ids=bundle.stop_ids)
-    generation = generate_text(
+    return generate_text(
         engine,
         bundle.tokenizer,
         prompt.ids,
@@ -99,7 +102,11 @@ def written(
         forced_text=prompt.forced_text,
         stop=rules.cut,
     )
-    return generation.text.partition("\n")[0], prompt.snippet_tokens
+
+
+def first_line(text: str) -> str:
+    """Returns a text's first line, without the white space around it."""
+    return text.partition("\n")[0].strip()
 
 
 def measure(
@@ -128,9 +135,10 @@ def measure(
                 snapshot, opened if sources else (), partial(project.files, snapshot.uri), sources
             )
             request = PromptRequest(snapshot.hole, snapshot.path, found.snippets)
-            text, from_elsewhere = written(engine, bundle, snapshot, request)
-            similarity[way].append(edit_similarity(text.strip(), rest.strip()))
-            tokens[way] += from_elsewhere
+            prompt = bundle.encoder.prompt(request, PromptBudget(tokens=768))
+            text = written(engine, bundle, snapshot, prompt).text
+            similarity[way].append(edit_similarity(first_line(text), rest.strip()))
+            tokens[way] += prompt.snippet_tokens
     none = similarity["none"]
     return {
         "holes": len(problems),
