@@ -118,8 +118,9 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
     from rich.table import Table
 
     from fim_lsp.completion.line_ngrams import SOURCE
+    from model_runtime.printable import printable
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not rows:
         console.print("Nothing has been counted yet: use it for a while, then look again.")
     else:
@@ -129,7 +130,7 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
-                row["model"],
+                printable(row["model"]),
                 f"{row['eagerness']:g}",
                 *(f"{row[name]:,}" for name in ("accepted", "typed", "rejected")),
                 f"{100 * row['takenShare']:.0f} %",
@@ -151,4 +152,4 @@ def _print(rows: list[dict[str, Any]], days: list[Day], path: Path) -> None:
         "They never leave this machine.",
         "`fim-lsp stats --clear` deletes them; the setting fimLsp.learnFromUse stops the counting.",
     ):
-        console.print(line, style="dim", markup=False, soft_wrap=True)
+        console.print(line, style="dim", soft_wrap=True)

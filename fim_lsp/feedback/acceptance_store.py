@@ -1,6 +1,6 @@
 """Counts how often suggestions were taken, in a small file that stays on this machine.
 
-    {"version": 1, "counts": {"embedded-cpu": {"0.5": {"accepted": 3, "typed": 2, "rejected": 40}}}}
+    {"version": 1, "counts": {"embedded": {"0.5": {"accepted": 3, "typed": 2, "rejected": 40}}}}
 
 It holds names of models, settings of `eagerness` and numbers: no code, no paths, no times.
 `counts_file` says how several servers share it; what cannot be written stays in memory.
@@ -33,13 +33,13 @@ def default_file() -> Path:
 def read(path: Path) -> Counter[Key]:
     """Returns what has been counted; nothing where there is no file that can be understood."""
     counts: Counter[Key] = Counter()
-    for model, settings in counts_file.items(counts_file.read(path, _CONTENT)):
-        for eagerness, numbers in counts_file.items(settings):
+    for model, settings in counts_file.items(path, counts_file.read(path, _CONTENT)):
+        for eagerness, numbers in counts_file.items(path, settings):
             if not _EAGERNESS.fullmatch(eagerness):
+                counts_file.say_ignored(path, "a value that no setting has")
                 continue
-            for name, number in counts_file.items(numbers):
-                if name in _NAMES and counts_file.is_count(number):
-                    counts[model, eagerness, name] = number
+            for name, number in counts_file.counted(path, numbers, _NAMES):
+                counts[model, eagerness, name] = number
     return Counter(dict(counts.most_common(_MAX_KEYS)))
 
 

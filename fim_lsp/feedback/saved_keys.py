@@ -56,11 +56,12 @@ def keys_saved(completion: Completion) -> int:
 def read(path: Path) -> Counter[Key]:
     """Returns what has been counted; nothing where there is no file that can be understood."""
     counts: Counter[Key] = Counter()
-    for day, numbers in counts_file.items(counts_file.read(path, _CONTENT)):
-        if _DAY.fullmatch(day):
-            for name, number in counts_file.items(numbers):
-                if name in _NAMES and counts_file.is_count(number):
-                    counts[day, name] = number
+    for day, numbers in counts_file.items(path, counts_file.read(path, _CONTENT)):
+        if not _DAY.fullmatch(day):
+            counts_file.say_ignored(path, "a day of no calendar")
+            continue
+        for name, number in counts_file.counted(path, numbers, _NAMES):
+            counts[day, name] = number
     kept = set(sorted({day for day, _ in counts})[-MAX_DAYS:])
     return Counter({key: number for key, number in counts.items() if key[0] in kept})
 

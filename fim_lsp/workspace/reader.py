@@ -3,8 +3,9 @@
     python -m fim_lsp.workspace.reader < request > one JSON object per file, and one at the end
 
 The request is one line of JSON: {"roots": [path, ...], "exclude": [glob, ...], "lines": n}.  Of the
-files that were changed last the text comes along, n lines in all.  It runs at the lowest priority,
-opens nothing but source files, and ends when nobody reads what it writes.
+files that were changed last the text comes along, n lines in all, but not of generated ones: those
+are the last changed after each build, and nobody types their lines.  It runs at the lowest
+priority, opens nothing but source files, and ends when nobody reads what it writes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from fim_lsp.workspace.definitions import defined_names
 from fim_lsp.workspace.listing import is_project, source_files
-from fim_lsp.workspace.source_file import read_text
+from fim_lsp.workspace.source_file import is_generated, read_text
 from model_runtime.syntax.languages import language_id
 
 
@@ -37,7 +38,7 @@ def files(roots: list[str], exclude: tuple[str, ...], lines: int) -> Iterator[di
                 "names": sorted(defined_names(text, language_id(name))),
             }
             num_lines = text.count("\n") + 1
-            if num_lines <= lines:
+            if num_lines <= lines and not is_generated(text):
                 lines -= num_lines
                 known["text"] = text
             yield known

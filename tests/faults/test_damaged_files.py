@@ -13,9 +13,9 @@ import pytest
 
 from model_runtime.models.bundle import ModelBundle
 from tests.faults import forked
-from tests.faults.servers import CHARACTER, LINE, TEXT, Home
+from tests.faults.servers import CHARACTER, ENGINE, LINE, TEXT, Home, serving
 from tests.faults.tally import Count, Tally
-from tests.faults.test_killed import hashes
+from tests.faults.test_killed import accepting, hashes
 from tests.support.wire import Wire
 
 RANDOM_FLIPS, CUTS = 40, 8
@@ -153,3 +153,38 @@ def test_a_damaged_form_of_an_engine_is_made_again(
                 assert whole == hashes(form), what
                 count.survived += 1
         assert expected == loader.complete()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"version": 1, "counts": {"model": {"0.5": {"accepted": "many", "typed": NaN}}}}',
+        '{"version": 1, "counts": {"model": {"0.5": {"rejected": 1e300, "typed": -1}}}}',
+        '{"version": 3, "counts": 7}',
+        "[[]]",
+        None,
+    ],
+    ids=["no numbers", "too much and too little", "another version", "another shape", "a folder"],
+)
+def test_counts_that_were_tampered_with_are_said_once_and_cost_no_suggestion(
+    home: Home, tally: Tally, content: str | None
+):
+    count = tally.of("counts tampered with")
+    home.counts.parent.mkdir(parents=True)
+    if content is None:
+        home.counts.mkdir()
+    else:
+        home.counts.write_text(content)
+    with serving(home, ENGINE) as server:
+        server.become_ready(debounceMs=0, projectMemory=False)
+        accepted = accepting(server.wire)
+        count.injected += 1
+        for _ in range(25):
+            next(accepted)
+            count.requests, count.answered = count.requests + 1, count.answered + 1
+        server.wire.shut_down()
+        assert 0 == server.process.wait(20)
+        warnings = [line for line in server.read_log().splitlines() if "WARNING" in line]
+    (said,) = warnings
+    assert str(home.counts) in said
+    count.survived += 1

@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from fim_lsp.cli import main
 from fim_lsp.feedback import acceptance_store
+from model_runtime.printable import printable
 
 ONE = {("model", "0.5", "accepted"): 1}
 
@@ -63,6 +64,11 @@ def test_the_file_of_a_newer_version_counts_as_nothing_and_stays_as_it_is(path):
         b'{"version": 1, "counts": {"model": {"0.5": {"accepted": "3", "typed": -1, "x": 4}}}}',
         b'{"version": 1, "counts": {"model": {"0.5": {"accepted": true, "typed": 1e999}}}}',
         b'{"version": 1, "counts": {"model": {"often": {"accepted": 3}}}}',
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": NaN, "typed": -Infinity}}}}',
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": 9007199254740992}}}}',
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": ' + b"9" * 5000 + b"}}}}",
+        b'{"version": 1, "counts": {"model": {"0.5": {"accepted": 3.0, "typed": null}}}}',
+        b'{"version": 1}',
         b"[" * 100_000,
         b'{"version": 1, "counts": {"model": {"0.5": {"accepted": 1}}}}' + b" " * 1_000_000,
     ],
@@ -73,6 +79,26 @@ def test_a_file_that_is_none_of_ours_counts_as_nothing_and_is_replaced(path, con
 
     assert Counter() == acceptance_store.read(path)
     assert Counter(ONE) == acceptance_store.add(path, ONE)
+
+
+def test_what_was_tampered_with_is_said_once_and_the_rest_counts(path, caplog):
+    path.parent.mkdir()
+    path.write_text('{"version": 1, "counts": {"model": {"0.5": {"accepted": 1, "typed": -4}}}}')
+
+    for _ in range(3):
+        assert Counter(ONE) == acceptance_store.read(path)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert str(path) in said
+
+
+@pytest.mark.parametrize("content", [None, b'{"version": 1, "counts": {"m": {"1": {"typed": 0}}}}'])
+def test_of_no_file_and_of_one_without_faults_nothing_is_said(path, content, caplog):
+    path.parent.mkdir()
+    if content is not None:
+        path.write_bytes(content)
+
+    assert Counter() == acceptance_store.read(path)
+    assert [] == caplog.records
 
 
 def test_where_nothing_can_be_written_nothing_fails(tmp_path):
@@ -143,6 +169,16 @@ def test_the_command_shows_the_counts_where_they_lie_and_deletes_them(
         if name == "deleted"
     }
     assert "Nothing has been counted yet" in told(capsys)
+
+
+@pytest.mark.parametrize("name", ["[/bold]", "\x1b[31m", "a model", "\u202e"])
+def test_whatever_a_file_calls_a_model_the_command_shows_it(monkeypatch, tmp_path, capsys, name):
+    monkeypatch.setattr(acceptance_store, "default_file", lambda: tmp_path / "accepted.json")
+    acceptance_store.add(tmp_path / "accepted.json", {(name, "0.5", "accepted"): 2**53 - 1})
+
+    shown = told(capsys)
+    assert printable(name) in shown
+    assert "\x1b" not in shown
 
 
 def test_what_cannot_be_deleted_is_said_in_one_sentence(monkeypatch, tmp_path, capsys):
