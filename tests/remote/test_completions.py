@@ -17,12 +17,15 @@ pytestmark = pytest.mark.remote
 TEXTS = sorted((ROOT / "benchmarks" / "replay_set" / "others").glob("*.*"))
 PLACES = {
     "the body of a loop": "total = 0\nfor number in numbers:\n    ^\nprint(total)\n",
-    "an argument": "import os\n\n\ndef read(path):\n    with open(^\n        return file.read()\n",
+    "an argument": "import os\n\n\ndef size(path):\n    return os.path.getsize(^)\n",
     "an attribute": "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        ^\n",
-    "the rest of a word": "def area(width, height):\n    return width * hei^\n",
+    "the rest of a word": (
+        "def total(values):\n    result = 0\n    for value in values:\n        result += value\n"
+        "    return resu^\n"
+    ),
     "a line with what stands behind it": "names = sorted(^)\nprint(names)\n",
     "letters of two bytes": 'grüße = ["ä", "ö"]\nfor gruß in ^:\n    print(gruß)\n',
-    "a long file": FUNCTIONS + "def total(numbers):\n    result = 0\n    for number in ^\n",
+    "a long file": FUNCTIONS + "def total(numbers):\n    result = 0\n    for number in n^\n",
 }
 
 

@@ -13,7 +13,7 @@ from tests.support.server_process import wait_until_asked, wait_until_idle
 
 pytestmark = pytest.mark.remote
 
-MANY = 400
+MANY = 800
 """Tokens of an answer that takes some seconds."""
 TEXT = f"{FUNCTIONS}def total(numbers):\n    result = 0\n    "
 LINE = TEXT.count("\n")

@@ -77,8 +77,12 @@ class ModelServer:
         self.misbehave: dict[str, Callable[[Handler], None]] = {}
         """Functions that answer paths in place of those that should."""
         self.may_decode = threading.Event()
-        """Cleared to hold every token back."""
+        """Cleared to hold tokens back, all of them but the first ones of each answer."""
         self.may_decode.set()
+        self.num_free_tokens = 0
+        """Number of those first ones."""
+        self.ends_answers = True
+        """False to write on where the model would end, so that every answer is as long as asked."""
         self.may_stop = threading.Event()
         """Cleared to go on with answers whose client has gone."""
         self.may_stop.set()
@@ -120,7 +124,7 @@ class ModelServer:
         cached, answer = min(known, len(ids) - 1), list[int]()
         run = self._network(len(ids) + count)
         while len(answer) < count:
-            while not self.may_decode.wait(0.005):
+            while len(answer) >= self.num_free_tokens and not self.may_decode.wait(0.005):
                 if handler.is_alone():
                     break
             if handler.is_alone():
@@ -128,12 +132,19 @@ class ModelServer:
                 self.may_stop.wait()
                 return
             logprobs = run([*ids, *answer])
-            answer.append(int(logprobs.argmax()))
+            answer.append(self._next_id(logprobs))
             self.state.add(num_tokens=1)
             yield Step(answer[-1], logprobs, cached, len(ids) - cached)
 
     def close(self) -> None:
         self._engine.close()
+
+    def _next_id(self, logprobs: np.ndarray) -> int:
+        if self.ends_answers:
+            return int(logprobs.argmax())
+        others = logprobs.copy()
+        others[list(self.bundle.stop_ids)] = -np.inf
+        return int(others.argmax())
 
     def _network(self, rows: int) -> Callable[[Sequence[int]], np.ndarray]:
         """Log-probabilities after ids that grow from call to call."""

@@ -56,7 +56,7 @@ def held(forced: ForcedText, told: ToldToken) -> list[GeneratedToken]:
         told: the token, and the likeliest others there.
 
     Returns:
-        None at all where nothing is known that could spell the text.
+        None at all where no id can spell the text.
     """
     if agrees(forced, told.token.id):
         return [_with_share(forced, told.token, told.alternatives)]
@@ -66,8 +66,15 @@ def held(forced: ForcedText, told: ToldToken) -> list[GeneratedToken]:
         return [_with_share(forced, GeneratedToken(id_, logprob), told.alternatives)]
     likely, texts = forced.likely(), forced.token_texts.texts
     if b"".join(texts[id_] for id_ in likely) != forced.text[forced.spelled :]:
-        return []  # the rest begins inside a character
+        likely = _longest(forced)  # the rest begins inside a character
     return [GeneratedToken(id_, 0.0) for id_ in likely]
+
+
+def _longest(forced: ForcedText) -> list[int]:
+    """Returns the id that spells the rest of a text, or most of it; none where no id does."""
+    texts, rest = forced.token_texts.texts, forced.text[forced.spelled :]
+    whole = [id_ for id_ in forced.finishing() if texts[id_] == rest]
+    return whole[:1] or forced.continuing()[-1:]
 
 
 def _with_share(

@@ -9,8 +9,16 @@ from model_runtime.engines.protocol import SamplingParams
 from model_runtime.engines.remote.abandoned import PIECE_TOKENS
 from tests.support.model_server import OF_TEXT, REMOTE
 
-FEW, MANY = (SamplingParams(tokens, stop_ids=frozenset()) for tokens in (6, 200))
-PROMPT = list(range(300, 340))
+FEW, FORTY, MANY = (SamplingParams(tokens, stop_ids=frozenset()) for tokens in (6, 40, 200))
+PROMPT = list(range(400, 440))
+
+
+@pytest.fixture(autouse=True)
+def long_answers_wait(server):
+    """No answer of many tokens ends before it is given up."""
+    server.ends_answers = False
+    server.num_free_tokens = FORTY.max_tokens
+    server.may_decode.clear()
 
 
 def give_up(engine):
@@ -64,15 +72,15 @@ def test_answers_of_others_are_not_taken_for_ones_own(open_engine, server):
 
 def test_a_server_that_goes_on_is_asked_for_little_at_once(open_engine, server):
     """The next request waits shortly then, and the answer is the same."""
-    engine, forty = open_engine(), SamplingParams(40, stop_ids=frozenset())
-    whole = [token.id for token in engine.generate(PROMPT, forty)]
+    engine = open_engine()
+    whole = [token.id for token in engine.generate(PROMPT, FORTY)]
     server.may_stop.clear()
     give_up(engine)
     wait_until(lambda: engine.stops_abandoned is False)
     server.may_stop.set()
     before = len(server.state.prompts)
 
-    assert whole == [token.id for token in engine.generate(PROMPT, forty)]
+    assert whole == [token.id for token in engine.generate(PROMPT, FORTY)]
     asked = [one.body["n_predict"] for one in server.state.prompts[before:]]
     assert [PIECE_TOKENS, PIECE_TOKENS, 40 - 2 * PIECE_TOKENS] == asked
 
