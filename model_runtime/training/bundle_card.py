@@ -75,6 +75,7 @@ def write_card(
         ],
         held_out=last_validation(logs[-1]),
         reports=reports,
+        languages=manifest.languages,
         notes=[weights, *([note] if note else [])],
     )
     (bundle_path / CARD).write_text(card_of(facts), encoding="utf-8")

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--benchmarks",
         type=Path,
         metavar="DIR",
-        help="tasks that must not leak into the corpus",
+        help="tasks that must not leak into the corpus: .jsonl tables, files of code",
     )
     add(
         "--allow-code-execution",
@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--initial",
         type=Path,
-        metavar="RUN",
-        help="begin with the weights of a run, a checkpoint or a .safetensors file",
+        metavar="WEIGHTS",
+        help="begin with those of a run, a checkpoint, a snapshot or a bundle",
     )
     add(
         "--snapshot",

@@ -39,6 +39,7 @@ from model_runtime.training.export_configs import (
     training_facts,
     training_table,
 )
+from model_runtime.training.file_sample import languages_of, training_entries
 from model_runtime.training.model_card import ModelFacts, card_of, last_validation, reports_of
 from model_runtime.training.network import TrainingNetwork
 from model_runtime.training.recipe import Recipe
@@ -101,7 +102,8 @@ def export(
     _write(out / "config.json", model_config(shape, tokens, dtype))
     fim = fim_block(recipe, tokens)
     parameters = sum(weight.numel() for weight in weights.values())
-    described = {**fim, **training_facts(recipe, progress, parameters)}
+    languages = languages_of(training_entries(corpus))
+    described = {**fim, **training_facts(recipe, progress, parameters, languages)}
     _write(out / "fim_config.json", described)
     _write(out / "tokenizer_config.json", {**tokenizer_config(shape, tokens), "fim": fim})
     _write(out / "generation_config.json", generation_config(tokens))
@@ -124,6 +126,7 @@ def export(
         training=training_table(recipe, described),
         held_out=last_validation(state / LOG),
         reports=reports_of(reports, recipe.name, progress.tokens),
+        languages=languages,
         notes=[_ALIBI_NOTE] if shape.positions == "alibi" else [],
     )
     (out / CARD).write_text(card_of(facts), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_runtime.exporters.gguf_names import fim_token_ids
@@ -78,13 +78,16 @@ def fim_block(recipe: Recipe, tokens: FimTokens) -> dict[str, Any]:
     }
 
 
-def training_facts(recipe: Recipe, progress: RunProgress, parameters: int) -> dict[str, Any]:
-    """Returns how the model was trained."""
+def training_facts(
+    recipe: Recipe, progress: RunProgress, parameters: int, languages: Sequence[str]
+) -> dict[str, Any]:
+    """Returns how the model was trained, and of which languages it has read much."""
     return {
         "name": recipe.name,
         "orders_trained": recipe.data.orders,
         "spans": recipe.data.spans,
         "parameters": parameters,
+        "languages": list(languages),
         "step": progress.step,
         "tokens_seen": progress.tokens,
         "training": {
@@ -93,7 +96,6 @@ def training_facts(recipe: Recipe, progress: RunProgress, parameters: int) -> di
             "optimizer": recipe.optimizer.name,
             "learning_rate": recipe.optimizer.learning_rate,
             "dtype": recipe.train.dtype,
-            "languages": ["python"],
         },
     }
 

@@ -42,6 +42,8 @@ class ModelFacts:
     """Figures on held-out packages at the end of the training."""
     reports: Sequence[Path]
     """`report.json` files of evaluations of these weights."""
+    languages: Sequence[str]
+    """Ids of the languages that it has learned; none where that is not known."""
     notes: Sequence[str] = ()
     """Paragraphs behind the first one."""
 
@@ -59,7 +61,8 @@ def card_of(facts: ModelFacts) -> str:
         "",
         f"# {facts.name}",
         "",
-        f"A GPT-NeoX model of {facts.parameters} that fills in the middle of Python code: "
+        f"A GPT-NeoX model of {facts.parameters} that fills in the middle of code"
+        f"{' (' + ', '.join(facts.languages) + ')' if facts.languages else ''}: "
         f"{shape.layers} layers x {shape.width}, {shape.heads} heads, vocabulary "
         f"{shape.vocabulary:,}, context {shape.context} tokens, {shape.positions} positions, "
         f"input and output embedding {'tied' if shape.tied else 'untied'}.",
@@ -87,7 +90,7 @@ def card_of(facts: ModelFacts) -> str:
         "",
         "## Limits",
         "",
-        "A model that is so small, trained on so few tokens, knows the shapes of Python and little "
+        "A model that is so small, trained on so few tokens, knows the shapes of code and little "
         "else. It sees only the text around the cursor and makes mistakes with confidence. Read "
         "what it writes.",
         "",
@@ -143,7 +146,7 @@ def _metadata(facts: ModelFacts) -> str:
         license=_LICENSE,
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["code", "fill-in-the-middle", "python", "gpt_neox"],
+        tags=["code", "fill-in-the-middle", *facts.languages, "gpt_neox"],
         model_name=facts.name if results else None,
         eval_results=results or None,
     )

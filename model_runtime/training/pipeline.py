@@ -21,6 +21,7 @@ from typing import Any
 
 from model_runtime.evaluation.records import write_text
 from model_runtime.evaluation.sandbox import Sandbox
+from model_runtime.training.corpus.decontamination import task_files
 from model_runtime.training.recipe import read_recipe
 from model_runtime.training.stages import REPEATED, STAGES, PipelineError, Run
 
@@ -118,7 +119,7 @@ def _corpus_arguments(given: Run) -> dict[str, Any]:
     if not given.roots and not given.benchmarks and mark.exists():
         known: dict[str, Any] = json.loads(mark.read_text("utf-8")).get("given", {})
         return known
-    tasks = sorted(given.benchmarks.rglob("*.jsonl*")) if given.benchmarks else []
+    tasks = task_files(given.benchmarks) if given.benchmarks else []
     return {
         "roots": sorted(given.roots),
         "benchmarks": [[path.name, path.stat().st_size] for path in tasks],

@@ -1,6 +1,6 @@
 """Optional stage between corpus and training: selects text from which little training learns most.
 
-    OUT/corpus -> OUT/selection: every plain function as a document, and a sample of whole files
+    OUT/corpus -> OUT/selection: every plain function as a document, and samples of whole files
 
 The held-out part is taken over unchanged, so figures compare with those of a run over everything.
 """
@@ -11,10 +11,9 @@ import hashlib
 import json
 import logging
 import lzma
-import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrs import asdict
@@ -22,6 +21,13 @@ from attrs import asdict
 from model_runtime.training.corpus.parts import INDEX, TEXT, Stored, write_parts
 from model_runtime.training.corpus.source import CorpusError
 from model_runtime.training.documents import Entry
+from model_runtime.training.file_sample import (
+    PYTHON,
+    drawn,
+    drawn_by_language,
+    language_of,
+    training_entries,
+)
 from model_runtime.training.functions import plain_functions
 from model_runtime.training.recipe import SelectionRecipe
 
@@ -37,9 +43,8 @@ def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     spill, counts = out / "spill.bin", Counter[str]()
     seen: set[str] = set()
-    files: list[tuple[Entry, bytes]] = []
     stored: list[Stored] = []
-    rng = random.Random(recipe.seed)
+    wanted = {entry.sha1 for entry in _whole_files(recipe, training_entries(corpus))}
     try:
         with open(spill, "wb") as file:
 
@@ -49,9 +54,7 @@ def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
 
             for entry, text in _documents(corpus):
                 counts["files read"] += 1
-                if entry.is_stub or entry.is_test:
-                    continue
-                for source in plain_functions(text, recipe):
+                for source in _functions(recipe, entry, text):
                     data = source.encode()
                     sha1 = hashlib.sha1(data).hexdigest()[:16]
                     if sha1 in seen:
@@ -61,16 +64,9 @@ def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
                     counts["functions"] += 1
                     counts["function bytes"] += len(data)
                     keep(entry._replace(sha1=sha1, size=len(data)), data)
-                files.append((entry, text.encode()))
-                if len(files) >= 4096:  # a sample of a sample: memory stays small
-                    files = rng.sample(files, 2048)
-            rng.shuffle(files)
-            size = 0
-            for entry, data in files:
-                if size + len(data) <= recipe.files_mb * 1e6:
-                    size += len(data)
-                    counts["whole files"] += 1
-                    keep(entry, data)
+                if entry.sha1 in wanted:
+                    counts[f"whole files of {language_of(entry)}"] += 1
+                    keep(entry, text.encode())
         if not stored:
             raise CorpusError(
                 f"of {counts['files read']} files none was selected: they hold no plain function, "
@@ -94,6 +90,21 @@ def select(recipe: SelectionRecipe, corpus: Path, out: Path) -> None:
     manifest = {"settings": asdict(recipe), "counts": dict(counts), "parts": parts}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     logger.info("selection: %s", dict(counts))
+
+
+def _whole_files(recipe: SelectionRecipe, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Draws the files that are taken whole."""
+    python, others = list[Entry](), list[Entry]()
+    for entry in entries:
+        if not entry.is_stub and not entry.is_test:
+            (python if language_of(entry) == PYTHON else others).append(entry)
+    yield from drawn(python, recipe.files_mb * 1e6, recipe.seed)
+    yield from drawn_by_language(others, recipe.other_languages_mb * 1e6, recipe.seed)
+
+
+def _functions(recipe: SelectionRecipe, entry: Entry, text: str) -> Iterator[str]:
+    if language_of(entry) == PYTHON and not entry.is_stub and not entry.is_test:
+        yield from plain_functions(text, recipe)
 
 
 def _documents(corpus: Path) -> Iterator[tuple[Entry, str]]:

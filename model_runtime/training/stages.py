@@ -45,7 +45,7 @@ class Run:
     benchmarks: Path | None = None
     device: str = "cpu"
     initial: Path | None = None
-    """Another run, or a `.safetensors` file, whose weights this one begins with."""
+    """Another run, a snapshot or a bundle, whose weights this one begins with."""
     max_steps: int | None = None
     """Steps of this start; the next one goes on."""
     sandbox: Sandbox | None = None
@@ -66,6 +66,11 @@ class Run:
     def tokenizer(self) -> Path:
         """Result of the second stage."""
         return self.folder("tokenizer") / "tokenizer.json"
+
+    @property
+    def text(self) -> Path:
+        """Folder of the documents that the network learns."""
+        return self.folder("selection" if self.recipe.selection.functions else "corpus")
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,8 @@ def _selection(run: Run) -> None:
 def _train(run: Run) -> None:
     from model_runtime.training.train import Trainer
 
-    corpus = run.folder("selection" if run.recipe.selection.functions else "corpus")
     trainer = Trainer(
-        run.recipe, corpus, run.tokenizer, run.folder("train"), run.device, run.training
+        run.recipe, run.text, run.tokenizer, run.folder("train"), run.device, run.training
     )
     if run.initial is not None:
         trainer.begin_with(run.initial)
@@ -148,6 +152,7 @@ def _export(run: Run) -> None:
 def _bundle(run: Run) -> None:
     from model_runtime.importers.huggingface import convert_folder
     from model_runtime.store.hole_probe import choose_hole_start
+    from model_runtime.training.file_sample import languages_of, training_entries
 
     fim = json.loads((run.folder("export") / "fim_config.json").read_text("utf-8"))
     report = convert_folder(
@@ -155,7 +160,7 @@ def _bundle(run: Run) -> None:
         run.folder("bundle"),
         name=run.recipe.name,
         license="Apache-2.0",
-        languages=("python",),
+        languages=languages_of(training_entries(run.text)),
         training={key: fim[key] for key in ("tokens_seen", "step", "rate", "training")},
         progress=logger.info,
     )

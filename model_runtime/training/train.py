@@ -20,6 +20,7 @@ from model_runtime.training.batches import RowSource, RowStream, StreamPosition
 from model_runtime.training.checkpoint import Checkpoints, RunProgress
 from model_runtime.training.display import ProgressLine
 from model_runtime.training.gradients import Gradients
+from model_runtime.training.initial_weights import check_shapes, read_initial
 from model_runtime.training.metrics import MetricsLog
 from model_runtime.training.network import Layer, TrainingNetwork
 from model_runtime.training.optimizers import build_optimizers, current_rate, set_learning_rate
@@ -29,7 +30,6 @@ from model_runtime.training.recipe import Recipe, TrainRecipe
 from model_runtime.training.run_identity import identity_of, unpack_for
 from model_runtime.training.schedule import Due, rate_factor
 from model_runtime.training.shape import shape_of
-from model_runtime.training.snapshot import check_shapes, read_initial
 from model_runtime.training.special_tokens import tokens_of
 from model_runtime.training.step_filter import StepFilter
 from model_runtime.training.step_reporter import StepReporter, StepResult

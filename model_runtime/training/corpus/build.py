@@ -59,7 +59,8 @@ def build_corpus(
     Args:
         recipe: says what is read, and what is thrown away.
         roots: see `corpus/roots.py`.
-        benchmarks: folder with `*.jsonl(.gz)` of tasks that must not leak; None skips the step.
+        benchmarks: folder with tasks that must not leak, as tables or as files of code; None
+            skips the step.
         out: the folder to write.
         executor: says who does it; None takes this machine's processors.
 

@@ -13,26 +13,47 @@ from typing import Any
 
 import numpy as np
 
+from model_runtime.syntax.languages import language_id
 from model_runtime.training.corpus.runs import run_hashes, words_of
 
 RUN = 13
 """Words of a run; as in GPT-3 (arXiv:2005.14165, appendix C)."""
 MIN_NAMES = 5
+_NO_TEXT = ("plaintext", "json")
+"""Languages of files that are no tasks: licences, tokenizers, what is not known."""
+
+
+def task_files(folder: Path) -> list[Path]:
+    """Returns the files of tasks below a folder: tables of rows, and files of code or prose."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in paths if _is_table(path) or _is_text(path)]
 
 
 def read_tasks(folder: Path) -> set[str]:
-    """Returns the text of every task of the `*.jsonl(.gz)` files below a folder.
+    """Returns the text of every task below a folder.
 
-    HumanEval and its infilling tasks are joined to whole programs, MBPP gives its code, and every
-    other row (the sets of lm-evaluation-harness) all its texts of 13 words or more.
+    Of `*.jsonl(.gz)`, HumanEval and its infilling tasks are joined to whole programs, MBPP gives
+    its code, and every other row (the sets of lm-evaluation-harness) all its texts of 13 words or
+    more.  A file of code or prose, as those of a frozen set for replay, is one task.
     """
     tasks: set[str] = set()
-    for path in sorted(folder.rglob("*.jsonl*")):
+    for path in task_files(folder):
+        if not _is_table(path):
+            tasks.add(path.read_text("utf-8", "replace"))
+            continue
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8") as lines:
             for line in lines:
                 tasks.update(_texts(json.loads(line)))
     return tasks
+
+
+def _is_table(path: Path) -> bool:
+    return ".jsonl" in path.suffixes
+
+
+def _is_text(path: Path) -> bool:
+    return language_id(path.name) not in _NO_TEXT
 
 
 def _texts(task: dict[str, Any]) -> Iterator[str]:

@@ -68,7 +68,9 @@ class SelectionRecipe:
     max_attributes: float = 0.25
     """Largest number of attributes per name in a function."""
     files_mb: float = 4.0
-    """Megabytes of whole files beside the functions."""
+    """Megabytes of whole Python files beside the functions."""
+    other_languages_mb: float = setting(0.0, at_least(0))
+    """Megabytes of whole files of all other languages, in equal parts as far as they have files."""
     seed: int = 0
 
 

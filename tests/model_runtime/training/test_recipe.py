@@ -108,6 +108,7 @@ def test_rates_of_nothing_and_of_all_are_accepted(tmp_path: Path, rate: float):
 PARAMETERS = {
     "embedded": 10_244_352,
     "embedded-stable": 10_244_352,
+    "embedded-decay": 10_244_352,
     "default": 46_218_240,
     "ablation-ar": 46_218_240,
     "ablation-fim": 46_218_240,

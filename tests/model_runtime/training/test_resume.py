@@ -24,7 +24,7 @@ from model_runtime.training.checkpoint import (
     read_weights,
 )
 from model_runtime.training.export import export
-from model_runtime.training.snapshot import read_initial
+from model_runtime.training.initial_weights import read_initial
 from model_runtime.training.train import Trainer
 from tests.model_runtime.training.runs import TrainingRun
 from tests.model_runtime.training.test_train import RECIPE, assert_same_weights, newest_in

@@ -8,12 +8,11 @@ import pytest
 import torch
 from attrs import evolve
 from safetensors import safe_open
-from safetensors.torch import save_file
 
-from model_runtime.models.weights import quantise_rows
 from model_runtime.training.__main__ import main
 from model_runtime.training.checkpoint import CheckpointError
 from model_runtime.training.train import Trainer
+from tests.support.random_models import DECODERS, make_bundle
 
 from .runs import TrainingRun
 from .test_train import RECIPE
@@ -62,27 +61,45 @@ def test_the_weights_of_a_snapshot_are_those_of_the_run_in_bfloat16(
         assert rounded.dtype == torch.float32
 
 
+@pytest.mark.parametrize("name", ["bundle", "bundle/model.safetensors"])
 def test_a_run_begins_with_the_rounded_weights_of_a_bundle(
-    run: TrainingRun, corpus: Path, tokenizer_path: Path, tmp_path: Path
+    run: TrainingRun, corpus: Path, tokenizer_path: Path, tmp_path: Path, name: str
 ):
-    """A bundle has int8 matrices with a scale for each row."""
-    exact = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "exact")
+    """A bundle has int8 matrices with a scale for each row, under names of its own."""
+    for stage in ("export", "bundle"):
+        assert main([str(run.recipe), "--out", str(run.out), "--stage", stage]) == 0
+    exact, begun = (Trainer(RECIPE, corpus, tokenizer_path, tmp_path / it) for it in ("a", "b"))
     exact.begin_with(run.out)
-    stored = {}
-    for name, weight in exact.network.named_parameters():
-        if weight.ndim == 2:
-            matrix, scale = quantise_rows(weight.detach().numpy())
-            stored |= {name: torch.from_numpy(matrix), name + ".scale": torch.from_numpy(scale)}
-        else:
-            stored[name] = weight.detach()
-    save_file(stored, tmp_path / "model.safetensors")
-    begun = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "begun")
-    begun.begin_with(tmp_path / "model.safetensors")
+    begun.begin_with(run.out / name)
 
     for weight, rounded in zip(exact.weights, begun.weights, strict=True):
         step = weight.detach().abs().max() / 127
         assert torch.allclose(weight, rounded, rtol=0, atol=float(step) / 2 + 1e-6)
     assert not all(map(torch.equal, exact.weights, begun.weights))
+
+
+@pytest.mark.parametrize("spec", ["grouped heads, rms norm, gated", "layer norm without biases"])
+def test_a_model_of_another_family_is_no_beginning(
+    corpus: Path, tokenizer_path: Path, tmp_path: Path, spec: str
+):
+    bundle = make_bundle(tmp_path, DECODERS[spec])
+    begun = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "begun")
+
+    with pytest.raises(CheckpointError, match="holds another network"):
+        begun.begin_with(bundle.path)
+
+
+def test_a_damaged_bundle_to_begin_with_is_one_sentence(
+    run: TrainingRun, corpus: Path, tokenizer_path: Path, tmp_path: Path
+):
+    for stage in ("export", "bundle"):
+        main([str(run.recipe), "--out", str(run.out), "--stage", stage])
+    weights = run.out / "bundle" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    begun = Trainer(RECIPE, corpus, tokenizer_path, tmp_path / "begun")
+
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        begun.begin_with(run.out / "bundle")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from model_runtime.training.corpus.build import build_corpus, choose_documents, choose_held_out
-from model_runtime.training.corpus.decontamination import Benchmarks
+from model_runtime.training.corpus.decontamination import Benchmarks, read_tasks
 from model_runtime.training.corpus.filters import reason_to_drop
 from model_runtime.training.corpus.licences import classify_package
 from model_runtime.training.corpus.parts import Stored
@@ -103,6 +103,16 @@ def test_what_was_dropped_is_counted_with_its_reason(made: Path):
     assert json.loads((made / "manifest.json").read_text())["benchmark_overlaps"] == [
         "twice twice/leak.py"
     ]
+
+
+def test_tasks_are_the_rows_of_tables_and_whole_files_of_code(tmp_path: Path):
+    row = json.dumps({"prompt": "", "canonical_solution": TASK})
+    texts = {"a.jsonl": row, "kept/b.js": "let b;", "c.md": "# C", "LICENSE": "MIT", "d.json": "{}"}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    assert {TASK, "let b;", "# C"} == read_tasks(tmp_path)
 
 
 def test_held_out_packages_are_in_no_training_part(made: Path, tmp_path: Path):

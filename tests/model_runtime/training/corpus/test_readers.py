@@ -48,6 +48,16 @@ def zipped_sdist(folder: Path) -> str:
     return str(folder)
 
 
+def npm_package(folder: Path) -> str:
+    """A package of npm has its files below `package`."""
+    with tarfile.open(folder / "thing-1.0.0.tgz", "w:gz") as archive:
+        for name, text in {"package.json": "{}", "a.py": CODE, "LICENSE": MIT_TEXT}.items():
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return str(folder)
+
+
 def plain_folder(folder: Path) -> str:
     (folder / "thing" / "site-packages").mkdir(parents=True)
     (folder / "thing" / "a.py").write_text(CODE)
@@ -120,6 +130,7 @@ READERS: list[Callable[[Path], str]] = [
     wheel,
     sdist,
     zipped_sdist,
+    npm_package,
     plain_folder,
     work_tree,
     json_lines,
