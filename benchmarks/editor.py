@@ -21,7 +21,9 @@ class Editor:
         settings: dict[str, Any] | None = None,
         options: Sequence[str] = ("--log-level", "error"),
         environment: Mapping[str, str] | None = None,
+        root: Path | None = None,
     ) -> None:
+        self._root = root
         self._ids = itertools.count(1)
         self._settings = settings or {}
         self.statuses: list[tuple[float, dict[str, Any]]] = []
@@ -40,7 +42,7 @@ class Editor:
             "initialize",
             {
                 "processId": None,
-                "rootUri": None,
+                "rootUri": None if self._root is None else self._root.as_uri(),
                 "capabilities": {"general": {"positionEncodings": ["utf-32"]}},
                 "initializationOptions": self._settings,
             },

@@ -24,6 +24,7 @@ from model_runtime.evaluation.errors import EvaluationError
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.tasks import Task
 from model_runtime.prompt.encoder import Prompt, PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.tokenizer import FimTokenizer
 
 T = TypeVar("T")
@@ -219,7 +220,11 @@ def _draw(
         has_stopped = bool(tokens) and tokens[-1].id in model.stop_ids
         ids = tuple(token.id for token in tokens[: len(tokens) - has_stopped])
         typed = ask.prompt.forced_text
-        parts = (ask.task.hole.prefix, ask.task.hole.suffix)
+        hole = ask.task.hole
+        start = len(hole.prefix)
+        if ask.prompt.hole_start is HoleStart.LINE:  # what is typed there is part of the answer
+            start = hole.prefix.rfind("\n") + 1
+        parts = (hole.prefix[:start], hole.suffix)
         whole = sum(len(tokenizer.encode(part)) for part in parts)
         sample = Sample(
             task=ask.task.id,

@@ -1,4 +1,4 @@
-"""Manifests of format 1, of which the embedded model has one: read as if they were of format 2.
+"""Manifests of format 1, as models have them that were trained before format 2: read as if of that.
 
 Format 1 knew GPT-NeoX alone, and its weights file keeps the names and the row orders of GPT-NeoX
 checkpoints.  It stated one of three orders of a prompt's parts in place of a template.

@@ -9,11 +9,14 @@ import pytest
 
 from model_runtime.cli import main, parser
 from model_runtime.engines import artifact_cache, open_engine
+from model_runtime.files import size_of_folder
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.models.manifest import signed
 from model_runtime.store import choice, installed
 from tests.support.model_packages import install, wheels_in_parts
 from tests.support.random_models import VARIANTS, make_bundle
+
+SIZE = f"{size_of_folder(installed.default_folder()) / 1e6:.1f} MB"
 
 
 @pytest.fixture
@@ -115,9 +118,9 @@ def test_a_list_fits_a_terminal_and_says_where_models_come_from(tmp_path, monkey
 
     assert ["name", "from", "disk", "weights", "context", "hole", "license"] == heading.split()
     assert [
-        "* default built in 10.8 MB 10.2 M 1,024 line Apache-2.0",
-        "qwen2.5-coder-0.5b added 10.8 MB 10.2 M 1,024 line Apache-2.0",
-        "mine package 10.8 MB 10.2 M 1,024 line Apache-2.0",
+        f"* default built in {SIZE} 10.2 M 1,024 line Apache-2.0",
+        f"qwen2.5-coder-0.5b added {SIZE} 10.2 M 1,024 line Apache-2.0",
+        f"mine package {SIZE} 10.2 M 1,024 line Apache-2.0",
     ] == [" ".join(row.split()) for row in rows]
     assert all(len(line) <= 80 for line in (heading, *rows, *legend))
 
@@ -189,7 +192,7 @@ def test_a_model_is_removed_by_its_name(tmp_path, monkeypatch, capsys):
 
     assert 0 == main(["models", "remove", "mine"])
     said = capsys.readouterr().out
-    assert f"mine is removed from {tmp_path / 'models' / 'mine'}; that frees 10.8 MB" in said
+    assert f"mine is removed from {tmp_path / 'models' / 'mine'}; that frees {SIZE}" in said
     assert 1 == main(["models", "remove", "mine"])
     assert "no added model has the name 'mine'; there are: none" in capsys.readouterr().err
 

@@ -6,10 +6,14 @@ import argparse
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_runtime.command_line import Commands, add_command, add_json_option
 from model_runtime.errors import ModelRuntimeError
 from model_runtime.printable import printable, shown_bytes
+
+if TYPE_CHECKING:
+    from model_runtime.models.calibration import Calibration
 
 
 def add_parser(actions: Commands) -> None:
@@ -58,7 +62,8 @@ def _describe(name: str, *, as_json: bool, is_whole: bool) -> int:
     table.add_column(overflow="fold")
     for label, value in (
         ("name", f"{name}, in logs {manifest.name}" if name != manifest.name else name),
-        ("languages", ", ".join(manifest.languages) or "as its authors say"),
+        ("learned", ", ".join(manifest.languages) or "as its authors say"),
+        ("measured in", ", ".join(_measured(manifest.calibration)) or "none by itself"),
         ("weights", f"{manifest.parameters:,}, {shown_bytes(manifest.weights.size)}"),
         ("context", f"{manifest.context_length:,} tokens"),
         ("license", manifest.license),
@@ -73,6 +78,11 @@ def _describe(name: str, *, as_json: bool, is_whole: bool) -> int:
     more = [] if card == beginning or is_whole else ["--card: its whole card"]
     console.print("; ".join([*more, "--check: whether its files are whole; --json: its manifest"]))
     return 0
+
+
+def _measured(calibration: Calibration | None) -> list[str]:
+    """Returns the languages with a table of eagerness of their own."""
+    return sorted(calibration.languages) if calibration else []
 
 
 def _card(folder: Path) -> str:

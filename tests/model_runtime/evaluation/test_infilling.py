@@ -1,7 +1,7 @@
 """Samples are drawn as the server would ask for them, uncut, and a run goes on where it ended."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,10 @@ from model_runtime.evaluation.infilling import DrawSettings, draw_samples, of_li
 from model_runtime.evaluation.records import JsonLines
 from model_runtime.evaluation.splits import SPLITS
 from model_runtime.evaluation.tasks import choose, read_split
-from model_runtime.prompt.encoder import PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.models.bundle import ModelBundle
+from model_runtime.prompt.encoder import Hole, PromptBudget, PromptEncoder, PromptRequest
+from model_runtime.prompt.format import HoleStart
+from model_runtime.store import installed
 
 END, SUFFIX = 0, 50277
 
@@ -97,6 +100,18 @@ def test_a_prompt_that_does_not_fit_is_marked(model, tasks, store):
 
     assert any(sample.is_prompt_cut for sample in samples)
     assert all(sample.prompt_tokens <= 100 for sample in samples)
+
+
+def test_what_is_typed_on_the_line_is_not_missing_from_the_prompt(tasks, store):
+    """A model that writes the line from its start begins its answer with what is typed."""
+    model = Model(ModelBundle.open(installed.default_folder()).encoder)
+    assert HoleStart.LINE is model.encoder.hole_start
+    typed = [
+        replace(task, hole=Hole(task.hole.prefix + "total = 0", task.hole.suffix)) for task in tasks
+    ]
+    samples = draw(model, ScriptedEngine([END], context_length=2048), typed, store)
+
+    assert not any(sample.is_prompt_cut for sample in samples)
 
 
 def test_samples_of_a_task_differ_in_their_seed_only(model, tasks, store):

@@ -21,6 +21,7 @@ from model_runtime.models.weights import WeightsFile, dequantise_rows
 from model_runtime.prompt.format import HoleStart
 from model_runtime.prompt.orders import Order
 from model_runtime.store import installed
+from tests.support.format_1 import format_1_manifest, make_format_1
 from tests.support.random_models import VARIANTS, make_bundle
 
 
@@ -134,9 +135,9 @@ def test_a_manifest_of_a_later_format_is_refused(bundle):
 
 
 def embedded(**changes):
-    """Returns the text of the embedded model's manifest, which is of format 1, with changes."""
-    raw = json.loads((installed.default_folder() / MANIFEST).read_text(encoding="utf-8"))
-    del raw["content_sha256"]
+    """Returns the text of the embedded model's manifest in format 1, with changes."""
+    text = (installed.default_folder() / MANIFEST).read_text(encoding="utf-8")
+    raw = format_1_manifest(json.loads(text))
     raw["tokens"] |= changes.pop("tokens", {})
     return json.dumps(raw | changes)
 
@@ -201,11 +202,20 @@ def test_an_impossible_decoder_is_refused(bundle, part, value, problem):
     refused(bundle, problem)
 
 
-def test_a_bundle_of_format_1_opens_without_being_rewritten():
-    """The embedded model is one: its weights keep the names and row orders of GPT-NeoX."""
-    text = (installed.default_folder() / MANIFEST).read_text(encoding="utf-8")
+@pytest.fixture
+def old(tmp_path):
+    """Returns a folder with the embedded model in format 1."""
+    folder = tmp_path / "old"
+    shutil.copytree(installed.default_folder(), folder)
+    make_format_1(folder)
+    return folder
+
+
+def test_a_bundle_of_format_1_opens_without_being_rewritten(old):
+    """Its weights keep the names and row orders of GPT-NeoX."""
+    text = (old / MANIFEST).read_text(encoding="utf-8")
     assert 1 == json.loads(text)["format_version"]
-    opened = ModelBundle.open(installed.default_folder())
+    opened = ModelBundle.open(old)
     decoder, weights = opened.manifest.decoder, opened.open_weights()
 
     assert ("layer", "plain", "parallel") == (decoder.norm, decoder.mlp, decoder.residual)
@@ -218,17 +228,20 @@ def test_a_bundle_of_format_1_opens_without_being_rewritten():
     qkv = weights.int8("layers.0.attention.qkv.weight")
     assert np.array_equal(by_head.swapaxes(0, 1).reshape(-1, decoder.hidden), qkv.stored)
     assert np.array_equal(dequantise_rows(*qkv), weights.float32("layers.0.attention.qkv.weight"))
+    now = ModelBundle.open(installed.default_folder()).weights()
+    before = opened.weights()
+    assert now.keys() == before.keys()
+    assert all(np.array_equal(now[name], before[name]) for name in now)
+    assert text == (old / MANIFEST).read_text(encoding="utf-8")
 
 
-def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weights(tmp_path):
-    folder = tmp_path / "copy"
-    shutil.copytree(installed.default_folder(), folder)
-    original = ModelBundle.open(folder)
-    write_manifest(folder, original.manifest.to_json())
-    again = ModelBundle.open(folder)
+def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weights(old):
+    original = ModelBundle.open(old)
+    write_manifest(old, original.manifest.to_json())
+    again = ModelBundle.open(old)
 
     assert original.manifest == again.manifest
-    assert 2 == json.loads((folder / MANIFEST).read_text())["format_version"]
+    assert 2 == json.loads((old / MANIFEST).read_text())["format_version"]
     name = "layers.3.attention.qkv.bias"
     assert np.array_equal(original.weights()[name], again.weights()[name])
 
@@ -243,7 +256,7 @@ def test_a_manifest_of_format_1_is_written_as_format_2_and_still_fits_its_weight
     ],
 )
 def test_an_impossible_architecture_of_format_1_is_refused(part, value, problem):
-    raw = json.loads((installed.default_folder() / MANIFEST).read_text(encoding="utf-8"))
+    raw = json.loads(embedded())
     raw["architecture"][part] = value
 
     with pytest.raises(BundleError, match=problem):

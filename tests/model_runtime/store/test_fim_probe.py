@@ -71,7 +71,7 @@ def test_the_embedded_model_fills_most_planted_lines(embedded):
     found = probed(embedded)
 
     assert found.passes
-    assert found.filled >= 0.8 * found.planted
+    assert found.filled >= 0.7 * found.planted
 
 
 @pytest.mark.parametrize("order", [Order.PSM, Order.SPM2])
