@@ -124,7 +124,7 @@ class Settings(ServerSettings):
         "Most tokens of code that the model reads for a suggestion; more is slower.",
     )
     max_new_tokens: int = declare(
-        48, whole_number(1, 4096), "Tokens that the model writes for a suggestion, at most."
+        48, whole_number(1, 4096), "Most tokens of a suggestion; twice for blocks that you request."
     )
     debounce_ms: int | str = declare(
         "auto",

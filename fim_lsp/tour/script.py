@@ -63,8 +63,8 @@ class RingBuffer:
 
     def is_full(self) -> bool:
         ''',
-        typed="return l",
-        rest="en(self.values) == self.size",
+        typed="return len(s",
+        rest="elf.values) == self.size",
     ),
     Step(
         title="Word by word",
@@ -83,8 +83,8 @@ class RingBuffer:
         action=Action.GO_ON,
         before="""
         """,
-        typed="self.start = ",
-        rest="0",
+        typed="self.",
+        rest="start = 0",
     ),
     Step(
         title="Not this one",

@@ -3,7 +3,7 @@
 --- https://github.com/fim-lsp/fim-lsp
 ---
 --- Inline completion by a small fill-in-the-middle model on this machine: offline, no account.
---- Install the server with `pip install fim-lsp`, then, in Neovim 0.12 or later:
+--- Install the server from a clone of it with `pipx install .`, then, in Neovim 0.12 or later:
 ---
 --- ```lua
 --- vim.lsp.enable('fim_lsp')

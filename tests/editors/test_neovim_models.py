@@ -133,8 +133,8 @@ def test_models_are_listed_with_what_they_cost_added_and_chosen(editor: Neovim, 
     editor.lua(PICK)
     choose(editor, "models", "default")
     wait_for_message(editor, "default will be used")
-    editor.until(lambda: editor.lua(MODEL) == "embedded-cpu", "the embedded model")
-    wait_for_message(editor, "embedded-cpu is ready")
+    editor.until(lambda: editor.lua(MODEL) == "embedded", "the embedded model")
+    wait_for_message(editor, "embedded is ready")
 
 
 def test_adding_can_be_cancelled(editor: Neovim, world: Offered):

@@ -38,4 +38,4 @@ def test_a_folder_that_is_written_as_a_path_is_taken(project, monkeypatch, capsy
     monkeypatch.setenv("HOME", str(project))
 
     assert 0 == complete(written.format(project.name))
-    assert "embedded-cpu" == json.loads(capsys.readouterr().out)["model"]
+    assert "embedded" == json.loads(capsys.readouterr().out)["model"]

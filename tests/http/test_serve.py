@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.wire import connect, free_port, texts
 
-PREFIX, SUFFIX = "def area(width, height):\n    return width * ", "\n"
+PREFIX, SUFFIX = "def add(first, second):\n    return first + ", "\n"
 CODE = f"{PREFIX}{SUFFIX}"
 Start = Callable[..., tuple[str, Path]]
 
@@ -72,12 +72,12 @@ def test_the_embedded_model_answers_and_the_log_says_what_is_open(start: Start):
     address, log = start("--eagerness", "1")
     sent = {"language": "python", "segments": {"prefix": PREFIX, "suffix": SUFFIX}}
     answer = httpx.post(f"{address}/v1/completions", json=sent, timeout=60).json()
-    assert "height" in answer["choices"][0]["text"]
+    assert "second" in answer["choices"][0]["text"]
 
     told = log.read_text()
     assert f"HTTP server on {address}" in told
     assert "any program of yours may ask it, web pages and other users may not" in told
-    assert "width" not in told
+    assert "return first" not in told
 
 
 def test_one_process_serves_an_editor_and_http_with_one_model(

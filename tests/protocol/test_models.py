@@ -248,7 +248,7 @@ def test_what_was_cancelled_leaves_nothing_and_goes_on_where_it_was(launch, worl
     wire.notify("window/workDoneProgress/cancel", {"token": "mine"})
     assert -32800 == wire.response(number, PATIENCE)["error"]["code"]
     assert [] == world.models
-    assert "embedded-cpu" == status(wire)["model"]
+    assert "embedded" == status(wire)["model"]
 
     world.hub.slow = None
     assert NAME == wire.response(add(wire), PATIENCE)["result"]["name"]
@@ -398,7 +398,7 @@ def test_a_choice_in_a_terminal_is_used_by_editors_that_run(launch, world: Offer
         check=True,
     )
     assert "editors use default from now on\n" == done.stdout
-    first.receive(is_status(model="embedded-cpu", state="ready"), PATIENCE)
+    first.receive(is_status(model="embedded", state="ready"), PATIENCE)
 
     answer = second.response(run_command(second, "fimLsp.useModel", {"name": NAME}), PATIENCE)
     assert "the setting `model` says default; set it to auto" in answer["result"]["message"]

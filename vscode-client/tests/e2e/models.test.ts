@@ -14,7 +14,7 @@ import { ARTIFACTS, Editor, PYTHON, REPOSITORY, until, withScreenshot, type Wind
 const EXAMPLE = readFileSync(join(REPOSITORY, 'examples/inventory.py'), 'utf8');
 const BLANK = EXAMPLE.split('\n').findIndex((text) => text.trim() === '' && text !== '') + 1;
 const SETTINGS = { 'fimLsp.interpreter': PYTHON, 'fimLsp.eagerness': 1, 'fimLsp.offerModels': true };
-const EMBEDDED = 'embedded-cpu';
+const EMBEDDED = 'embedded';
 const OFFER = /small-fim.* MB to download.*Apache-2\.0/;
 
 /** Bytes in a second of a download that ends only because the test ends it. */

@@ -33,7 +33,7 @@ function scenario(name: string, settings: object, work: (window: Window) => Prom
 scenario('why', { 'fimLsp.eagerness': 0, 'fimLsp.keyHint': false }, async (w) => {
   await w.goTo(28, 9);
   await w.press('Shift+End');
-  await w.type('item = ');
+  await w.type('found = ');
   await w.command('FIM LSP: Why Nothing Here?');
   const lens = w.page.locator('.codelens-decoration', { hasText: 'Suggest Anyway' });
   await lens.first().waitFor();

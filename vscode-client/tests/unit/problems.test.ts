@@ -4,7 +4,7 @@ import { findProblems } from '../../src/problems.ts';
 import type { ServerStatus, StatusFacts } from '../../src/status.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const READY: ServerStatus = { state: 'ready', model: 'embedded-cpu', engine: 'onnx', message: '' };
+const READY: ServerStatus = { state: 'ready', model: 'embedded', engine: 'onnx', message: '' };
 const running = (status: Partial<ServerStatus> = {}): StatusFacts['process'] =>
   ({ kind: 'running', where: 'process 7', status: { ...READY, ...status } });
 const document = (given: object): StatusFacts['document'] =>

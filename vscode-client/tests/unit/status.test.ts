@@ -6,7 +6,7 @@ import {
 } from '../../src/status.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const READY: ServerStatus = { state: 'ready', model: 'embedded-cpu', engine: 'ctranslate2', message: '' };
+const READY: ServerStatus = { state: 'ready', model: 'embedded', engine: 'ctranslate2', message: '' };
 const running = (status: Partial<ServerStatus> = {}): StatusFacts['process'] =>
   ({ kind: 'running', where: 'process 7', status: { ...READY, ...status } });
 const document = (given: Partial<ActiveDocument>): ActiveDocument =>
@@ -19,9 +19,9 @@ const FACTS: StatusFacts = {
 };
 
 const CASES: [string, Partial<StatusFacts>, Indicator, RegExp][] = [
-  ['all is well', {}, 'ready', /embedded-cpu on ctranslate2 process 7/],
-  ['no file is open', { document: undefined }, 'ready', /embedded-cpu/],
-  ['the model is generating', { process: running({ state: 'busy' }) }, 'busy', /embedded-cpu/],
+  ['all is well', {}, 'ready', /embedded on ctranslate2 process 7/],
+  ['no file is open', { document: undefined }, 'ready', /embedded/],
+  ['the model is generating', { process: running({ state: 'busy' }) }, 'busy', /embedded/],
   ['the process is starting', { process: { kind: 'starting', detail: 'looking' } }, 'starting', /looking/],
   ['the model is loading', { process: running({ state: 'starting', message: 'loading' }) }, 'starting', /loading/],
   ['the server has sent no status', { process: { kind: 'running', status: undefined, where: '' } }, 'starting', /wait/],
@@ -33,14 +33,14 @@ const CASES: [string, Partial<StatusFacts>, Indicator, RegExp][] = [
   }, 'set up', /install the server/],
   ['it is disabled', { process: running({ state: 'disabled' }) }, 'off', /fimLsp\.enabled is false/],
   ['it is snoozed', { snoozedUntil: NOW + 60_000 }, 'off', /snoozed until/],
-  ['the snooze is over', { snoozedUntil: NOW }, 'ready', /embedded-cpu/],
+  ['the snooze is over', { snoozedUntil: NOW }, 'ready', /embedded/],
   ['the language is off', { document: document({ state: 'disabled', message: 'no python' }) }, 'off', /no python/],
   ['the file is excluded', { document: document({ state: 'excluded', message: 'a secret' }) }, 'off', /a secret/],
-  ['the document is not a file', { document: document({ scheme: 'output' }) }, 'ready', /embedded-cpu/],
+  ['the document is not a file', { document: document({ scheme: 'output' }) }, 'ready', /embedded/],
   [
     'the model is rarely right in the language',
     { document: document({ state: 'onRequest', message: 'rarely right' }) },
-    'on request', /rarely right embedded-cpu/,
+    'on request', /rarely right embedded/,
   ],
 ];
 for (const [what, facts, indicator, tooltip] of CASES) {
@@ -66,7 +66,7 @@ for (const [what, status, lines] of LANGUAGES) {
   test(`of the model's languages the tooltip names ${what}`, () => {
     const { tooltip } = describeStatus({ ...FACTS, process: running(status) }, NOW);
 
-    assert.deepEqual(tooltip, ['embedded-cpu on ctranslate2', ...lines, 'process 7']);
+    assert.deepEqual(tooltip, ['embedded on ctranslate2', ...lines, 'process 7']);
   });
 }
 
@@ -79,7 +79,7 @@ for (const [number, line] of MEMORY) {
     const keptTexts = { number, usedBytes: 12_345_678, maxBytes: 100_000_000 };
     const { tooltip } = describeStatus({ ...FACTS, process: running({ keptTexts }) }, NOW);
 
-    assert.deepEqual(tooltip, ['embedded-cpu on ctranslate2', line, 'process 7']);
+    assert.deepEqual(tooltip, ['embedded on ctranslate2', line, 'process 7']);
   });
 }
 
@@ -89,21 +89,21 @@ test('while a model is added, the status bar says which one, how far that is and
   const view = describeStatus({ ...FACTS, process }, NOW);
 
   assert.match(view.text, /FIM .* 43 %$/);
-  assert.equal(view.label, 'FIM LSP: ready, embedded-cpu, adding qwen2.5-coder-0.5b, 43 %');
+  assert.equal(view.label, 'FIM LSP: ready, embedded, adding qwen2.5-coder-0.5b, 43 %');
   const [first, second] = view.tooltip;
   assert.deepEqual([first, second], ['adding qwen2.5-coder-0.5b, 43 %', 'proving that it fills holes']);
 });
 
 const ANSWERS: [LastAnswer, string, string][] = [
-  [{ ms: 24.4, isSuggestion: true }, '$(sparkle) FIM embedded-cpu   24 ms', 'last suggestion in 24 ms'],
-  [{ ms: 1240, isSuggestion: false }, '$(sparkle) FIM embedded-cpu 1240 ms', 'last request: nothing, in 1240 ms'],
+  [{ ms: 24.4, isSuggestion: true }, '$(sparkle) FIM embedded   24 ms', 'last suggestion in 24 ms'],
+  [{ ms: 1240, isSuggestion: false }, '$(sparkle) FIM embedded 1240 ms', 'last request: nothing, in 1240 ms'],
 ];
 for (const [lastAnswer, text, words] of ANSWERS) {
   test(`the item shows the model and the time of the last answer, and screen readers hear: ${words}`, () => {
     const view = describeStatus({ ...FACTS, lastAnswer }, NOW);
 
     assert.equal(view.text.replaceAll('\u2007', ' '), text);
-    assert.equal(view.label, `FIM LSP: ready, embedded-cpu, ${words}`);
+    assert.equal(view.label, `FIM LSP: ready, embedded, ${words}`);
     assert.ok(view.tooltip.includes(words));
   });
 }

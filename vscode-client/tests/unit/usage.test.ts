@@ -13,7 +13,7 @@ const USAGE = {
   ],
 };
 const FACTS: UsageFacts = {
-  week: lastWeek(USAGE, SUNDAY), isCounting: true, model: ['embedded-cpu on onnx'], problems: [], actions: [],
+  week: lastWeek(USAGE, SUNDAY), isCounting: true, model: ['embedded on onnx'], problems: [], actions: [],
   locale: 'en',
 };
 
