@@ -1,6 +1,6 @@
 """Compares variants of the embedded model's recipe at equal seconds, each run on one core.
 
-    fim-runtime train embedded --root WHEELS ... --out RUN --stage corpus   # then tokenizer, selection
+    fim-runtime train embedded ... --out RUN --stage corpus    # then tokenizer, and selection
     python -m benchmarks.recipe_search new RUN [--seconds 600] [--only NAME...]
     python -m benchmarks.recipe_search shipped RUN
 
@@ -80,7 +80,9 @@ save_seconds = 1e9
 """
 
 
-def train(begin: str, name: str, text: str, prepared: Path, work: Path, core: int) -> dict:
+def train(
+    begin: str, name: str, text: str, prepared: Path, work: Path, core: int
+) -> dict[str, float]:
     """Trains one variant on one core; returns the last figures of its log."""
     recipe = work / "recipes" / f"{begin}-{name.replace(' ', '-')}.toml"
     recipe.write_text(f'extends = "base"\n{text}\n', encoding="utf-8")
