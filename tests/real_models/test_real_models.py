@@ -14,12 +14,14 @@ import pytest
 
 from model_runtime.models.bundle import ModelBundle
 from model_runtime.prompt.format import HoleStart
-from tests.support.wire import start_stdio, texts
+from tests.support.wire import TIMEOUT_SECONDS, start_stdio, texts
 
 pytestmark = pytest.mark.real_model
 
 ROOT = Path(__file__).parents[2]
 NAME = "qwen2.5-coder-0.5b"
+LOADING_SECONDS = 15 * TIMEOUT_SECONDS
+"""The first start measures the engines and writes the model's forms for them."""
 IDS_SHA256 = "88e1e8fa53822e00504bba9e53071fc8408b95cf4db862015f5d1742941286d9"
 """Hash of the ids of the 40 files of the frozen set, each as a JSON list, in the order of paths."""
 PLACES = {
@@ -68,13 +70,21 @@ def server(model, environment):
         [sys.executable, "-m", "fim_lsp", "serve"], env=environment, cwd=ROOT
     )
     settings = {"model": NAME, "timeLimitMs": 0, "candidates": 1, "learnFromUse": False}
-    wire.initialize(initializationOptions=settings)
-    wire.notification("fimLsp/status", state="ready")
-    yield wire
-    wire.shut_down()
-    wire.close_input()
-    process.wait(20)
-    wire.close()
+    try:
+        wire.initialize(initializationOptions=settings)
+        wire.receive(is_ready, LOADING_SECONDS)
+        yield wire
+        wire.shut_down()
+        wire.close_input()
+        process.wait(TIMEOUT_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        wire.close()
+
+
+def is_ready(message):
+    return message.get("method") == "fimLsp/status" and message["params"]["state"] == "ready"
 
 
 def test_the_model_writes_lines_from_their_start(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from tests.support.llama_cpp import FLOAT32_CACHE, Program
@@ -38,6 +39,7 @@ class LlamaServer(ServerProcess):
             *("--model", str(gguf), "--alias", gguf.stem, "--host", "127.0.0.1"),
             *("--port", str(port), "--parallel", str(slots)),
             *("--threads", "1", "--threads-batch", "1", "--ctx-size", str(context * slots)),
+            "--metrics",
             *FLOAT32_CACHE,
         ]
         environment = {**os.environ, **program.environment}
@@ -48,11 +50,7 @@ class LlamaServer(ServerProcess):
         return sum(slot["is_processing"] for slot in self.get_json("/slots"))
 
     def written(self) -> int:
-        """Tokens of the last answer of each slot, added up."""
-        return sum(_decoded(slot) for slot in self.get_json("/slots"))
-
-
-def _decoded(slot: dict) -> int:
-    told = slot.get("next_token", {})
-    (token,) = told if isinstance(told, list) else (told,)
-    return int(token.get("n_decoded", 0))
+        """Passes of the model so far; each writes at most one token of an answer."""
+        told = self.get("/metrics").decode()
+        (passes,) = re.findall(r"^llamacpp:n_decode_total (\d+)$", told, re.M)
+        return int(passes)

@@ -26,7 +26,7 @@ class ModelServer(Protocol):
         ...
 
     def written(self) -> int:
-        """Tokens that the requests so far have been given, or the running ones."""
+        """Tokens that all requests so far were given, or passes that wrote them; never falls."""
         ...
 
 
@@ -133,7 +133,7 @@ def wait_until_idle(server: ModelServer) -> None:
 def wait_until_asked(server: ModelServer, before: int) -> None:
     """Returns when the server computes something, or has written since `before` was counted.
 
-    A short answer may be over between two looks.
+    A short answer may be over between two looks, so what has been written must not be forgotten.
     """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not server.running() and server.written() == before:

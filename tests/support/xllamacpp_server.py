@@ -22,6 +22,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int)
     for name in ("cache-type-k", "cache-type-v", "flash-attn"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--metrics", action="store_true")
     given = parser.parse_args()
     params = xllamacpp.CommonParams()
     params.model.path = given.model
@@ -29,6 +30,7 @@ def main() -> None:
     params.port = given.port
     params.n_parallel = given.parallel
     params.n_ctx = given.ctx_size
+    params.endpoint_metrics = given.metrics
     if given.threads is not None:
         params.cpuparams.n_threads = given.threads
         params.cpuparams_batch.n_threads = given.threads_batch
