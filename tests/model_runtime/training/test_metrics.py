@@ -65,7 +65,8 @@ def test_known_accelerators_have_the_peak_of_their_data_sheet(name: str, tflops:
     assert tflops == throughput.data_sheet(name)
 
 
-def test_an_unknown_device_is_measured():
-    peak = throughput.peak_of(torch.device("cpu"), torch.float32)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_unknown_device_is_measured(dtype: torch.dtype):
+    peak = throughput.peak_of(torch.device("cpu"), dtype)
 
     assert "measured" == peak.source and peak.flops > 1e8
